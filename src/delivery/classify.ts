@@ -1,0 +1,68 @@
+/** Reads what an official exporter reports of a failed export: HTTP status, gRPC code, network error or none of them. */
+
+import { messageOf } from '../errors.ts';
+import { retryDelayMillisOf } from './grpc-retry-info.ts';
+import type { Outcome } from './sender.ts';
+
+/*
+ * How the official exporters fail (otlp-exporter-base and otlp-grpc-exporter-base, both generations):
+ * - HTTP 400, 401, 404, 408, 413, 500 …: an error whose `code` is the status.
+ * - HTTP 429, 502, 503, 504, after their own retries: an error without a `code`. Retry-After is not shown.
+ * - network errors: `code` is Node's string (ECONNREFUSED …). Their own timeout: an error without a `code`.
+ * - gRPC: `code` is the status code (0 to 16), `details` the message, `metadata` the trailers.
+ */
+
+/** HTTP statuses that pass by themselves: OTLP's list (specification, "Retryable Response Codes"), and 408. */
+const RETRYABLE_HTTP = new Set([408, 429, 502, 503, 504]);
+/** Refusals of the client or of its address rather than of what it sent: fixing the configuration ends them. */
+const CONFIGURATION_HTTP = new Set([401, 403, 404, 407]);
+
+const GRPC_RESOURCE_EXHAUSTED = 8;
+/** CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS: OTLP specification, "Failures". */
+const RETRYABLE_GRPC = new Set([1, 4, 10, 11, 14, 15]);
+const GRPC_INVALID_ARGUMENT = 3;
+/** UNKNOWN, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED: the batch may be innocent. */
+const AMBIGUOUS_GRPC = new Set([2, 5, 7, 12, 13, 16]);
+const MAX_GRPC_CODE = 16;
+
+interface ExportErrorShape {
+  readonly code?: unknown;
+  readonly details?: unknown;
+  readonly metadata?: unknown;
+}
+
+/** @param error what came with a failed `ExportResult`; undefined when the exporter gave no reason. */
+export function classify(error: unknown): Outcome {
+  const shape = (typeof error === 'object' && error !== null ? error : {}) as ExportErrorShape;
+  const code = shape.code;
+  if (typeof code !== 'number' || !Number.isInteger(code)) return { kind: 'retryable', error };
+  return code <= MAX_GRPC_CODE ? classifyGrpc(code, shape, error) : classifyHttp(code, error);
+}
+
+function classifyHttp(status: number, error: unknown): Outcome {
+  if (RETRYABLE_HTTP.has(status)) return { kind: 'retryable', error };
+  if (status === 413) return { kind: 'too_large', error };
+  // The Collector answers a body over its limit with 400 as well, so a 400 need not mean a bad record.
+  if (status === 400) return { kind: 'malformed', error };
+  if (CONFIGURATION_HTTP.has(status) || status >= 500) return { kind: 'ambiguous', error };
+  return { kind: 'rejected', error };
+}
+
+function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Outcome {
+  const retryAfterMillis = retryDelayMillisOf(shape.metadata);
+  const wish = retryAfterMillis === undefined ? {} : { retryAfterMillis };
+  if (RETRYABLE_GRPC.has(code)) return { kind: 'retryable', error, ...wish };
+  if (code === GRPC_RESOURCE_EXHAUSTED) {
+    // OTLP: retryable only with RetryInfo. Without, it is a message over the receiver's size limit, or a quota.
+    if (retryAfterMillis !== undefined) return { kind: 'retryable', error, retryAfterMillis };
+    return isAboutSize(shape, error) ? { kind: 'too_large', error } : { kind: 'ambiguous', error };
+  }
+  if (code === GRPC_INVALID_ARGUMENT) return { kind: 'malformed', error };
+  return AMBIGUOUS_GRPC.has(code) ? { kind: 'ambiguous', error } : { kind: 'rejected', error };
+}
+
+/** grpc-go: "received message larger than max (5 vs. 4)"; grpc-js: "Received message larger than max …". */
+function isAboutSize(shape: ExportErrorShape, error: unknown): boolean {
+  const text = typeof shape.details === 'string' ? shape.details : messageOf(error);
+  return /larger than max|message too large|too large/i.test(text);
+}

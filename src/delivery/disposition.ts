@@ -1,0 +1,68 @@
+/** What to do with a batch after an attempt: a pure decision from its outcome and its history. */
+
+import type { DropReason } from '../errors.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { QueuedBatch } from '../queue/queued-batch.ts';
+import { isExhausted, type RetrySettings } from './retry.ts';
+import type { Outcome } from './sender.ts';
+
+export type Disposition =
+  | { readonly action: 'done'; readonly rejectedRecords: number }
+  | { readonly action: 'drop'; readonly reason: DropReason }
+  /** Back to the queue in two halves, at once. */
+  | { readonly action: 'halve' }
+  /** Back to its place in the queue, to be tried again. */
+  | { readonly action: 'retry' };
+
+/**
+ * Extra requests a batch refused as malformed may cost. Finding one bad record among 512 takes 18: two
+ * halves at each of nine levels.
+ */
+export const BISECT_REQUESTS = 20;
+
+/**
+ * An ambiguous refusal is taken as meant for the batch after this many, counted only while other batches
+ * got through.
+ */
+export const REFUSALS_WHILE_OTHERS_PASSED = 3;
+
+/** The history must already include this outcome. */
+export function disposeOf<B extends LogBatch>(
+  outcome: Outcome,
+  batch: QueuedBatch<B>,
+  now: number,
+  retry: RetrySettings,
+): Disposition {
+  const alone = batch.contents.records <= 1;
+  switch (outcome.kind) {
+    case 'delivered':
+      return {
+        action: 'done',
+        // A server that claims to have refused more than it was sent must not unbalance the ledger.
+        rejectedRecords: Math.min(
+          Math.max(0, Math.trunc(outcome.rejectedRecords) || 0),
+          batch.contents.records,
+        ),
+      };
+    case 'rejected':
+      return { action: 'drop', reason: 'rejected' };
+    case 'too_large':
+      return alone ? { action: 'drop', reason: 'record_too_large' } : { action: 'halve' };
+    case 'unserializable':
+      return alone ? { action: 'drop', reason: 'unserializable' } : { action: 'halve' };
+    case 'malformed':
+      if (alone || (batch.bisect?.remaining ?? BISECT_REQUESTS) < 2)
+        return { action: 'drop', reason: 'rejected' };
+      return { action: 'halve' };
+    case 'ambiguous':
+      if (batch.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED) {
+        return { action: 'drop', reason: 'rejected' };
+      }
+      break;
+    case 'retryable':
+      break;
+  }
+  return isExhausted(batch.firstFailedAt ?? now, now, retry)
+    ? { action: 'drop', reason: 'retry_exhausted' }
+    : { action: 'retry' };
+}

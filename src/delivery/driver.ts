@@ -1,0 +1,256 @@
+/** The one loop that owns the exporter: it takes batches from the queue, sends them, and decides what is next. */
+
+import type { Cancel, Clock } from '../clock.ts';
+import type { DropReason } from '../errors.ts';
+import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { QueuedBatch } from '../queue/queued-batch.ts';
+import type { CircuitBreaker } from './breaker.ts';
+import { BISECT_REQUESTS, disposeOf } from './disposition.ts';
+import { FlushRequests, type FlushResult } from './flush-requests.ts';
+import { backoffMillis, type RetrySettings } from './retry.ts';
+import { healthOf, type Outcome, type Sender } from './sender.ts';
+
+export interface DriverSettings {
+  readonly maxConcurrentExports: number;
+  readonly retry: RetrySettings;
+}
+
+/** What the driver tells of its work; it knows nothing of who counts it. */
+export interface DeliveryListener {
+  /** Records are handed to the exporter for the first time. */
+  passed(records: number): void;
+  /** An attempt ended. */
+  attempted(outcome: Outcome, durationMillis: number): void;
+  /** A batch arrived; `ageMillis` is the time since its oldest record was admitted. */
+  delivered(records: number, ageMillis: number): void;
+  /** Records were given up after they had been handed to the exporter. */
+  dropped(reason: DropReason, records: number, wasPassed: true): void;
+}
+
+/** A probe asks whether the destination is back; it need not carry more than that takes. */
+export const PROBE_RECORDS = 32;
+
+/** A batch that failed this often in a row gives way to another every other time. */
+const STUCK_FAILURES = 3;
+
+export class Driver<B extends LogBatch> {
+  readonly #queue: AsyncSinkQueue<B>;
+  readonly #sender: Sender<B>;
+  readonly #breaker: CircuitBreaker;
+  readonly #settings: DriverSettings;
+  readonly #listener: DeliveryListener;
+  readonly #clock: Clock;
+  readonly #flushes: FlushRequests;
+  readonly #stop = new AbortController();
+  #turnIsDue = false;
+  #cancelTimer: Cancel | undefined;
+  #activeExports = 0;
+  #deliveries = 0;
+  /** Failures in a row of the destination, over all batches. */
+  #failures = 0;
+  /** Nothing is sent before this time: our own back-off, which a flush cuts short … */
+  #backoffUntil = 0;
+  /** … and the destination's wish (Retry-After), which it does not. */
+  #retryAfter = 0;
+  #bisectAllowance = BISECT_REQUESTS;
+  #retries = true;
+
+  constructor(
+    queue: AsyncSinkQueue<B>,
+    sender: Sender<B>,
+    breaker: CircuitBreaker,
+    settings: DriverSettings,
+    listener: DeliveryListener,
+    clock: Clock,
+  ) {
+    this.#queue = queue;
+    this.#sender = sender;
+    this.#breaker = breaker;
+    this.#settings = settings;
+    this.#listener = listener;
+    this.#clock = clock;
+    this.#flushes = new FlushRequests(clock);
+  }
+
+  /** Failures of the destination since it last answered. */
+  get failuresInARow(): number {
+    return this.#failures;
+  }
+
+  /** There is something new to look at. Cheap and harmless however often it is called. */
+  wake(): void {
+    if (this.#turnIsDue || this.#stop.signal.aborted) return;
+    this.#turnIsDue = true;
+    this.#clock.immediate(this.#turn);
+  }
+
+  /** Sends what was admitted so far without waiting for delays or back-offs. Never rejects. */
+  flush(timeoutMillis: number): Promise<FlushResult> {
+    const upTo = this.#queue.seal();
+    if (this.#queue.oldestSequence > upTo) return Promise.resolve('done');
+    this.#queue.hasten();
+    this.#backoffUntil = 0;
+    this.#failures = 0;
+    this.wake();
+    return this.#flushes.add(upTo, timeoutMillis);
+  }
+
+  /** From now on a batch that fails is not tried again: it stays behind for `stop`. */
+  giveUpRetries(): void {
+    this.#retries = false;
+  }
+
+  /** Ends all work at once: what is queued or in flight is dropped as `shutdown`. */
+  stop(): void {
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort(new Error('the processor was shut down'));
+    this.#cancelTimer?.();
+    this.#queue.discard('shutdown');
+    this.#flushes.update(Number.POSITIVE_INFINITY, 0);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnIsDue = false;
+    if (this.#stop.signal.aborted) return;
+    const now = this.#clock.now();
+    this.#sendWhatIsDue(now);
+    if (this.#flushes.size > 0) {
+      const availableAt = this.#activeExports > 0 ? 0 : Math.max(this.#retryAfter, this.#permittedAt(now));
+      this.#flushes.update(this.#queue.oldestSequence, availableAt);
+    }
+    this.#sleep(now);
+  };
+
+  #sendWhatIsDue(now: number): void {
+    while (this.#activeExports < this.#settings.maxConcurrentExports && this.#openAt(now) <= now) {
+      const isProbe = this.#breaker.permit(now) === 'probe';
+      const batch = this.#queue.take(
+        now,
+        isProbe ? PROBE_RECORDS : undefined,
+        // Every other time, so that a destination that is down still gets the oldest records first.
+        this.#failures % 2 === 1 ? (candidate) => candidate.failures >= STUCK_FAILURES : undefined,
+      );
+      if (batch === undefined) return;
+      if (isProbe) this.#breaker.probing();
+      void this.#send(batch, now);
+    }
+  }
+
+  async #send(batch: QueuedBatch<B>, startedAt: number): Promise<void> {
+    this.#activeExports++;
+    if (batch.attempts++ === 0) this.#listener.passed(batch.contents.records);
+    let outcome: Outcome;
+    try {
+      outcome = await this.#sender.send(batch.contents, this.#stop.signal);
+    } catch (error) {
+      // A sender does not reject; one that does must not take the loop with it.
+      outcome = { kind: 'unserializable', error };
+    }
+    this.#activeExports--;
+    // After `stop` the batch is accounted for, and whatever its fate was comes too late.
+    if (!this.#queue.isInFlight(batch)) return;
+    this.#settle(batch, outcome, startedAt);
+    this.wake();
+  }
+
+  #settle(batch: QueuedBatch<B>, outcome: Outcome, startedAt: number): void {
+    const now = this.#clock.now();
+    this.#learn(batch, outcome, now);
+    this.#listener.attempted(outcome, now - startedAt);
+    const records = batch.contents.records;
+    const disposition = disposeOf(outcome, batch, now, this.#settings.retry);
+    switch (disposition.action) {
+      case 'done':
+        this.#queue.settle(batch);
+        this.#listener.delivered(records - disposition.rejectedRecords, now - batch.openedAt);
+        if (disposition.rejectedRecords > 0) {
+          this.#listener.dropped('rejected', disposition.rejectedRecords, true);
+        }
+        return;
+      case 'drop':
+        // Spending a whole budget on a destination that finds everything malformed helps nobody.
+        if (outcome.kind === 'malformed') this.#bisectAllowance = Math.max(2, this.#bisectAllowance >> 1);
+        this.#queue.settle(batch);
+        this.#listener.dropped(disposition.reason, records, true);
+        return;
+      case 'halve':
+        if (outcome.kind === 'malformed') {
+          batch.bisect ??= { remaining: this.#bisectAllowance };
+          batch.bisect.remaining -= 2;
+        }
+        this.#queue.giveBack(batch, true);
+        return;
+      case 'retry':
+        if (this.#retries) {
+          this.#queue.giveBack(batch);
+        } else {
+          this.#queue.settle(batch);
+          this.#listener.dropped('shutdown', records, true);
+        }
+        return;
+    }
+  }
+
+  /** Draws from an outcome what it says of the destination and of the batch. */
+  #learn(batch: QueuedBatch<B>, outcome: Outcome, now: number): void {
+    switch (healthOf(outcome)) {
+      case 'well':
+        this.#breaker.succeeded();
+        this.#failures = 0;
+        this.#backoffUntil = 0;
+        if (outcome.kind === 'delivered') {
+          this.#deliveries++;
+          this.#bisectAllowance = BISECT_REQUESTS;
+        }
+        return;
+      case 'unknown':
+        // One bad record among good ones is an accident; an exporter that throws on everything is broken.
+        if (batch.contents.records <= 1) this.#breaker.failed(now);
+        else this.#breaker.inconclusive(now);
+        return;
+      case 'ill':
+        this.#learnFailure(batch, outcome, now);
+    }
+  }
+
+  #learnFailure(batch: QueuedBatch<B>, outcome: Outcome, now: number): void {
+    const othersPassed = batch.failures > 0 && this.#deliveries > batch.deliveriesAtLastFailure;
+    batch.firstFailedAt ??= now;
+    batch.deliveriesAtLastFailure = this.#deliveries;
+    batch.failures++;
+    const random = this.#clock.random();
+    if (othersPassed) {
+      // The destination works for others, so only this batch waits.
+      batch.failuresWhileOthersPassed++;
+      batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, random);
+    } else {
+      this.#failures++;
+      this.#backoffUntil = now + backoffMillis(this.#failures, this.#settings.retry, random);
+    }
+    if (outcome.kind === 'retryable' && outcome.retryAfterMillis !== undefined) {
+      this.#retryAfter = Math.max(this.#retryAfter, now + outcome.retryAfterMillis);
+    }
+    this.#breaker.failed(now, this.#retryAfter);
+  }
+
+  /** When the breaker lets something through. */
+  #permittedAt(now: number): number {
+    const permit = this.#breaker.permit(now);
+    return typeof permit === 'object' ? permit.notBefore : now;
+  }
+
+  /** When the destination may be called, as far as the driver decides that. */
+  #openAt(now: number): number {
+    return Math.max(this.#backoffUntil, this.#retryAfter, this.#permittedAt(now));
+  }
+
+  /** Sets the timer for the next thing that happens by itself; everything else calls `wake`. */
+  #sleep(now: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#activeExports >= this.#settings.maxConcurrentExports) return;
+    const at = Math.max(this.#queue.dueAt(now), this.#openAt(now));
+    if (at !== Number.POSITIVE_INFINITY) this.#cancelTimer = this.#clock.timer(this.#turn, at - now);
+  }
+}

@@ -1,0 +1,82 @@
+/** Sends batches of records through any `LogRecordExporter`, and turns whatever it does into an outcome. */
+
+import type { LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import type { Clock } from '../clock.ts';
+import type { RecordBatch } from '../queue/record-batch.ts';
+import { classify } from './classify.ts';
+import { runExporting } from './export-context.ts';
+import type { Outcome, Sender } from './sender.ts';
+
+/**
+ * A `LogRecordExporter` of any release: `forceFlush` became part of the interface only in sdk-logs 0.215.
+ */
+export type AnyLogRecordExporter = Pick<LogRecordExporter, 'export' | 'shutdown'> &
+  Partial<Pick<LogRecordExporter, 'forceFlush'>>;
+
+/** Resource attributes that resolve late are waited for this long; then the batch goes with what there is. */
+export const RESOURCE_WAIT_MILLIS = 5_000;
+
+const SUCCESS = 0;
+
+export class ExporterSender implements Sender<RecordBatch> {
+  readonly #exporter: AnyLogRecordExporter;
+  readonly #clock: Clock;
+
+  constructor(exporter: AnyLogRecordExporter, clock: Clock) {
+    this.#exporter = exporter;
+    this.#clock = clock;
+  }
+
+  async send(batch: RecordBatch): Promise<Outcome> {
+    const records = batch.toArray();
+    const pending = pendingResources(records);
+    if (pending !== undefined) await this.#resolved(pending);
+    return this.#export(records);
+  }
+
+  #export(records: ReadableLogRecord[]): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const threw = (error: unknown) => resolve({ kind: 'unserializable', error });
+      try {
+        // A promise settles once, so a callback that comes twice, or after a throw, changes nothing.
+        const returned: unknown = runExporting(() =>
+          this.#exporter.export(records, (result) => {
+            resolve(
+              result?.code === SUCCESS ? { kind: 'delivered', rejectedRecords: 0 } : classify(result?.error),
+            );
+          }),
+        );
+        // The interface returns nothing, but an async function satisfies it, and then rejects.
+        if (returned instanceof Promise) returned.catch(threw);
+      } catch (error) {
+        threw(error);
+      }
+    });
+  }
+
+  #resolved(pending: Set<ReadableLogRecord['resource']>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.timer(resolve, RESOURCE_WAIT_MILLIS);
+      const done = () => {
+        cancel();
+        resolve();
+      };
+      Promise.all(Array.from(pending, (resource) => resource.waitForAsyncAttributes?.())).then(done, done);
+    });
+  }
+}
+
+/** The distinct resources that still wait for attributes; records in a row nearly always share theirs. */
+function pendingResources(records: ReadableLogRecord[]): Set<ReadableLogRecord['resource']> | undefined {
+  let pending: Set<ReadableLogRecord['resource']> | undefined;
+  let previous: ReadableLogRecord['resource'] | undefined;
+  for (const { resource } of records) {
+    if (resource === previous) continue;
+    previous = resource;
+    if (resource?.asyncAttributesPending) {
+      pending ??= new Set();
+      pending.add(resource);
+    }
+  }
+  return pending;
+}

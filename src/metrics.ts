@@ -1,0 +1,186 @@
+/** The ledger and the parts as OpenTelemetry instruments. */
+
+import {
+  type Attributes,
+  type BatchObservableCallback,
+  type Histogram,
+  type Meter,
+  type MeterProvider,
+  metrics,
+  type Observable,
+} from '@opentelemetry/api';
+import type { BreakerStateName } from './delivery/breaker.ts';
+import type { Outcome } from './delivery/sender.ts';
+import { DROP_REASONS } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import { VERSION } from './version.ts';
+
+const COMPONENT_TYPE = 'spillway_log_processor';
+const BREAKER_STATES: readonly BreakerStateName[] = ['closed', 'open', 'half-open'];
+
+// Semantic conventions: `<type>/<counter>`, counted per process so that the name stays of low cardinality.
+let instances = 0;
+
+/** The next value of `otel.component.name`. */
+export function nextComponentName(): string {
+  return `${COMPONENT_TYPE}/${instances++}`;
+}
+
+/** What the metrics observe beside the ledger, read at collection. */
+export interface Gauges {
+  readonly queueRecords: number;
+  readonly queueCapacity: number;
+  readonly queueBytes: number;
+  readonly queueLimitBytes: number;
+  readonly oldestAgeMillis: number;
+  readonly breakerState: BreakerStateName;
+  readonly spoolRecords: number;
+  readonly spoolBytes: number;
+}
+
+/**
+ * Totals are observed at collection, not counted in the hot path. That costs nothing per record, and what
+ * was counted before a MeterProvider appeared is not lost. The two histograms are recorded once per
+ * attempt and once per delivered batch.
+ */
+export class ProcessorMetrics {
+  readonly #explicit: MeterProvider | undefined;
+  readonly #ledger: Ledger;
+  readonly #gauges: () => Gauges;
+  readonly #attributes: Attributes;
+  #provider: MeterProvider | undefined;
+  #exportDuration: Histogram | undefined;
+  #deliveryDuration: Histogram | undefined;
+  #unobserve: (() => void) | undefined;
+
+  /** @param provider the one to use; without it, the global one, whenever it appears. */
+  constructor(
+    componentName: string,
+    provider: MeterProvider | undefined,
+    ledger: Ledger,
+    gauges: () => Gauges,
+  ) {
+    this.#explicit = provider;
+    this.#ledger = ledger;
+    this.#gauges = gauges;
+    this.#attributes = { 'otel.component.type': COMPONENT_TYPE, 'otel.component.name': componentName };
+    this.bind();
+  }
+
+  /**
+   * Looks whether there is another MeterProvider than the one in use. The API has no proxy for meters, and
+   * NodeSDK registers its MeterProvider after the processors are built, so this is called now and again.
+   */
+  bind(): void {
+    const provider = this.#explicit ?? metrics.getMeterProvider();
+    if (provider === this.#provider) return;
+    this.#provider = provider;
+    this.#unobserve?.();
+    const meter = provider.getMeter('otel-spillway', VERSION);
+    this.#exportDuration = meter.createHistogram('spillway.export.duration', {
+      unit: 's',
+      description: 'How long one attempt to export a batch takes.',
+    });
+    this.#deliveryDuration = meter.createHistogram('spillway.delivery.duration', {
+      unit: 's',
+      description: 'Time from onEmit of the oldest record of a batch to its acknowledgement.',
+    });
+    this.#observe(meter);
+  }
+
+  attempted(outcome: Outcome, durationMillis: number): void {
+    this.#exportDuration?.record(durationMillis / 1000, {
+      ...this.#attributes,
+      'spillway.export.outcome': outcome.kind,
+    });
+  }
+
+  delivered(ageMillis: number): void {
+    this.#deliveryDuration?.record(ageMillis / 1000, this.#attributes);
+  }
+
+  close(): void {
+    this.#unobserve?.();
+    this.#unobserve = undefined;
+  }
+
+  #observe(meter: Meter): void {
+    const updown = (name: string, unit: string, description: string) =>
+      meter.createObservableUpDownCounter(name, { unit, description });
+    const counter = (name: string, unit: string, description: string) =>
+      meter.createObservableCounter(name, { unit, description });
+
+    const queueSize = updown(
+      'otel.sdk.processor.log.queue.size',
+      '{log_record}',
+      'Records in the queue, those in flight included.',
+    );
+    const queueCapacity = updown(
+      'otel.sdk.processor.log.queue.capacity',
+      '{log_record}',
+      'Records the queue can hold, those in flight included.',
+    );
+    const processed = counter(
+      'otel.sdk.processor.log.processed',
+      '{log_record}',
+      'Records handed to the exporter, or dropped before that.',
+    );
+    const queueBytes = updown('spillway.queue.bytes', 'By', 'Bytes in the queue, those in flight included.');
+    const queueLimit = updown('spillway.queue.limit', 'By', 'Bytes the queue may hold now.');
+    const dropped = counter('spillway.records.dropped', '{log_record}', 'Records dropped, by reason.');
+    const breakerState = updown('spillway.breaker.state', '1', '1 for the state the breaker is in, else 0.');
+    const transitions = counter(
+      'spillway.breaker.transitions',
+      '{transition}',
+      'How often the breaker entered a state.',
+    );
+    const oldestAge = meter.createObservableGauge('spillway.oldest_record.age', {
+      unit: 's',
+      description: 'Age of the oldest record not done with.',
+    });
+    const spoolRecords = updown('spillway.spool.records', '{log_record}', 'Records in the spool.');
+    const spoolBytes = updown('spillway.spool.bytes', 'By', 'Bytes in the spool.');
+
+    const own = this.#attributes;
+    const callback: BatchObservableCallback = (result) => {
+      const gauges = this.#gauges();
+      const ledger = this.#ledger;
+      result.observe(queueSize, gauges.queueRecords, own);
+      result.observe(queueCapacity, gauges.queueCapacity, own);
+      result.observe(queueBytes, gauges.queueBytes, own);
+      result.observe(queueLimit, gauges.queueLimitBytes, own);
+      result.observe(oldestAge, gauges.oldestAgeMillis / 1000, own);
+      result.observe(spoolRecords, gauges.spoolRecords, own);
+      result.observe(spoolBytes, gauges.spoolBytes, own);
+      result.observe(processed, ledger.passed, own);
+      for (const reason of DROP_REASONS) {
+        // A series appears with its first record, so that a dashboard shows no reasons that never occur.
+        if (ledger.dropped[reason] === 0) continue;
+        result.observe(dropped, ledger.dropped[reason], { ...own, 'spillway.drop.reason': reason });
+        // What was handed to the exporter before it was dropped is counted as processed already.
+        if (ledger.droppedUnpassed[reason] === 0) continue;
+        result.observe(processed, ledger.droppedUnpassed[reason], { ...own, 'error.type': reason });
+      }
+      for (const state of BREAKER_STATES) {
+        const attributes = { ...own, 'spillway.breaker.state': state };
+        result.observe(breakerState, state === gauges.breakerState ? 1 : 0, attributes);
+        result.observe(transitions, ledger.breakerTransitions[state], attributes);
+      }
+    };
+    const observed: Observable[] = [
+      queueSize,
+      queueCapacity,
+      processed,
+      queueBytes,
+      queueLimit,
+      dropped,
+      breakerState,
+      transitions,
+      oldestAge,
+      spoolRecords,
+      spoolBytes,
+    ];
+    meter.addBatchObservableCallback(callback, observed);
+    this.#unobserve = () => meter.removeBatchObservableCallback(callback, observed);
+  }
+}

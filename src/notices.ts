@@ -1,0 +1,113 @@
+/** Tells people of losses and trouble: through `diag`, rate-limited, and through the callbacks of the options. */
+
+import { diag } from '@opentelemetry/api';
+import type { Cancel, Clock } from './clock.ts';
+import { type DropReason, messageOf, SpillwayError } from './errors.ts';
+import type { DropEvent } from './options.ts';
+
+/** One summary in this time at most. An episode of loss is over when so much time passes without any. */
+export const SUMMARY_INTERVAL_MILLIS = 30_000;
+
+type Counts = Map<DropReason, number>;
+
+/**
+ * The first loss of an episode is reported at once, the rest in summaries. Callbacks are called from a
+ * turn of their own, so that whoever logs inside one cannot recurse through `onEmit`.
+ */
+export class Notices {
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #onDrop: ((event: DropEvent) => void) | undefined;
+  readonly #unreported: Counts = new Map();
+  readonly #uncalled: Counts = new Map();
+  readonly #lastWarnedAt = new Map<string, number>();
+  #cancelSummary: Cancel | undefined;
+
+  constructor(name: string, clock: Clock, onDrop: ((event: DropEvent) => void) | undefined) {
+    this.#name = name;
+    this.#clock = clock;
+    this.#onDrop = onDrop;
+  }
+
+  dropped(reason: DropReason, records: number): void {
+    if (this.#onDrop !== undefined) {
+      if (this.#uncalled.size === 0) this.#clock.immediate(() => this.#callOnDrop());
+      add(this.#uncalled, reason, records);
+    }
+    add(this.#unreported, reason, records);
+    if (this.#cancelSummary === undefined) {
+      // Set first: a diag logger may emit a record, and so come back here.
+      this.#startInterval();
+      this.#summarise('dropping log records');
+    }
+  }
+
+  /** A warning, at most one per `topic` and summary interval. */
+  warn(topic: string, message: string): void {
+    const now = this.#clock.now();
+    const last = this.#lastWarnedAt.get(topic);
+    if (last !== undefined && now - last < SUMMARY_INTERVAL_MILLIS) return;
+    this.#lastWarnedAt.set(topic, now);
+    this.#say('warn', message);
+  }
+
+  info(message: string): void {
+    this.#say('info', message);
+  }
+
+  /** Calls a callback of the host; what it throws stays here. */
+  call<T>(callback: ((event: T) => void) | undefined, event: T): void {
+    if (callback === undefined) return;
+    try {
+      callback(event);
+    } catch (cause) {
+      const error = new SpillwayError('ERR_SPILLWAY_CALLBACK', `a callback threw: ${messageOf(cause)}`, {
+        cause,
+      });
+      this.warn('callback', error.message);
+    }
+  }
+
+  /** Says what has not been said yet. */
+  close(): void {
+    this.#cancelSummary?.();
+    this.#cancelSummary = undefined;
+    this.#summarise('dropped log records');
+    this.#callOnDrop();
+  }
+
+  #startInterval(): void {
+    this.#cancelSummary = this.#clock.timer(() => {
+      this.#cancelSummary = undefined;
+      if (this.#unreported.size === 0) return;
+      this.#startInterval();
+      this.#summarise('dropped more log records');
+    }, SUMMARY_INTERVAL_MILLIS);
+  }
+
+  #summarise(what: string): void {
+    if (this.#unreported.size === 0) return;
+    const counts = Array.from(this.#unreported, ([reason, records]) => `${reason} ${records}`).join(', ');
+    this.#unreported.clear();
+    this.#say('warn', `${what}: ${counts}`);
+  }
+
+  #callOnDrop(): void {
+    const counts = [...this.#uncalled];
+    this.#uncalled.clear();
+    for (const [reason, records] of counts) this.call(this.#onDrop, { reason, records });
+  }
+
+  /** The host's diag logger is the host's code: it may throw. */
+  #say(level: 'warn' | 'info', message: string): void {
+    try {
+      diag[level](`otel-spillway: ${this.#name}: ${message}`);
+    } catch {
+      // There is no one left to tell.
+    }
+  }
+}
+
+function add(counts: Counts, reason: DropReason, records: number): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + records);
+}

@@ -1,0 +1,116 @@
+/** Every option of the processor, with its unit, its default and its range. */
+
+import type { MeterProvider } from '@opentelemetry/api';
+import type { BreakerStateName } from './delivery/breaker.ts';
+import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+import type { DropReason, SpillwayError } from './errors.ts';
+
+/** Told to `onDrop`: so many records were dropped for this reason since it was last called. */
+export interface DropEvent {
+  readonly reason: DropReason;
+  readonly records: number;
+}
+
+/** Told to `onBreakerStateChange`. */
+export interface BreakerEvent {
+  readonly from: BreakerStateName;
+  readonly to: BreakerStateName;
+  /** Milliseconds until the next probe; only when `to` is `open`. */
+  readonly nextProbeMillis?: number;
+}
+
+export interface BreakerOptions {
+  /** Failures in a row that open it. Default 5, range 1 to 1,000. */
+  failureThreshold?: number;
+  /** Milliseconds it stays open the first time. Default 30,000, range 1 to 86,400,000. */
+  resetTimeoutMillis?: number;
+  /** Milliseconds it stays open at most; the time doubles with each failed probe. Default 300,000, same range. */
+  maxResetTimeoutMillis?: number;
+}
+
+export interface RetryOptions {
+  /** Milliseconds before the second attempt, doubling from there, half of it random. Default 1,000, range 1 to 86,400,000. */
+  initialDelayMillis?: number;
+  /** Milliseconds between attempts at most. Default 30,000, same range. */
+  maxDelayMillis?: number;
+  /** Milliseconds from a batch's first failure after which it is dropped as `retry_exhausted`. Default `Infinity`; 0 does not retry. */
+  maxElapsedMillis?: number;
+}
+
+export interface MemoryLimitOptions {
+  /** Share of the memory the process may use above which the queue sheds and shrinks. Default 0.8, range 0.01 to 1. */
+  softRatio?: number;
+  /** Share above which it keeps protected records only. Default 0.9, range `softRatio` to 1. */
+  hardRatio?: number;
+  /** Milliseconds between looks. Default 1,000, range 10 to 3,600,000. */
+  checkIntervalMillis?: number;
+}
+
+export interface ShedOptions {
+  /** Fullness of the queue, 0 to 1, above which low severities are refused. Default 0.8. */
+  above?: number;
+  /** Records below this severity number are refused. Default 9 (INFO), range 1 to 24. */
+  belowSeverity?: number;
+}
+
+/**
+ * - `graceful`: sends what is queued, with retries, until the deadline.
+ * - `flush`: sends what is queued, each batch once.
+ * - `immediate`: sends nothing more.
+ */
+export type ShutdownStrategy = 'graceful' | 'flush' | 'immediate';
+
+export interface ShutdownOptions {
+  /** Default `graceful`. */
+  strategy?: ShutdownStrategy;
+  /** Milliseconds that `shutdown()` takes at most. Default 5,000, range 0 to 3,600,000. */
+  timeoutMillis?: number;
+}
+
+export interface SpillwayOptions {
+  /** Any `LogRecordExporter`. It is owned by the processor: exports are its alone, and `shutdown()` shuts it down. */
+  exporter: AnyLogRecordExporter;
+  /** Records held at most, in flight included. Default 65,536, env `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 16,777,216. */
+  maxQueueSize?: number;
+  /** Records in one export at most. Default 512, env `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to `maxQueueSize`. */
+  maxExportBatchSize?: number;
+  /** Milliseconds a record waits for company at most. Default 1,000, env `OTEL_BLRP_SCHEDULE_DELAY`, range 0 to 86,400,000. */
+  scheduledDelayMillis?: number;
+  /** Milliseconds one export may take. Default 30,000, env `OTEL_BLRP_EXPORT_TIMEOUT`, range 0 (no limit) to 86,400,000. */
+  exportTimeoutMillis?: number;
+  /**
+   * Bytes held at most, in flight included, by an estimate made when a record is admitted.
+   * Default 5 % of the memory the process may use, at most 64 MiB; range 1 KiB to 1 TiB.
+   */
+  maxQueueBytes?: number;
+  /** Bytes in one export at most, by the same estimate. Default 1 MiB, range 1 KiB to `maxQueueBytes`. */
+  maxExportBatchBytes?: number;
+  /** Bytes of one record; a larger one is truncated and marked `spillway.truncated`. Default 256 KiB, range 1 KiB to `maxExportBatchBytes`. */
+  maxRecordBytes?: number;
+  /**
+   * Exports under way at once. Default 1, as the specification demands for exporters in general; range 1 to 64.
+   * Raise it only for an exporter that allows concurrent calls.
+   */
+  maxConcurrentExports?: number;
+  /** Which record goes when the queue is full: the oldest one in it, or the one being added. Default `drop-oldest`. */
+  overflow?: 'drop-oldest' | 'drop-newest';
+  /** Records at or above this severity number (1 to 24) are sent first and dropped last. Default: off. */
+  protectSeverity?: number;
+  /** Refuses low severities while the queue is nearly full. Default: off. */
+  shed?: ShedOptions | false;
+  /** `false` turns the circuit breaker off. */
+  breaker?: BreakerOptions | false;
+  retry?: RetryOptions;
+  /** `false` turns the watch over the memory of the process off. */
+  memoryLimit?: MemoryLimitOptions | false;
+  shutdown?: ShutdownOptions;
+  /** Where the processor reports itself. Default: the global MeterProvider, also when it is registered later. */
+  meterProvider?: MeterProvider;
+  /** The name that the stock processor has for `meterProvider`. */
+  selfObsMeterProvider?: MeterProvider;
+  /** Called at most once per reason and turn of the event loop in which records were dropped. */
+  onDrop?: (event: DropEvent) => void;
+  onBreakerStateChange?: (event: BreakerEvent) => void;
+  /** Called when an attempt to export failed (`ERR_SPILLWAY_EXPORT`), whether or not it will be retried. */
+  onError?: (error: SpillwayError) => void;
+}

@@ -1,0 +1,29 @@
+/** How much memory this process may use, and how much of that it does. */
+
+import { totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
+
+/** The cgroup's limit, or undefined where there is none: without one Node answers 0 or an absurdly large number. */
+function constrainedBytes(): number | undefined {
+  const bytes = process.constrainedMemory();
+  return bytes > 0 && bytes < totalmem() ? bytes : undefined;
+}
+
+/** The smallest of the heap limit, the cgroup limit and the machine's memory, in bytes. */
+export function usableMemoryBytes(): number {
+  return Math.min(
+    getHeapStatistics().heap_size_limit,
+    constrainedBytes() ?? Number.POSITIVE_INFINITY,
+    totalmem(),
+  );
+}
+
+/** The larger of two shares, 0 to 1: of the heap limit that is used, and of the cgroup limit that is resident. */
+export function memoryUseRatio(): number {
+  const heap = getHeapStatistics();
+  const limit = constrainedBytes();
+  return Math.max(
+    heap.used_heap_size / heap.heap_size_limit,
+    limit === undefined ? 0 : process.memoryUsage.rss() / limit,
+  );
+}

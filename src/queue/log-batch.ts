@@ -1,0 +1,37 @@
+/** What a batch is to the queue and the driver: a bounded run of records whose form only the exporter's lane knows. */
+
+import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
+
+/**
+ * The record `onEmit` is given. Taken from the processor's own signature because the name of the type
+ * differs between the releases of sdk-logs that are supported.
+ */
+export type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
+
+/**
+ * Records in the order of their admission.
+ *
+ * `records` and `bytes` are exact at every moment: the limits of the queue are sums of them. The methods
+ * that remove a record return its size so that the caller can give back exactly what was taken.
+ */
+export interface LogBatch {
+  /** How many records the batch holds. */
+  readonly records: number;
+  /** What those records weigh, in the unit of the lane: estimated heap bytes, or bytes on the wire. */
+  readonly bytes: number;
+  /**
+   * Takes in a record as it is now; what happens to it afterwards no longer matters.
+   * @returns its size in bytes.
+   * @throws whatever reading the record throws; the batch is then as it was.
+   */
+  add(record: EmittedRecord): number;
+  /** Removes the oldest record and returns its size, 0 when there is none. */
+  shift(): number;
+  /** Removes the newest record and returns its size, 0 when there is none. */
+  pop(): number;
+  /** Moves the oldest `records` records into a new batch, which is returned; this one keeps the rest. */
+  split(records: number): LogBatch;
+}
+
+/** Opens an empty batch: the one thing a lane gives to the queue. */
+export type OpenBatch<B extends LogBatch> = () => B;

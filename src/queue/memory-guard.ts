@@ -1,0 +1,69 @@
+/** Watches the memory of the process and says how hard the queue has to save: normal, soft or hard. */
+
+import type { Cancel, Clock } from '../clock.ts';
+
+export interface MemoryGuardSettings {
+  readonly softRatio: number;
+  readonly hardRatio: number;
+  readonly checkIntervalMillis: number;
+}
+
+export type MemoryLevel = 'normal' | 'soft' | 'hard';
+
+/** A level is left only when the ratio has fallen this far below it, so that the queue does not flap. */
+export const HYSTERESIS = 0.05;
+
+/** The level after a look that found `ratio` (0 to 1) of the memory in use. */
+export function nextLevel(level: MemoryLevel, ratio: number, settings: MemoryGuardSettings): MemoryLevel {
+  if (ratio >= settings.hardRatio) return 'hard';
+  if (level === 'hard' && ratio >= settings.hardRatio - HYSTERESIS) return 'hard';
+  if (ratio >= settings.softRatio) return 'soft';
+  if (level !== 'normal' && ratio >= settings.softRatio - HYSTERESIS) return 'soft';
+  return 'normal';
+}
+
+/** Never forces a garbage collection: a guard that stops the process to save it is no guard. */
+export class MemoryGuard {
+  readonly #settings: MemoryGuardSettings;
+  readonly #readRatio: () => number;
+  readonly #onChange: (level: MemoryLevel, ratio: number) => void;
+  readonly #clock: Clock;
+  #level: MemoryLevel = 'normal';
+  #cancel: Cancel | undefined;
+
+  constructor(
+    settings: MemoryGuardSettings,
+    readRatio: () => number,
+    onChange: (level: MemoryLevel, ratio: number) => void,
+    clock: Clock,
+  ) {
+    this.#settings = settings;
+    this.#readRatio = readRatio;
+    this.#onChange = onChange;
+    this.#clock = clock;
+  }
+
+  get level(): MemoryLevel {
+    return this.#level;
+  }
+
+  start(): void {
+    this.#cancel = this.#clock.timer(() => {
+      this.#check();
+      this.start();
+    }, this.#settings.checkIntervalMillis);
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #check(): void {
+    const ratio = this.#readRatio();
+    const level = nextLevel(this.#level, ratio, this.#settings);
+    if (level === this.#level) return;
+    this.#level = level;
+    this.#onChange(level, ratio);
+  }
+}

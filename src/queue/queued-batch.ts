@@ -1,0 +1,57 @@
+/** A batch on its way: its contents, its place in the order of admission, and what happened to it so far. */
+
+import type { LogBatch } from './log-batch.ts';
+
+/** Extra requests that may be spent on finding out which records of a refused batch are at fault. */
+export interface BisectBudget {
+  remaining: number;
+}
+
+export class QueuedBatch<B extends LogBatch> {
+  readonly contents: B;
+  /** Position in the order of opening. Halves of a batch share its number, so a flush waits for both. */
+  readonly sequence: number;
+  /** When its first record was admitted, on the monotonic clock. */
+  readonly openedAt: number;
+  /** Whether its records are at or above `protectSeverity`. */
+  readonly isProtected: boolean;
+  /** How often it was handed to the exporter. */
+  attempts = 0;
+  /** When it first failed, on the monotonic clock; undefined while it has not. */
+  firstFailedAt: number | undefined;
+  /** Failures in a row that may pass by themselves. */
+  failures = 0;
+  /** Of those, how many came although other batches had got through since the one before. */
+  failuresWhileOthersPassed = 0;
+  /** How many batches had been delivered when this one last failed. */
+  deliveriesAtLastFailure = 0;
+  /** Not to be sent before this time on the monotonic clock. */
+  notBefore = 0;
+  /** Shared by all parts of one refused batch; undefined until it is refused. */
+  bisect: BisectBudget | undefined;
+
+  constructor(contents: B, sequence: number, openedAt: number, isProtected: boolean) {
+    this.contents = contents;
+    this.sequence = sequence;
+    this.openedAt = openedAt;
+    this.isProtected = isProtected;
+  }
+
+  /** Moves the oldest `records` records into a new batch with the same place and history. */
+  split(records: number): QueuedBatch<B> {
+    // The interface cannot express that a batch splits into its own kind.
+    const part = new QueuedBatch(
+      this.contents.split(records) as B,
+      this.sequence,
+      this.openedAt,
+      this.isProtected,
+    );
+    part.attempts = this.attempts;
+    part.firstFailedAt = this.firstFailedAt;
+    part.failures = this.failures;
+    part.failuresWhileOthersPassed = this.failuresWhileOthersPassed;
+    part.deliveriesAtLastFailure = this.deliveriesAtLastFailure;
+    part.bisect = this.bisect;
+    return part;
+  }
+}

@@ -1,0 +1,74 @@
+/** The batch of the plain lane: snapshots of records, for exporters that take `ReadableLogRecord`s. */
+
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import type { EmittedRecord, LogBatch } from './log-batch.ts';
+import { RecordSnapshot } from './record-snapshot.ts';
+
+export class RecordBatch implements LogBatch {
+  readonly #maxRecordBytes: number;
+  #items: (RecordSnapshot | undefined)[];
+  // Records leave at both ends; a head index keeps that O(1).
+  #head = 0;
+  #bytes = 0;
+
+  /** @param maxRecordBytes a larger record is cut down to this many (estimated) bytes. */
+  constructor(maxRecordBytes: number, items: RecordSnapshot[] = []) {
+    this.#maxRecordBytes = maxRecordBytes;
+    this.#items = items;
+    for (const item of items) this.#bytes += RecordSnapshot.bytesOf(item);
+  }
+
+  get records(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Estimated heap bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(record: EmittedRecord): number {
+    const snapshot = new RecordSnapshot(record, this.#maxRecordBytes);
+    const bytes = RecordSnapshot.bytesOf(snapshot);
+    this.#items.push(snapshot);
+    this.#bytes += bytes;
+    return bytes;
+  }
+
+  shift(): number {
+    const snapshot = this.#items[this.#head];
+    if (snapshot === undefined) return 0;
+    this.#items[this.#head++] = undefined;
+    return this.#removed(snapshot);
+  }
+
+  pop(): number {
+    const snapshot = this.records > 0 ? this.#items.pop() : undefined;
+    return snapshot === undefined ? 0 : this.#removed(snapshot);
+  }
+
+  split(records: number): RecordBatch {
+    const all = this.#snapshots();
+    const part = new RecordBatch(this.#maxRecordBytes, all.slice(0, records));
+    this.#items = all.slice(records);
+    this.#head = 0;
+    this.#bytes -= part.bytes;
+    return part;
+  }
+
+  /** The records in order, in an array of the caller's own. */
+  toArray(): ReadableLogRecord[] {
+    // A snapshot has every field of a ReadableLogRecord; the optional ones are present and may be undefined.
+    return this.#snapshots() as ReadableLogRecord[];
+  }
+
+  #snapshots(): RecordSnapshot[] {
+    return this.#items.slice(this.#head) as RecordSnapshot[];
+  }
+
+  #removed(snapshot: RecordSnapshot): number {
+    const bytes = RecordSnapshot.bytesOf(snapshot);
+    this.#bytes -= bytes;
+    return bytes;
+  }
+}

@@ -1,0 +1,87 @@
+/** What the processor says of itself when asked: plain JSON, cheap enough for a health endpoint. */
+
+import type { BreakerStateName } from './delivery/breaker.ts';
+import type { DropReason } from './errors.ts';
+import type { Ledger, Percentiles } from './ledger.ts';
+import type { MemoryLevel } from './queue/memory-guard.ts';
+
+export interface Held {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/**
+ * At every instant, in records:
+ * `offered + recovered = exported + Σ dropped + queued + inFlight + spooled`.
+ */
+export interface SpillwayStats {
+  /** Every record given to `onEmit`. */
+  readonly offered: number;
+  /** Records found in the spool at start; 0 without one. */
+  readonly recovered: number;
+  /** Records the exporter reported as delivered. */
+  readonly exported: number;
+  /** Every reason is present, with 0 where nothing was dropped. */
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** How often `enabled()` answered no because of `shed` or memory. Those records were never offered. */
+  readonly refused: number;
+  readonly queued: Held;
+  readonly inFlight: Held;
+  /** Zero without a spool. */
+  readonly spooled: Held;
+  readonly breaker: {
+    readonly state: BreakerStateName;
+    /** Milliseconds until the next probe; only while open. */
+    readonly nextProbeMillis?: number;
+  };
+  readonly exports: { readonly attempts: number; readonly failures: number; readonly lastError?: string };
+  /** How long one attempt takes. */
+  readonly exportMillis: Percentiles;
+  /** From `onEmit` of the oldest record of a batch to its acknowledgement. */
+  readonly deliveryMillis: Percentiles;
+}
+
+export interface SpillwayHealth {
+  /**
+   * - `ok`: records flow.
+   * - `degraded`: they are delayed, or some were dropped in the last 30 s, or the queue is nearly full.
+   * - `failing`: the breaker is open, memory is short, or the processor is shut down.
+   */
+  readonly status: 'ok' | 'degraded' | 'failing';
+  /** Why, in words for people; empty when `ok`. */
+  readonly reasons: string[];
+}
+
+/** Fuller than this, the queue is called nearly full. */
+export const NEARLY_FULL = 0.8;
+
+export interface HealthFacts {
+  readonly breakerState: BreakerStateName;
+  readonly memoryLevel: MemoryLevel;
+  readonly pressure: number;
+  readonly failuresInARow: number;
+  readonly dropsRecently: boolean;
+  readonly isShutDown: boolean;
+  readonly lastError: Ledger['lastError'];
+}
+
+export function healthOf(facts: HealthFacts): SpillwayHealth {
+  const failing: string[] = [];
+  const degraded: string[] = [];
+  const because = facts.lastError === undefined ? '' : ` (${facts.lastError})`;
+  if (facts.isShutDown) failing.push('the processor is shut down');
+  if (facts.breakerState === 'open') failing.push(`the circuit breaker is open${because}`);
+  if (facts.memoryLevel === 'hard')
+    failing.push('memory is above the hard limit: only protected records are kept');
+  if (facts.memoryLevel === 'soft') degraded.push('memory is above the soft limit: the queue is reduced');
+  if (facts.breakerState === 'half-open') degraded.push('the circuit breaker is probing');
+  else if (facts.breakerState === 'closed' && facts.failuresInARow > 0) {
+    degraded.push(`exports are failing${because}`);
+  }
+  if (facts.pressure > NEARLY_FULL) degraded.push(`the queue is ${Math.floor(facts.pressure * 100)} % full`);
+  if (facts.dropsRecently) degraded.push('records were dropped in the last 30 s');
+  return {
+    status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
+    reasons: [...failing, ...degraded],
+  };
+}
