@@ -18,7 +18,10 @@ export interface Clock {
    * `keepAlive` is set, which only bounded waits that a caller holds a promise for may do.
    */
   timer(callback: () => void, delayMillis: number, keepAlive?: boolean): Cancel;
-  /** Calls `callback` in the next turn of the event loop, after I/O, without keeping the process alive. */
+  /**
+   * Calls `callback` in the next turn of the event loop, after I/O. It keeps the process alive for that one
+   * turn: an immediate that does not would not wake a loop that waits for I/O either.
+   */
   immediate(callback: () => void): void;
 }
 
@@ -35,6 +38,6 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
   immediate(callback) {
-    setImmediate(callback).unref();
+    setImmediate(callback);
   },
 };
