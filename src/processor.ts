@@ -3,16 +3,14 @@
 import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from './clock.ts';
-import { type BreakerChange, CircuitBreaker } from './delivery/breaker.ts';
+import { CircuitBreaker } from './delivery/breaker.ts';
 import { Driver } from './delivery/driver.ts';
-import { isExporting, runExporting } from './delivery/export-context.ts';
-import type { Outcome } from './delivery/sender.ts';
-import { type DropReason, messageOf, SpillwayError } from './errors.ts';
+import { isExporting } from './delivery/export-context.ts';
+import { callExporter } from './delivery/exporter-calls.ts';
+import { messageOf, SpillwayError } from './errors.ts';
 import { flushBeforeExit } from './exit-flush.ts';
 import { plainLane } from './lane.ts';
-import { Ledger } from './ledger.ts';
-import { nextComponentName, ProcessorMetrics } from './metrics.ts';
-import { Notices, SUMMARY_INTERVAL_MILLIS } from './notices.ts';
+import type { Gauges } from './metrics.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options.ts';
 import { PressureGate, type ReadyOptions } from './pressure-gate.ts';
 import { memoryUseRatio, usableMemoryBytes } from './process-memory.ts';
@@ -20,8 +18,9 @@ import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { EmittedRecord } from './queue/log-batch.ts';
 import { MemoryGuard, type MemoryLevel } from './queue/memory-guard.ts';
 import type { RecordBatch } from './queue/record-batch.ts';
+import { SelfObservation } from './self-observation.ts';
 import { resolveSettings, type Settings, type ShutdownSettings, shutdownSettings } from './settings.ts';
-import { healthOf, type SpillwayHealth, type SpillwayStats } from './stats.ts';
+import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
 
 /** The specification's default for a flush of the whole provider. */
 const FLUSH_TIMEOUT_MILLIS = 30_000;
@@ -29,8 +28,6 @@ const FLUSH_TIMEOUT_MILLIS = 30_000;
 const SAVING_SHARE = 0.5;
 /** … and refuses what is below INFO. */
 const SAVING_MIN_SEVERITY = 9;
-/** How often to look for a MeterProvider that was registered later. */
-const BIND_INTERVAL_MILLIS = 1_000;
 
 export interface FlushOptions {
   /** Milliseconds after which the promise rejects. Default 30,000. */
@@ -50,19 +47,15 @@ export interface Surroundings {
 export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #exporter: SpillwayOptions['exporter'];
   readonly #settings: Settings;
-  readonly #options: SpillwayOptions;
   readonly #clock: Clock;
-  readonly #ledger = new Ledger();
+  readonly #observation: SelfObservation;
   readonly #queue: AsyncSinkQueue<RecordBatch>;
   readonly #driver: Driver<RecordBatch>;
   readonly #breaker: CircuitBreaker;
   readonly #guard: MemoryGuard | undefined;
-  readonly #metrics: ProcessorMetrics;
-  readonly #notices: Notices;
   readonly #gate: PressureGate;
   readonly #stopExitFlush: () => void;
-  #stopBinding = () => {};
-  #lastDropAt = Number.NEGATIVE_INFINITY;
+  #offeredAtExitFlush = 0;
   #isShutDown = false;
   #shutdown: Promise<void> | undefined;
 
@@ -74,76 +67,51 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     options: SpillwayOptions,
     { clock, memoryUseRatio: useRatio }: Surroundings = { clock: systemClock, memoryUseRatio },
   ) {
-    this.#settings = resolveSettings(options, process.env, usableMemoryBytes());
-    this.#options = options;
+    const settings = resolveSettings(options, process.env, usableMemoryBytes());
+    this.#settings = settings;
     this.#exporter = options.exporter;
     this.#clock = clock;
-    const name = nextComponentName();
-    this.#notices = new Notices(name, clock, options.onDrop);
-
-    const lane = plainLane(options.exporter, this.#settings, clock);
-    const dropped = (reason: DropReason, records: number, wasPassed: boolean) =>
-      this.#dropped(reason, records, wasPassed);
-    this.#queue = new AsyncSinkQueue(
-      this.#settings,
-      lane.openBatch,
-      { dropped, work: () => this.#driver.wake() },
-      clock.now,
-    );
-    this.#breaker = new CircuitBreaker(this.#settings.breaker, (change) => this.#breakerChanged(change));
-    this.#driver = new Driver(
-      this.#queue,
-      lane.sender,
-      this.#breaker,
-      this.#settings,
-      {
-        passed: (records) => {
-          this.#ledger.passed += records;
-        },
-        attempted: (outcome, millis) => this.#attempted(outcome, millis),
-        delivered: (records, ageMillis) => this.#delivered(records, ageMillis),
-        dropped,
-      },
+    this.#gate = new PressureGate(() => this.#queue.pressure);
+    const observation = new SelfObservation(
+      options,
+      () => this.#gauges(),
+      () => this.#gate.update(),
       clock,
     );
-    this.#gate = new PressureGate(() => this.#queue.pressure);
-    this.#metrics = new ProcessorMetrics(
-      name,
-      options.meterProvider ?? options.selfObsMeterProvider,
-      this.#ledger,
-      () => this.#gauges(),
-    );
-    if (this.#settings.memoryLimit !== undefined) {
+    this.#observation = observation;
+    const lane = plainLane(options.exporter, settings, clock);
+    const listener = {
+      dropped: observation.dropped.bind(observation),
+      work: () => this.#driver.wake(),
+    };
+    this.#queue = new AsyncSinkQueue(settings, lane.openBatch, listener, clock.now);
+    this.#breaker = new CircuitBreaker(settings.breaker, (change) => observation.breakerChanged(change));
+    this.#driver = new Driver(this.#queue, lane.sender, this.#breaker, settings, observation, clock);
+    if (settings.memoryLimit !== undefined) {
       this.#guard = new MemoryGuard(
-        this.#settings.memoryLimit,
+        settings.memoryLimit,
         useRatio,
         (level, ratio) => this.#memoryChanged(level, ratio),
         clock,
       );
       this.#guard.start();
     }
-    this.#bindLater();
     this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit());
   }
 
   /** Admits a record: no I/O, no waiting, nothing thrown. */
   onEmit(logRecord: EmittedRecord, context?: Context): void {
-    this.#ledger.offered++;
-    if (this.#isShutDown) {
-      this.#dropped('already_shutdown', 1, false);
-    } else if (isExporting(context)) {
-      this.#dropped('self', 1, false);
-    } else {
-      this.#queue.admit(logRecord);
-    }
+    this.#observation.ledger.offered++;
+    if (this.#isShutDown) this.#observation.dropped('already_shutdown', 1, false);
+    else if (isExporting(context)) this.#observation.dropped('self', 1, false);
+    else this.#queue.admit(logRecord);
   }
 
   /** Whether a record like this would be admitted now: false after shutdown, and for what `shed` or memory refuses. */
   enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
     if (this.#isShutDown) return false;
     if (this.#queue.refusal(options?.severityNumber ?? 0) === undefined) return true;
-    this.#ledger.refused++;
-    this.#notices.warn('refused', 'low severities are refused before they are built, to save room');
+    this.#observation.refused();
     return false;
   }
 
@@ -161,17 +129,16 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     const deadline = this.#clock.now() + timeoutMillis;
     const result = await this.#driver.flush(timeoutMillis);
     if (result === 'timeout') {
-      const { records } = this.#queue;
       throw new SpillwayError(
         'ERR_SPILLWAY_FLUSH_TIMEOUT',
-        `otel-spillway: not flushed within ${timeoutMillis} ms; ${records} records are queued`,
+        `otel-spillway: not flushed within ${timeoutMillis} ms; ${this.#queue.records} records are queued`,
       );
     }
     if (result === 'unavailable') {
-      const why = this.#ledger.lastError === undefined ? '' : ` (${this.#ledger.lastError})`;
+      const { lastError } = this.#observation.ledger;
       throw new SpillwayError(
         'ERR_SPILLWAY_UNAVAILABLE',
-        `otel-spillway: the destination will not be called again within ${timeoutMillis} ms${why}`,
+        `otel-spillway: the destination will not be called again within ${timeoutMillis} ms${lastError === undefined ? '' : ` (${lastError})`}`,
       );
     }
     await this.#callExporter('forceFlush', deadline);
@@ -183,16 +150,16 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    * A second call returns the same promise, and can only make it shorter.
    */
   shutdown(options?: ShutdownOptions): Promise<void> {
-    let settings: ShutdownSettings = this.#settings.shutdown;
+    let settings = this.#settings.shutdown;
     try {
       settings = shutdownSettings(options, settings);
     } catch (error) {
-      this.#notices.warn('shutdown options', messageOf(error));
+      this.#observation.notices.warn('shutdown options', messageOf(error));
     }
     if (this.#shutdown === undefined) {
       this.#isShutDown = true;
       this.#shutdown = this.#end(settings);
-    } else if (settings.strategy === 'immediate' || settings.timeoutMillis === 0) {
+    } else if (settings.strategy === 'immediate') {
       this.#driver.stop();
     } else if (options?.timeoutMillis !== undefined) {
       this.#clock.timer(() => this.#driver.stop(), settings.timeoutMillis);
@@ -202,25 +169,11 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
 
   /** Where every record went, and how delivery is doing: a plain JSON object. */
   stats(): SpillwayStats {
-    const { offered, recovered, exported, refused, attempts, failures, lastError } = this.#ledger;
-    const probeAt = this.#breaker.probeAt;
-    return {
-      offered,
-      recovered,
-      exported,
-      dropped: { ...this.#ledger.dropped },
-      refused,
-      queued: { records: this.#queue.records, bytes: this.#queue.bytes },
-      inFlight: { records: this.#queue.inFlightRecords, bytes: this.#queue.inFlightBytes },
-      spooled: { records: 0, bytes: 0 },
-      breaker: {
-        state: this.#breaker.state,
-        ...(probeAt !== undefined && { nextProbeMillis: Math.max(0, probeAt - this.#clock.now()) }),
-      },
-      exports: { attempts, failures, ...(lastError !== undefined && { lastError }) },
-      exportMillis: this.#ledger.exportMillis,
-      deliveryMillis: this.#ledger.deliveryMillis,
-    };
+    const { probeAt } = this.#breaker;
+    return statsOf(this.#observation.ledger, this.#queue, {
+      state: this.#breaker.state,
+      ...(probeAt !== undefined && { nextProbeMillis: Math.max(0, probeAt - this.#clock.now()) }),
+    });
   }
 
   /** Whether logs get through, in a form made for a readiness probe. */
@@ -230,9 +183,9 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       memoryLevel: this.#guard?.level ?? 'normal',
       pressure: this.#queue.pressure,
       failuresInARow: this.#driver.failuresInARow,
-      dropsRecently: this.#clock.now() - this.#lastDropAt < SUMMARY_INTERVAL_MILLIS,
+      dropsRecently: this.#observation.droppedRecently,
       isShutDown: this.#isShutDown,
-      lastError: this.#ledger.lastError,
+      lastError: this.#observation.ledger.lastError,
     });
   }
 
@@ -256,93 +209,34 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     this.#guard?.stop();
     // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
     // the leftovers are accounted for; only then the exporter goes, which nothing needs any more.
-    if (strategy !== 'immediate' && timeoutMillis > 0) {
+    if (strategy !== 'immediate') {
       if (strategy === 'flush') this.#driver.giveUpRetries();
       await this.#driver.flush(timeoutMillis);
     }
     this.#driver.stop();
     await this.#callExporter('shutdown', deadline);
-    this.#stopBinding();
-    this.#notices.close();
-    this.#metrics.close();
+    this.#observation.close();
   }
 
-  /** Calls a method of the exporter that may hang, throw or reject, and waits for it until `deadline`. */
   #callExporter(method: 'forceFlush' | 'shutdown', deadline: number): Promise<void> {
-    return new Promise((resolve) => {
-      const failed = (error: unknown) => {
-        this.#notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`);
-        done();
-      };
-      const done = () => {
-        cancel();
-        resolve();
-      };
-      const cancel = this.#clock.timer(resolve, deadline - this.#clock.now(), true);
-      try {
-        Promise.resolve(runExporting(() => this.#exporter[method]?.())).then(done, failed);
-      } catch (error) {
-        failed(error);
-      }
-    });
+    const failed = (error: unknown) =>
+      this.#observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`);
+    return callExporter(this.#exporter, method, deadline, failed, this.#clock);
   }
 
-  // Once per record emitted since the last attempt: a destination that is down must not keep a process alive
-  // that wants to end.
-  #flushedAtOffered = 0;
+  /**
+   * Once for the records emitted so far: a destination that is down must not keep a process alive that wants
+   * to end.
+   */
   async #flushBeforeExit(): Promise<void> {
-    if (this.#queue.oldestAt === undefined || this.#flushedAtOffered === this.#ledger.offered) return;
-    this.#flushedAtOffered = this.#ledger.offered;
+    const { offered } = this.#observation.ledger;
+    if (this.#queue.oldestAt === Number.POSITIVE_INFINITY || offered === this.#offeredAtExitFlush) return;
+    this.#offeredAtExitFlush = offered;
     await this.#driver.flush(this.#settings.shutdown.timeoutMillis);
   }
 
-  #dropped(reason: DropReason, records: number, wasPassed: boolean): void {
-    this.#ledger.drop(reason, records, wasPassed);
-    this.#lastDropAt = this.#clock.now();
-    this.#notices.dropped(reason, records);
-    this.#gate.update();
-  }
-
-  #attempted(outcome: Outcome, millis: number): void {
-    this.#ledger.attempt(outcome, millis);
-    this.#metrics.bind();
-    this.#metrics.attempted(outcome, millis);
-    if (outcome.kind === 'delivered') {
-      if (outcome.rejectedRecords > 0 || outcome.message) {
-        this.#notices.warn('partial success', `the collector says: ${outcome.message ?? 'records rejected'}`);
-      }
-      return;
-    }
-    const message = `export failed (${outcome.kind}): ${messageOf(outcome.error)}`;
-    this.#notices.warn(`export ${outcome.kind}`, message);
-    if (this.#options.onError !== undefined) {
-      this.#notices.call(
-        this.#options.onError,
-        new SpillwayError('ERR_SPILLWAY_EXPORT', message, { cause: outcome.error }),
-      );
-    }
-  }
-
-  #delivered(records: number, ageMillis: number): void {
-    this.#ledger.deliver(records, ageMillis);
-    this.#metrics.delivered(ageMillis);
-    this.#gate.update();
-  }
-
-  #breakerChanged({ from, to, probeAt }: BreakerChange): void {
-    this.#ledger.breakerTransitions[to]++;
-    const nextProbeMillis = probeAt === undefined ? undefined : Math.max(0, probeAt - this.#clock.now());
-    const next = nextProbeMillis === undefined ? '' : `, next probe in ${Math.round(nextProbeMillis)} ms`;
-    this.#notices.info(`circuit breaker ${from} -> ${to}${next}`);
-    this.#notices.call(this.#options.onBreakerStateChange, {
-      from,
-      to,
-      ...(nextProbeMillis !== undefined && { nextProbeMillis }),
-    });
-  }
-
   #memoryChanged(level: MemoryLevel, ratio: number): void {
-    this.#notices.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
+    this.#observation.notices.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
     if (level === 'normal') {
       this.#queue.restrict();
       return;
@@ -354,25 +248,18 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     if (level === 'hard') this.#queue.discardUnprotected('memory_limit');
   }
 
-  #gauges() {
-    const oldestAt = this.#queue.oldestAt;
+  #gauges(): Gauges {
+    const { oldestAt } = this.#queue;
     return {
       queueRecords: this.#queue.records + this.#queue.inFlightRecords,
       queueCapacity: this.#settings.maxQueueSize,
       queueBytes: this.#queue.bytes + this.#queue.inFlightBytes,
       queueLimitBytes: this.#queue.maxBytes,
-      oldestAgeMillis: oldestAt === undefined ? 0 : this.#clock.now() - oldestAt,
+      oldestAgeMillis: Math.max(0, this.#clock.now() - oldestAt),
       breakerState: this.#breaker.state,
       spoolRecords: 0,
       spoolBytes: 0,
     };
-  }
-
-  #bindLater(): void {
-    this.#stopBinding = this.#clock.timer(() => {
-      this.#metrics.bind();
-      this.#bindLater();
-    }, BIND_INTERVAL_MILLIS);
   }
 }
 

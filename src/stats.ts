@@ -41,6 +41,35 @@ export interface SpillwayStats {
   readonly deliveryMillis: Percentiles;
 }
 
+interface HeldByQueue {
+  readonly records: number;
+  readonly bytes: number;
+  readonly inFlightRecords: number;
+  readonly inFlightBytes: number;
+}
+
+export function statsOf(
+  ledger: Ledger,
+  queue: HeldByQueue,
+  breaker: SpillwayStats['breaker'],
+): SpillwayStats {
+  const { offered, recovered, exported, dropped, refused, attempts, failures, lastError } = ledger;
+  return {
+    offered,
+    recovered,
+    exported,
+    dropped: { ...dropped },
+    refused,
+    queued: { records: queue.records, bytes: queue.bytes },
+    inFlight: { records: queue.inFlightRecords, bytes: queue.inFlightBytes },
+    spooled: { records: 0, bytes: 0 },
+    breaker,
+    exports: { attempts, failures, ...(lastError !== undefined && { lastError }) },
+    exportMillis: ledger.exportMillis,
+    deliveryMillis: ledger.deliveryMillis,
+  };
+}
+
 export interface SpillwayHealth {
   /**
    * - `ok`: records flow.

@@ -1,0 +1,72 @@
+/** Who may enter the queue: the standing rule to shed, and what memory pressure adds to it. */
+
+/** Records below `belowSeverity` are refused while the queue is fuller than `above` (0 to 1). */
+export interface ShedRule {
+  readonly above: number;
+  readonly belowSeverity: number;
+}
+
+/** What memory pressure asks of the queue on top of its limits. */
+export interface Restriction {
+  /** Replaces `maxQueueBytes` where it is smaller. */
+  readonly maxBytes: number;
+  /** Unprotected records below this severity are refused; 0 refuses none. */
+  readonly minSeverity: number;
+}
+
+interface Bounds {
+  readonly maxQueueSize: number;
+  readonly maxQueueBytes: number;
+  readonly protectSeverity: number;
+  readonly shed: ShedRule | undefined;
+}
+
+const UNRESTRICTED: Restriction = { maxBytes: Number.POSITIVE_INFINITY, minSeverity: 0 };
+
+export class AdmissionRules {
+  readonly #bounds: Bounds;
+  // Products instead of quotients: nothing is divided per record.
+  readonly #shedAboveRecords: number;
+  readonly #shedAboveBytes: number;
+  readonly #shedBelowSeverity: number;
+  #restriction = UNRESTRICTED;
+  #maxBytes: number;
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+    this.#maxBytes = bounds.maxQueueBytes;
+    this.#shedAboveRecords = (bounds.shed?.above ?? 1) * bounds.maxQueueSize;
+    this.#shedAboveBytes = (bounds.shed?.above ?? 1) * bounds.maxQueueBytes;
+    this.#shedBelowSeverity = bounds.shed?.belowSeverity ?? 0;
+  }
+
+  /** The bound in bytes that holds now. */
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  /** Whether memory pressure has lowered the bound. */
+  get isRestricted(): boolean {
+    return this.#maxBytes < this.#bounds.maxQueueBytes;
+  }
+
+  restrict(restriction: Restriction | undefined): void {
+    this.#restriction = restriction ?? UNRESTRICTED;
+    this.#maxBytes = Math.min(this.#bounds.maxQueueBytes, this.#restriction.maxBytes);
+  }
+
+  /** Why a record of this severity is refused, whatever its size, while the queue holds so much. */
+  refusal(severity: number, records: number, bytes: number): 'shed' | 'memory_limit' | undefined {
+    if (severity >= this.#bounds.protectSeverity) return undefined;
+    if (severity < this.#restriction.minSeverity) return 'memory_limit';
+    if (
+      severity < this.#shedBelowSeverity &&
+      // Severity 0 means that the record does not say: it is not known to be unimportant.
+      severity !== 0 &&
+      (records > this.#shedAboveRecords || bytes > this.#shedAboveBytes)
+    ) {
+      return 'shed';
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,141 @@
+/** The batches that wait to be sent, in two lanes: protected ones leave first and lose records last. */
+
+import { BatchLane } from './batch-lane.ts';
+import type { LogBatch } from './log-batch.ts';
+import type { QueuedBatch } from './queued-batch.ts';
+
+/** Invariant: `records` and `bytes` are the sums over all batches whenever no method is running. */
+export class WaitingBatches<B extends LogBatch> {
+  readonly #scheduledDelayMillis: number;
+  readonly #protected = new BatchLane<B>();
+  readonly #ordinary = new BatchLane<B>();
+  readonly #lanes = [this.#protected, this.#ordinary] as const;
+  #protectedRecords = 0;
+  #ordinaryRecords = 0;
+  #bytes = 0;
+
+  /** @param scheduledDelayMillis how long an open batch waits for more records. */
+  constructor(scheduledDelayMillis: number) {
+    this.#scheduledDelayMillis = scheduledDelayMillis;
+  }
+
+  get records(): number {
+    return this.#protectedRecords + this.#ordinaryRecords;
+  }
+
+  get ordinaryRecords(): number {
+    return this.#ordinaryRecords;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The batch that records of this kind join, if there is one. */
+  openFor(isProtected: boolean): QueuedBatch<B> | undefined {
+    return (isProtected ? this.#protected : this.#ordinary).open;
+  }
+
+  /** Appends an empty batch that records will join. */
+  open(batch: QueuedBatch<B>): void {
+    const lane = this.#laneOf(batch);
+    lane.append(batch);
+    lane.open = batch;
+  }
+
+  /** No more records join this batch: it is ready to be sent. */
+  seal(batch: QueuedBatch<B>): void {
+    const lane = this.#laneOf(batch);
+    if (lane.open === batch) lane.open = undefined;
+  }
+
+  sealAll(): void {
+    for (const lane of this.#lanes) lane.open = undefined;
+  }
+
+  /** A batch that stands here has gained records. */
+  gained(batch: QueuedBatch<B>, records: number, bytes: number): void {
+    if (batch.isProtected) this.#protectedRecords += records;
+    else this.#ordinaryRecords += records;
+    this.#bytes += bytes;
+  }
+
+  /** Puts a batch back among its elders. */
+  putBack(batch: QueuedBatch<B>): void {
+    this.#laneOf(batch).putBack(batch);
+    this.gained(batch, batch.contents.records, batch.contents.bytes);
+  }
+
+  remove(batch: QueuedBatch<B>): void {
+    this.#laneOf(batch).remove(batch);
+    this.gained(batch, -batch.contents.records, -batch.contents.bytes);
+  }
+
+  /** Takes the oldest `records` records out of a batch that stands here; the rest keeps its place. */
+  splitOff(batch: QueuedBatch<B>, records: number): QueuedBatch<B> {
+    const part = batch.split(records);
+    this.gained(part, -part.contents.records, -part.contents.bytes);
+    return part;
+  }
+
+  /** Removes one record, unprotected as long as there is one, and returns the batch that lost it. */
+  loseOne(end: 'oldest' | 'newest'): QueuedBatch<B> | undefined {
+    const lane = this.#ordinaryRecords > 0 ? this.#ordinary : this.#protected;
+    const batch = end === 'newest' ? lane.last : lane.first;
+    if (batch === undefined) return undefined;
+    this.gained(batch, -1, -(end === 'newest' ? batch.contents.pop() : batch.contents.shift()));
+    this.removeIfEmpty(batch);
+    return batch;
+  }
+
+  removeIfEmpty(batch: QueuedBatch<B>): void {
+    if (batch.contents.records === 0) this.#laneOf(batch).remove(batch);
+  }
+
+  /** The first batch that may be sent now, or, if `passOver` names that one, the first that it does not. */
+  next(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
+    if (this.dueAt(now) > now) return undefined;
+    let first: QueuedBatch<B> | undefined;
+    for (const batch of this.#candidates(now)) {
+      if (!passOver?.(batch)) return batch;
+      first ??= batch;
+    }
+    return first;
+  }
+
+  /** The earliest time at which there is a batch to send; `now` if there is one, Infinity if there is none at all. */
+  dueAt(now: number): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes) {
+      for (const batch of lane) {
+        earliest = Math.min(earliest, this.#dueAt(batch, lane));
+        if (earliest <= now) return now;
+      }
+    }
+    return earliest;
+  }
+
+  /** The first batch of each lane: the oldest record is in one of them. */
+  *firsts(): Generator<QueuedBatch<B>> {
+    for (const lane of this.#lanes) if (lane.first !== undefined) yield lane.first;
+  }
+
+  *[Symbol.iterator](): Generator<QueuedBatch<B>> {
+    for (const lane of this.#lanes) yield* lane;
+  }
+
+  /** An open protected batch goes along as soon as anything goes: protected records leave first. */
+  *#candidates(now: number): Generator<QueuedBatch<B>> {
+    for (const batch of this.#protected) if (batch.notBefore <= now) yield batch;
+    for (const batch of this.#ordinary) if (this.#dueAt(batch, this.#ordinary) <= now) yield batch;
+  }
+
+  #dueAt(batch: QueuedBatch<B>, lane: BatchLane<B>): number {
+    const ripeAt = batch === lane.open ? batch.openedAt + this.#scheduledDelayMillis : 0;
+    return Math.max(batch.notBefore, ripeAt);
+  }
+
+  #laneOf(batch: QueuedBatch<B>): BatchLane<B> {
+    return batch.isProtected ? this.#protected : this.#ordinary;
+  }
+}

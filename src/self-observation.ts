@@ -1,0 +1,105 @@
+/** Sees everything that happens to records and exports, and passes it on: to the ledger, the metrics and people. */
+
+import type { Clock } from './clock.ts';
+import type { BreakerChange } from './delivery/breaker.ts';
+import type { DeliveryListener } from './delivery/driver.ts';
+import type { Outcome } from './delivery/sender.ts';
+import { type DropReason, messageOf, SpillwayError } from './errors.ts';
+import { Ledger } from './ledger.ts';
+import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
+import { Notices, SUMMARY_INTERVAL_MILLIS } from './notices.ts';
+import type { SpillwayOptions } from './options.ts';
+
+/** How often to look for a MeterProvider that was registered later. */
+const BIND_INTERVAL_MILLIS = 1_000;
+
+/** Nothing in the way of a record imports this: the parts are given it as their listener. */
+export class SelfObservation implements DeliveryListener {
+  readonly ledger = new Ledger();
+  readonly notices: Notices;
+  readonly #metrics: ProcessorMetrics;
+  readonly #options: SpillwayOptions;
+  readonly #clock: Clock;
+  readonly #roomMade: () => void;
+  #lastDropAt = Number.NEGATIVE_INFINITY;
+  #stopBinding = () => {};
+
+  /** @param roomMade called whenever records have left the queue for good. */
+  constructor(options: SpillwayOptions, gauges: () => Gauges, roomMade: () => void, clock: Clock) {
+    const name = nextComponentName();
+    const provider = options.meterProvider ?? options.selfObsMeterProvider;
+    this.#options = options;
+    this.#roomMade = roomMade;
+    this.#clock = clock;
+    this.notices = new Notices(name, clock, options.onDrop);
+    this.#metrics = new ProcessorMetrics(name, provider, this.ledger, gauges);
+    if (provider === undefined) this.#bindLater();
+  }
+
+  get droppedRecently(): boolean {
+    return this.#clock.now() - this.#lastDropAt < SUMMARY_INTERVAL_MILLIS;
+  }
+
+  dropped(reason: DropReason, records: number, wasPassed: boolean): void {
+    this.ledger.drop(reason, records, wasPassed);
+    this.#lastDropAt = this.#clock.now();
+    this.notices.dropped(reason, records);
+    this.#roomMade();
+  }
+
+  refused(): void {
+    this.ledger.refused++;
+    this.notices.warn('refused', 'low severities are refused before they are built, to save room');
+  }
+
+  passed(records: number): void {
+    this.ledger.passed += records;
+  }
+
+  attempted(outcome: Outcome, durationMillis: number): void {
+    this.ledger.attempt(outcome, durationMillis);
+    this.#metrics.attempted(outcome, durationMillis);
+    if (outcome.kind === 'delivered') {
+      if (outcome.rejectedRecords > 0 || outcome.message) {
+        this.notices.warn('partial success', `the collector says: ${outcome.message ?? 'records rejected'}`);
+      }
+      return;
+    }
+    const message = `export failed (${outcome.kind}): ${messageOf(outcome.error)}`;
+    this.notices.warn(`export ${outcome.kind}`, message);
+    if (this.#options.onError === undefined) return;
+    const error = new SpillwayError('ERR_SPILLWAY_EXPORT', message, { cause: outcome.error });
+    this.notices.call(this.#options.onError, error);
+  }
+
+  delivered(records: number, ageMillis: number): void {
+    this.ledger.deliver(records, ageMillis);
+    this.#metrics.delivered(ageMillis);
+    this.#roomMade();
+  }
+
+  breakerChanged({ from, to, probeAt }: BreakerChange): void {
+    this.ledger.breakerTransitions[to]++;
+    const nextProbeMillis = probeAt === undefined ? undefined : Math.max(0, probeAt - this.#clock.now());
+    const next = nextProbeMillis === undefined ? '' : `, next probe in ${Math.round(nextProbeMillis)} ms`;
+    this.notices.info(`circuit breaker ${from} -> ${to}${next}`);
+    this.notices.call(this.#options.onBreakerStateChange, {
+      from,
+      to,
+      ...(nextProbeMillis !== undefined && { nextProbeMillis }),
+    });
+  }
+
+  close(): void {
+    this.#stopBinding();
+    this.notices.close();
+    this.#metrics.close();
+  }
+
+  #bindLater(): void {
+    this.#stopBinding = this.#clock.timer(() => {
+      this.#metrics.bind();
+      this.#bindLater();
+    }, BIND_INTERVAL_MILLIS);
+  }
+}
