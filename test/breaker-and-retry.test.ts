@@ -56,7 +56,7 @@ test('the time between probes doubles up to its maximum', async () => {
     if (h.exporter.calls.length > before) probes.push(at);
   }
   expect(probes.slice(1).map((at, index) => at - (probes[index] as number))).toEqual([
-    100, 200, 350, 350, 350,
+    100, 200, 350, 350, 350, 350,
   ]);
   await h.end();
 });

@@ -1,0 +1,95 @@
+/** The demo: one service, real requests, the same logs through two pipelines, and what became of every record. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { styleText } from 'node:util';
+import { type CollectorProcess, spawnCollector } from './collector/client.ts';
+import { seconds } from './format.ts';
+import { createLoad } from './load.ts';
+import { type PerPipeline, type PipelineName, pipelineNames } from './messages.ts';
+import { type Account, type SceneResult, table, verdicts } from './report.ts';
+import { scenes } from './scenes.ts';
+import { type Service, startService } from './service-process.ts';
+import { openView } from './view.ts';
+
+/** The demo ends by itself long before this; if it does not, something is broken. */
+const deadlineMillis = 90_000;
+const maxDrainMillis = 5_000;
+
+function perPipeline<T>(value: (name: PipelineName) => T): PerPipeline<T> {
+  return Object.fromEntries(pipelineNames.map((name) => [name, value(name)])) as PerPipeline<T>;
+}
+
+/** Bounded: what is not drained by then stays in the queues, and is counted all the same in the end. */
+async function drain(service: Service): Promise<void> {
+  const endMillis = performance.now() + maxDrainMillis;
+  let emptyReports = 0;
+  while (emptyReports < 3 && performance.now() < endMillis) {
+    await sleep(100);
+    const sample = service.latest();
+    const empty = sample && pipelineNames.every((name) => sample.pipelines[name].queued.records === 0);
+    emptyReports = empty ? emptyReports + 1 : 0;
+  }
+}
+
+async function run(): Promise<Account> {
+  const spawned = await Promise.all(
+    pipelineNames.map(
+      async (name) => [name, await spawnCollector({ keep: 'ids', idAttribute: 'seq' })] as const,
+    ),
+  );
+  const collectors = Object.fromEntries(spawned) as PerPipeline<CollectorProcess>;
+  const service = await startService(perPipeline((name) => collectors[name].logsUrl));
+  const load = createLoad(service.port);
+  const view = openView(process.stdout, () => ({
+    sample: service.latest(),
+    delivered: perPipeline((name) => collectors[name].ids().size),
+  }));
+  service.onNews(view.say);
+  const stage = { load, collectors: Object.values(collectors), say: view.say };
+
+  const results: SceneResult[] = [];
+  let recordBytes = 0;
+  let { offered: from } = await service.mark();
+  for (const [index, scene] of scenes.entries()) {
+    view.say(`scene ${index + 1} of ${scenes.length}, ${scene.name}: ${scene.story}`);
+    await scene.play(stage);
+    view.say('the load has stopped, the queues drain');
+    await drain(service);
+    await scene.restore?.(stage);
+    const mark = await service.mark();
+    results.push({ name: scene.name, from, to: mark.offered, peaks: mark.peaks });
+    from = mark.offered;
+    recordBytes = mark.recordBytes;
+  }
+  view.say('shutdown: the pipelines send what they still hold');
+  load.close();
+  const { offered, laws } = await service.finish();
+  view.close();
+  await Promise.all(Object.values(collectors).map((collector) => collector.close()));
+  const arrived = perPipeline((name) => ({ ids: collectors[name].ids(), stats: collectors[name].stats() }));
+  return { scenes: results, arrived, laws, offered, recordBytes };
+}
+
+const startMillis = performance.now();
+setTimeout(() => {
+  console.error(`the demo did not end in ${seconds(deadlineMillis)}`);
+  process.exit(1);
+}, deadlineMillis).unref();
+
+console.log(`${styleText('bold', 'otel-spillway demo')}
+
+A small HTTP service logs with pino through two pipelines at once, each with its own OTLP collector:
+  stock      BatchLogRecordProcessor, with its defaults
+  spillway   SpillwayLogRecordProcessor, with its defaults but for shorter times, so that the demo ends soon:
+             breaker reset 1 to 2 s (default 30 to 300 s), retry delay 0.2 to 1 s (1 to 30 s),
+             exporter time limit 0.7 s (10 s), which leaves all retrying to the processor
+While it runs, "lost" is what each processor says of itself. The table at the end counts what the collectors decoded.
+`);
+const account = await run();
+console.log(
+  `\n${table(account).join('\n')}\n\nLost is offered minus delivered: logged in that scene, and never decoded by the collector.\n`,
+);
+for (const { text, good } of verdicts(account)) {
+  console.log(styleText(good ? 'green' : 'red', text));
+  if (!good) process.exitCode = 1;
+}
+console.log(`\nIt took ${seconds(performance.now() - startMillis)}.`);

@@ -1,0 +1,100 @@
+/** The pipelines that are compared: each gets every record, and sends to a collector of its own. */
+import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import { BatchLogRecordProcessor, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
+import { type DataPoint, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { SpillwayLogRecordProcessor } from 'otel-spillway';
+import { sumOfCounts } from './balance.ts';
+import { seconds } from './format.ts';
+import {
+  type Balance,
+  type PerPipeline,
+  type PipelineName,
+  type PipelineSample,
+  pipelineNames,
+  tell,
+} from './messages.ts';
+
+export interface Pipeline {
+  name: PipelineName;
+  processor: LogRecordProcessor;
+  sample(): Promise<PipelineSample>;
+  /** Absent where the processor keeps no such account. */
+  balance?(): Balance;
+}
+
+/** Stock, in every option; its queue and its losses are read from the metrics it offers. */
+function stock(logsUrl: string): Pipeline {
+  const reader = new OnDemandReader();
+  const processor = new BatchLogRecordProcessor({
+    exporter: new OTLPLogExporter({ url: logsUrl }),
+    selfObsMeterProvider: new MeterProvider({ readers: [reader] }),
+  });
+  return {
+    name: 'stock',
+    processor,
+    sample: async () => {
+      const queued = sumOf(await reader.points('otel.sdk.processor.log.queue.size'));
+      const processed = await reader.points('otel.sdk.processor.log.processed');
+      const lost = sumOf(processed.filter((point) => point.attributes['error.type'] !== undefined));
+      return { queued: { records: queued }, lost };
+    },
+  };
+}
+
+/**
+ * Its own defaults, but for the times: minutes of patience are shortened to what a demo can show. The exporter's time
+ * limit lies below its first back-off, so that retrying is left to the processor.
+ */
+function spillway(logsUrl: string): Pipeline {
+  const processor = new SpillwayLogRecordProcessor({
+    exporter: new OTLPLogExporter({ url: logsUrl, timeoutMillis: 700 }),
+    breaker: { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 2_000 },
+    retry: { initialDelayMillis: 200, maxDelayMillis: 1_000 },
+    onBreakerStateChange: ({ from, to, nextProbeMillis }) => {
+      const probe = nextProbeMillis === undefined ? '' : `, next probe in ${seconds(nextProbeMillis)}`;
+      tell({ type: 'news', text: `spillway: breaker ${from} -> ${to}${probe}` });
+    },
+  });
+  return {
+    name: 'spillway',
+    processor,
+    sample: async () => {
+      const { queued, dropped, breaker } = processor.stats();
+      return { queued: { ...queued }, lost: sumOfCounts(dropped), breaker: breaker.state };
+    },
+    balance: () => {
+      const { offered, recovered, exported, dropped, queued, inFlight, spooled } = processor.stats();
+      return {
+        offered,
+        recovered,
+        exported,
+        dropped: { ...dropped },
+        queued: queued.records,
+        inFlight: inFlight.records,
+        spooled: spooled.records,
+      };
+    },
+  };
+}
+
+const builders: PerPipeline<(logsUrl: string) => Pipeline> = { stock, spillway };
+
+export function buildPipelines(logsUrls: PerPipeline<string>): Pipeline[] {
+  return pipelineNames.map((name) => builders[name](logsUrls[name]));
+}
+
+class OnDemandReader extends MetricReader {
+  async points(metricName: string): Promise<DataPoint<number>[]> {
+    const { resourceMetrics } = await this.collect();
+    const metrics = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
+    const found = metrics.find((metric) => metric.descriptor.name === metricName);
+    return (found?.dataPoints ?? []) as DataPoint<number>[];
+  }
+
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+function sumOf(points: readonly DataPoint<number>[]): number {
+  return points.reduce((sum, point) => sum + point.value, 0);
+}

@@ -1,0 +1,18 @@
+/** Loaded before the service (`node --import`): one logger provider, every pipeline behind it, pino bridged to it. */
+import { logs } from '@opentelemetry/api';
+import { PinoInstrumentation } from '@opentelemetry/instrumentation-pino';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { LoggerProvider } from '@opentelemetry/sdk-logs';
+import type { PerPipeline } from './messages.ts';
+import { buildPipelines } from './pipelines.ts';
+
+export const pipelines = buildPipelines(
+  JSON.parse(process.env.DEMO_LOGS_URLS ?? '{}') as PerPipeline<string>,
+);
+
+export const provider = new LoggerProvider({
+  resource: resourceFromAttributes({ 'service.name': 'demo-shop' }),
+  processors: pipelines.map((pipeline) => pipeline.processor),
+});
+logs.setGlobalLoggerProvider(provider);
+new PinoInstrumentation();
