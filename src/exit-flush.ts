@@ -6,14 +6,20 @@ type Flush = () => Promise<unknown>;
 const flushes = new Set<Flush>();
 let isFlushing = false;
 
+/** The second round is for what other listeners of 'beforeExit' emitted; one is in reserve. */
+const MAX_ROUNDS = 3;
+let rounds = 0;
+
 /*
  * 'beforeExit' is emitted each time the event loop runs empty. Work started in its listener keeps the
  * process alive, so a flush that cannot succeed must not start another: `flush` is expected to do nothing
- * when nothing new was emitted since the last time.
+ * when nothing new was emitted since the last time. An application that emits in every 'beforeExit' would
+ * still keep itself alive for ever, hence the limit.
  */
 function onBeforeExit(): void {
-  if (isFlushing) return;
+  if (isFlushing || rounds >= MAX_ROUNDS) return;
   isFlushing = true;
+  rounds++;
   void Promise.all(Array.from(flushes, (flush) => flush())).finally(() => {
     isFlushing = false;
   });

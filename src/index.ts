@@ -18,6 +18,7 @@ export type {
 export type { ReadyOptions } from './pressure-gate.ts';
 export { type FlushOptions, SpillwayLogRecordProcessor } from './processor.ts';
 export {
+  type ProcessSignal,
   type Shutdownable,
   type ShutdownOnSignalsOptions,
   shutdownOnSignals,

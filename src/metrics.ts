@@ -18,6 +18,11 @@ import { VERSION } from './version.ts';
 const COMPONENT_TYPE = 'spillway_log_processor';
 const BREAKER_STATES: readonly BreakerStateName[] = ['closed', 'open', 'half-open'];
 
+/** Seconds: those of the HTTP conventions, and then minutes, for what waits out an outage. The SDK's default is for milliseconds. */
+const SECONDS_BOUNDARIES = [
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600, 1_800,
+];
+
 // Semantic conventions: `<type>/<counter>`, counted per process so that the name stays of low cardinality.
 let instances = 0;
 
@@ -52,6 +57,7 @@ export class ProcessorMetrics {
   #exportDuration: Histogram | undefined;
   #deliveryDuration: Histogram | undefined;
   #unobserve: (() => void) | undefined;
+  #isClosed = false;
 
   /** @param provider the one to use; without it, the global one, whenever it appears. */
   constructor(
@@ -79,16 +85,19 @@ export class ProcessorMetrics {
     const meter = provider.getMeter('otel-spillway', VERSION);
     this.#exportDuration = meter.createHistogram('spillway.export.duration', {
       unit: 's',
+      advice: { explicitBucketBoundaries: SECONDS_BOUNDARIES },
       description: 'How long one attempt to export a batch takes.',
     });
     this.#deliveryDuration = meter.createHistogram('spillway.delivery.duration', {
       unit: 's',
+      advice: { explicitBucketBoundaries: SECONDS_BOUNDARIES },
       description: 'Time from onEmit of the oldest record of a batch to its acknowledgement.',
     });
     this.#observe(meter);
   }
 
   attempted(outcome: Outcome, durationMillis: number): void {
+    this.bind();
     this.#exportDuration?.record(durationMillis / 1000, {
       ...this.#attributes,
       'spillway.export.outcome': outcome.kind,
@@ -99,9 +108,10 @@ export class ProcessorMetrics {
     this.#deliveryDuration?.record(ageMillis / 1000, this.#attributes);
   }
 
+  /** Ends the reports after one more collection: what the shutdown itself dropped is part of the totals. */
   close(): void {
-    this.#unobserve?.();
-    this.#unobserve = undefined;
+    this.bind();
+    this.#isClosed = true;
   }
 
   #observe(meter: Meter): void {
@@ -166,6 +176,8 @@ export class ProcessorMetrics {
         result.observe(breakerState, state === gauges.breakerState ? 1 : 0, attributes);
         result.observe(transitions, ledger.breakerTransitions[state], attributes);
       }
+      // Not at once: the SDK is going through its list of callbacks.
+      if (this.#isClosed) queueMicrotask(() => this.#unobserve?.());
     };
     const observed: Observable[] = [
       queueSize,

@@ -8,9 +8,12 @@ export interface Shutdownable {
   shutdown(): Promise<unknown>;
 }
 
+/** The signals that ask a process to end and can be listened for. */
+export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGBREAK' | 'SIGUSR1' | 'SIGUSR2';
+
 export interface ShutdownOnSignalsOptions {
   /** Default `['SIGTERM', 'SIGINT']`. */
-  signals?: readonly NodeJS.Signals[];
+  signals?: readonly ProcessSignal[];
   /** Awaited before `shutdown()`: close your servers here, so that their last requests are still logged. */
   before?: () => unknown;
 }

@@ -34,6 +34,8 @@ export interface Behaviour {
   reply?: Reply;
   /** Requests with a larger body (after decompression) are refused with `tooLargeStatus`; default: no limit. */
   maxBodyBytes?: number;
+  /** Requests with more records are refused with `tooLargeStatus`; default: no limit. */
+  maxRecords?: number;
   /** 413 as the protocol says (default), or 400 as the Collector does it. */
   tooLargeStatus?: 400 | 413;
   /** A request that holds a record with one of these ids is refused with 400; needs `keep: 'ids'` or `'records'`. */

@@ -116,17 +116,17 @@ export async function serveLogs(
     tally(stats.encodings, contentTypes[encoding] + (compression ? `, ${compression}` : ''));
 
     const reply = nextReply();
-    const { latencyMillis = 0, maxBodyBytes = Infinity, tooLargeStatus = 413, poisonedIds = [] } = behaviour;
+    const { latencyMillis = 0, tooLargeStatus = 413, poisonedIds = [] } = behaviour;
+    const { maxBodyBytes = Infinity, maxRecords = Infinity } = behaviour;
+    const tooLarge: StatusReply = { kind: 'status', status: tooLargeStatus, message: 'request body too large' };
     let decoded: DecodedRequest;
     try {
       const body = compression === 'gzip' ? ((await unzip(received)) as Buffer) : received;
       stats.decodedBytes += body.length;
-      if (body.length > maxBodyBytes) {
-        const message = 'request body too large';
-        return answerStatus(exchange, { kind: 'status', status: tooLargeStatus, message });
-      }
+      if (body.length > maxBodyBytes) return answerStatus(exchange, tooLarge);
       const detail = keep === 'count' && poisonedIds.length > 0 ? 'ids' : keep;
       decoded = decodeRequest(body, encoding, detail, idAttribute);
+      if (decoded.count > maxRecords) return answerStatus(exchange, tooLarge);
     } catch (error) {
       stats.malformed++;
       return answerStatus(exchange, { kind: 'status', status: 400, message: String(error) });

@@ -21,6 +21,8 @@ const GRPC_RESOURCE_EXHAUSTED = 8;
 /** CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS: OTLP specification, "Failures". */
 const RETRYABLE_GRPC = new Set([1, 4, 10, 11, 14, 15]);
 const GRPC_INVALID_ARGUMENT = 3;
+/** Retryable by OTLP, but also what tonic (Rust) answers to a message over its limit. */
+const GRPC_OUT_OF_RANGE = 11;
 /** UNKNOWN, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED: the batch may be innocent. */
 const AMBIGUOUS_GRPC = new Set([2, 5, 7, 12, 13, 16]);
 const MAX_GRPC_CODE = 16;
@@ -51,6 +53,7 @@ function classifyHttp(status: number, error: unknown): Outcome {
 function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Outcome {
   const retryAfterMillis = retryDelayMillisOf(shape.metadata);
   const wish = retryAfterMillis === undefined ? {} : { retryAfterMillis };
+  if (code === GRPC_OUT_OF_RANGE && isAboutSize(shape, error)) return { kind: 'too_large', error };
   if (RETRYABLE_GRPC.has(code)) return { kind: 'retryable', error, ...wish };
   if (code === GRPC_RESOURCE_EXHAUSTED) {
     // OTLP: retryable only with RetryInfo. Without, it is a message over the receiver's size limit, or a quota.
@@ -61,8 +64,12 @@ function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Ou
   return AMBIGUOUS_GRPC.has(code) ? { kind: 'ambiguous', error } : { kind: 'rejected', error };
 }
 
-/** grpc-go: "received message larger than max (5 vs. 4)"; grpc-js: "Received message larger than max …". */
+/**
+ * grpc-go: "received message larger than max (5 vs. 4)"; grpc-js, compressed: "Received message that
+ * decompresses to a size larger than 4"; grpc-java: "gRPC message exceeds maximum size 4: 5"; tonic: "decoded
+ * message length too large". Not a quota that "exceeds" something: halving does not help against that.
+ */
 function isAboutSize(shape: ExportErrorShape, error: unknown): boolean {
   const text = typeof shape.details === 'string' ? shape.details : messageOf(error);
-  return /larger than max|message too large|too large/i.test(text);
+  return /message.*(larger than|exceeds.*size)|too large/i.test(text);
 }

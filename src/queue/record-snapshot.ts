@@ -2,19 +2,28 @@
 
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { EmittedRecord } from './log-batch.ts';
-import { cutString, primitiveBytes, stringBytes, ValueCopier } from './value-copy.ts';
+import {
+  cutString,
+  keyBytes,
+  primitiveBytes,
+  setOwn,
+  stringBytes,
+  UNREADABLE,
+  ValueCopier,
+} from './value-copy.ts';
 
 /**
  * What a record weighs before its strings, attributes and body: the snapshot itself, two timestamps, the
  * attributes object and the places in the batch's arrays.
  */
 const RECORD_BYTES = 336;
-const ATTRIBUTE_BYTES = 8;
 
 /** Set on a record that was cut down to `maxRecordBytes`. */
 export const TRUNCATED_ATTRIBUTE = 'spillway.truncated';
 /** Names are short; a longer severity text or event name is cut when its record has to be cut. */
-const NAME_BYTES = 512;
+const MAX_NAME_BYTES = 512;
+/** A severity text up to this long is one of the few that all records share. */
+const SHARED_SEVERITY_LENGTH = 16;
 
 type Attributes = Record<string, unknown>;
 
@@ -42,26 +51,25 @@ export class RecordSnapshot {
     this.hrTime = record.hrTime;
     this.hrTimeObserved = record.hrTimeObserved;
     this.spanContext = record.spanContext;
-    this.severityText = record.severityText;
+    this.severityText = textOrNothing(record.severityText);
     this.severityNumber = record.severityNumber;
-    this.eventName = record.eventName;
+    this.eventName = textOrNothing(record.eventName);
     this.resource = record.resource;
     this.instrumentationScope = record.instrumentationScope;
     this.droppedAttributesCount = record.droppedAttributesCount;
 
     // The way of nearly every record: a body and attributes of primitives that fit.
-    const attributes: Attributes = { ...(record.attributes as Attributes) };
+    const attributes = ownAttributes(record.attributes);
     const body: unknown = record.body;
-    let bytes = RECORD_BYTES + primitiveBytes(body);
-    let plain = bytes >= RECORD_BYTES;
+    const bodyBytes = primitiveBytes(body);
+    const named = RECORD_BYTES + namesBytes(this.severityText, this.eventName);
+    let bytes = named + bodyBytes;
+    let plain = bodyBytes >= 0;
     for (const key in attributes) {
       const size = primitiveBytes(attributes[key]);
       if (size < 0) plain = false;
-      bytes += size + ATTRIBUTE_BYTES;
+      bytes += size + keyBytes(key);
     }
-    if (this.severityText !== undefined && this.severityText.length > 16)
-      bytes += stringBytes(this.severityText);
-    if (this.eventName !== undefined) bytes += stringBytes(this.eventName);
     if (plain && bytes <= maxBytes) {
       this.attributes = attributes;
       this.body = body;
@@ -69,17 +77,23 @@ export class RecordSnapshot {
       return;
     }
 
-    if (bytes > maxBytes) {
-      this.severityText = this.severityText && cutString(this.severityText, NAME_BYTES);
-      this.eventName = this.eventName && cutString(this.eventName, NAME_BYTES);
+    const whole = bytes <= maxBytes ? copyWhole(body, attributes, maxBytes - named) : undefined;
+    if (whole !== undefined) {
+      this.attributes = whole.attributes;
+      this.body = whole.body;
+      this.#bytes = named + whole.bytes;
+      return;
     }
-    const named = RECORD_BYTES + stringBytes(this.severityText ?? '') + stringBytes(this.eventName ?? '');
-    const cut = this.severityText !== record.severityText || this.eventName !== record.eventName;
-    const fitted = fit(body, attributes, maxBytes - named, cut);
+
+    const nameBytes = Math.min(MAX_NAME_BYTES, maxBytes / 8);
+    this.severityText = this.severityText && cutString(this.severityText, nameBytes);
+    this.eventName = this.eventName && cutString(this.eventName, nameBytes);
+    const cut = RECORD_BYTES + namesBytes(this.severityText, this.eventName);
+    const fitted = cutDown(body, attributes, maxBytes - cut);
     this.attributes = fitted.attributes;
     this.body = fitted.body;
     this.droppedAttributesCount += fitted.droppedAttributes;
-    this.#bytes = named + fitted.bytes;
+    this.#bytes = cut + fitted.bytes;
   }
 
   /** Estimated heap bytes of a snapshot. */
@@ -95,52 +109,84 @@ interface Fitted {
   readonly bytes: number;
 }
 
-/**
- * Copies body and attributes into `budgetBytes`. Where they do not fit, small attributes are kept whole
- * and the body and the large ones share what is left, so that one huge value does not push out the rest.
- */
-function fit(body: unknown, attributes: Attributes, budgetBytes: number, isCut: boolean): Fitted {
-  const whole = new ValueCopier(budgetBytes);
+/** A copy of body and attributes, unless they do not fit into `budgetBytes`. */
+function copyWhole(body: unknown, attributes: Attributes, budgetBytes: number): Fitted | undefined {
+  const copier = new ValueCopier(budgetBytes);
   const copy: Attributes = {};
   for (const key in attributes) {
-    copy[key] = whole.copy(attributes[key]);
-    whole.spentBytes += ATTRIBUTE_BYTES;
+    copier.spend(keyBytes(key));
+    setOwn(copy, key, copier.copy(attributes[key]));
   }
-  const bodyCopy = whole.copy(body);
-  if (!isCut && !whole.truncated && whole.spentBytes <= budgetBytes) {
-    return { body: bodyCopy, attributes: copy, droppedAttributes: 0, bytes: whole.spentBytes };
-  }
-  return cutDown(body, attributes, budgetBytes);
+  const bodyCopy = copier.copy(body);
+  if (copier.truncated) return undefined;
+  return { body: bodyCopy, attributes: copy, droppedAttributes: 0, bytes: copier.spentBytes };
 }
 
 /** An attribute below this is kept whole when the record is cut down, as long as all of them fit in half the budget. */
-const SMALL_VALUE_BYTES = 256;
+const SMALL_BYTES = 256;
+/** A larger one is dropped when it would be left with less than this. */
+const MIN_SHARE_BYTES = 128;
 const MARK_BYTES = 96;
 
+/**
+ * What of body and attributes fits into `budgetBytes`: small attributes are kept whole, and the body and the
+ * large ones share what is left, so that one huge value does not push out the rest.
+ */
 function cutDown(body: unknown, attributes: Attributes, budgetBytes: number): Fitted {
+  const available = budgetBytes - MARK_BYTES;
   const copier = new ValueCopier(0);
   const kept: Attributes = {};
-  const large: string[] = [];
   let droppedAttributes = 0;
+  const keep = (key: string, allowedBytes: number) => {
+    copier.allow(allowedBytes);
+    const value = copier.spend(keyBytes(key)) ? copier.copy(attributes[key]) : undefined;
+    if (value === undefined) droppedAttributes++;
+    else setOwn(kept, key, value);
+  };
+
+  const large: string[] = [];
   for (const key in attributes) {
-    const bytes = primitiveBytes(attributes[key]);
-    if (bytes < 0 || bytes > SMALL_VALUE_BYTES) {
-      large.push(key);
-    } else if (copier.spentBytes + bytes <= budgetBytes / 2) {
-      copier.allow(bytes);
-      kept[key] = copier.copy(attributes[key]);
-      copier.spentBytes += ATTRIBUTE_BYTES;
-    } else {
-      droppedAttributes++;
-    }
+    const valueBytes = primitiveBytes(attributes[key]);
+    const bytes = valueBytes + keyBytes(key);
+    if (valueBytes < 0 || bytes > SMALL_BYTES) large.push(key);
+    else if (copier.spentBytes + bytes <= available / 2) keep(key, bytes);
+    else droppedAttributes++;
   }
-  const share = (budgetBytes - MARK_BYTES - copier.spentBytes) / (large.length + 1);
+  let sharers = large.length + 1;
   for (const key of large) {
-    copier.allow(share);
-    kept[key] = copier.copy(attributes[key]);
+    const share = Math.floor((available - copier.spentBytes) / sharers--);
+    if (share >= MIN_SHARE_BYTES) keep(key, share);
+    else droppedAttributes++;
   }
-  copier.allow(share);
+  copier.allow(available - copier.spentBytes);
   const bodyCopy = copier.copy(body);
   kept[TRUNCATED_ATTRIBUTE] = true;
   return { body: bodyCopy, attributes: kept, droppedAttributes, bytes: copier.spentBytes + MARK_BYTES };
+}
+
+/** Applications in plain JavaScript pass anything as a name. */
+function textOrNothing(name: string | undefined): string | undefined {
+  return typeof name === 'string' ? name : undefined;
+}
+
+function namesBytes(severityText = '', eventName: string | undefined): number {
+  const severityBytes = severityText.length > SHARED_SEVERITY_LENGTH ? stringBytes(severityText) : 0;
+  return eventName === undefined ? severityBytes : severityBytes + stringBytes(eventName);
+}
+
+/** A getter that throws costs its own attribute only; nearly no record has one, so nothing is paid for it. */
+function ownAttributes(source: object): Attributes {
+  try {
+    return { ...source };
+  } catch {
+    const copy: Attributes = {};
+    for (const key of Object.keys(source)) {
+      try {
+        setOwn(copy, key, (source as Attributes)[key]);
+      } catch {
+        setOwn(copy, key, UNREADABLE);
+      }
+    }
+    return copy;
+  }
 }

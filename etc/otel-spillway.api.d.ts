@@ -1,0 +1,222 @@
+// The public types; npm run check:api -- --update writes this file.
+import { Context, MeterProvider } from '@opentelemetry/api';
+
+import { LogRecordExporter, LogRecordProcessor } from '@opentelemetry/sdk-logs';
+
+type AnyLogRecordExporter = Pick<LogRecordExporter, 'export' | 'shutdown'> &
+  Partial<Pick<LogRecordExporter, 'forceFlush'>>;
+
+interface BreakerEvent {
+  readonly from: BreakerStateName;
+  readonly to: BreakerStateName;
+  readonly nextProbeMillis?: number;
+}
+
+interface BreakerOptions {
+  failureThreshold?: number;
+  resetTimeoutMillis?: number;
+  maxResetTimeoutMillis?: number;
+}
+
+type BreakerStateName = 'closed' | 'open' | 'half-open';
+
+type Cancel = () => void;
+
+interface Clock {
+  now(): number;
+  wallNow(): number;
+  random(): number;
+  timer(callback: () => void, delayMillis: number, keepAlive?: boolean): Cancel;
+  immediate(callback: () => void): void;
+}
+
+declare const DROP_REASONS: readonly [
+  'queue_full',
+  'memory_limit',
+  'record_too_large',
+  'shed',
+  'rejected',
+  'retry_exhausted',
+  'unserializable',
+  'self',
+  'already_shutdown',
+  'shutdown',
+  'spool_full',
+  'spool_corrupt',
+];
+
+interface DropEvent {
+  readonly reason: DropReason;
+  readonly records: number;
+}
+
+type DropReason = (typeof DROP_REASONS)[number];
+
+type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
+
+interface FlushOptions {
+  timeoutMillis?: number;
+}
+
+interface Held {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+interface MemoryLimitOptions {
+  softRatio?: number;
+  hardRatio?: number;
+  checkIntervalMillis?: number;
+}
+
+interface Percentiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+interface ReadyOptions {
+  below?: number;
+  signal?: AbortSignal;
+}
+
+interface RetryOptions {
+  initialDelayMillis?: number;
+  maxDelayMillis?: number;
+  maxElapsedMillis?: number;
+}
+
+interface ShedOptions {
+  above?: number;
+  belowSeverity?: number;
+}
+
+interface ShutdownOnSignalsOptions {
+  signals?: readonly NodeJS.Signals[];
+  before?: () => unknown;
+}
+
+interface ShutdownOptions {
+  strategy?: ShutdownStrategy;
+  timeoutMillis?: number;
+}
+
+type ShutdownStrategy = 'graceful' | 'flush' | 'immediate';
+
+interface Shutdownable {
+  shutdown(): Promise<unknown>;
+}
+
+declare class SpillwayError extends Error {
+  readonly name = 'SpillwayError';
+  readonly code: SpillwayErrorCode;
+  constructor(code: SpillwayErrorCode, message: string, options?: ErrorOptions);
+}
+
+type SpillwayErrorCode =
+  | 'ERR_SPILLWAY_OPTION'
+  | 'ERR_SPILLWAY_FLUSH_TIMEOUT'
+  | 'ERR_SPILLWAY_UNAVAILABLE'
+  | 'ERR_SPILLWAY_SHUTDOWN'
+  | 'ERR_SPILLWAY_EXPORT'
+  | 'ERR_SPILLWAY_CALLBACK';
+
+interface SpillwayHealth {
+  readonly status: 'ok' | 'degraded' | 'failing';
+  readonly reasons: string[];
+}
+
+declare class SpillwayLogRecordProcessor implements LogRecordProcessor {
+  #private;
+  constructor(options: SpillwayOptions);
+  constructor(options: SpillwayOptions, surroundings: Surroundings);
+  onEmit(logRecord: EmittedRecord, context?: Context): void;
+  enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean;
+  forceFlush(options?: FlushOptions): Promise<void>;
+  shutdown(options?: ShutdownOptions): Promise<void>;
+  stats(): SpillwayStats;
+  health(): SpillwayHealth;
+  get pressure(): number;
+  ready(options?: ReadyOptions): Promise<void>;
+}
+
+interface SpillwayOptions {
+  exporter: AnyLogRecordExporter;
+  maxQueueSize?: number;
+  maxExportBatchSize?: number;
+  scheduledDelayMillis?: number;
+  exportTimeoutMillis?: number;
+  maxQueueBytes?: number;
+  maxExportBatchBytes?: number;
+  maxRecordBytes?: number;
+  maxConcurrentExports?: number;
+  overflow?: 'drop-oldest' | 'drop-newest';
+  protectSeverity?: number;
+  shed?: ShedOptions | false;
+  breaker?: BreakerOptions | false;
+  retry?: RetryOptions;
+  memoryLimit?: MemoryLimitOptions | false;
+  shutdown?: ShutdownOptions;
+  meterProvider?: MeterProvider;
+  selfObsMeterProvider?: MeterProvider;
+  onDrop?: (event: DropEvent) => void;
+  onBreakerStateChange?: (event: BreakerEvent) => void;
+  onError?: (error: SpillwayError) => void;
+}
+
+interface SpillwayStats {
+  readonly offered: number;
+  readonly recovered: number;
+  readonly exported: number;
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  readonly refused: number;
+  readonly queued: Held;
+  readonly inFlight: Held;
+  readonly spooled: Held;
+  readonly breaker: {
+    readonly state: BreakerStateName;
+    readonly nextProbeMillis?: number;
+  };
+  readonly exports: {
+    readonly attempts: number;
+    readonly failures: number;
+    readonly lastError?: string;
+  };
+  readonly exportMillis: Percentiles;
+  readonly deliveryMillis: Percentiles;
+}
+
+interface Surroundings {
+  readonly clock: Clock;
+  readonly memoryUseRatio: () => number;
+}
+
+declare function shutdownOnSignals(target: Shutdownable, options?: ShutdownOnSignalsOptions): () => void;
+
+export {
+  type AnyLogRecordExporter,
+  type BreakerEvent,
+  type BreakerOptions,
+  type BreakerStateName,
+  DROP_REASONS,
+  type DropEvent,
+  type DropReason,
+  type FlushOptions,
+  type Held,
+  type MemoryLimitOptions,
+  type Percentiles,
+  type ReadyOptions,
+  type RetryOptions,
+  type ShedOptions,
+  type ShutdownOnSignalsOptions,
+  type ShutdownOptions,
+  type ShutdownStrategy,
+  type Shutdownable,
+  SpillwayError,
+  type SpillwayErrorCode,
+  type SpillwayHealth,
+  SpillwayLogRecordProcessor,
+  type SpillwayOptions,
+  type SpillwayStats,
+  shutdownOnSignals,
+};

@@ -1,0 +1,11 @@
+import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { SpillwayLogRecordProcessor, shutdownOnSignals } from 'otel-spillway';
+
+const sdk = new NodeSDK({
+  serviceName: 'shop',
+  // With processors of your own NodeSDK adds none, whatever OTEL_LOGS_EXPORTER says.
+  logRecordProcessors: [new SpillwayLogRecordProcessor({ exporter: new OTLPLogExporter() })],
+});
+sdk.start();
+shutdownOnSignals(sdk);

@@ -1,0 +1,14 @@
+const { logs } = require('@opentelemetry/api');
+const { OTLPLogExporter } = require('@opentelemetry/exporter-logs-otlp-proto');
+const { PinoInstrumentation } = require('@opentelemetry/instrumentation-pino');
+const { LoggerProvider } = require('@opentelemetry/sdk-logs');
+const { SpillwayLogRecordProcessor, shutdownOnSignals } = require('otel-spillway');
+
+const provider = new LoggerProvider({
+  processors: [new SpillwayLogRecordProcessor({ exporter: new OTLPLogExporter() })],
+});
+logs.setGlobalLoggerProvider(provider);
+shutdownOnSignals(provider);
+
+// It patches pino while pino is being loaded, so it must be there first.
+new PinoInstrumentation();

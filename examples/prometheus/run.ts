@@ -1,0 +1,28 @@
+/** A scrape tells what became of the records: sent, dropped by nothing, the breaker closed. */
+import assert from 'node:assert/strict';
+import { runExample } from '../support/run-example.ts';
+
+const component = 'otel_component_name="spillway_log_processor/0"';
+
+await runExample(['examples/prometheus/service.ts'], async (example, collector) => {
+  const [, url] = await example.printed(/listening on (\S+)/);
+  for (let served = 0; served < 3; served++) await fetch(`${url}/cart`);
+  await collector.until(({ records }) => records === 3);
+
+  const scrape = await (await fetch(`${url}/metrics`)).text();
+  const sample = (name: string, ...labels: string[]): string | undefined =>
+    scrape
+      .split('\n')
+      .find((line) => line.startsWith(`${name}{`) && labels.every((label) => line.includes(label)))
+      ?.split(' ')
+      .at(-1);
+  assert.equal(sample('otel_sdk_processor_log_processed_total', component), '3', scrape);
+  assert.equal(sample('otel_sdk_processor_log_queue_capacity', component), '65536');
+  assert.equal(sample('spillway_breaker_state', component, 'spillway_breaker_state="closed"'), '1');
+  assert.equal(sample('spillway_breaker_state', component, 'spillway_breaker_state="open"'), '0');
+  assert.equal(sample('spillway_records_dropped_total', component), undefined, 'nothing was dropped');
+
+  const health = await fetch(`${url}/health`);
+  assert.deepEqual(await health.json(), { status: 'ok', reasons: [] });
+  assert.equal((await example.terminate()).signal, 'SIGTERM');
+});

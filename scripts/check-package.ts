@@ -1,0 +1,27 @@
+/** The gate for the shape of the package: the right files, sound manifest (publint), types that resolve (attw). */
+import { conclude, pack, run, withTemporaryDirectory } from './tools.ts';
+
+const required = ['LICENSE', 'README.md', 'package.json'];
+const allowed =
+  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts|mjs\.map|cjs\.map))$/;
+
+await withTemporaryDirectory(async (directory) => {
+  const problems: string[] = [];
+  const { tarball, files } = await pack(directory);
+  const paths = files.map((file) => file.path);
+  for (const path of required) if (!paths.includes(path)) problems.push(`${path} is not in the package`);
+  for (const path of paths) if (!allowed.test(path)) problems.push(`${path} does not belong in the package`);
+
+  const checks: [string, string[]][] = [
+    ['publint', ['run', tarball, '--strict']],
+    // CommonJS and ES modules from Node 16 on; resolution before `exports` existed is out of scope.
+    ['attw', [tarball, '--profile', 'node16', '--no-emoji', '--no-color']],
+  ];
+  for (const [command, args] of checks) {
+    const { status, output } = await run(command, args);
+    if (status === 0) continue;
+    console.log(output.trimEnd());
+    problems.push(`${command} ended with ${status}`);
+  }
+  conclude(problems, `package: ${paths.length} files, publint and attw have nothing to say`);
+});

@@ -1,0 +1,24 @@
+/** The gate for the size of the package: a log processor must not weigh on an installation or a cold start. */
+import { conclude, pack, withTemporaryDirectory } from './tools.ts';
+
+const kibi = 1024;
+
+await withTemporaryDirectory(async (directory) => {
+  const { packedBytes, unpackedBytes, files } = await pack(directory);
+  const sum = (pattern: RegExp) =>
+    files.filter((file) => pattern.test(file.path)).reduce((bytes, file) => bytes + file.size, 0);
+  const rows = [
+    { what: 'tarball', bytes: packedBytes, budgetBytes: 200 * kibi },
+    { what: 'unpacked, source maps included', bytes: unpackedBytes, budgetBytes: 768 * kibi },
+    { what: 'code a process loads (ESM)', bytes: sum(/^dist\/.*\.mjs$/), budgetBytes: 128 * kibi },
+    { what: 'code a process loads (CommonJS)', bytes: sum(/^dist\/.*\.cjs$/), budgetBytes: 128 * kibi },
+  ];
+  const problems: string[] = [];
+  for (const { what, bytes, budgetBytes } of rows) {
+    const line = `${what}: ${(bytes / kibi).toFixed(1)} KiB of ${budgetBytes / kibi} KiB`;
+    console.log(line);
+    if (bytes === 0) problems.push(`${what}: nothing was packed`);
+    if (bytes > budgetBytes) problems.push(line);
+  }
+  conclude(problems, 'size: within budget');
+});

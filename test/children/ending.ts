@@ -1,0 +1,85 @@
+/** Processes that come to an end by themselves, in every way: `node ending.ts <scenario> <collector's url>`. */
+
+import {
+  done,
+  emit,
+  exporterTo,
+  hangingExporter,
+  PATIENT,
+  providerWith,
+  report,
+  spillway,
+  stock,
+} from './child.ts';
+
+const url = process.argv[3] ?? '';
+const shutdownIn = (timeoutMillis: number) => ({ shutdown: { timeoutMillis } });
+
+const scenarios: Record<string, () => void> = {
+  'emits and ends': () => {
+    emit(providerWith(spillway(exporterTo(url))).getLogger('child'), 250);
+  },
+  'emits and ends, with the stock processor': () => {
+    emit(providerWith(stock(exporterTo(url))).getLogger('child'), 250);
+  },
+  'emits from twelve processors': () => {
+    for (let index = 0; index < 12; index++) {
+      emit(providerWith(spillway(exporterTo(url))).getLogger('child'), 10);
+    }
+  },
+  'emits once more in beforeExit': () => {
+    const logger = providerWith(spillway(exporterTo(url))).getLogger('child');
+    emit(logger, 10);
+    process.once('beforeExit', () => emit(logger));
+  },
+  'emits in every beforeExit': () => {
+    const logger = providerWith(spillway(exporterTo(url))).getLogger('child');
+    emit(logger, 10);
+    process.on('beforeExit', () => emit(logger));
+  },
+  'has nothing to send': () => {
+    const processor = spillway(hangingExporter(), {
+      ...shutdownIn(60_000),
+      memoryLimit: { checkIntervalMillis: 60_000 },
+    });
+    providerWith(processor);
+  },
+  'has sent everything': () => {
+    const processor = spillway(exporterTo(url), shutdownIn(60_000));
+    emit(providerWith(processor).getLogger('child'), 10);
+    void processor.forceFlush().then(done);
+  },
+  'has an exporter that hangs': () => {
+    const exporter = hangingExporter();
+    emit(providerWith(spillway(exporter, shutdownIn(300))).getLogger('child'), 10);
+    process.on('exit', () => report(`exports ${exporter.exports}`));
+  },
+  'has a collector that is gone': () => {
+    const processor = spillway(exporterTo(url), shutdownIn(300));
+    emit(providerWith(processor).getLogger('child'), 10);
+    process.on('exit', () => report(`queued ${processor.stats().queued.records}`));
+  },
+  'waits out a back-off': () => {
+    const retry = { initialDelayMillis: 60_000, maxDelayMillis: 60_000 };
+    const exporter = exporterTo(url);
+    const processor = spillway(exporter, { ...PATIENT, scheduledDelayMillis: 0, retry, ...shutdownIn(300) });
+    emit(providerWith(processor).getLogger('child'), 10);
+  },
+  'sets its exit code': () => {
+    process.exitCode = 3;
+    emit(providerWith(spillway(exporterTo(url))).getLogger('child'), 10);
+  },
+  'calls process.exit': () => {
+    emit(providerWith(spillway(hangingExporter(), shutdownIn(60_000))).getLogger('child'), 10);
+    done();
+    process.exit(4);
+  },
+  'shuts its provider down': () => {
+    const provider = providerWith(spillway(exporterTo(url)));
+    emit(provider.getLogger('child'), 250);
+    void provider.shutdown().then(done);
+  },
+};
+
+scenarios[process.argv[2] ?? '']?.();
+done();

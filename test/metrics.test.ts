@@ -1,0 +1,315 @@
+/** The processor's instruments as a real MeterProvider collects them, whenever it appears and until the shutdown. */
+
+import { diag, metrics } from '@opentelemetry/api';
+import type { Histogram } from '@opentelemetry/sdk-metrics';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
+import { Harness } from './support/harness.ts';
+import { Metered, unreadable } from './support/metered.ts';
+import { Telemetry } from './support/metrics-reader.ts';
+import { httpError } from './support/scripted-exporter.ts';
+
+const processed = 'otel.sdk.processor.log.processed';
+const queueSize = 'otel.sdk.processor.log.queue.size';
+const down = { fail: new Error('down') };
+
+/** Every metric, histograms included, has something to say after this. */
+async function exercise(h: Harness): Promise<void> {
+  h.exporter.script = [{ fail: httpError(401) }, 'succeed'];
+  h.emit(2);
+  await h.advance(2_000);
+  h.processor.onEmit(unreadable());
+  await h.settle();
+}
+
+afterEach(() => {
+  metrics.disable();
+  diag.disable();
+});
+
+describe('instruments', () => {
+  test('have the names, types and units of the contract, and there are no others', async () => {
+    const h = new Metered();
+    await exercise(h);
+    expect((await h.collect()).instruments).toEqual({
+      'otel.sdk.processor.log.queue.size': 'UpDownCounter, {log_record}',
+      'otel.sdk.processor.log.queue.capacity': 'UpDownCounter, {log_record}',
+      'otel.sdk.processor.log.processed': 'Counter, {log_record}',
+      'spillway.queue.bytes': 'UpDownCounter, By',
+      'spillway.queue.limit': 'UpDownCounter, By',
+      'spillway.records.dropped': 'Counter, {log_record}',
+      'spillway.breaker.state': 'UpDownCounter, 1',
+      'spillway.breaker.transitions': 'Counter, {transition}',
+      'spillway.export.duration': 'Histogram, s',
+      'spillway.delivery.duration': 'Histogram, s',
+      'spillway.oldest_record.age': 'Gauge, s',
+      'spillway.spool.records': 'UpDownCounter, {log_record}',
+      'spillway.spool.bytes': 'UpDownCounter, By',
+    });
+    await h.end();
+  });
+
+  test('come from a meter that bears the name and version of the package, and each has a description', async () => {
+    const h = new Metered();
+    await exercise(h);
+    const collected = await h.collect();
+    expect(collected.scopes).toEqual([{ name: 'otel-spillway', version: manifest.version }]);
+    for (const { descriptor } of collected.metrics)
+      expect(descriptor.description, descriptor.name).not.toBe('');
+    await h.end();
+  });
+
+  test('tell on every point which processor speaks, so that two of them do not mix', async () => {
+    const telemetry = new Telemetry();
+    const options = { meterProvider: telemetry.provider };
+    const both = [new Harness(options), new Harness(options)] as const;
+    for (const h of both) await exercise(h);
+    both[1].emit(3);
+    await both[1].advance(1_000);
+    const collected = await telemetry.collect();
+    const names = new Set<unknown>();
+    for (const { descriptor, dataPoints } of collected.metrics) {
+      for (const { attributes } of dataPoints) {
+        expect(attributes['otel.component.type'], descriptor.name).toBe('spillway_log_processor');
+        expect(attributes['otel.component.name'], descriptor.name).toMatch(/^spillway_log_processor\/\d+$/);
+        names.add(attributes['otel.component.name']);
+      }
+    }
+    expect(names.size).toBe(2);
+    const passed = collected.points(processed).filter(({ attributes }) => !attributes['error.type']);
+    expect(passed.map(({ value }) => value)).toEqual([2, 5]);
+    for (const h of both) await h.end();
+  });
+
+  test('give the SDK no reason to warn, with two processors on one provider', async () => {
+    const warn = vi.fn();
+    const telemetry = new Telemetry();
+    const first = new Harness({ meterProvider: telemetry.provider });
+    diag.setLogger({ error: warn, warn, info() {}, debug() {}, verbose() {} });
+    const second = new Harness({ meterProvider: telemetry.provider });
+    first.emit();
+    second.emit();
+    await telemetry.collect();
+    expect(warn).not.toHaveBeenCalled();
+    await first.end();
+    await second.end();
+  });
+
+  test('have buckets that tell milliseconds from seconds, and seconds from minutes', async () => {
+    const h = new Metered({ maxExportBatchSize: 1, exportTimeoutMillis: 0 }, 'hang');
+    for (const millis of [3, 30, 300, 3_000, 30_000, 300_000]) {
+      h.emit();
+      await h.advance(millis);
+      h.exporter.lastCall.succeed();
+      await h.settle();
+    }
+    const collected = await h.collect();
+    for (const name of ['spillway.export.duration', 'spillway.delivery.duration']) {
+      const histogram = collected.points(name)[0]?.value as Histogram;
+      expect(
+        histogram.buckets.counts.filter((count) => count > 0),
+        name,
+      ).toEqual([1, 1, 1, 1, 1, 1]);
+    }
+    await h.end();
+  });
+});
+
+describe('the circuit breaker', () => {
+  test('reports all three states, 1 for the current one, and how often it entered each', async () => {
+    const h = new Metered(
+      { retry: { initialDelayMillis: 10, maxDelayMillis: 10 }, breaker: { failureThreshold: 2 } },
+      down,
+    );
+    const state = async () => (await h.collect()).by('spillway.breaker.state', 'spillway.breaker.state');
+    const transitions = async () =>
+      (await h.collect()).by('spillway.breaker.transitions', 'spillway.breaker.state');
+    expect(await state()).toEqual({ closed: 1, open: 0, 'half-open': 0 });
+    expect(await transitions()).toEqual({ closed: 0, open: 0, 'half-open': 0 });
+
+    h.emit();
+    await h.advance(1_100);
+    expect(await state()).toEqual({ closed: 0, open: 1, 'half-open': 0 });
+    expect(await transitions()).toEqual({ closed: 0, open: 1, 'half-open': 0 });
+
+    h.exporter.script = ['hang'];
+    await h.advance(30_000);
+    expect(await state()).toEqual({ closed: 0, open: 0, 'half-open': 1 });
+    expect(await transitions()).toEqual({ closed: 0, open: 1, 'half-open': 1 });
+
+    h.exporter.lastCall.succeed();
+    await h.settle();
+    expect(await state()).toEqual({ closed: 1, open: 0, 'half-open': 0 });
+    expect(await transitions()).toEqual({ closed: 1, open: 1, 'half-open': 1 });
+    await h.end();
+  });
+
+  test('is reported as closed where it is turned off', async () => {
+    const h = new Metered({ breaker: false, retry: { initialDelayMillis: 1, maxDelayMillis: 1 } }, down);
+    h.emit();
+    await h.advance(1_100);
+    expect((await h.collect()).by('spillway.breaker.state', 'spillway.breaker.state')).toEqual({
+      closed: 1,
+      open: 0,
+      'half-open': 0,
+    });
+    await h.end();
+  });
+});
+
+describe('durations', () => {
+  test('of exports are recorded in seconds, one for each attempt, by its outcome', async () => {
+    const h = new Metered({ maxExportBatchSize: 1, retry: { initialDelayMillis: 10 } }, 'hang');
+    const answers = [
+      () => h.exporter.lastCall.fail(new Error('down')),
+      () => h.exporter.lastCall.fail(httpError(500)),
+      () => h.exporter.lastCall.succeed(),
+      () => h.exporter.lastCall.fail(httpError(422)),
+      () => h.exporter.lastCall.fail(httpError(400)),
+      () => h.exporter.lastCall.fail(httpError(413)),
+      () => h.exporter.lastCall.succeed(),
+    ];
+    h.emit(5);
+    for (const answer of answers) {
+      await h.advance(250);
+      answer();
+      await h.settle();
+    }
+    const { attempts, failures } = h.stats.exports;
+    expect([attempts, failures]).toEqual([7, 5]);
+    const durations = (await h.collect()).by('spillway.export.duration', 'spillway.export.outcome');
+    expect(durations).toMatchObject({
+      delivered: { count: 2 },
+      retryable: { count: 1, sum: 0.25 },
+      ambiguous: { count: 1 },
+      rejected: { count: 1, sum: 0.25 },
+      malformed: { count: 1, sum: 0.25 },
+      too_large: { count: 1, sum: 0.25 },
+    });
+    await h.end();
+  });
+
+  test('of delivery count from onEmit to the acknowledgement, waits and retries included, one per batch', async () => {
+    const h = new Metered({ maxExportBatchSize: 2, retry: { initialDelayMillis: 1_000 } }, down, 'hang');
+    h.clock.chance = 1 - 2 ** -53;
+    h.emit();
+    await h.advance(400);
+    h.emit();
+    await h.advance(1_000);
+    h.exporter.lastCall.succeed();
+    await h.settle();
+    expect(h.stats.exported).toBe(2);
+    expect((await h.collect()).by('spillway.delivery.duration', '')).toEqual({ '': { count: 1, sum: 1.4 } });
+    await h.end();
+  });
+
+  test('of delivery are not recorded for what is dropped', async () => {
+    const h = new Metered({}, { fail: httpError(422) });
+    h.emit(3);
+    await h.advance(1_000);
+    expect(h.stats.dropped.rejected).toBe(3);
+    expect((await h.collect()).points('spillway.delivery.duration')).toEqual([]);
+    await h.end();
+  });
+});
+
+describe('the MeterProvider', () => {
+  test('may be registered after the processor was built: totals counted before that are not lost', async () => {
+    const h = new Harness({ maxQueueSize: 10, maxExportBatchSize: 5 }, 'succeed', 'succeed', 'hang');
+    h.emit(10);
+    await h.settle();
+    // Two make room for two; of the first batch that leaves three.
+    h.emit(12);
+    await h.settle();
+    const telemetry = new Telemetry();
+    metrics.setGlobalMeterProvider(telemetry.provider);
+    // Nothing is sent or answered meanwhile: it is looked for in its own time.
+    await h.advance(1_000);
+    const collected = await telemetry.collect();
+    expect(collected.by(processed, 'error.type')).toEqual({ '': 13, queue_full: 2 });
+    expect(collected.by('spillway.records.dropped', 'spillway.drop.reason')).toEqual({ queue_full: 2 });
+    expect(collected.value(queueSize)).toBe(10);
+    await h.end();
+  });
+
+  test('is found when the next export ends at the latest, so that its duration is not missed', async () => {
+    const h = new Harness({ maxExportBatchSize: 1 });
+    h.emit();
+    const telemetry = new Telemetry();
+    metrics.setGlobalMeterProvider(telemetry.provider);
+    await h.settle();
+    expect((await telemetry.collect()).by('spillway.export.duration', 'spillway.export.outcome')).toEqual({
+      delivered: { count: 1, sum: 0 },
+    });
+    await h.end();
+  });
+
+  test('may be replaced: the new one is reported to, and the old one no longer', async () => {
+    const [old, replacement] = [new Telemetry('delta'), new Telemetry('delta')];
+    metrics.setGlobalMeterProvider(old.provider);
+    const h = new Harness({});
+    h.emit(2);
+    expect((await old.collect()).value(queueSize)).toBe(2);
+    metrics.disable();
+    metrics.setGlobalMeterProvider(replacement.provider);
+    await h.advance(1_000);
+    expect((await replacement.collect()).value(processed)).toBe(2);
+    expect((await old.collect()).metrics).toEqual([]);
+    await h.end();
+  });
+
+  test.each(['meterProvider', 'selfObsMeterProvider'] as const)(
+    'given as %s is preferred to the global one',
+    async (option) => {
+      const [own, global] = [new Telemetry(), new Telemetry()];
+      const h = new Harness({ [option]: own.provider });
+      metrics.setGlobalMeterProvider(global.provider);
+      h.emit();
+      await h.advance(1_000);
+      expect((await own.collect()).value(processed)).toBe(1);
+      expect((await global.collect()).metrics).toEqual([]);
+      await h.end();
+    },
+  );
+});
+
+describe('shutdown', () => {
+  test.each(['cumulative', 'delta'] as const)(
+    'is followed by one collection that tells what it dropped (%s)',
+    async (temporality) => {
+      const telemetry = new Telemetry(temporality);
+      const h = new Harness({ meterProvider: telemetry.provider, maxExportBatchSize: 2 }, 'hang');
+      h.emit(5);
+      await h.settle();
+      await telemetry.collect();
+      await h.end();
+      const collected = await telemetry.collect();
+      expect(collected.by('spillway.records.dropped', 'spillway.drop.reason')).toEqual({ shutdown: 5 });
+      // Two were passed on before, and those were collected then.
+      const passed = temporality === 'delta' ? 0 : 2;
+      expect(collected.by(processed, 'error.type')).toEqual({ '': passed, shutdown: 3 });
+      const left = temporality === 'delta' ? -5 : 0;
+      expect(collected.value(queueSize)).toBe(left);
+    },
+  );
+
+  test('ends the reports: after that collection nothing is observed any more', async () => {
+    const telemetry = new Telemetry('delta');
+    const h = new Harness({ meterProvider: telemetry.provider });
+    h.emit(5);
+    await h.end();
+    expect((await telemetry.collect()).metrics).not.toEqual([]);
+    h.emit(2);
+    expect((await telemetry.collect()).metrics).toEqual([]);
+  });
+
+  test('ends the search for a MeterProvider, too', async () => {
+    const h = new Harness({});
+    h.emit(5);
+    await h.end();
+    const telemetry = new Telemetry();
+    metrics.setGlobalMeterProvider(telemetry.provider);
+    await h.advance(10_000);
+    expect((await telemetry.collect()).metrics).toEqual([]);
+  });
+});
