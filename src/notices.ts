@@ -2,7 +2,7 @@
 
 import { diag } from '@opentelemetry/api';
 import type { Cancel, Clock } from './clock.ts';
-import { type DropReason, messageOf, SpillwayError } from './errors.ts';
+import { type DropReason, messageOf } from './errors.ts';
 import type { DropEvent } from './options.ts';
 
 /** One summary in this time at most. An episode of loss is over when so much time passes without any. */
@@ -55,16 +55,15 @@ export class Notices {
     this.#say('info', message);
   }
 
-  /** Calls a callback of the host; what it throws stays here. */
+  /** Calls a callback of the host; what it throws stays here, and so does the rejection of an async one. */
   call<T>(callback: ((event: T) => void) | undefined, event: T): void {
     if (callback === undefined) return;
+    const threw = (cause: unknown) => this.warn('callback', `a callback threw: ${messageOf(cause)}`);
     try {
-      callback(event);
+      const returned: unknown = callback(event);
+      if (returned instanceof Promise) returned.catch(threw);
     } catch (cause) {
-      const error = new SpillwayError('ERR_SPILLWAY_CALLBACK', `a callback threw: ${messageOf(cause)}`, {
-        cause,
-      });
-      this.warn('callback', error.message);
+      threw(cause);
     }
   }
 

@@ -26,7 +26,8 @@ export class PressureGate {
   }
 
   async wait({ below = 0.8, signal }: ReadyOptions = {}): Promise<void> {
-    if (!(below > 0 && below <= 1)) throw invalid('below', 'a number above 0 and up to 1', below);
+    if (typeof below !== 'number' || !(below > 0 && below <= 1))
+      throw invalid('below', 'a number above 0 and up to 1', below);
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
     if (this.#pressure() < below) return;

@@ -7,17 +7,18 @@ import { CircuitBreaker } from './delivery/breaker.ts';
 import { Driver } from './delivery/driver.ts';
 import { isExporting } from './delivery/export-context.ts';
 import { callExporter } from './delivery/exporter-calls.ts';
+import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+import { TimeLimit } from './delivery/time-limit.ts';
 import { messageOf, SpillwayError } from './errors.ts';
 import { flushBeforeExit } from './exit-flush.ts';
-import { plainLane } from './lane.ts';
+import { laneOf } from './lane.ts';
 import type { Gauges } from './metrics.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options.ts';
 import { PressureGate, type ReadyOptions } from './pressure-gate.ts';
 import { memoryUseRatio, usableMemoryBytes } from './process-memory.ts';
 import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
-import type { EmittedRecord } from './queue/log-batch.ts';
+import type { EmittedRecord, LogBatch } from './queue/log-batch.ts';
 import { MemoryGuard, type MemoryLevel } from './queue/memory-guard.ts';
-import type { RecordBatch } from './queue/record-batch.ts';
 import { SelfObservation } from './self-observation.ts';
 import { resolveSettings, type Settings, type ShutdownSettings, shutdownSettings } from './settings.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
@@ -45,12 +46,12 @@ export interface Surroundings {
  * except that `forceFlush` and `ready` reject as documented.
  */
 export class SpillwayLogRecordProcessor implements LogRecordProcessor {
-  readonly #exporter: SpillwayOptions['exporter'];
+  readonly #exporter: AnyLogRecordExporter;
   readonly #settings: Settings;
   readonly #clock: Clock;
   readonly #observation: SelfObservation;
-  readonly #queue: AsyncSinkQueue<RecordBatch>;
-  readonly #driver: Driver<RecordBatch>;
+  readonly #queue: AsyncSinkQueue<LogBatch>;
+  readonly #driver: Driver<LogBatch>;
   readonly #breaker: CircuitBreaker;
   readonly #guard: MemoryGuard | undefined;
   readonly #gate: PressureGate;
@@ -79,14 +80,25 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       clock,
     );
     this.#observation = observation;
-    const lane = plainLane(options.exporter, settings, clock);
+    const lane = laneOf(this.#exporter, {
+      maxRecordBytes: settings.maxRecordBytes,
+      meterProvider: options.meterProvider ?? options.selfObsMeterProvider,
+      clock,
+    });
+    // The time limit has to hold whatever the lane does, a callback that never comes included. Retry and
+    // breaker are not wrappers around it but the driver's: a batch that has to wait goes back to the queue,
+    // where it can be overtaken, evicted, halved or flushed.
+    const sender = new TimeLimit(lane.sender, settings.exportTimeoutMillis, clock);
+    const most = settings.maxConcurrentExports ?? lane.concurrentExports;
+    const concurrency = { start: Math.min(lane.startingExports, most), max: most };
     const listener = {
       dropped: observation.dropped.bind(observation),
       work: () => this.#driver.wake(),
     };
     this.#queue = new AsyncSinkQueue(settings, lane.openBatch, listener, clock.now);
     this.#breaker = new CircuitBreaker(settings.breaker, (change) => observation.breakerChanged(change));
-    this.#driver = new Driver(this.#queue, lane.sender, this.#breaker, settings, observation, clock);
+    const driverSettings = { concurrency, retry: settings.retry };
+    this.#driver = new Driver(this.#queue, sender, this.#breaker, driverSettings, observation, clock);
     if (settings.memoryLimit !== undefined) {
       this.#guard = new MemoryGuard(
         settings.memoryLimit,
@@ -184,6 +196,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       pressure: this.#queue.pressure,
       failuresInARow: this.#driver.failuresInARow,
       dropsRecently: this.#observation.droppedRecently,
+      refusesRecently: this.#observation.refusedRecently,
       isShutDown: this.#isShutDown,
       lastError: this.#observation.ledger.lastError,
     });
@@ -239,6 +252,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     this.#observation.notices.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
     if (level === 'normal') {
       this.#queue.restrict();
+      this.#gate.update();
       return;
     }
     this.#queue.restrict({

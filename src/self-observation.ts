@@ -22,6 +22,7 @@ export class SelfObservation implements DeliveryListener {
   readonly #clock: Clock;
   readonly #roomMade: () => void;
   #lastDropAt = Number.NEGATIVE_INFINITY;
+  #lastRefusalAt = Number.NEGATIVE_INFINITY;
   #stopBinding = () => {};
 
   /** @param roomMade called whenever records have left the queue for good. */
@@ -40,6 +41,10 @@ export class SelfObservation implements DeliveryListener {
     return this.#clock.now() - this.#lastDropAt < SUMMARY_INTERVAL_MILLIS;
   }
 
+  get refusedRecently(): boolean {
+    return this.#clock.now() - this.#lastRefusalAt < SUMMARY_INTERVAL_MILLIS;
+  }
+
   dropped(reason: DropReason, records: number, wasPassed: boolean): void {
     this.ledger.drop(reason, records, wasPassed);
     this.#lastDropAt = this.#clock.now();
@@ -49,6 +54,7 @@ export class SelfObservation implements DeliveryListener {
 
   refused(): void {
     this.ledger.refused++;
+    this.#lastRefusalAt = this.#clock.now();
     this.notices.warn('refused', 'low severities are refused before they are built, to save room');
   }
 

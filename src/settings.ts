@@ -2,6 +2,7 @@
 
 import { diag } from '@opentelemetry/api';
 import type { BreakerSettings } from './delivery/breaker.ts';
+import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { RetrySettings } from './delivery/retry.ts';
 import type { SpillwayOptions } from './options.ts';
 import type { MemoryGuardSettings } from './queue/memory-guard.ts';
@@ -39,7 +40,8 @@ export interface Settings {
   readonly maxQueueBytes: number;
   readonly maxExportBatchBytes: number;
   readonly maxRecordBytes: number;
-  readonly maxConcurrentExports: number;
+  /** Undefined: as many as the exporter's lane has by default. */
+  readonly maxConcurrentExports: number | undefined;
   readonly overflow: 'drop-oldest' | 'drop-newest';
   /** Infinity when off. */
   readonly protectSeverity: number;
@@ -126,7 +128,10 @@ export function resolveSettings(options: SpillwayOptions, env: Environment, memo
       { min: 0, max: DAY_MILLIS, default: 30_000 },
       'OTEL_BLRP_EXPORT_TIMEOUT',
     ),
-    maxConcurrentExports: number('maxConcurrentExports', { min: 1, max: 64, default: 1 }),
+    maxConcurrentExports:
+      options.maxConcurrentExports === undefined
+        ? undefined
+        : number('maxConcurrentExports', { min: 1, max: 64, default: 1 }),
     overflow: oneOf(options.overflow, 'overflow', ['drop-oldest', 'drop-newest'] as const, 'drop-oldest'),
     protectSeverity: number('protectSeverity', {
       min: 1,
@@ -254,7 +259,7 @@ function memoryLimitSettings(value: SpillwayOptions['memoryLimit']): MemoryGuard
 }
 
 function checkCollaborators(options: SpillwayOptions): void {
-  const exporter: Partial<SpillwayOptions['exporter']> | undefined = options.exporter;
+  const exporter: Partial<AnyLogRecordExporter> | null | undefined = options.exporter;
   if (typeof exporter?.export !== 'function' || typeof exporter.shutdown !== 'function') {
     throw invalid('exporter', 'a LogRecordExporter (an object with export() and shutdown())', exporter);
   }

@@ -73,7 +73,7 @@ export function statsOf(
 export interface SpillwayHealth {
   /**
    * - `ok`: records flow.
-   * - `degraded`: they are delayed, or some were dropped in the last 30 s, or the queue is nearly full.
+   * - `degraded`: they are delayed, or some were dropped or refused in the last 30 s, or the queue is nearly full.
    * - `failing`: the breaker is open, memory is short, or the processor is shut down.
    */
   readonly status: 'ok' | 'degraded' | 'failing';
@@ -90,6 +90,7 @@ export interface HealthFacts {
   readonly pressure: number;
   readonly failuresInARow: number;
   readonly dropsRecently: boolean;
+  readonly refusesRecently: boolean;
   readonly isShutDown: boolean;
   readonly lastError: Ledger['lastError'];
 }
@@ -109,6 +110,7 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   }
   if (facts.pressure > NEARLY_FULL) degraded.push(`the queue is ${Math.floor(facts.pressure * 100)} % full`);
   if (facts.dropsRecently) degraded.push('records were dropped in the last 30 s');
+  if (facts.refusesRecently) degraded.push('low severities were refused in the last 30 s');
   return {
     status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
     reasons: [...failing, ...degraded],

@@ -55,15 +55,20 @@ export function oneOf<T extends string>(
 }
 
 /** Whether a group of options is wanted: an object or undefined, not `false`. */
-export function flag(value: object | false | undefined, name: string): boolean {
-  objectOption(value, name);
-  return value !== false;
+export function flag<T extends object>(value: T | false | undefined, name: string): value is T | undefined {
+  if (value === false) return false;
+  objectOption(value, name, 'an object or false');
+  return true;
 }
 
-export function objectOption<T extends object>(value: T | false | undefined, name: string): Partial<T> {
-  if (value === undefined || value === false) return {};
+export function objectOption<T extends object>(
+  value: T | undefined,
+  name: string,
+  expected = 'an object',
+): Partial<T> {
+  if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(name, 'an object', value);
+    throw invalid(name, expected, value);
   return value;
 }
 

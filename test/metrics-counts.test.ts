@@ -91,7 +91,7 @@ describe('processed records', () => {
     h.emit(8);
     await h.settle();
     expect(h.stats.exported).toBe(8);
-    expect(h.stats.exports.attempts).toBe(15);
+    expect(h.stats.exports.attempts).toBe(11);
     const collected = await h.collect();
     expect(collected.by(processed, 'error.type')).toEqual({ '': 8 });
     expect(collected.by('spillway.export.duration', 'spillway.export.outcome')).toMatchObject({

@@ -94,14 +94,14 @@ describe('a process is not kept alive', () => {
     expect(end.lingeredMillis).toBeLessThan(300 + SLACK_MILLIS);
   });
 
-  test.each([
-    'has a collector that is gone',
-    'waits out a back-off',
-  ])('when it %s, beyond the time of a shutdown and of a last request', async (scenario) => {
-    const end = await new ChildRun('ending.ts', scenario, await nowhere()).end;
-    expect(end).toMatchObject(SILENT_END);
-    expect(end.lingeredMillis).toBeLessThan(300 + EXPORTER_MILLIS + SLACK_MILLIS);
-  });
+  test.each(['has a collector that is gone', 'waits out a back-off'])(
+    'when it %s, beyond the time of a shutdown and of a last request',
+    async (scenario) => {
+      const end = await new ChildRun('ending.ts', scenario, await nowhere()).end;
+      expect(end).toMatchObject(SILENT_END);
+      expect(end.lingeredMillis).toBeLessThan(300 + EXPORTER_MILLIS + SLACK_MILLIS);
+    },
+  );
 
   test('by anything when it calls process.exit()', async () => {
     const end = await new ChildRun('ending.ts', 'calls process.exit').end;

@@ -35,7 +35,7 @@ test('what the application changes after emit does not change what is delivered'
   attributes.added = true;
   (attributes.deep as { list: number[] }).list.length = 0;
   (attributes.bytes as Uint8Array)[0] = 9;
-  await h.processor.forceFlush();
+  await h.advance(1_000);
   const delivered = h.exporter.lastCall.records[0];
   expect(delivered?.body).toEqual({
     user: { name: 'ada', tags: ['a'] },
@@ -138,7 +138,7 @@ test.each(Object.entries(hostile))('%s in body or attributes costs at most itsel
   h.emit(1, { body: { value, kept: true } });
   expect(h.stats.queued.records).toBe(3);
   expect(h.stats.queued.bytes).toBeLessThanOrEqual(3 * 16_384);
-  await h.processor.forceFlush();
+  await h.advance(1_000);
   const [first, second] = h.exporter.lastCall.records;
   expect(first?.attributes).toMatchObject({ kept: 'as it is' });
   expect(second).toMatchObject({ body: 'a body', attributes: { kept: 'as it is' } });
@@ -195,7 +195,7 @@ test('a record that cannot be read at all is dropped as unserializable, and only
   // biome-ignore lint/suspicious/noExplicitAny: what a caller in JavaScript could do.
   h.processor.onEmit(undefined as any);
   h.emit(1);
-  await h.processor.forceFlush();
+  await h.advance(1_000);
   expect(h.exporter.delivered).toEqual([0, 1]);
   expect(h.stats.dropped.unserializable).toBe(2);
   await h.end();

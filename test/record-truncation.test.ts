@@ -134,7 +134,8 @@ test('a string is never cut inside a surrogate pair, and keeps to its bound', ()
       (text, maxBytes) => {
         const cut = cutString(text, maxBytes);
         if (cut === text) return;
-        expect(cut.isWellFormed()).toBe(true);
+        // Half a pair does not survive UTF-8.
+        expect(Buffer.from(cut).toString()).toBe(cut);
         expect(text.startsWith(cut.slice(0, -1))).toBe(true);
         expect(cut.at(-1)).toBe('…');
         expect(stringBytes(cut)).toBeLessThanOrEqual(maxBytes);

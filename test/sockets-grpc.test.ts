@@ -92,33 +92,37 @@ describe('RESOURCE_EXHAUSTED', () => {
     expect(collector.requests).toHaveLength(1);
   });
 
-  test.each([
-    'none',
-    'gzip',
-  ] as const)('for a message over the server’s limit (%s) halves the batch until it fits', async (compression) => {
-    const collector = await GrpcCollector.start({ maxReceiveBytes: 4_000 });
-    const pipeline = pipelineTo(collector, { compression });
-    const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
-    await pipeline.settled();
-    expect(pipeline.stats.exported).toBe(emitted);
-    expect(pipeline.causes).not.toEqual([]);
-    for (const cause of pipeline.causes) expect(cause).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    expect(pipeline.breakerStates).toEqual([]);
-    expectReceived(collector.ids, { to: emitted });
-  });
+  test.each(['none', 'gzip'] as const)(
+    'for a message over the server’s limit (%s) halves the batch until it fits',
+    async (compression) => {
+      const collector = await GrpcCollector.start({ maxReceiveBytes: 4_000 });
+      const pipeline = pipelineTo(collector, { compression });
+      const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
+      await pipeline.settled();
+      expect(pipeline.stats.exported).toBe(emitted);
+      expect(pipeline.causes).not.toEqual([]);
+      for (const cause of pipeline.causes) expect(cause).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+      expect(pipeline.breakerStates).toEqual([]);
+      expectReceived(collector.ids, { to: emitted });
+    },
+  );
 
   test.each([
     ['grpc-go', 'RESOURCE_EXHAUSTED', 'grpc: received message after decompression larger than max (9 vs. 8)'],
     ['grpc-java', 'RESOURCE_EXHAUSTED', 'gRPC message exceeds maximum size 4194304: 5000000'],
     ['grpc-dotnet', 'RESOURCE_EXHAUSTED', 'Received message exceeds the maximum configured message size.'],
-    ['tonic', 'OUT_OF_RANGE', 'Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes'],
+    [
+      'tonic',
+      'OUT_OF_RANGE',
+      'Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes',
+    ],
   ] as const)('or whatever %s says of a message over its limit halves it too', async (_, code, details) => {
     const collector = await GrpcCollector.start();
     collector.reply = (ids) => (ids.length > 10 ? { code: status[code], details } : 'accept');
     const pipeline = pipelineTo(collector);
     const emitted = pipeline.emit(BATCH_RECORDS);
     await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 15, failures: 7 } });
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 11, failures: 3 } });
     expectReceived(collector.ids, { to: emitted });
   });
 
@@ -166,7 +170,7 @@ test('INVALID_ARGUMENT for one bad record among many costs only that record', as
   expectReceived(collector.ids, { to: emitted, without: [42] });
 });
 
-test('INTERNAL for one batch while others pass does not hold the others up, and ends as rejected', async () => {
+test('INTERNAL for one record while others pass does not hold them up, and costs only that record', async () => {
   const collector = await GrpcCollector.start();
   collector.reply = (ids) => (ids.includes('3') ? { code: status.INTERNAL } : 'accept');
   const pipeline = pipelineTo(collector, { maxExportBatchSize: 8 });
@@ -174,11 +178,11 @@ test('INTERNAL for one batch while others pass does not hold the others up, and 
   for (let round = 0; round < 20 && pipeline.stats.dropped.rejected === 0; round++) {
     emitted = pipeline.emit(8);
     const inOthers = emitted - 8;
-    await pipeline.until(({ exported }) => exported === inOthers);
+    await pipeline.until(({ exported }) => exported >= inOthers);
   }
   await pipeline.settled();
-  expect(pipeline.stats).toMatchObject({ exported: emitted - 8, dropped: { rejected: 8 } });
-  expectReceived(collector.ids, { to: emitted, without: [0, 1, 2, 3, 4, 5, 6, 7] });
+  expect(pipeline.stats).toMatchObject({ exported: emitted - 1, dropped: { rejected: 1 } });
+  expectReceived(collector.ids, { to: emitted, without: [3] });
 });
 
 test('a deadline exceeded again and again, a new client of the exporter included, loses nothing', async () => {

@@ -118,7 +118,11 @@ export async function serveLogs(
     const reply = nextReply();
     const { latencyMillis = 0, tooLargeStatus = 413, poisonedIds = [] } = behaviour;
     const { maxBodyBytes = Infinity, maxRecords = Infinity } = behaviour;
-    const tooLarge: StatusReply = { kind: 'status', status: tooLargeStatus, message: 'request body too large' };
+    const tooLarge: StatusReply = {
+      kind: 'status',
+      status: tooLargeStatus,
+      message: 'request body too large',
+    };
     let decoded: DecodedRequest;
     try {
       const body = compression === 'gzip' ? ((await unzip(received)) as Buffer) : received;

@@ -35,10 +35,18 @@ interface ExportErrorShape {
 
 /** @param error what came with a failed `ExportResult`; undefined when the exporter gave no reason. */
 export function classify(error: unknown): Outcome {
-  const shape = (typeof error === 'object' && error !== null ? error : {}) as ExportErrorShape;
-  const code = shape.code;
-  if (typeof code !== 'number' || !Number.isInteger(code)) return { kind: 'retryable', error };
-  return code <= MAX_GRPC_CODE ? classifyGrpc(code, shape, error) : classifyHttp(code, error);
+  try {
+    const shape = (typeof error === 'object' && error !== null ? error : {}) as ExportErrorShape;
+    const code = shape.code;
+    if (typeof code === 'number' && Number.isInteger(code)) {
+      if (code >= 1 && code <= MAX_GRPC_CODE) return classifyGrpc(code, shape, error);
+      if (code >= 100 && code <= 599) return classifyHttp(code, error);
+    }
+  } catch {
+    // An error that cannot be read says as little as one without a code.
+  }
+  // Numbers that are neither are not about the batch: a DOMException's, for one (its TimeoutError has 23).
+  return { kind: 'retryable', error };
 }
 
 function classifyHttp(status: number, error: unknown): Outcome {

@@ -51,13 +51,10 @@ export function disposeOf<B extends LogBatch>(
     case 'unserializable':
       return alone ? { action: 'drop', reason: 'unserializable' } : { action: 'halve' };
     case 'malformed':
-      if (alone || (batch.bisect?.remaining ?? BISECT_REQUESTS) < 2)
-        return { action: 'drop', reason: 'rejected' };
-      return { action: 'halve' };
+      return bisect(batch, alone);
     case 'ambiguous':
-      if (batch.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED) {
-        return { action: 'drop', reason: 'rejected' };
-      }
+      // Others get through: it is the batch, or a record in it.
+      if (batch.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED) return bisect(batch, alone);
       break;
     case 'retryable':
       break;
@@ -65,4 +62,9 @@ export function disposeOf<B extends LogBatch>(
   return isExhausted(batch.firstFailedAt ?? now, now, retry)
     ? { action: 'drop', reason: 'retry_exhausted' }
     : { action: 'retry' };
+}
+
+function bisect<B extends LogBatch>(batch: QueuedBatch<B>, alone: boolean): Disposition {
+  const affordable = (batch.bisect?.remaining ?? BISECT_REQUESTS) >= 2;
+  return alone || !affordable ? { action: 'drop', reason: 'rejected' } : { action: 'halve' };
 }

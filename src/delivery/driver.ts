@@ -6,13 +6,16 @@ import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { CircuitBreaker } from './breaker.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { BISECT_REQUESTS, disposeOf } from './disposition.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
 import { backoffMillis, type RetrySettings } from './retry.ts';
 import { healthOf, type Outcome, type Sender } from './sender.ts';
+import { SizeLimit } from './size-limit.ts';
 
 export interface DriverSettings {
-  readonly maxConcurrentExports: number;
+  /** Exports at once, at first and at most. */
+  readonly concurrency: { readonly start: number; readonly max: number };
   readonly retry: RetrySettings;
 }
 
@@ -42,12 +45,16 @@ export class Driver<B extends LogBatch> {
   readonly #listener: DeliveryListener;
   readonly #clock: Clock;
   readonly #flushes: FlushRequests;
+  readonly #concurrency: ConcurrencyLimit;
+  readonly #sizeLimit = new SizeLimit();
   readonly #stop = new AbortController();
   #turnIsDue = false;
   #cancelTimer: Cancel | undefined;
   #activeExports = 0;
   #deliveries = 0;
-  /** Failures in a row of the destination, over all batches. */
+  /** Failures in a row of the destination, over all batches … */
+  #failuresInARow = 0;
+  /** … and of those, the ones the back-off counts, which a flush starts afresh. */
   #failures = 0;
   /** Nothing is sent before this time: our own back-off, which a flush cuts short … */
   #backoffUntil = 0;
@@ -71,11 +78,12 @@ export class Driver<B extends LogBatch> {
     this.#listener = listener;
     this.#clock = clock;
     this.#flushes = new FlushRequests(clock);
+    this.#concurrency = new ConcurrencyLimit(settings.concurrency.start, settings.concurrency.max);
   }
 
   /** Failures of the destination since it last answered. */
   get failuresInARow(): number {
-    return this.#failures;
+    return this.#failuresInARow;
   }
 
   /** There is something new to look at. Cheap and harmless however often it is called. */
@@ -123,11 +131,11 @@ export class Driver<B extends LogBatch> {
   };
 
   #sendWhatIsDue(now: number): void {
-    while (this.#activeExports < this.#settings.maxConcurrentExports && this.#openAt(now) <= now) {
+    while (this.#activeExports < this.#concurrency.current && this.#openAt(now) <= now) {
       const isProbe = this.#breaker.permit(now) === 'probe';
       const batch = this.#queue.take(
         now,
-        isProbe ? PROBE_RECORDS : undefined,
+        { maxBytes: this.#sizeLimit.maxBytes, ...(isProbe && { maxRecords: PROBE_RECORDS }) },
         // Every other time, so that a destination that is down still gets the oldest records first.
         this.#failures % 2 === 1 ? (candidate) => candidate.failures >= STUCK_FAILURES : undefined,
       );
@@ -147,17 +155,20 @@ export class Driver<B extends LogBatch> {
       // A sender does not reject; one that does must not take the loop with it.
       outcome = { kind: 'unserializable', error };
     }
+    const wasFull = this.#activeExports >= this.#concurrency.current;
     this.#activeExports--;
     // After `stop` the batch is accounted for, and whatever its fate was comes too late.
     if (!this.#queue.isInFlight(batch)) return;
-    this.#settle(batch, outcome, startedAt);
+    this.#settle(batch, outcome, startedAt, wasFull);
     this.wake();
   }
 
-  #settle(batch: QueuedBatch<B>, outcome: Outcome, startedAt: number): void {
+  #settle(batch: QueuedBatch<B>, outcome: Outcome, startedAt: number, wasFull: boolean): void {
     const now = this.#clock.now();
+    const durationMillis = now - startedAt;
     this.#learn(batch, outcome, now);
-    this.#listener.attempted(outcome, now - startedAt);
+    if (outcome.kind === 'delivered') this.#concurrency.succeeded(durationMillis, wasFull);
+    this.#listener.attempted(outcome, durationMillis);
     const records = batch.contents.records;
     const disposition = disposeOf(outcome, batch, now, this.#settings.retry);
     switch (disposition.action) {
@@ -170,12 +181,12 @@ export class Driver<B extends LogBatch> {
         return;
       case 'drop':
         // Spending a whole budget on a destination that finds everything malformed helps nobody.
-        if (outcome.kind === 'malformed') this.#bisectAllowance = Math.max(2, this.#bisectAllowance >> 1);
+        if (isBisected(outcome)) this.#bisectAllowance = Math.max(2, this.#bisectAllowance >> 1);
         this.#queue.settle(batch);
         this.#listener.dropped(disposition.reason, records, true);
         return;
       case 'halve':
-        if (outcome.kind === 'malformed') {
+        if (isBisected(outcome)) {
           batch.bisect ??= { remaining: this.#bisectAllowance };
           batch.bisect.remaining -= 2;
         }
@@ -197,11 +208,15 @@ export class Driver<B extends LogBatch> {
     switch (healthOf(outcome)) {
       case 'well':
         this.#breaker.succeeded();
+        this.#failuresInARow = 0;
         this.#failures = 0;
         this.#backoffUntil = 0;
         if (outcome.kind === 'delivered') {
           this.#deliveries++;
           this.#bisectAllowance = BISECT_REQUESTS;
+          this.#sizeLimit.taken(batch.contents.bytes);
+        } else if (outcome.kind === 'too_large') {
+          this.#sizeLimit.refused(batch.contents.bytes);
         }
         return;
       case 'unknown':
@@ -225,19 +240,21 @@ export class Driver<B extends LogBatch> {
       batch.failuresWhileOthersPassed++;
       batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, random);
     } else {
+      this.#failuresInARow++;
       this.#failures++;
       this.#backoffUntil = now + backoffMillis(this.#failures, this.#settings.retry, random);
     }
     if (outcome.kind === 'retryable' && outcome.retryAfterMillis !== undefined) {
       this.#retryAfter = Math.max(this.#retryAfter, now + outcome.retryAfterMillis);
     }
+    this.#concurrency.failed();
     this.#breaker.failed(now, this.#retryAfter);
   }
 
-  /** When the breaker lets something through. */
+  /** When the breaker lets something through; 0 when it does so now. */
   #permittedAt(now: number): number {
     const permit = this.#breaker.permit(now);
-    return typeof permit === 'object' ? permit.notBefore : now;
+    return typeof permit === 'object' ? permit.notBefore : 0;
   }
 
   /** When the destination may be called, as far as the driver decides that. */
@@ -249,8 +266,13 @@ export class Driver<B extends LogBatch> {
   #sleep(now: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#activeExports >= this.#settings.maxConcurrentExports) return;
+    if (this.#activeExports >= this.#concurrency.current) return;
     const at = Math.max(this.#queue.dueAt(now), this.#openAt(now));
     if (at !== Number.POSITIVE_INFINITY) this.#cancelTimer = this.#clock.timer(this.#turn, at - now);
   }
+}
+
+/** Whether finding out which record is at fault costs requests of a budget. */
+function isBisected(outcome: Outcome): boolean {
+  return outcome.kind === 'malformed' || outcome.kind === 'ambiguous';
 }

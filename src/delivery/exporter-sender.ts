@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { RecordBatch } from '../queue/record-batch.ts';
 import { classify } from './classify.ts';
 import { runExporting } from './export-context.ts';
+import { resolved } from './pending-resources.ts';
 import type { Outcome, Sender } from './sender.ts';
 
 /**
@@ -12,9 +13,6 @@ import type { Outcome, Sender } from './sender.ts';
  */
 export type AnyLogRecordExporter = Pick<LogRecordExporter, 'export' | 'shutdown'> &
   Partial<Pick<LogRecordExporter, 'forceFlush'>>;
-
-/** Resource attributes that resolve late are waited for this long; then the batch goes with what there is. */
-export const RESOURCE_WAIT_MILLIS = 5_000;
 
 const SUCCESS = 0;
 
@@ -30,7 +28,7 @@ export class ExporterSender implements Sender<RecordBatch> {
   async send(batch: RecordBatch): Promise<Outcome> {
     const records = batch.toArray();
     const pending = pendingResources(records);
-    if (pending !== undefined) await this.#resolved(pending);
+    if (pending !== undefined) await resolved(pending, this.#clock);
     return this.#export(records);
   }
 
@@ -51,17 +49,6 @@ export class ExporterSender implements Sender<RecordBatch> {
       } catch (error) {
         threw(error);
       }
-    });
-  }
-
-  #resolved(pending: Set<ReadableLogRecord['resource']>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#clock.timer(resolve, RESOURCE_WAIT_MILLIS);
-      const done = () => {
-        cancel();
-        resolve();
-      };
-      Promise.all(Array.from(pending, (resource) => resource.waitForAsyncAttributes?.())).then(done, done);
     });
   }
 }

@@ -144,21 +144,50 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   /**
-   * Takes the batch to send next: the first that is due. It stays in flight until `settle` or `giveBack`.
-   * @param maxRecords splits the batch when it is larger.
+   * Takes the batch to send next: the first that is due, and with it what follows, as far as it fits. It
+   * stays in flight until `settle` or `giveBack`.
+   * @param size splits the batch when it is larger.
    * @param passOver names batches to leave aside as long as there is another.
    */
   take(
     now: number,
-    maxRecords = Number.POSITIVE_INFINITY,
+    size: { readonly maxRecords?: number; readonly maxBytes?: number } = {},
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
+    const { maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = size;
     let batch = this.#waiting.next(now, passOver);
     if (batch === undefined) return undefined;
-    if (batch.contents.records > maxRecords) batch = this.#waiting.splitOff(batch, maxRecords);
-    else this.#waiting.remove(batch);
+    const { records, bytes } = batch.contents;
+    // By records, which can be split exactly; by bytes as if all records weighed the same.
+    const most = Math.min(
+      maxRecords,
+      bytes > maxBytes ? Math.max(1, Math.floor((records * maxBytes) / bytes)) : records,
+    );
+    if (records > most) {
+      batch = this.#waiting.splitOff(batch, most);
+    } else {
+      this.#waiting.remove(batch);
+      if (maxRecords === Number.POSITIVE_INFINITY) this.#merge(batch, maxBytes);
+    }
     this.#inFlight.add(batch);
     return batch;
+  }
+
+  /** Flushes leave small batches behind; together they are one request instead of many. */
+  #merge(batch: QueuedBatch<B>, maxBytes: number): void {
+    const mostBytes = Math.min(maxBytes, this.#limits.maxExportBatchBytes);
+    while (batch.isFresh) {
+      const next = this.#waiting.follower(batch.isProtected);
+      if (
+        next === undefined ||
+        batch.contents.records + next.contents.records > this.#limits.maxExportBatchSize ||
+        batch.contents.bytes + next.contents.bytes > mostBytes
+      ) {
+        return;
+      }
+      this.#waiting.remove(next);
+      batch.contents.append(next.contents);
+    }
   }
 
   /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if it is empty. */

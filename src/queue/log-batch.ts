@@ -29,6 +29,8 @@ export interface LogBatch {
   shift(): number;
   /** Removes the newest record and returns its size, 0 when there is none. */
   pop(): number;
+  /** Takes in the records of the batch that follows this one, of the same kind; that one is not used any more. */
+  append(next: LogBatch): void;
   /** Moves the oldest `records` records into a new batch, which is returned; this one keeps the rest. */
   split(records: number): LogBatch;
 }

@@ -49,8 +49,9 @@ export class MemoryGuard {
 
   start(): void {
     this.#cancel = this.#clock.timer(() => {
-      this.#check();
+      // First: the listener may stop the guard.
       this.start();
+      this.#check();
     }, this.#settings.checkIntervalMillis);
   }
 

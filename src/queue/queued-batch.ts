@@ -37,6 +37,11 @@ export class QueuedBatch<B extends LogBatch> {
     this.isProtected = isProtected;
   }
 
+  /** Whether nothing has happened to it that another batch should not be drawn into. */
+  get isFresh(): boolean {
+    return this.attempts === 0 && this.notBefore === 0;
+  }
+
   /** Moves the oldest `records` records into a new batch with the same place and history. */
   split(records: number): QueuedBatch<B> {
     // The interface cannot express that a batch splits into its own kind.

@@ -56,6 +56,13 @@ export class RecordBatch implements LogBatch {
     return part;
   }
 
+  append(next: RecordBatch): void {
+    for (const snapshot of next.#snapshots()) {
+      this.#items.push(snapshot);
+      this.#bytes += RecordSnapshot.bytesOf(snapshot);
+    }
+  }
+
   /** The records in order, in an array of the caller's own. */
   toArray(): ReadableLogRecord[] {
     // A snapshot has every field of a ReadableLogRecord; the optional ones are present and may be undefined.

@@ -179,14 +179,24 @@ function ownAttributes(source: object): Attributes {
   try {
     return { ...source };
   } catch {
-    const copy: Attributes = {};
-    for (const key of Object.keys(source)) {
-      try {
-        setOwn(copy, key, (source as Attributes)[key]);
-      } catch {
-        setOwn(copy, key, UNREADABLE);
-      }
-    }
-    return copy;
+    return readOneByOne(source);
   }
+}
+
+function readOneByOne(source: object): Attributes {
+  const copy: Attributes = {};
+  let keys: string[] = [];
+  try {
+    keys = Object.keys(source);
+  } catch {
+    // Then there are none.
+  }
+  for (const key of keys) {
+    try {
+      setOwn(copy, key, (source as Attributes)[key]);
+    } catch {
+      setOwn(copy, key, UNREADABLE);
+    }
+  }
+  return copy;
 }

@@ -78,6 +78,13 @@ export class WaitingBatches<B extends LogBatch> {
     return part;
   }
 
+  /** The batch that may be sent together with the first one of this kind: sealed, and as fresh as that. */
+  follower(isProtected: boolean): QueuedBatch<B> | undefined {
+    const lane = isProtected ? this.#protected : this.#ordinary;
+    const next = lane.first;
+    return next !== undefined && next !== lane.open && next.isFresh ? next : undefined;
+  }
+
   /** Removes one record, unprotected as long as there is one, and returns the batch that lost it. */
   loseOne(end: 'oldest' | 'newest'): QueuedBatch<B> | undefined {
     const lane = this.#ordinaryRecords > 0 ? this.#ordinary : this.#protected;

@@ -19,12 +19,12 @@ const scenarios: Record<string, () => void> = {
       },
     });
   },
-  'serves without a collector': () => {
+  'has no collector': () => {
     const provider = providerWith(spillway(exporterTo(url), { shutdown: { timeoutMillis: 300 } }));
     emit(provider.getLogger('child'), 250);
     shutdownOnSignals(provider, { before: done });
   },
-  'serves with an exporter that hangs': () => {
+  'has an exporter that hangs': () => {
     const provider = providerWith(spillway(hangingExporter(), { shutdown: { timeoutMillis: 300 } }));
     emit(provider.getLogger('child'), 10);
     shutdownOnSignals(provider, { before: done });
@@ -49,9 +49,10 @@ const scenarios: Record<string, () => void> = {
     emit(provider.getLogger('child'), 10);
     shutdownOnSignals(provider);
     process.on('SIGTERM', () => {
+      report('handled');
       process.exitCode = 5;
-      clearInterval(service);
-      done();
+      // Later than the shutdown, so that there is still someone to hear a signal that is raised again.
+      setTimeout(() => clearInterval(service), 300);
     });
   },
   'no longer listens': () => {

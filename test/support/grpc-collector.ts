@@ -1,6 +1,12 @@
 /** An OTLP/gRPC logs collector for tests: a real server that answers each request as the test decides. */
 
-import { Metadata, Server, ServerCredentials, type sendUnaryData, type UntypedHandleCall } from '@grpc/grpc-js';
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
 import root from 'otlp-transformer-0.203/build/src/generated/root.js';
 import { onTestFinished } from 'vitest';
 import { decodeRequest } from '../../demo/collector/decode.ts';

@@ -1,0 +1,95 @@
+/** What an outcome does to a batch of a given size and history. */
+
+import { describe, expect, test } from 'vitest';
+import { BISECT_REQUESTS, disposeOf } from '../src/delivery/disposition.ts';
+import { healthOf, type Outcome } from '../src/delivery/sender.ts';
+import { QueuedBatch } from '../src/queue/queued-batch.ts';
+import { RecordBatch } from '../src/queue/record-batch.ts';
+import { record } from './support/records.ts';
+
+const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: 60_000 };
+const error = new Error('refused');
+
+function batchOf(records: number, history: Partial<QueuedBatch<RecordBatch>> = {}) {
+  const contents = new RecordBatch(1 << 20);
+  for (let index = 0; index < records; index++) contents.add(record());
+  return Object.assign(new QueuedBatch(contents, 1, 0, false), history);
+}
+
+function dispose(
+  outcome: Outcome,
+  records: number,
+  history: Partial<QueuedBatch<RecordBatch>> = {},
+  now = 0,
+) {
+  return disposeOf(outcome, batchOf(records, history), now, RETRY);
+}
+
+describe('disposition', () => {
+  test.each([
+    [0, 0],
+    [3, 3],
+    [10, 10],
+    [11, 10],
+    [1e12, 10],
+    [-1, 0],
+    [1.9, 1],
+    [Number.NaN, 0],
+    [Number.POSITIVE_INFINITY, 10],
+    [undefined, 0],
+  ])('delivered with %s of 10 rejected by the server counts %s as rejected', (claimed, counted) => {
+    const outcome = { kind: 'delivered', rejectedRecords: claimed as number } as const;
+    expect(dispose(outcome, 10)).toEqual({ action: 'done', rejectedRecords: counted });
+  });
+
+  test('rejected is dropped at once, whatever its size', () => {
+    for (const records of [1, 10]) {
+      expect(dispose({ kind: 'rejected', error }, records)).toEqual({ action: 'drop', reason: 'rejected' });
+    }
+  });
+
+  test.each([
+    ['too_large', 'record_too_large'],
+    ['unserializable', 'unserializable'],
+    ['malformed', 'rejected'],
+  ] as const)('%s is halved down to the one record, which is dropped as %s', (kind, reason) => {
+    expect(dispose({ kind, error }, 2)).toEqual({ action: 'halve' });
+    expect(dispose({ kind, error }, 1)).toEqual({ action: 'drop', reason });
+  });
+
+  test('malformed is halved only while two more requests are in the budget', () => {
+    const outcome = { kind: 'malformed', error } as const;
+    expect(BISECT_REQUESTS).toBe(20);
+    expect(dispose(outcome, 8, { bisect: { remaining: 2 } })).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 8, { bisect: { remaining: 1 } })).toEqual({ action: 'drop', reason: 'rejected' });
+  });
+
+  test('ambiguous is retried until others got through three times', () => {
+    const outcome = { kind: 'ambiguous', error } as const;
+    expect(dispose(outcome, 8, { failures: 99, failuresWhileOthersPassed: 2 })).toEqual({ action: 'retry' });
+    expect(dispose(outcome, 8, { failuresWhileOthersPassed: 3 })).toEqual({
+      action: 'drop',
+      reason: 'rejected',
+    });
+  });
+
+  test('retryable is retried whatever others do, until its time is over', () => {
+    const outcome = { kind: 'retryable', error } as const;
+    const history = { failuresWhileOthersPassed: 99, firstFailedAt: 0 };
+    expect(dispose(outcome, 8, history, 59_999)).toEqual({ action: 'retry' });
+    expect(dispose(outcome, 8, history, 60_000)).toEqual({ action: 'drop', reason: 'retry_exhausted' });
+    expect(dispose({ kind: 'ambiguous', error }, 8, { firstFailedAt: 0 }, 60_000)).toEqual({
+      action: 'drop',
+      reason: 'retry_exhausted',
+    });
+  });
+});
+
+test('only what speaks of the health of the destination counts for the breaker', () => {
+  const health = (kind: Outcome['kind']) => healthOf({ kind, error, rejectedRecords: 0 } as Outcome);
+  expect((['delivered', 'malformed', 'too_large', 'rejected'] as const).map(health)).toEqual(
+    Array(4).fill('well'),
+  );
+  expect((['retryable', 'ambiguous'] as const).map(health)).toEqual(['ill', 'ill']);
+  expect(health('unserializable')).toBe('unknown');
+});

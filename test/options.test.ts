@@ -1,0 +1,163 @@
+/** Every option that is out of range or of the wrong type fails at construction, by its name. */
+
+import { expect, test } from 'vitest';
+import { SpillwayLogRecordProcessor } from '../src/index.ts';
+import { resolveSettings } from '../src/settings.ts';
+import { ScriptedExporter } from './support/scripted-exporter.ts';
+
+const MIB = 1024 * 1024;
+const exporter = new ScriptedExporter();
+
+const resolve = (options: object = {}, env: Record<string, string> = {}, memoryBytes = 4096 * MIB) =>
+  resolveSettings({ exporter, ...options }, env, memoryBytes);
+
+/** Puts a value where a dotted name says: `retry.maxDelayMillis` is an option within the option `retry`. */
+function optionAt(name: string, value: unknown): object {
+  const [group, inner] = name.split('.') as [string, string?];
+  return inner === undefined ? { [group]: value } : { [group]: { [inner]: value } };
+}
+
+/** Name, smallest and largest value of every number, and whether fractions are allowed. */
+const numbers: [name: string, min: number, max: number, kind?: 'fraction'][] = [
+  ['maxQueueSize', 1, 2 ** 24],
+  ['maxExportBatchSize', 1, 2 ** 24],
+  ['scheduledDelayMillis', 0, 86_400_000],
+  ['exportTimeoutMillis', 0, 86_400_000],
+  ['maxQueueBytes', 1024, MIB * MIB],
+  ['maxExportBatchBytes', 1024, Number.MAX_SAFE_INTEGER],
+  ['maxRecordBytes', 1024, Number.MAX_SAFE_INTEGER],
+  ['maxConcurrentExports', 1, 64],
+  ['protectSeverity', 1, 24],
+  ['shed.above', 0, 1, 'fraction'],
+  ['shed.belowSeverity', 1, 24],
+  ['breaker.failureThreshold', 1, 1_000],
+  ['breaker.resetTimeoutMillis', 1, 86_400_000],
+  ['breaker.maxResetTimeoutMillis', 1, 86_400_000],
+  ['retry.initialDelayMillis', 1, 86_400_000],
+  ['retry.maxDelayMillis', 1, 86_400_000],
+  ['retry.maxElapsedMillis', 0, Number.POSITIVE_INFINITY],
+  ['memoryLimit.softRatio', 0.01, 1, 'fraction'],
+  ['memoryLimit.hardRatio', 0.8, 1, 'fraction'],
+  ['memoryLimit.checkIntervalMillis', 10, 3_600_000],
+  ['shutdown.timeoutMillis', 0, 3_600_000],
+];
+
+const written = (value: unknown): string =>
+  typeof value === 'string'
+    ? `'${value}'`
+    : Array.isArray(value)
+      ? 'an array'
+      : value === Object(value)
+        ? 'an object'
+        : String(value);
+
+const badNumbers = numbers.flatMap(([name, min, max, kind]) =>
+  [
+    min - (kind === undefined ? 1 : 0.005),
+    ...(max === Number.POSITIVE_INFINITY
+      ? []
+      : [max + (kind === undefined ? 1 : 0.005), Number.POSITIVE_INFINITY]),
+    ...(kind === undefined ? [min + 0.5] : []),
+    Number.NaN,
+    String(min),
+    null,
+    true,
+    {},
+    [min],
+    1n,
+    Symbol('s'),
+  ].map((value) => ({
+    name,
+    value,
+    expected: `${kind === undefined ? 'an integer' : 'a number'} from ${min} to ${max}`,
+  })),
+);
+
+const strategies = "one of 'graceful', 'flush', 'immediate'";
+const badOthers = [
+  ...['drop', '', 0, null, {}].map((value) => ({
+    name: 'overflow',
+    value,
+    expected: "one of 'drop-oldest', 'drop-newest'",
+  })),
+  ...['slow', 1, null].map((value) => ({ name: 'shutdown.strategy', value, expected: strategies })),
+  ...['breaker', 'memoryLimit', 'shed'].flatMap((name) =>
+    [true, null, 1, 'on', []].map((value) => ({ name, value, expected: 'an object or false' })),
+  ),
+  ...['retry', 'shutdown'].flatMap((name) =>
+    [false, true, null, 1, 'on', []].map((value) => ({ name, value, expected: 'an object' })),
+  ),
+  ...['meterProvider', 'selfObsMeterProvider'].flatMap((name) =>
+    [null, {}, 'global'].map((value) => ({
+      name,
+      value,
+      expected: 'a MeterProvider (an object with getMeter())',
+    })),
+  ),
+  ...['onDrop', 'onBreakerStateChange', 'onError'].flatMap((name) =>
+    [null, {}, 'log'].map((value) => ({ name, value, expected: 'a function' })),
+  ),
+  ...[undefined, null, {}, { export() {} }].map((value) => ({
+    name: 'exporter',
+    value,
+    expected: 'a LogRecordExporter (an object with export() and shutdown())',
+  })),
+];
+
+test.each([...badNumbers, ...badOthers])('the option $name cannot be $value', ({ name, value, expected }) => {
+  const message = `otel-spillway: option '${name}' must be ${expected}, got ${written(value)}`;
+  expect(() => new SpillwayLogRecordProcessor({ exporter, ...optionAt(name, value) })).toThrow(
+    expect.objectContaining({ name: 'SpillwayError', code: 'ERR_SPILLWAY_OPTION', message }),
+  );
+});
+
+test.each(numbers)('the option %s can be the ends of its range', (name, min, max) => {
+  for (const value of [min, max]) {
+    const [group, inner] = name.split('.') as [string, string?];
+    // With room for the ones that another option would clamp.
+    const room = { maxQueueSize: 2 ** 24, maxQueueBytes: MIB * MIB, maxExportBatchBytes: MIB * MIB };
+    const wide = { breaker: { maxResetTimeoutMillis: 86_400_000 }, retry: { maxDelayMillis: 86_400_000 } };
+    const settings = resolve({
+      ...room,
+      ...(inner === undefined
+        ? optionAt(name, value)
+        : { [group]: { ...wide[group as 'retry'], [inner]: value } }),
+    });
+    const found = settings[group as 'retry'] as unknown;
+    const resolved = inner === undefined ? found : (found as Record<string, unknown>)[inner];
+    expect(resolved).toBe(
+      name === 'maxExportBatchBytes' || name === 'maxRecordBytes' ? Math.min(value, MIB * MIB) : value,
+    );
+  }
+});
+
+test('options that are no object fail as such, long strings and functions are described shortly', () => {
+  for (const options of [undefined, null, 'options']) {
+    expect(() => new SpillwayLogRecordProcessor(options as never)).toThrow(
+      /option 'options' must be an object/,
+    );
+  }
+  expect(() => resolve({ overflow: 'x'.repeat(500) })).toThrow(/got 'x{100}…'$/);
+  expect(() => resolve({ maxQueueSize: () => 1 })).toThrow(/got a function$/);
+});
+
+test('the settings cannot be changed afterwards', () => {
+  const settings = resolve({ shed: {} });
+  for (const part of [
+    settings,
+    settings.breaker,
+    settings.retry,
+    settings.shed,
+    settings.memoryLimit,
+    settings.shutdown,
+  ]) {
+    expect(part).toBeDefined();
+    expect(Object.isFrozen(part)).toBe(true);
+  }
+});
+
+test('a hard ratio below the soft one is out of range', () => {
+  expect(() => resolve({ memoryLimit: { softRatio: 0.7, hardRatio: 0.6 } })).toThrow(
+    "option 'memoryLimit.hardRatio' must be a number from 0.7 to 1, got 0.6",
+  );
+});

@@ -1,0 +1,96 @@
+/** Retries: the arithmetic of the back-off, and what the processor makes of it. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { backoffMillis, isExhausted } from '../src/delivery/retry.ts';
+import { Harness, upTo } from './support/harness.ts';
+import { httpError } from './support/scripted-exporter.ts';
+
+const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: 60_000 };
+
+describe('backoffMillis', () => {
+  test('doubles from the initial delay to the maximum', () => {
+    const longest = [1, 2, 3, 4, 5, 6, 7, 50, 5_000].map((failures) => backoffMillis(failures, RETRY, 1));
+    expect(longest).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000]);
+  });
+
+  test('the upper half is random', () => {
+    expect(backoffMillis(1, RETRY, 0)).toBe(500);
+    expect(backoffMillis(1, RETRY, 0.5)).toBe(750);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1e9 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (failures, random) => {
+          const longest = Math.min(30_000, 1_000 * 2 ** (failures - 1));
+          const delay = backoffMillis(failures, RETRY, random);
+          expect(delay).toBeGreaterThanOrEqual(longest / 2);
+          expect(delay).toBeLessThanOrEqual(longest);
+        },
+      ),
+    );
+  });
+});
+
+test('a batch is exhausted when the time since its first failure has reached the maximum', () => {
+  expect(isExhausted(1_000, 60_999, RETRY)).toBe(false);
+  expect(isExhausted(1_000, 61_000, RETRY)).toBe(true);
+  expect(isExhausted(1_000, 1_000, { ...RETRY, maxElapsedMillis: 0 })).toBe(true);
+  expect(isExhausted(0, 1e15, { ...RETRY, maxElapsedMillis: Number.POSITIVE_INFINITY })).toBe(false);
+});
+
+test('the back-off grows with each failure in a row and starts afresh after a success', async () => {
+  const h = new Harness({ maxExportBatchSize: 1, breaker: false }, { fail: new Error('down') });
+  const times: number[] = [];
+  h.exporter.decide = () => {
+    times.push(h.clock.now());
+    return undefined;
+  };
+  h.emit(1);
+  await h.advance(5_250);
+  const waits = () => times.slice(1).map((at, index) => at - (times[index] as number));
+  // Half of each delay is random; the clock's chance makes it three quarters of 1, 2 and 4 s.
+  expect(waits()).toEqual([750, 1_500, 3_000]);
+  h.exporter.script = ['succeed', { fail: new Error('down') }, 'succeed'];
+  await h.advance(6_000);
+  h.emit(1);
+  await h.advance(750);
+  expect(waits().slice(3)).toEqual([6_000, 0, 750]);
+  expect(h.exporter.delivered).toEqual([0, 1]);
+  await h.end();
+});
+
+test('a batch that has failed for maxElapsedMillis is dropped as retry_exhausted, and the next one is tried', async () => {
+  const retry = { initialDelayMillis: 100, maxDelayMillis: 100, maxElapsedMillis: 400 };
+  const h = new Harness({ maxExportBatchSize: 2, retry, breaker: false }, { fail: httpError(503) });
+  h.emit(4);
+  await h.advance(450);
+  expect(h.stats.dropped.retry_exhausted).toBe(2);
+  h.exporter.script = ['succeed'];
+  await h.advance(100);
+  expect(h.exporter.delivered).toEqual([2, 3]);
+  await h.end();
+});
+
+test('maxElapsedMillis of 0 tries once', async () => {
+  const h = new Harness({ retry: { maxElapsedMillis: 0 } }, { fail: new Error('down') });
+  h.emit(3);
+  await h.advance(1_000);
+  expect(h.exporter.calls).toHaveLength(1);
+  expect(h.stats.dropped.retry_exhausted).toBe(3);
+  await h.end();
+});
+
+test('while a batch waits out a back-off, the open one fills up instead of many small ones', async () => {
+  const h = new Harness({ maxExportBatchSize: 100, breaker: false }, { fail: new Error('down') });
+  for (let index = 0; index < 50; index++) {
+    h.emit(1);
+    await h.advance(100);
+  }
+  h.exporter.script = ['succeed'];
+  await h.advance(10_000);
+  expect(h.exporter.delivered.toSorted((a, b) => (a as number) - (b as number))).toEqual(upTo(50));
+  // The one that failed holds a second's worth, the other one all the rest.
+  expect(h.exporter.calls.slice(-2).map(({ records }) => records.length)).toEqual([40, 10]);
+  await h.end();
+});
