@@ -10,7 +10,7 @@ export const DROP_REASONS = [
   'queue_full',
   /** The process was short of memory: see the option `memoryLimit`. */
   'memory_limit',
-  /** Larger than the collector accepts even when sent alone, or than `maxRecordBytes` after truncation. */
+  /** Larger than the collector accepts even when it is sent alone. */
   'record_too_large',
   /** Refused on admission by the option `shed`. */
   'shed',
@@ -44,15 +44,13 @@ export type DropReason = (typeof DROP_REASONS)[number];
  *   the collector asked not to be called, for longer than that; the records stay queued.
  * - `ERR_SPILLWAY_SHUTDOWN`: `ready()` was waiting, or was called, when the processor shut down.
  * - `ERR_SPILLWAY_EXPORT`: given to `onError`: an attempt to export failed; `cause` is the exporter's error.
- * - `ERR_SPILLWAY_CALLBACK`: one of the callbacks in the options threw; `cause` is what it threw.
  */
 export type SpillwayErrorCode =
   | 'ERR_SPILLWAY_OPTION'
   | 'ERR_SPILLWAY_FLUSH_TIMEOUT'
   | 'ERR_SPILLWAY_UNAVAILABLE'
   | 'ERR_SPILLWAY_SHUTDOWN'
-  | 'ERR_SPILLWAY_EXPORT'
-  | 'ERR_SPILLWAY_CALLBACK';
+  | 'ERR_SPILLWAY_EXPORT';
 
 /** Every error this package creates; recognise it by `code`, not by `instanceof` (copies of a package differ). */
 export class SpillwayError extends Error {

@@ -15,6 +15,8 @@ export type {
   ShutdownStrategy,
   SpillwayOptions,
 } from './options.ts';
+export { SpillwayOtlpLogExporter } from './otlp/otlp-exporter.ts';
+export type { OtlpLogExporterOptions } from './otlp/otlp-options.ts';
 export type { ReadyOptions } from './pressure-gate.ts';
 export { type FlushOptions, SpillwayLogRecordProcessor } from './processor.ts';
 export {

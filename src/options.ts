@@ -68,8 +68,11 @@ export interface ShutdownOptions {
 }
 
 export interface SpillwayOptions {
-  /** Any `LogRecordExporter`. It is owned by the processor: exports are its alone, and `shutdown()` shuts it down. */
-  exporter: AnyLogRecordExporter;
+  /**
+   * Any `LogRecordExporter`. It is owned by the processor: exports are its alone, and `shutdown()` shuts it
+   * down. Default: a `SpillwayOtlpLogExporter`, configured by `OTEL_EXPORTER_OTLP_*`.
+   */
+  exporter?: AnyLogRecordExporter;
   /** Records held at most, in flight included. Default 65,536, env `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 16,777,216. */
   maxQueueSize?: number;
   /** Records in one export at most. Default 512, env `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to `maxQueueSize`. */
@@ -88,8 +91,9 @@ export interface SpillwayOptions {
   /** Bytes of one record; a larger one is truncated and marked `spillway.truncated`. Default 256 KiB, range 1 KiB to `maxExportBatchBytes`. */
   maxRecordBytes?: number;
   /**
-   * Exports under way at once. Default 1, as the specification demands for exporters in general; range 1 to 64.
-   * Raise it only for an exporter that allows concurrent calls.
+   * Exports under way at once. Default: 1, as the specification demands for exporters in general, or the
+   * `concurrencyLimit` of a `SpillwayOtlpLogExporter`; range 1 to 64. Raise it only for an exporter that allows
+   * concurrent calls.
    */
   maxConcurrentExports?: number;
   /** Which record goes when the queue is full: the oldest one in it, or the one being added. Default `drop-oldest`. */

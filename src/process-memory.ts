@@ -18,12 +18,16 @@ export function usableMemoryBytes(): number {
   );
 }
 
-/** The larger of two shares, 0 to 1: of the heap limit that is used, and of the cgroup limit that is resident. */
+/**
+ * The larger of two shares, 0 to 1: of the heap limit that the heap uses, and of the cgroup's limit that the
+ * heap and the buffers outside of it use. Not of what is resident: that stays high long after it was freed,
+ * and a guard that believes it would drop logs for ever.
+ */
 export function memoryUseRatio(): number {
   const heap = getHeapStatistics();
   const limit = constrainedBytes();
   return Math.max(
     heap.used_heap_size / heap.heap_size_limit,
-    limit === undefined ? 0 : process.memoryUsage.rss() / limit,
+    limit === undefined ? 0 : (heap.used_heap_size + heap.external_memory) / limit,
   );
 }

@@ -14,6 +14,7 @@ import { flushBeforeExit } from './exit-flush.ts';
 import { laneOf } from './lane.ts';
 import type { Gauges } from './metrics.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options.ts';
+import { SpillwayOtlpLogExporter } from './otlp/otlp-exporter.ts';
 import { PressureGate, type ReadyOptions } from './pressure-gate.ts';
 import { memoryUseRatio, usableMemoryBytes } from './process-memory.ts';
 import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
@@ -61,16 +62,16 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   #shutdown: Promise<void> | undefined;
 
   /** @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value. */
-  constructor(options: SpillwayOptions);
+  constructor(options?: SpillwayOptions);
   /** @internal */
   constructor(options: SpillwayOptions, surroundings: Surroundings);
   constructor(
-    options: SpillwayOptions,
+    options: SpillwayOptions = {},
     { clock, memoryUseRatio: useRatio }: Surroundings = { clock: systemClock, memoryUseRatio },
   ) {
     const settings = resolveSettings(options, process.env, usableMemoryBytes());
     this.#settings = settings;
-    this.#exporter = options.exporter;
+    this.#exporter = options.exporter ?? new SpillwayOtlpLogExporter();
     this.#clock = clock;
     this.#gate = new PressureGate(() => this.#queue.pressure);
     const observation = new SelfObservation(
@@ -139,7 +140,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     if (this.#shutdown !== undefined) return this.#shutdown;
     const timeoutMillis = flushTimeout(options);
     const deadline = this.#clock.now() + timeoutMillis;
-    const result = await this.#driver.flush(timeoutMillis);
+    const result = await this.#driver.flush(timeoutMillis, true);
     if (result === 'timeout') {
       throw new SpillwayError(
         'ERR_SPILLWAY_FLUSH_TIMEOUT',
@@ -224,7 +225,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     // the leftovers are accounted for; only then the exporter goes, which nothing needs any more.
     if (strategy !== 'immediate') {
       if (strategy === 'flush') this.#driver.giveUpRetries();
-      await this.#driver.flush(timeoutMillis);
+      await this.#driver.flush(timeoutMillis, false);
     }
     this.#driver.stop();
     await this.#callExporter('shutdown', deadline);
@@ -245,7 +246,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     const { offered } = this.#observation.ledger;
     if (this.#queue.oldestAt === Number.POSITIVE_INFINITY || offered === this.#offeredAtExitFlush) return;
     this.#offeredAtExitFlush = offered;
-    await this.#driver.flush(this.#settings.shutdown.timeoutMillis);
+    await this.#driver.flush(this.#settings.shutdown.timeoutMillis, false);
   }
 
   #memoryChanged(level: MemoryLevel, ratio: number): void {

@@ -260,7 +260,8 @@ function memoryLimitSettings(value: SpillwayOptions['memoryLimit']): MemoryGuard
 
 function checkCollaborators(options: SpillwayOptions): void {
   const exporter: Partial<AnyLogRecordExporter> | null | undefined = options.exporter;
-  if (typeof exporter?.export !== 'function' || typeof exporter.shutdown !== 'function') {
+  const isExporter = typeof exporter?.export === 'function' && typeof exporter.shutdown === 'function';
+  if (exporter !== undefined && !isExporter) {
     throw invalid('exporter', 'a LogRecordExporter (an object with export() and shutdown())', exporter);
   }
   for (const name of ['meterProvider', 'selfObsMeterProvider'] as const) {

@@ -73,8 +73,8 @@ export function statsOf(
 export interface SpillwayHealth {
   /**
    * - `ok`: records flow.
-   * - `degraded`: they are delayed, or some were dropped or refused in the last 30 s, or the queue is nearly full.
-   * - `failing`: the breaker is open, memory is short, or the processor is shut down.
+   * - `degraded`: they are delayed, or some were dropped or refused in the last 30 s, or the queue is nearly full or reduced.
+   * - `failing`: the breaker is open, memory is above the hard limit, or the processor is shut down.
    */
   readonly status: 'ok' | 'degraded' | 'failing';
   /** Why, in words for people; empty when `ok`. */

@@ -64,13 +64,14 @@ describe('disposition', () => {
     expect(dispose(outcome, 8, { bisect: { remaining: 1 } })).toEqual({ action: 'drop', reason: 'rejected' });
   });
 
-  test('ambiguous is retried until others got through three times', () => {
+  test('ambiguous is retried until others got through three times, and then bisected like malformed', () => {
     const outcome = { kind: 'ambiguous', error } as const;
     expect(dispose(outcome, 8, { failures: 99, failuresWhileOthersPassed: 2 })).toEqual({ action: 'retry' });
-    expect(dispose(outcome, 8, { failuresWhileOthersPassed: 3 })).toEqual({
-      action: 'drop',
-      reason: 'rejected',
-    });
+    const suspect = { failuresWhileOthersPassed: 3 };
+    const rejected = { action: 'drop', reason: 'rejected' };
+    expect(dispose(outcome, 8, suspect)).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 1, suspect)).toEqual(rejected);
+    expect(dispose(outcome, 8, { ...suspect, bisect: { remaining: 1 } })).toEqual(rejected);
   });
 
   test('retryable is retried whatever others do, until its time is over', () => {

@@ -96,7 +96,7 @@ describe('processed records', () => {
     expect(collected.by(processed, 'error.type')).toEqual({ '': 8 });
     expect(collected.by('spillway.export.duration', 'spillway.export.outcome')).toMatchObject({
       delivered: { count: 8 },
-      too_large: { count: 7 },
+      too_large: { count: 3 },
     });
     await h.end();
   });

@@ -5,86 +5,16 @@ import { expect, test } from 'vitest';
 import { AsyncSinkQueue, type QueueLimits } from '../src/queue/async-sink-queue.ts';
 import type { QueuedBatch } from '../src/queue/queued-batch.ts';
 import { type ModelDrop, type ModelRecord, QueueModel, WatchedBatch } from './support/queue-model.ts';
+import {
+  anyLimits,
+  anyStep,
+  BATCH_BYTES,
+  BATCH_RECORDS,
+  SCHEDULED_DELAY_MILLIS,
+  SEVERITIES,
+  type Step,
+} from './support/queue-steps.ts';
 import { record } from './support/records.ts';
-
-const SCHEDULED_DELAY_MILLIS = 100;
-const BATCH_RECORDS = 4;
-const BATCH_BYTES = 4_000;
-const SEVERITIES = [0, 5, 9, 17];
-
-/** What is done to the queue; numbers named `which` choose among the batches handed out. */
-type Step =
-  | { readonly do: 'admit'; readonly severity: number; readonly size: number }
-  | { readonly do: 'admit unreadable' }
-  | { readonly do: 'take'; readonly maxRecords: number | undefined }
-  | { readonly do: 'settle'; readonly which: number }
-  | {
-      readonly do: 'give back';
-      readonly which: number;
-      readonly halve: boolean;
-      readonly delayMillis: number;
-    }
-  | { readonly do: 'pass time'; readonly millis: number }
-  | { readonly do: 'restrict'; readonly share: number; readonly minSeverity: number }
-  | { readonly do: 'unrestrict' | 'seal' | 'hasten' | 'discard unprotected' | 'discard' };
-
-const which = fc.nat(20);
-const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 12,
-    arbitrary: fc.record({
-      do: fc.constant('admit' as const),
-      severity: fc.constantFrom(...SEVERITIES),
-      size: fc.constantFrom(0, 50, 500, 3_000),
-    }),
-  },
-  { weight: 1, arbitrary: fc.constant({ do: 'admit unreadable' } as const) },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant('take' as const),
-      maxRecords: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('settle' as const), which }) },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant('give back' as const),
-      which,
-      halve: fc.boolean(),
-      delayMillis: fc.constantFrom(0, 0, 50),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('pass time' as const), millis: fc.nat(120) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('restrict' as const),
-      share: fc.double({ min: 0.1, max: 1.2, noNaN: true }),
-      minSeverity: fc.constantFrom(0, 9, Number.POSITIVE_INFINITY),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .constantFrom('unrestrict' as const, 'hasten' as const, 'discard unprotected' as const)
-      .map((what) => ({ do: what })),
-  },
-  { weight: 2, arbitrary: fc.constant({ do: 'seal' } as const) },
-  { weight: 1, arbitrary: fc.constant({ do: 'discard' } as const) },
-);
-
-const anyLimits: fc.Arbitrary<QueueLimits> = fc.record({
-  maxQueueSize: fc.integer({ min: 1, max: 12 }),
-  maxQueueBytes: fc.constantFrom(4_000, 8_000, 100_000),
-  maxExportBatchSize: fc.constant(BATCH_RECORDS),
-  maxExportBatchBytes: fc.constant(BATCH_BYTES),
-  scheduledDelayMillis: fc.constant(SCHEDULED_DELAY_MILLIS),
-  overflow: fc.constantFrom('drop-oldest' as const, 'drop-newest' as const),
-  protectSeverity: fc.constantFrom(17, Number.POSITIVE_INFINITY),
-  shed: fc.constantFrom(undefined, { above: 0.5, belowSeverity: 9 }),
-});
 
 type Batch = QueuedBatch<WatchedBatch>;
 interface Taken {
@@ -96,7 +26,7 @@ class Scenario {
   readonly #limits: QueueLimits;
   readonly #lost: number[] = [];
   readonly #reported: Omit<ModelDrop, 'id'>[] = [];
-  readonly #taken: Taken[] = [];
+  #taken: Taken[] = [];
   readonly queue: AsyncSinkQueue<WatchedBatch>;
   readonly model: QueueModel;
   #now = 1_000;
@@ -134,69 +64,82 @@ class Scenario {
   }
 
   #run(step: Step): void {
+    const { queue, model } = this;
     switch (step.do) {
       case 'admit':
-        return this.#admit(step.severity, step.size);
-      case 'admit unreadable': {
-        const unreadable = Object.defineProperty(record(), 'body', {
-          get() {
-            throw new Error('unreadable');
-          },
-        });
-        const before = this.#reported.length;
-        this.queue.admit(unreadable);
-        // It may be refused unread; either way it is one drop, which the model does not know of.
-        expect(this.#reported.splice(before)).toHaveLength(1);
-        return;
-      }
+        this.#admit(step.severity, step.size);
+        break;
+      case 'admit unreadable':
+        this.#admitUnreadable();
+        break;
       case 'take':
-        return this.#take(step.maxRecords);
-      case 'settle': {
-        const taken = this.#pick(step.which);
-        if (taken === undefined) return;
-        if (this.queue.isInFlight(taken.batch)) this.model.settle(taken.records);
-        return this.queue.settle(taken.batch);
-      }
-      case 'give back': {
-        const taken = this.#pick(step.which);
-        if (taken === undefined) return;
-        const notBefore = step.delayMillis === 0 ? 0 : this.#now + step.delayMillis;
-        if (this.queue.isInFlight(taken.batch)) {
-          // Parts of a batch that is halved go at once.
-          taken.batch.notBefore = notBefore;
-          if (!step.halve) this.model.giveBack(taken.records, notBefore);
-          else {
-            taken.batch.notBefore = 0;
-            this.model.giveBack(taken.records, 0);
-          }
-        }
-        return this.queue.giveBack(taken.batch, step.halve);
-      }
+        this.#take(step.maxRecords);
+        break;
+      case 'settle':
+      case 'give back':
+        this.#end(step);
+        break;
       case 'pass time':
         this.#now += step.millis;
-        return;
+        break;
       case 'restrict': {
         const maxBytes = Math.floor(step.share * this.#limits.maxQueueBytes);
-        this.queue.restrict({ maxBytes, minSeverity: step.minSeverity });
-        return this.model.restrict(maxBytes, step.minSeverity);
+        queue.restrict({ maxBytes, minSeverity: step.minSeverity });
+        model.restrict(maxBytes, step.minSeverity);
+        break;
       }
       case 'unrestrict':
-        this.queue.restrict();
-        return this.model.restrict(Number.POSITIVE_INFINITY, 0);
+        queue.restrict();
+        model.restrict(Number.POSITIVE_INFINITY, 0);
+        break;
       case 'seal':
-        this.queue.seal();
-        if (this.model.candidates(this.#now).length > 0) expect(this.queue.dueAt(this.#now)).toBe(this.#now);
-        return;
+        queue.seal();
+        if (model.candidates(this.#now).length > 0) expect(queue.dueAt(this.#now)).toBe(this.#now);
+        break;
       case 'hasten':
-        this.queue.hasten();
-        return this.model.hasten();
+        queue.hasten();
+        model.hasten();
+        break;
       case 'discard unprotected':
-        this.queue.discardUnprotected('memory_limit');
-        return this.model.discard(this.model.ordinary, 'memory_limit');
+        queue.discardUnprotected('memory_limit');
+        model.discard(model.ordinary, 'memory_limit');
+        break;
       case 'discard':
-        this.queue.discard('shutdown');
-        return this.model.discard(this.model.held, 'shutdown');
+        queue.discard('shutdown');
+        model.discard(model.held, 'shutdown');
+        break;
     }
+  }
+
+  /** Batches that are done with are settled and given back again as well: that must change nothing. */
+  #end(step: Extract<Step, { which: number }>): void {
+    const taken = this.#taken.at(-1 - (step.which % Math.max(1, this.#taken.length)));
+    if (taken === undefined) return;
+    const { batch, records } = taken;
+    const isInFlight = this.queue.isInFlight(batch);
+    if (step.do === 'settle') {
+      if (isInFlight) this.model.settle(records);
+      this.queue.settle(batch);
+      return;
+    }
+    const halve = step.halve && records.length > 1;
+    if (isInFlight) {
+      // Halves go at once.
+      batch.notBefore = halve || step.delayMillis === 0 ? 0 : this.#now + step.delayMillis;
+      this.model.giveBack(records, batch.notBefore);
+    }
+    this.queue.giveBack(batch, halve);
+  }
+
+  /** It may be refused unread; either way it is one drop and no more, which the model does not know of. */
+  #admitUnreadable(): void {
+    const unreadable = Object.defineProperty(record(), 'body', {
+      get() {
+        throw new Error('unreadable');
+      },
+    });
+    this.queue.admit(unreadable);
+    expect(this.#reported.splice(0)).toHaveLength(1);
   }
 
   #admit(severity: number, size: number): void {
@@ -233,12 +176,9 @@ class Scenario {
     expect(batch.isProtected).toBe(
       lane === model.protected || (lane[0]?.severity ?? 0) >= this.#limits.protectSeverity,
     );
+    // A batch that was given back comes out again, or what is left of it.
+    this.#taken = this.#taken.filter((taken) => taken.batch !== batch);
     this.#taken.push({ batch, records: model.take(ids) });
-  }
-
-  /** Batches that are done with are given back again as well: that must change nothing. */
-  #pick(index: number): Taken | undefined {
-    return this.#taken.at(-1 - (index % Math.max(1, this.#taken.length)));
   }
 
   #check(step: Step): void {
@@ -280,6 +220,6 @@ test('the queue does what the model does, to the record', { timeout: 30_000 }, (
       for (const step of steps) scenario.run(step);
       scenario.drain();
     }),
-    { numRuns: 400 },
+    { numRuns: 1_000 },
   );
 });

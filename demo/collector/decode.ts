@@ -1,6 +1,8 @@
 /** Decodes OTLP/HTTP log requests, in both encodings, with the protocol's official generated classes. */
 import root from 'otlp-transformer-0.203/build/src/generated/root.js';
-import type { Keep } from './protocol.ts';
+
+/** What is kept of the records that were stored: a count, their ids, or everything. */
+export type Keep = 'count' | 'ids' | 'records';
 
 /** A log record with its values turned into plain JavaScript, the same for both encodings. */
 export interface ReceivedRecord {

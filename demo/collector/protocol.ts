@@ -1,5 +1,5 @@
 /** The words spoken with the embedded collector: its options, the behaviour it can be told to show, and its counts. */
-import type { ReceivedRecord } from './decode.ts';
+import type { Keep, ReceivedRecord } from './decode.ts';
 
 /**
  * How the collector answers one request. `stored` says whether the records are kept, and counted, although the
@@ -44,9 +44,6 @@ export interface Behaviour {
 
 /** One reply for one request, or for `times` requests in a row, ahead of the standing `reply`. */
 export type ScriptEntry = Reply & { times?: number };
-
-/** What is kept of the records that were stored: a count, their ids, or everything. */
-export type Keep = 'count' | 'ids' | 'records';
 
 export interface CollectorOptions extends Behaviour {
   /** Default 0: chosen by the system. */

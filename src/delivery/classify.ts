@@ -1,4 +1,4 @@
-/** Reads what an official exporter reports of a failed export: HTTP status, gRPC code, network error or none of them. */
+/** What a failed export means, by its HTTP status, gRPC code or network error: one table for every exporter. */
 
 import { messageOf } from '../errors.ts';
 import { retryDelayMillisOf } from './grpc-retry-info.ts';
@@ -49,20 +49,31 @@ export function classify(error: unknown): Outcome {
   return { kind: 'retryable', error };
 }
 
-function classifyHttp(status: number, error: unknown): Outcome {
-  if (RETRYABLE_HTTP.has(status)) return { kind: 'retryable', error };
+/** @param retryAfterMillis the wish of the destination, which counts where trying again is of use. */
+export function classifyHttp(status: number, error: unknown, retryAfterMillis?: number): Outcome {
+  if (RETRYABLE_HTTP.has(status)) return retryable(error, retryAfterMillis);
   if (status === 413) return { kind: 'too_large', error };
   // The Collector answers a body over its limit with 400 as well, so a 400 need not mean a bad record.
   if (status === 400) return { kind: 'malformed', error };
-  if (CONFIGURATION_HTTP.has(status) || status >= 500) return { kind: 'ambiguous', error };
+  if (isConfigurationStatus(status) || status >= 500) return { kind: 'ambiguous', error };
   return { kind: 'rejected', error };
+}
+
+/** Whether an HTTP status is most likely about the URL or the credentials of the client. */
+export function isConfigurationStatus(status: number): boolean {
+  return CONFIGURATION_HTTP.has(status);
+}
+
+function retryable(error: unknown, retryAfterMillis: number | undefined): Outcome {
+  return retryAfterMillis === undefined
+    ? { kind: 'retryable', error }
+    : { kind: 'retryable', error, retryAfterMillis };
 }
 
 function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Outcome {
   const retryAfterMillis = retryDelayMillisOf(shape.metadata);
-  const wish = retryAfterMillis === undefined ? {} : { retryAfterMillis };
   if (code === GRPC_OUT_OF_RANGE && isAboutSize(shape, error)) return { kind: 'too_large', error };
-  if (RETRYABLE_GRPC.has(code)) return { kind: 'retryable', error, ...wish };
+  if (RETRYABLE_GRPC.has(code)) return retryable(error, retryAfterMillis);
   if (code === GRPC_RESOURCE_EXHAUSTED) {
     // OTLP: retryable only with RetryInfo. Without, it is a message over the receiver's size limit, or a quota.
     if (retryAfterMillis !== undefined) return { kind: 'retryable', error, retryAfterMillis };

@@ -93,15 +93,18 @@ export class Driver<B extends LogBatch> {
     this.#clock.immediate(this.#turn);
   }
 
-  /** Sends what was admitted so far without waiting for delays or back-offs. Never rejects. */
-  flush(timeoutMillis: number): Promise<FlushResult> {
+  /**
+   * Sends what was admitted so far without waiting for delays or back-offs. Never rejects.
+   * @param waitsForBreaker whether an open breaker's next probe is waited for, if it is in time.
+   */
+  flush(timeoutMillis: number, waitsForBreaker: boolean): Promise<FlushResult> {
     const upTo = this.#queue.seal();
     if (this.#queue.oldestSequence > upTo) return Promise.resolve('done');
     this.#queue.hasten();
     this.#backoffUntil = 0;
     this.#failures = 0;
     this.wake();
-    return this.#flushes.add(upTo, timeoutMillis);
+    return this.#flushes.add(upTo, timeoutMillis, waitsForBreaker);
   }
 
   /** From now on a batch that fails is not tried again: it stays behind for `stop`. */
@@ -115,7 +118,7 @@ export class Driver<B extends LogBatch> {
     this.#stop.abort(new Error('the processor was shut down'));
     this.#cancelTimer?.();
     this.#queue.discard('shutdown');
-    this.#flushes.update(Number.POSITIVE_INFINITY, 0);
+    this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
   }
 
   readonly #turn = (): void => {
@@ -124,25 +127,27 @@ export class Driver<B extends LogBatch> {
     const now = this.#clock.now();
     this.#sendWhatIsDue(now);
     if (this.#flushes.size > 0) {
-      const availableAt = this.#activeExports > 0 ? 0 : Math.max(this.#retryAfter, this.#permittedAt(now));
-      this.#flushes.update(this.#queue.oldestSequence, availableAt);
+      const permittedAt = this.#activeExports > 0 ? 0 : this.#permittedAt(now);
+      const availableAt = this.#activeExports > 0 ? 0 : Math.max(this.#retryAfter, permittedAt);
+      this.#flushes.update(this.#queue.oldestSequence, availableAt, permittedAt > now);
     }
     this.#sleep(now);
   };
 
+  /** One batch in each turn: making a request of it takes a while, in which nothing else gets on. */
   #sendWhatIsDue(now: number): void {
-    while (this.#activeExports < this.#concurrency.current && this.#openAt(now) <= now) {
-      const isProbe = this.#breaker.permit(now) === 'probe';
-      const batch = this.#queue.take(
-        now,
-        { maxBytes: this.#sizeLimit.maxBytes, ...(isProbe && { maxRecords: PROBE_RECORDS }) },
-        // Every other time, so that a destination that is down still gets the oldest records first.
-        this.#failures % 2 === 1 ? (candidate) => candidate.failures >= STUCK_FAILURES : undefined,
-      );
-      if (batch === undefined) return;
-      if (isProbe) this.#breaker.probing();
-      void this.#send(batch, now);
-    }
+    if (this.#activeExports >= this.#concurrency.current || this.#openAt(now) > now) return;
+    const isProbe = this.#breaker.permit(now) === 'probe';
+    const batch = this.#queue.take(
+      now,
+      { maxBytes: this.#sizeLimit.maxBytes, ...(isProbe && { maxRecords: PROBE_RECORDS }) },
+      // Every other time, so that a destination that is down still gets the oldest records first.
+      this.#failures % 2 === 1 ? (candidate) => candidate.failures >= STUCK_FAILURES : undefined,
+    );
+    if (batch === undefined) return;
+    if (isProbe) this.#breaker.probing();
+    void this.#send(batch, now);
+    this.wake();
   }
 
   async #send(batch: QueuedBatch<B>, startedAt: number): Promise<void> {
@@ -215,7 +220,8 @@ export class Driver<B extends LogBatch> {
           this.#deliveries++;
           this.#bisectAllowance = BISECT_REQUESTS;
           this.#sizeLimit.taken(batch.contents.bytes);
-        } else if (outcome.kind === 'too_large') {
+        } else if (outcome.kind === 'too_large' && batch.contents.records > 1) {
+          // A lone record that is refused is an oddity, not a measure for what others can be sent in.
           this.#sizeLimit.refused(batch.contents.bytes);
         }
         return;
@@ -259,7 +265,9 @@ export class Driver<B extends LogBatch> {
 
   /** When the destination may be called, as far as the driver decides that. */
   #openAt(now: number): number {
-    return Math.max(this.#backoffUntil, this.#retryAfter, this.#permittedAt(now));
+    // Where nothing is tried again there is nothing to back off from.
+    const backoffUntil = this.#retries ? this.#backoffUntil : 0;
+    return Math.max(backoffUntil, this.#retryAfter, this.#permittedAt(now));
   }
 
   /** Sets the timer for the next thing that happens by itself; everything else calls `wake`. */

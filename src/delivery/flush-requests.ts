@@ -13,6 +13,7 @@ interface FlushRequest {
   /** The request waits for batches up to this sequence number. */
   readonly upTo: number;
   readonly deadline: number;
+  readonly waitsForBreaker: boolean;
   readonly settle: (result: FlushResult) => void;
 }
 
@@ -28,8 +29,11 @@ export class FlushRequests {
     return this.#pending.size;
   }
 
-  /** Its timer keeps the process alive: somebody holds the promise, and it is kept within `timeoutMillis`. */
-  add(upTo: number, timeoutMillis: number): Promise<FlushResult> {
+  /**
+   * Its timer keeps the process alive: somebody holds the promise, and it is kept within `timeoutMillis`.
+   * @param waitsForBreaker false for who has no time for a destination that is known to be down.
+   */
+  add(upTo: number, timeoutMillis: number, waitsForBreaker: boolean): Promise<FlushResult> {
     return new Promise((resolve) => {
       const settle = (result: FlushResult) => {
         cancel();
@@ -37,7 +41,8 @@ export class FlushRequests {
         resolve(result);
       };
       const cancel = this.#clock.timer(() => settle('timeout'), timeoutMillis, true);
-      const request = { upTo, deadline: this.#clock.now() + timeoutMillis, settle };
+      const deadline = this.#clock.now() + timeoutMillis;
+      const request: FlushRequest = { upTo, deadline, waitsForBreaker, settle };
       this.#pending.add(request);
     });
   }
@@ -45,11 +50,14 @@ export class FlushRequests {
   /**
    * @param oldestSequence the oldest batch not done with.
    * @param availableAt when the destination may be called again at the earliest.
+   * @param isBroken whether that is because the circuit breaker is open.
    */
-  update(oldestSequence: number, availableAt: number): void {
+  update(oldestSequence: number, availableAt: number, isBroken: boolean): void {
     for (const request of this.#pending) {
       if (oldestSequence > request.upTo) request.settle('done');
-      else if (availableAt > request.deadline) request.settle('unavailable');
+      else if (availableAt > request.deadline || (isBroken && !request.waitsForBreaker)) {
+        request.settle('unavailable');
+      }
     }
   }
 }

@@ -3,7 +3,7 @@
 import type { EmittedRecord, LogBatch } from '../queue/log-batch.ts';
 import { RecordSnapshot } from '../queue/record-snapshot.ts';
 import { writeLogRecord } from './record-encoder.ts';
-import { buildRequest, FRAMING_BYTES, type RecordGroup } from './request-builder.ts';
+import { buildRequest, FRAMING_BYTES, frameOf, type RecordGroup } from './request-builder.ts';
 import type { SourceEncoder } from './source-encoder.ts';
 import { WireWriter } from './wire-writer.ts';
 
@@ -63,15 +63,15 @@ export class EncodedBatch implements LogBatch {
 
   add(record: EmittedRecord): number {
     const before = this.#bytes;
+    const groupIndex = this.#groupOf(record.resource, record.instrumentationScope);
     const start = this.#writer.position;
     try {
-      const groupIndex = this.#groupOf(record.resource, record.instrumentationScope);
       this.#encode(record);
-      this.#entered(groupIndex, this.#writer.position - start, this.#writer.position);
     } catch (error) {
       this.#writer.position = start;
       throw error;
     }
+    this.#entered(groupIndex, this.#writer.position - start, this.#writer.position);
     return this.#bytes - before;
   }
 
@@ -112,9 +112,28 @@ export class EncodedBatch implements LogBatch {
     return this.#groups.flatMap(({ resource }) => (resource?.asyncAttributesPending ? [resource] : []));
   }
 
-  /** The body of a request with all records, each group's in the order of admission. */
+  /**
+   * The body of a request with all records, each group's in the order of admission. It may share the memory of
+   * the batch: it is not to be used any more once the batch has changed.
+   */
   toRequest(): Buffer {
-    return buildRequest(this.#sources, this.#groups, (group) => this.#ranges(group));
+    return (
+      this.#requestInPlace() ?? buildRequest(this.#sources, this.#groups, (group) => this.#ranges(group))
+    );
+  }
+
+  /** Nearly every batch has one group, and room before its records for what has to stand there. */
+  #requestInPlace(): Buffer | undefined {
+    const [group, another] = this.#groups;
+    if (group === undefined || another !== undefined || group.records === 0) return undefined;
+    const end = this.#writer.position;
+    const { head, tail } = frameOf(this.#sources, group, end - this.#start);
+    // More than was expected, if its resource has got attributes since.
+    if (head.length > this.#start) return undefined;
+    head.copy(this.#writer.buffer, this.#start - head.length);
+    this.#writer.raw(tail);
+    this.#writer.position = end;
+    return this.#writer.buffer.subarray(this.#start - head.length, end + tail.length);
   }
 
   #encode(record: EmittedRecord): void {
@@ -151,6 +170,10 @@ export class EncodedBatch implements LogBatch {
     }
     const frames = [this.#sources.resourceFrame(resource), this.#sources.scopeFrame(scope)];
     const frameBytes = frames.reduce((sum, { head, tail }) => sum + head.length + tail.length, FRAMING_BYTES);
+    if (groups.length === 0) {
+      this.#writer.skip(frameBytes);
+      this.#start = frameBytes;
+    }
     if (groups.length === 1) this.#groupIndexes = new Array(this.#ends.length).fill(0);
     groups.push({ resource, scope, records: 0, frameBytes });
     return groups.length - 1;
@@ -182,8 +205,9 @@ export class EncodedBatch implements LogBatch {
     for (let index = other.#head; index < other.#head + count; index++) {
       const end = other.#ends[index] as number;
       const { resource, scope } = other.#groups[other.#groupIndexAt(index)] as Group;
+      const groupIndex = this.#groupOf(resource, scope);
       this.#writer.raw(other.#writer.buffer, start, end);
-      this.#entered(this.#groupOf(resource, scope), end - start, this.#writer.position);
+      this.#entered(groupIndex, end - start, this.#writer.position);
       start = end;
     }
   }

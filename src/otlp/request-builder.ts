@@ -66,6 +66,25 @@ export function buildRequest<G extends RecordGroup>(
   return writer.buffer.subarray(0, writer.position);
 }
 
+/**
+ * What stands before and after the records of a request that has only one group: with it in place around the
+ * records, no byte of them is copied.
+ */
+export function frameOf(sources: SourceEncoder, group: RecordGroup, recordBytes: number): Frame {
+  const resource = sources.resourceFrame(group.resource);
+  const scope = sources.scopeFrame(group.scope);
+  const scopeBytes = scope.head.length + recordBytes + scope.tail.length;
+  const writer = new WireWriter(FRAMING_BYTES + resource.head.length + scope.head.length);
+  writer.delimited(RESOURCE_LOGS, resource.head.length + fieldBytes(scopeBytes) + resource.tail.length);
+  writer.raw(resource.head);
+  writer.delimited(SCOPE_LOGS, scopeBytes);
+  writer.raw(scope.head);
+  return {
+    head: writer.buffer.subarray(0, writer.position),
+    tail: Buffer.concat([scope.tail, resource.tail]),
+  };
+}
+
 function section(frame: Frame, parts: readonly Buffer[]): Section {
   const bytes = parts.reduce((sum, part) => sum + part.length, frame.head.length + frame.tail.length);
   return { frame, parts, bytes };

@@ -105,6 +105,12 @@ export class WireWriter {
     this.position += value.length;
   }
 
+  /** Leaves room that is written later. */
+  skip(bytes: number): void {
+    this.ensure(bytes);
+    this.position += bytes;
+  }
+
   /** Bytes as they are. */
   raw(source: Buffer, start = 0, end = source.length): void {
     this.ensure(end - start);

@@ -10,7 +10,7 @@ export interface ShedRule {
 export interface Restriction {
   /** Replaces `maxQueueBytes` where it is smaller. */
   readonly maxBytes: number;
-  /** Unprotected records below this severity are refused; 0 refuses none. */
+  /** Unprotected records that say they are below this severity are refused; 0 refuses none, Infinity all. */
   readonly minSeverity: number;
 }
 
@@ -58,11 +58,13 @@ export class AdmissionRules {
   /** Why a record of this severity is refused, whatever its size, while the queue holds so much. */
   refusal(severity: number, records: number, bytes: number): 'shed' | 'memory_limit' | undefined {
     if (severity >= this.#bounds.protectSeverity) return undefined;
-    if (severity < this.#restriction.minSeverity) return 'memory_limit';
+    const { minSeverity } = this.#restriction;
+    if (minSeverity === Number.POSITIVE_INFINITY) return 'memory_limit';
+    // Severity 0 means that the record does not say: it is not known to be unimportant.
+    if (severity === 0) return undefined;
+    if (severity < minSeverity) return 'memory_limit';
     if (
       severity < this.#shedBelowSeverity &&
-      // Severity 0 means that the record does not say: it is not known to be unimportant.
-      severity !== 0 &&
       (records > this.#shedAboveRecords || bytes > this.#shedAboveBytes)
     ) {
       return 'shed';

@@ -82,7 +82,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   get pressure(): number {
     return Math.min(
       1,
-      Math.max(this.#heldRecords / this.#limits.maxQueueSize, this.#heldBytes / this.maxBytes),
+      Math.max(this.#heldRecords() / this.#limits.maxQueueSize, this.#heldBytes() / this.maxBytes),
     );
   }
 
@@ -98,7 +98,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Why a record of this severity would be refused now, whatever its size; undefined if it would not be. */
   refusal(severity: number): 'shed' | 'memory_limit' | undefined {
-    return this.#rules.refusal(severity, this.#heldRecords, this.#heldBytes);
+    return this.#rules.refusal(severity, this.#heldRecords(), this.#heldBytes());
   }
 
   /** Admits a record, or reports it, or an older one in its place, as dropped. Never throws. */
@@ -248,11 +248,12 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#listener.work();
   }
 
-  get #heldRecords(): number {
+  // Methods, not getters: V8 calls into its runtime for each use of a private getter, and these are used per record.
+  #heldRecords(): number {
     return this.#waiting.records + this.#inFlight.records;
   }
 
-  get #heldBytes(): number {
+  #heldBytes(): number {
     return this.#waiting.bytes + this.#inFlight.bytes;
   }
 
@@ -265,14 +266,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Whether a record would only be packed to be dropped again: worth knowing before the work of packing. */
   #cannotMakeRoom(isProtected: boolean): boolean {
-    if (this.#heldRecords < this.#limits.maxQueueSize) return false;
+    if (this.#heldRecords() < this.#limits.maxQueueSize) return false;
     if (isProtected && this.#waiting.ordinaryRecords > 0) return false;
     if (this.#limits.overflow === 'drop-newest') return true;
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;
   }
 
   #isOverfull(): boolean {
-    return this.#heldRecords > this.#limits.maxQueueSize || this.#heldBytes > this.maxBytes;
+    return this.#heldRecords() > this.#limits.maxQueueSize || this.#heldBytes() > this.maxBytes;
   }
 
   /** Drops records one by one until the bounds hold. */

@@ -4,7 +4,7 @@ import type { LogBatch } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
 /**
- * Invariant: batches stand in ascending order of `sequence`, so the oldest record of the lane is the
+ * Invariant: batches stand in ascending order of age (`isOlderThan`), so the oldest record of the lane is the
  * oldest of the first batch. Only the last batch can be open (still admitting records).
  */
 export class BatchLane<B extends LogBatch> {
@@ -39,7 +39,7 @@ export class BatchLane<B extends LogBatch> {
   /** Puts a batch back among its elders: almost always at the head. */
   putBack(batch: QueuedBatch<B>): void {
     let index = this.#head;
-    while (index < this.#items.length && (this.#items[index] as QueuedBatch<B>).sequence < batch.sequence) {
+    while (index < this.#items.length && (this.#items[index] as QueuedBatch<B>).isOlderThan(batch)) {
       index++;
     }
     if (index === this.#head && this.#head > 0) {

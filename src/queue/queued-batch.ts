@@ -9,8 +9,10 @@ export interface BisectBudget {
 
 export class QueuedBatch<B extends LogBatch> {
   readonly contents: B;
-  /** Position in the order of opening. Halves of a batch share its number, so a flush waits for both. */
+  /** Position in the order of opening. Parts of a batch share its number, so a flush waits for all of them. */
   readonly sequence: number;
+  /** Position among the parts of one batch: how many records were split off before it. */
+  offset = 0;
   /** When its first record was admitted, on the monotonic clock. */
   readonly openedAt: number;
   /** Whether its records are at or above `protectSeverity`. */
@@ -42,6 +44,10 @@ export class QueuedBatch<B extends LogBatch> {
     return this.attempts === 0 && this.notBefore === 0;
   }
 
+  isOlderThan(other: QueuedBatch<B>): boolean {
+    return this.sequence < other.sequence || (this.sequence === other.sequence && this.offset < other.offset);
+  }
+
   /** Moves the oldest `records` records into a new batch with the same place and history. */
   split(records: number): QueuedBatch<B> {
     // The interface cannot express that a batch splits into its own kind.
@@ -51,6 +57,8 @@ export class QueuedBatch<B extends LogBatch> {
       this.openedAt,
       this.isProtected,
     );
+    part.offset = this.offset;
+    this.offset += records;
     part.attempts = this.attempts;
     part.firstFailedAt = this.firstFailedAt;
     part.failures = this.failures;

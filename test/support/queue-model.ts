@@ -125,16 +125,14 @@ export class QueueModel {
 
   #relieve(): void {
     for (;;) {
-      const bytesOver = sumBytes(this.held) > this.maxBytes;
-      if (!bytesOver && this.held.length <= this.#limits.maxQueueSize) return;
+      const isCrowded = this.held.length > this.#limits.maxQueueSize;
+      if (!isCrowded && sumBytes(this.held) <= this.maxBytes) return;
       const lane = this.ordinary.length > 0 ? this.ordinary : this.protected;
       const loser = this.#limits.overflow === 'drop-oldest' ? lane[0] : lane.at(-1);
       if (loser === undefined) return;
       this.#remove([loser]);
-      this.#drop(
-        loser,
-        bytesOver && this.maxBytes < this.#limits.maxQueueBytes ? 'memory_limit' : 'queue_full',
-      );
+      const isShortOfMemory = !isCrowded && this.maxBytes < this.#limits.maxQueueBytes;
+      this.#drop(loser, isShortOfMemory ? 'memory_limit' : 'queue_full');
     }
   }
 

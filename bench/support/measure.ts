@@ -1,0 +1,116 @@
+/** What a benchmark finds: values by contender and round, their ratios, and whether the goal was met. */
+
+/** Compared in every benchmark; some add others, as a floor or as a variant. */
+export const CONTENDERS = ['stock', 'spillway (plain)', 'spillway (otlp)'] as const;
+export type Contender = (typeof CONTENDERS)[number];
+
+export const STOCK: Contender = 'stock';
+export const PLAIN: Contender = 'spillway (plain)';
+export const OTLP: Contender = 'spillway (otlp)';
+
+/** The whole name of the goal's contender stands in `of`; a ratio is to the measure's `base`. */
+export type Goal =
+  | { readonly kind: 'ratio at most' | 'ratio at least' | 'value at most'; readonly limit: number }
+  | { readonly kind: 'none lost' };
+
+export interface Measure {
+  readonly what: string;
+  readonly unit: string;
+  /** Digits behind the point; default 0. */
+  readonly digits?: number;
+  /** One value for each round, in the order of the rounds, so that values of the same round can be paired. */
+  readonly series: Readonly<Record<string, readonly number[]>>;
+  /** The contender the others are compared with; default `stock`. */
+  readonly base?: string;
+  /** The contender the goal is for; default `spillway (otlp)`. */
+  readonly judged?: string;
+  readonly goal?: Goal;
+  /** A short name in the chart; measures without one are not drawn. */
+  readonly chart?: string;
+}
+
+export interface BenchOptions {
+  readonly rounds: number;
+  /** A smoke run: everything runs, the numbers mean nothing. */
+  readonly quick: boolean;
+  /** Node's own flags for the contenders' processes. */
+  readonly execArgv: readonly string[];
+  /** Told what is being measured. */
+  readonly progress: (text: string) => void;
+}
+
+export interface Bench {
+  readonly title: string;
+  run(options: BenchOptions): Promise<Measure[]>;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+export function valueOf(measure: Measure, name: string): number {
+  return median(measure.series[name] ?? [Number.NaN]);
+}
+
+/** The median of the ratios within each round: a machine that slows down for a while slows both sides. */
+export function ratioOf(measure: Measure, name: string): number {
+  const base = measure.series[measure.base ?? STOCK] ?? [];
+  const own = measure.series[name] ?? [];
+  const ratios = own.flatMap((value, round) => {
+    const reference = base[round];
+    return reference === undefined || reference === 0 ? [] : [value / reference];
+  });
+  return ratios.length === 0 ? Number.NaN : median(ratios);
+}
+
+export function isMet(measure: Measure): boolean | undefined {
+  const name = measure.judged ?? OTLP;
+  if (measure.goal === undefined || measure.series[name] === undefined) return undefined;
+  switch (measure.goal.kind) {
+    case 'ratio at most':
+      return ratioOf(measure, name) <= measure.goal.limit;
+    case 'ratio at least':
+      return ratioOf(measure, name) >= measure.goal.limit;
+    case 'value at most':
+      return valueOf(measure, name) <= measure.goal.limit;
+    case 'none lost':
+      // In no round: a median would forgive a loss.
+      return (measure.series[name] ?? []).every((value) => value === 0);
+  }
+}
+
+export function goalText(measure: Measure): string {
+  const { goal } = measure;
+  if (goal === undefined) return '';
+  switch (goal.kind) {
+    case 'ratio at most':
+      return `<= ${goal.limit.toFixed(2)}`;
+    case 'ratio at least':
+      return `>= ${goal.limit.toFixed(2)}`;
+    case 'value at most':
+      return `<= ${goal.limit} ${measure.unit}`;
+    case 'none lost':
+      return '0 in every round';
+  }
+}
+
+/** Collects what the contenders of each round report: `take('stock', { 'ns per record': 12 })`. */
+export class Rounds {
+  readonly #values = new Map<string, Record<string, number[]>>();
+
+  take(name: string, results: Readonly<Record<string, number>>): void {
+    for (const [key, value] of Object.entries(results)) {
+      const series = this.#values.get(key) ?? {};
+      series[name] = [...(series[name] ?? []), value];
+      this.#values.set(key, series);
+    }
+  }
+
+  series(key: string): Record<string, number[]> {
+    return this.#values.get(key) ?? {};
+  }
+}

@@ -1,0 +1,92 @@
+/** What an OTLP exporter reports of itself, by the semantic conventions for SDK metrics. */
+
+import {
+  type Attributes,
+  type Counter,
+  type Histogram,
+  type MeterProvider,
+  metrics,
+  type UpDownCounter,
+} from '@opentelemetry/api';
+import type { Outcome } from '../delivery/sender.ts';
+import { VERSION } from '../version.ts';
+
+/** The conventions' name for OTLP over HTTP with protobuf. */
+const COMPONENT_TYPE = 'otlp_http_log_exporter';
+
+let instances = 0;
+
+export class ExporterMetrics {
+  readonly #explicit: MeterProvider | undefined;
+  readonly #attributes: Attributes;
+  #provider: MeterProvider | undefined;
+  #inflight: UpDownCounter | undefined;
+  #exported: Counter | undefined;
+  #duration: Histogram | undefined;
+
+  /** @param provider the one to use; without it, the global one, whenever it appears. */
+  constructor(url: URL, provider: MeterProvider | undefined) {
+    this.#explicit = provider;
+    this.#attributes = {
+      'otel.component.type': COMPONENT_TYPE,
+      'otel.component.name': `${COMPONENT_TYPE}/spillway-${instances++}`,
+      'server.address': url.hostname,
+      'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    };
+  }
+
+  /** Records are on their way to the server. */
+  started(records: number): void {
+    this.#bind();
+    this.#inflight?.add(records, this.#attributes);
+  }
+
+  /**
+   * An attempt ended. Records count as exported once: when they are delivered or refused for good. An
+   * attempt that will be repeated, whole or in parts, counts no record.
+   */
+  ended(records: number, outcome: Outcome, status: number | undefined, durationMillis: number): void {
+    this.#inflight?.add(-records, this.#attributes);
+    const errorType = errorTypeOf(outcome, status);
+    this.#duration?.record(durationMillis / 1000, {
+      ...this.#attributes,
+      ...(status !== undefined && { 'http.response.status_code': status }),
+      ...(errorType !== undefined && { 'error.type': errorType }),
+    });
+    if (outcome.kind === 'delivered') {
+      const rejected = Math.min(records, outcome.rejectedRecords);
+      if (records > rejected) this.#exported?.add(records - rejected, this.#attributes);
+      if (rejected > 0) this.#exported?.add(rejected, { ...this.#attributes, 'error.type': 'rejected' });
+    } else if (outcome.kind === 'rejected') {
+      this.#exported?.add(records, { ...this.#attributes, 'error.type': errorType ?? '_OTHER' });
+    }
+  }
+
+  #bind(): void {
+    const provider = this.#explicit ?? metrics.getMeterProvider();
+    if (provider === this.#provider) return;
+    this.#provider = provider;
+    const meter = provider.getMeter('otel-spillway', VERSION);
+    this.#inflight = meter.createUpDownCounter('otel.sdk.exporter.log.inflight', {
+      unit: '{log_record}',
+      description: 'Records on their way to the server.',
+    });
+    this.#exported = meter.createCounter('otel.sdk.exporter.log.exported', {
+      unit: '{log_record}',
+      description: 'Records delivered, or refused for good.',
+    });
+    this.#duration = meter.createHistogram('otel.sdk.exporter.operation.duration', {
+      unit: 's',
+      description: 'How long one request takes.',
+    });
+  }
+}
+
+/** Low in cardinality: the status where there is one, else the code of the network error. */
+function errorTypeOf(outcome: Outcome, status: number | undefined): string | undefined {
+  if (outcome.kind === 'delivered') return undefined;
+  if (status !== undefined) return String(status);
+  const { code, name } = (outcome.error ?? {}) as { code?: unknown; name?: unknown };
+  if (typeof code === 'string') return code;
+  return typeof name === 'string' ? name : '_OTHER';
+}

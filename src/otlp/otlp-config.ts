@@ -1,0 +1,124 @@
+/** Options and environment of the OTLP exporter resolved, once, into what its transport is built with. */
+
+import { validateHeaderValue } from 'node:http';
+import { diag } from '@opentelemetry/api';
+import { type Environment, invalid, numberOption, oneOf } from '../validation.ts';
+import { VERSION } from '../version.ts';
+import { fromOtlpVariables, otlpVariables } from './otlp-environment.ts';
+import { type HeaderSource, resolveHeaders } from './otlp-headers.ts';
+import type { OtlpLogExporterOptions } from './otlp-options.ts';
+import { type HttpProxy, proxyFor } from './otlp-proxy.ts';
+import { type OtlpTls, resolveTls } from './otlp-tls.ts';
+
+const DEFAULT_URL = 'http://localhost:4318/v1/logs';
+const LOGS_PATH = 'v1/logs';
+const PROTOCOL = 'http/protobuf';
+const COMPRESSIONS = ['none', 'gzip'] as const;
+const DEFAULT_TIMEOUT_MILLIS = 10_000;
+const MAX_TIMEOUT_MILLIS = 86_400_000;
+const USER_AGENT = `otel-spillway-JavaScript/${VERSION}`;
+
+export interface OtlpConfig {
+  readonly url: URL;
+  /** Called for each request; it may throw, reject or hang. */
+  readonly headers: HeaderSource;
+  readonly compression: (typeof COMPRESSIONS)[number];
+  readonly timeoutMillis: number;
+  readonly concurrencyLimit: number;
+  readonly userAgent: string;
+  readonly tls: OtlpTls;
+  /** Undefined where the collector is called directly. */
+  readonly proxy: HttpProxy | undefined;
+}
+
+const KNOWN_OPTIONS = new Set(
+  'url headers compression timeoutMillis concurrencyLimit userAgent tls meterProvider selfObsMeterProvider'.split(
+    ' ',
+  ),
+);
+
+/** @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range. */
+export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environment): OtlpConfig {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  for (const name of Object.keys(options)) {
+    if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
+  }
+  warnOfOtherProtocol(env);
+  const url = urlOption(options.url) ?? urlFromEnvironment(env) ?? new URL(DEFAULT_URL);
+  return Object.freeze({
+    url,
+    headers: resolveHeaders(options.headers, env, url),
+    compression: oneOf(options.compression, 'compression', COMPRESSIONS, compressionFromEnvironment(env)),
+    timeoutMillis: numberOption(options.timeoutMillis, 'timeoutMillis', {
+      min: 1,
+      max: MAX_TIMEOUT_MILLIS,
+      default: timeoutFromEnvironment(env),
+    }),
+    concurrencyLimit: numberOption(options.concurrencyLimit, 'concurrencyLimit', {
+      min: 1,
+      max: 1_000,
+      default: 30,
+    }),
+    userAgent: userAgentOf(options.userAgent),
+    tls: resolveTls(options.tls, env, url),
+    proxy: proxyFor(url, env),
+  });
+}
+
+function urlOption(value: unknown): URL | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string') throw invalid('url', 'a string', value);
+  const url = httpUrl(value);
+  if (url === undefined) throw invalid('url', 'an http: or https: URL', withoutSecrets(value));
+  return url;
+}
+
+/** Also of what is not quite a URL. */
+function withoutSecrets(url: string): string {
+  return url.replace(/^.*@/s, '…@').replace(/\?.*$/s, '?…');
+}
+
+function urlFromEnvironment(env: Environment): URL | undefined {
+  return fromOtlpVariables(env, 'ENDPOINT', 'an http: or https: URL', ({ value, isForLogs }) => {
+    if (isForLogs) return httpUrl(value);
+    return httpUrl(value) && httpUrl(`${value}${value.endsWith('/') ? '' : '/'}${LOGS_PATH}`);
+  });
+}
+
+function httpUrl(text: string): URL | undefined {
+  const url = URL.parse(text);
+  return url !== null && ['http:', 'https:'].includes(url.protocol) ? url : undefined;
+}
+
+function compressionFromEnvironment(env: Environment): OtlpConfig['compression'] {
+  const parse = ({ value }: { value: string }) => COMPRESSIONS.find((compression) => compression === value);
+  return fromOtlpVariables(env, 'COMPRESSION', `'none' or 'gzip'`, parse) ?? 'none';
+}
+
+/** Read as the official exporters do, which take any number that JavaScript knows, but not 0 for "no limit". */
+function timeoutFromEnvironment(env: Environment): number {
+  const timeoutMillis = fromOtlpVariables(env, 'TIMEOUT', 'a number greater than 0', ({ value }) => {
+    const number = Number(value);
+    return Number.isFinite(number) && number > 0 ? number : undefined;
+  });
+  return Math.min(Math.max(timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS, 1), MAX_TIMEOUT_MILLIS);
+}
+
+function userAgentOf(value: unknown): string {
+  if (value === undefined || value === '') return USER_AGENT;
+  try {
+    if (typeof value !== 'string') throw new TypeError();
+    validateHeaderValue('user-agent', value);
+  } catch {
+    throw invalid('userAgent', 'a string that can be sent in a header', value);
+  }
+  return `${value} ${USER_AGENT}`;
+}
+
+function warnOfOtherProtocol(env: Environment): void {
+  const variable = otlpVariables(env, 'PROTOCOL')[0];
+  if (variable === undefined || variable.value === PROTOCOL) return;
+  diag.warn(
+    `otel-spillway: environment variable ${variable.name} asks for '${variable.value}', but this exporter speaks ${PROTOCOL} only`,
+  );
+}

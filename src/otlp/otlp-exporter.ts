@@ -1,0 +1,102 @@
+/** The package's own OTLP/HTTP protobuf exporter: a lane of encoded bytes for the processor, and a LogRecordExporter. */
+
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { systemClock } from '../clock.ts';
+import { SpillwayError } from '../errors.ts';
+import { LANE, type LaneProvider, type LaneSettings } from '../lane.ts';
+import type { EmittedRecord } from '../queue/log-batch.ts';
+import { EncodedBatch } from './encoded-batch.ts';
+import { ExporterMetrics } from './exporter-metrics.ts';
+import { HttpTransport } from './http-transport.ts';
+import { type OtlpConfig, resolveOtlpConfig } from './otlp-config.ts';
+import type { OtlpLogExporterOptions } from './otlp-options.ts';
+import { OtlpSender } from './otlp-sender.ts';
+import { SourceEncoder } from './source-encoder.ts';
+
+type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
+
+const SUCCESS = 0;
+const FAILED = 1;
+
+/** A batch's first buffer, and the least it is. */
+const MIN_BUFFER_BYTES = 4 * 1024;
+/** The next batch is expected to be as large as the last one, and this much more. */
+const BUFFER_SLACK = 1.125;
+
+/**
+ * Given to `SpillwayLogRecordProcessor`, it is not called with records: the processor asks it how its
+ * batches are made and sent, records become bytes once, on admission, and every answer of the collector is
+ * heard. Given to any other processor, it is an ordinary exporter, which makes one attempt per export.
+ */
+export class SpillwayOtlpLogExporter implements LogRecordExporter, LaneProvider<EncodedBatch> {
+  readonly #config: OtlpConfig;
+  readonly #transport: HttpTransport;
+  readonly #sources = new SourceEncoder();
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #stop = new AbortController();
+  #ownMetrics: ExporterMetrics | undefined;
+  #isShutDown = false;
+
+  /**
+   * What the options leave open comes from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
+   * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value.
+   */
+  constructor(options: OtlpLogExporterOptions = {}) {
+    this.#config = resolveOtlpConfig(options, process.env);
+    this.#transport = new HttpTransport(this.#config);
+  }
+
+  [LANE](settings: LaneSettings) {
+    const { maxRecordBytes, meterProvider, clock } = settings;
+    let bufferBytes = MIN_BUFFER_BYTES;
+    let last: EncodedBatch | undefined;
+    return {
+      openBatch: () => {
+        if (last !== undefined)
+          bufferBytes = Math.max(MIN_BUFFER_BYTES, Math.ceil(last.usedBytes * BUFFER_SLACK));
+        last = new EncodedBatch(this.#sources, maxRecordBytes, bufferBytes);
+        return last;
+      },
+      sender: new OtlpSender(this.#transport, new ExporterMetrics(this.#config.url, meterProvider), clock),
+      concurrentExports: this.#config.concurrencyLimit,
+      startingExports: 1,
+    };
+  }
+
+  export(records: Parameters<LogRecordExporter['export']>[0], resultCallback: ExportResultCallback): void {
+    const sent = this.#send(records).then(
+      (error) => resultCallback(error === undefined ? { code: SUCCESS } : { code: FAILED, error }),
+      (error: Error) => resultCallback({ code: FAILED, error }),
+    );
+    this.#pending.add(sent);
+    // A callback that throws is the caller's fault and the caller's to see, but no reason to keep the promise.
+    void sent.finally(() => this.#pending.delete(sent)).catch(() => {});
+  }
+
+  /** Resolves when every export begun before has ended. */
+  async forceFlush(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+  }
+
+  /** Waits for the exports that are under way, each bounded by its timeout, and closes the connections. */
+  async shutdown(): Promise<void> {
+    this.#isShutDown = true;
+    await this.forceFlush();
+    await this.#transport.close();
+  }
+
+  /** @returns the error, or undefined on success. */
+  async #send(records: Parameters<LogRecordExporter['export']>[0]): Promise<Error | undefined> {
+    if (this.#isShutDown)
+      return new SpillwayError('ERR_SPILLWAY_SHUTDOWN', 'otel-spillway: the exporter is shut down');
+    this.#ownMetrics ??= new ExporterMetrics(this.#config.url, undefined);
+    const batch = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, records.length * 256);
+    for (const record of records) batch.add(record as EmittedRecord);
+    const outcome = await new OtlpSender(this.#transport, this.#ownMetrics, systemClock).send(
+      batch,
+      this.#stop.signal,
+    );
+    if (outcome.kind === 'delivered') return undefined;
+    return outcome.error instanceof Error ? outcome.error : new Error(String(outcome.error));
+  }
+}

@@ -1,0 +1,53 @@
+/** Every option of the OTLP exporter that is about its requests, with its unit, its default and its range. */
+
+import type { MeterProvider } from '@opentelemetry/api';
+
+type Pem = string | Uint8Array;
+
+/** As `tls.connect` of Node has them. */
+export interface OtlpTlsOptions {
+  /** Certificates to trust, as PEM, instead of those that Node trusts. */
+  ca?: Pem | Pem[];
+  /** The client's own certificate chain, as PEM. */
+  cert?: Pem;
+  /** The private key of `cert`, as PEM. */
+  key?: Pem;
+  /** What `key` is encrypted with. */
+  passphrase?: string;
+  /** The name the collector's certificate must have. Default: the host of the URL. */
+  servername?: string;
+}
+
+/**
+ * Of each environment variable named here there is one for logs alone, `OTEL_EXPORTER_OTLP_LOGS_…`, which
+ * goes first. An option goes before both.
+ */
+export interface OtlpLogExporterOptions {
+  /**
+   * Where requests go, used as it is. Default `http://localhost:4318/v1/logs`; env `OTEL_EXPORTER_OTLP_ENDPOINT`, to
+   * which `v1/logs` is appended, and `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, which is used as it is.
+   */
+  url?: string;
+  /**
+   * Headers of each request, or a function that is called for each request and gives them. They are added to those of
+   * env `OTEL_EXPORTER_OTLP_HEADERS` (`key=value,key=value`, percent-encoded) and replace the ones of the same name.
+   */
+  headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>);
+  /** Default `none`, env `OTEL_EXPORTER_OTLP_COMPRESSION`. */
+  compression?: 'none' | 'gzip';
+  /** Milliseconds one request may take. Default 10,000, env `OTEL_EXPORTER_OTLP_TIMEOUT`, range 1 to 86,400,000. */
+  timeoutMillis?: number;
+  /** Requests, and so connections, at once at most. Default 30, range 1 to 1,000. */
+  concurrencyLimit?: number;
+  /** Goes before the exporter's own name in the header `User-Agent`. Default: nothing. */
+  userAgent?: string;
+  /**
+   * For an `https:` URL. Default: the files named by env `OTEL_EXPORTER_OTLP_CERTIFICATE`,
+   * `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and `OTEL_EXPORTER_OTLP_CLIENT_KEY`, of which none is read when this is given.
+   */
+  tls?: OtlpTlsOptions;
+  /** Where the exporter reports itself. Default: the global MeterProvider, also when it is registered later. */
+  meterProvider?: MeterProvider;
+  /** The name that the stock exporters have for `meterProvider`. */
+  selfObsMeterProvider?: MeterProvider;
+}

@@ -1,0 +1,41 @@
+/** Sends batches of encoded records as OTLP/HTTP requests, one attempt at a time. */
+
+import type { Clock } from '../clock.ts';
+import { runExporting } from '../delivery/export-context.ts';
+import { resolved } from '../delivery/pending-resources.ts';
+import type { Outcome, Sender } from '../delivery/sender.ts';
+import type { EncodedBatch } from './encoded-batch.ts';
+import type { ExporterMetrics } from './exporter-metrics.ts';
+import type { HttpTransport } from './http-transport.ts';
+import { outcomeOf, outcomeOfFailure } from './otlp-response.ts';
+
+export class OtlpSender implements Sender<EncodedBatch> {
+  readonly #transport: HttpTransport;
+  readonly #metrics: ExporterMetrics;
+  readonly #clock: Clock;
+
+  constructor(transport: HttpTransport, metrics: ExporterMetrics, clock: Clock) {
+    this.#transport = transport;
+    this.#metrics = metrics;
+    this.#clock = clock;
+  }
+
+  async send(batch: EncodedBatch, signal: AbortSignal): Promise<Outcome> {
+    const pending = batch.pendingResources;
+    if (pending.length > 0) await resolved(pending, this.#clock);
+    const { records } = batch;
+    const startedAt = this.#clock.now();
+    this.#metrics.started(records);
+    let status: number | undefined;
+    let outcome: Outcome;
+    try {
+      const response = await runExporting(() => this.#transport.post(batch.toRequest(), signal));
+      status = response.status;
+      outcome = outcomeOf(response, this.#clock.wallNow);
+    } catch (error) {
+      outcome = outcomeOfFailure(error);
+    }
+    this.#metrics.ended(records, outcome, status, this.#clock.now() - startedAt);
+    return outcome;
+  }
+}

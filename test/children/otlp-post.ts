@@ -1,0 +1,11 @@
+/** A process that posts to the URL it is given, leaves its connection alone, and prints what it did to its host. */
+
+import { HttpTransport } from '../../src/otlp/http-transport.ts';
+import { resolveOtlpConfig } from '../../src/otlp/otlp-config.ts';
+
+const [url = ''] = process.argv.slice(2);
+const transport = new HttpTransport(resolveOtlpConfig({ url }, {}));
+const { status } = await transport.post(Buffer.from('a batch'), new AbortController().signal);
+const undici = await import('undici');
+const isUndiciBehindFetch = undici.getGlobalDispatcher() instanceof undici.Agent;
+process.stdout.write(`${JSON.stringify({ status, isUndiciBehindFetch })}\n`);
