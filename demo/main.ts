@@ -77,11 +77,12 @@ setTimeout(() => {
 
 console.log(`${styleText('bold', 'otel-spillway demo')}
 
-A small HTTP service logs with pino through two pipelines at once, each with its own OTLP collector:
-  stock      BatchLogRecordProcessor, with its defaults
-  spillway   SpillwayLogRecordProcessor, with its defaults but for shorter times, so that the demo ends soon:
-             breaker reset 1 to 2 s (default 30 to 300 s), retry delay 0.2 to 1 s (1 to 30 s),
-             exporter time limit 0.7 s (10 s), which leaves all retrying to the processor
+A small HTTP service logs with pino through three pipelines at once, each with its own OTLP collector:
+  stock          BatchLogRecordProcessor and the official OTLP exporter, with their defaults
+  spillway       SpillwayLogRecordProcessor and the official OTLP exporter
+  spillway-otlp  SpillwayLogRecordProcessor and its own OTLP exporter
+The latter two have shorter times than their defaults, so that the demo ends soon: breaker reset 1 to 2 s (30 to
+300 s), retry delay 0.2 to 1 s (1 to 30 s), exporter time limit 0.7 s (10 s), which leaves all retrying to the processor.
 While it runs, "lost" is what each processor says of itself. The table at the end counts what the collectors decoded.
 `);
 const account = await run();

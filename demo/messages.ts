@@ -1,7 +1,7 @@
 /** What the demo's processes say to each other: the service in one, the show in the other. */
 
 /** In the order of the columns. */
-export const pipelineNames = ['stock', 'spillway'] as const;
+export const pipelineNames = ['stock', 'spillway', 'spillway-otlp'] as const;
 export type PipelineName = (typeof pipelineNames)[number];
 export type PerPipeline<T> = Record<PipelineName, T>;
 

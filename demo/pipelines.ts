@@ -1,8 +1,12 @@
 /** The pipelines that are compared: each gets every record, and sends to a collector of its own. */
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
-import { BatchLogRecordProcessor, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
+import {
+  BatchLogRecordProcessor,
+  type LogRecordExporter,
+  type LogRecordProcessor,
+} from '@opentelemetry/sdk-logs';
 import { type DataPoint, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
-import { SpillwayLogRecordProcessor } from 'otel-spillway';
+import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from 'otel-spillway';
 import { sumOfCounts } from './balance.ts';
 import { seconds } from './format.ts';
 import {
@@ -42,21 +46,21 @@ function stock(logsUrl: string): Pipeline {
 }
 
 /**
- * Its own defaults, but for the times: minutes of patience are shortened to what a demo can show. The exporter's time
- * limit lies below its first back-off, so that retrying is left to the processor.
+ * Its own defaults, but for the times: minutes of patience are shortened to what a demo can show. The exporters' time
+ * limit lies below the official one's first back-off, so that retrying is left to the processor.
  */
-function spillway(logsUrl: string): Pipeline {
+function spillway(name: PipelineName, exporter: LogRecordExporter): Pipeline {
   const processor = new SpillwayLogRecordProcessor({
-    exporter: new OTLPLogExporter({ url: logsUrl, timeoutMillis: 700 }),
+    exporter,
     breaker: { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 2_000 },
     retry: { initialDelayMillis: 200, maxDelayMillis: 1_000 },
     onBreakerStateChange: ({ from, to, nextProbeMillis }) => {
       const probe = nextProbeMillis === undefined ? '' : `, next probe in ${seconds(nextProbeMillis)}`;
-      tell({ type: 'news', text: `spillway: breaker ${from} -> ${to}${probe}` });
+      tell({ type: 'news', text: `${name}: breaker ${from} -> ${to}${probe}` });
     },
   });
   return {
-    name: 'spillway',
+    name,
     processor,
     sample: async () => {
       const { queued, dropped, breaker } = processor.stats();
@@ -77,7 +81,12 @@ function spillway(logsUrl: string): Pipeline {
   };
 }
 
-const builders: PerPipeline<(logsUrl: string) => Pipeline> = { stock, spillway };
+const builders: PerPipeline<(logsUrl: string) => Pipeline> = {
+  stock,
+  spillway: (url) => spillway('spillway', new OTLPLogExporter({ url, timeoutMillis: 700 })),
+  'spillway-otlp': (url) =>
+    spillway('spillway-otlp', new SpillwayOtlpLogExporter({ url, timeoutMillis: 700 })),
+};
 
 export function buildPipelines(logsUrls: PerPipeline<string>): Pipeline[] {
   return pipelineNames.map((name) => builders[name](logsUrls[name]));

@@ -6,6 +6,8 @@ const SLOW_FACTOR = 2;
 const NOISE_MILLIS = 5;
 /** The best duration is forgotten by so much with every export, so that a slower network becomes the new normal. */
 const FORGETTING = 1.02;
+/** What a slow export leaves of the limit. */
+const DECREASE = 0.9;
 
 /**
  * Additive increase, multiplicative decrease, as TCP's congestion control (RFC 5681) has it, with the
@@ -28,9 +30,11 @@ export class ConcurrencyLimit {
 
   /** @param wasFull whether all exports allowed were under way: otherwise more would not have been used. */
   succeeded(durationMillis: number, wasFull: boolean): void {
-    this.#bestMillis = Math.min(durationMillis, this.#bestMillis * FORGETTING);
+    // One at a time, an export takes as long as the destination needs: there is nothing of ours to wait behind.
+    const isAlone = this.current === 1;
+    this.#bestMillis = isAlone ? durationMillis : Math.min(durationMillis, this.#bestMillis * FORGETTING);
     const isSlow = durationMillis > this.#bestMillis * SLOW_FACTOR + NOISE_MILLIS;
-    if (isSlow) this.#current = Math.max(1, this.#current * 0.9);
+    if (isSlow) this.#current = Math.max(1, this.#current * DECREASE);
     else if (wasFull) this.#current = Math.min(this.#max, this.#current + 1);
   }
 

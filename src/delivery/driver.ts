@@ -220,8 +220,9 @@ export class Driver<B extends LogBatch> {
           this.#deliveries++;
           this.#bisectAllowance = BISECT_REQUESTS;
           this.#sizeLimit.taken(batch.contents.bytes);
-        } else if (outcome.kind === 'too_large' && batch.contents.records > 1) {
-          // A lone record that is refused is an oddity, not a measure for what others can be sent in.
+        } else if (outcome.kind === 'too_large' && batch.attempts === 1) {
+          // Not from its halves: where one record is at fault, they are refused down to that record, which is
+          // no measure for what others can be sent in.
           this.#sizeLimit.refused(batch.contents.bytes);
         }
         return;

@@ -121,8 +121,9 @@ export class TestProxy {
     });
     this.#server.on('connect', (incoming: IncomingMessage, socket: Socket) => {
       this.#remember(incoming);
-      socket.on('error', () => {});
-      if (this.onConnect !== undefined) return this.onConnect(socket);
+      // Sockets of a server of Node's stay half open when the other side ends.
+      socket.on('error', () => {}).on('end', () => socket.end());
+      if (this.onConnect !== undefined) return this.onConnect(socket.resume());
       socket.write(this.connectAnswer);
       if (!this.connectAnswer.startsWith('HTTP/1.1 200')) return void socket.end();
       const target = connect(targetPort, '127.0.0.1');
