@@ -46,6 +46,10 @@ describe('gRPC status', () => {
     expect(classify(Object.assign(new Error(details), { code: 8 })).kind).toBe('too_large');
   });
 
+  test('OUT_OF_RANGE is too large if it says so', () => {
+    expect(kindOf(11, { details: 'Received message that decompresses to a size larger than 4' })).toBe('too_large');
+  });
+
   test('RESOURCE_EXHAUSTED of a quota is not about the size of the batch', () => {
     expect(kindOf(8, { details: 'quota exceeded for logs' })).toBe('ambiguous');
   });

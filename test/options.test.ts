@@ -97,7 +97,7 @@ const badOthers = [
   ...['onDrop', 'onBreakerStateChange', 'onError'].flatMap((name) =>
     [null, {}, 'log'].map((value) => ({ name, value, expected: 'a function' })),
   ),
-  ...[undefined, null, {}, { export() {} }].map((value) => ({
+  ...[null, {}, { export() {} }, { shutdown() {} }].map((value) => ({
     name: 'exporter',
     value,
     expected: 'a LogRecordExporter (an object with export() and shutdown())',
@@ -132,7 +132,7 @@ test.each(numbers)('the option %s can be the ends of its range', (name, min, max
 });
 
 test('options that are no object fail as such, long strings and functions are described shortly', () => {
-  for (const options of [undefined, null, 'options']) {
+  for (const options of [null, 'options']) {
     expect(() => new SpillwayLogRecordProcessor(options as never)).toThrow(
       /option 'options' must be an object/,
     );

@@ -21,7 +21,8 @@ test('without options the documented defaults hold', () => {
     maxQueueBytes: 64 * MIB,
     maxExportBatchBytes: MIB,
     maxRecordBytes: 256 * 1024,
-    maxConcurrentExports: 1,
+    // The exporter's lane says how many.
+    maxConcurrentExports: undefined,
     overflow: 'drop-oldest',
     protectSeverity: Number.POSITIVE_INFINITY,
     shed: undefined,
