@@ -17,10 +17,18 @@ import { LoggerProvider, type LogRecordProcessor, type ReadWriteLogRecord } from
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { Contend } from './support/child.ts';
 import { buildPipeline } from './support/contenders.ts';
-import { type Bench, CONTENDERS, type Contender, type Measure, median, OTLP, STOCK } from './support/measure.ts';
+import {
+  type Bench,
+  CONTENDERS,
+  type Contender,
+  type Measure,
+  median,
+  OTLP,
+  STOCK,
+} from './support/measure.ts';
 import { emitRange, warmUp } from './support/pace.ts';
 import { emitted, type Logger, typical } from './support/records.ts';
-import { inTurns, type WithUrl } from './support/turns.ts';
+import { type Common, inTurns } from './support/turns.ts';
 
 const NOOP = 'no-op';
 const BURST_RECORDS = 2_000;
@@ -101,10 +109,13 @@ async function steady({ logger }: Subject, ticks: number): Promise<number> {
   return median(times);
 }
 
-export const contend: Contend<Input & WithUrl> = async (contender, { bursts, warmUpBursts, ticks, url }) => {
+export const contend: Contend<Input & Common> = async (
+  contender,
+  { bursts, warmUpBursts, ticks, url, warmUpRecords },
+) => {
   const subjects = subjectsOf(contender, url);
   const { off, on } = subjects as { off: Subject; on?: Subject };
-  for (const { logger, processor } of Object.values(subjects)) await warmUp(logger, processor);
+  for (const { logger, processor } of Object.values(subjects)) await warmUp(logger, processor, warmUpRecords);
 
   const inBursts = async (subject: Subject[], run: (subject: Subject) => number): Promise<number[][]> => {
     const times = subject.map((): number[] => []);
@@ -128,7 +139,8 @@ export const contend: Contend<Input & WithUrl> = async (contender, { bursts, war
   if (on !== undefined) {
     const [without = [], withMetrics = []] = await inBursts([off, on], emitBurst);
     results.metricsOff = median(without);
-    results.metricsOn = results.metricsOff * median(withMetrics.map((nanos, index) => nanos / (without[index] ?? 0)));
+    results.metricsOn =
+      results.metricsOff * median(withMetrics.map((nanos, index) => nanos / (without[index] ?? 0)));
   }
   return results;
 };
@@ -147,8 +159,22 @@ export const bench: Bench = {
     const goal = { kind: 'ratio at most', limit: 2 } as const;
     const series = (key: string) => rounds.series(key);
     const measures: Measure[] = [
-      { what: 'logger.emit, burst', unit: 'ns', series: series('burst'), base: NOOP, goal },
-      { what: 'logger.emit, 10,000/s', unit: 'ns', series: series('steady'), base: NOOP, goal },
+      {
+        what: 'logger.emit, burst',
+        unit: 'ns',
+        series: series('burst'),
+        base: NOOP,
+        goal,
+        chart: 'logger.emit: burst',
+      },
+      {
+        what: 'logger.emit, 10,000/s',
+        unit: 'ns',
+        series: series('steady'),
+        base: NOOP,
+        goal,
+        chart: 'logger.emit: 10,000/s',
+      },
       { what: 'onEmit alone, burst', unit: 'ns', series: series('onEmit'), base: STOCK },
       {
         what: 'logger.emit, burst, metrics on against off',

@@ -17,9 +17,15 @@ import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import type { Contend } from './support/child.ts';
 import { buildPipeline } from './support/contenders.ts';
 import { within } from './support/deadline.ts';
-import { type Bench, type BenchOptions, CONTENDERS, type Contender, type Measure } from './support/measure.ts';
+import {
+  type Bench,
+  type BenchOptions,
+  CONTENDERS,
+  type Contender,
+  type Measure,
+} from './support/measure.ts';
 import { emitPaced, warmUp } from './support/pace.ts';
-import { inTurns, type WithUrl } from './support/turns.ts';
+import { type Common, inTurns } from './support/turns.ts';
 
 const DRAIN_MILLIS = 10_000;
 const LOOP_RESOLUTION_MILLIS = 5;
@@ -35,22 +41,27 @@ interface Scenario extends Input {
   readonly cpuGoal: number;
 }
 
-export const contend: Contend<Input & WithUrl> = async (contender, input, ask) => {
-  const { processor } = buildPipeline(contender as Contender, input.url);
+export const contend: Contend<Input & Common> = async (contender, input, ask) => {
+  const { recordsPerSecond, seconds, watchesLoop, url, warmUpRecords } = input;
+  const { processor } = buildPipeline(contender as Contender, url);
   const logger = new LoggerProvider({ processors: [processor] }).getLogger('bench');
-  await warmUp(logger, processor);
+  await warmUp(logger, processor, warmUpRecords);
   const receivedBefore = await ask<number>('received');
   const requestsBefore = await ask<number>('requests');
-  const offered = input.recordsPerSecond * input.seconds;
+  const offered = recordsPerSecond * seconds;
 
   const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MILLIS });
-  if (input.watchesLoop) loop.enable();
+  if (watchesLoop) loop.enable();
   const cpuBefore = process.cpuUsage();
   const start = performance.now();
-  await emitPaced(logger, input.recordsPerSecond, offered);
+  await emitPaced(logger, recordsPerSecond, offered);
   const emitMillis = performance.now() - start;
   loop.disable();
-  await within(DRAIN_MILLIS, processor.forceFlush());
+  // A flush that fails shows in what was lost.
+  await within(
+    DRAIN_MILLIS,
+    processor.forceFlush().catch(() => {}),
+  );
   const cpu = process.cpuUsage(cpuBefore);
 
   // What is still on its way, such as a request that was not waited for, shall count as well.
@@ -65,7 +76,7 @@ export const contend: Contend<Input & WithUrl> = async (contender, input, ask) =
     cpuPerDelivered: cpuMicros / delivered,
     cpuPerOffered: cpuMicros / offered,
     recordsPerRequest: delivered / requests,
-    ...(input.watchesLoop && {
+    ...(watchesLoop && {
       loopP50: delayMillis(loop.percentile(50)),
       loopP99: delayMillis(loop.percentile(99)),
       loopMax: delayMillis(loop.max),
@@ -119,8 +130,18 @@ async function measure(scenario: Scenario, options: BenchOptions): Promise<Measu
 export const bench: Bench = {
   title: 'Under load',
   run: async (options) => {
-    const high = { recordsPerSecond: 100_000, seconds: options.quick ? 0.5 : 10, cpuGoal: 0.4, watchesLoop: true };
-    const low = { recordsPerSecond: 10_000, seconds: options.quick ? 0.5 : 6, cpuGoal: 0.6, watchesLoop: false };
+    const high = {
+      recordsPerSecond: 100_000,
+      seconds: options.quick ? 0.5 : 10,
+      cpuGoal: 0.4,
+      watchesLoop: true,
+    };
+    const low = {
+      recordsPerSecond: 10_000,
+      seconds: options.quick ? 0.5 : 6,
+      cpuGoal: 0.6,
+      watchesLoop: false,
+    };
     return [
       ...(await measure({ ...high, latencyMillis: 5 }, options)),
       ...(await measure({ ...high, latencyMillis: 50 }, options)),

@@ -1,6 +1,80 @@
-/** Runs all benchmarks, or those named on the command line. */
-import { ratioOf, valueOf } from './support/measure.ts';
-const b = await import('./' + process.argv[2] + '.ts');
-for (const m of await b.bench.run({ rounds: Number(process.argv[3] ?? 3), quick: false, execArgv: process.argv.slice(4), progress: console.error })) {
-  console.log(m.what, Object.keys(m.series).map((n) => `${n} ${valueOf(m, n).toFixed(m.digits ?? 0)} (${ratioOf(m, n).toFixed(2)})`).join(' | '));
+/**
+ * Runs all benchmarks, or those named on the command line, prints their tables, and after a run of all of
+ * them writes docs/benchmarks.md and docs/benchmarks.svg.
+ *
+ *   node bench/run.ts [--quick] [--rounds <n>] [--out <directory>] [--cpu-prof <directory>] [encode emit …]
+ *
+ * `--quick` is a smoke run of a minute: everything runs, the numbers mean nothing, nothing is written unless
+ * `--out` says where. `--cpu-prof` has every contender's process write a profile.
+ */
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bench as drain } from './drain.ts';
+import { bench as emit } from './emit.ts';
+import { bench as encode } from './encode.ts';
+import { bench as load } from './load.ts';
+import { bench as memory } from './memory.ts';
+import { bench as shutdown } from './shutdown.ts';
+import { chartOf } from './support/chart.ts';
+import { machine, versions } from './support/machine.ts';
+import type { Bench } from './support/measure.ts';
+import { openingComment, pageOf, type Section } from './support/page.ts';
+import { printTable, tableOf } from './support/table.ts';
+
+const benches: Readonly<Record<string, Bench>> = { encode, emit, load, memory, drain, shutdown };
+const ROUNDS = 3;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    out: { type: 'string' },
+    'cpu-prof': { type: 'string' },
+  },
+});
+const { quick } = values;
+const rounds = Math.max(1, Number(values.rounds ?? (quick ? 1 : ROUNDS)) || 1);
+const profileDirectory = values['cpu-prof'];
+const unknown = positionals.filter((name) => benches[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+  process.exit(2);
+}
+const names = positionals.length > 0 ? positionals : Object.keys(benches);
+
+console.log(
+  `${machine()}\n${versions()}\n${rounds} rounds${quick ? ', quick: the numbers mean nothing' : ''}`,
+);
+const startedAt = performance.now();
+const sections: Section[] = [];
+for (const name of names) {
+  const bench = benches[name] as Bench;
+  const file = new URL(`./${name}.ts`, import.meta.url);
+  const measures = await bench.run({
+    rounds,
+    quick,
+    execArgv: profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`],
+    // Only for who watches: a log would be full of it.
+    progress: (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${name}: ${text}`),
+  });
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  printTable(`${bench.title}. ${openingComment(file)[0]}`, tableOf(measures));
+  sections.push({ title: bench.title, file, measures });
+}
+console.log(`\nin ${Math.round((performance.now() - startedAt) / 1_000)} s`);
+
+const isWhole = !quick && positionals.length === 0;
+const out = values.out ?? (isWhole ? join(import.meta.dirname, '../docs') : undefined);
+if (out !== undefined) {
+  const measures = sections.flatMap((section) => section.measures);
+  await mkdir(out, { recursive: true });
+  await writeFile(
+    join(out, 'benchmarks.svg'),
+    chartOf(measures, [machine(), `${versions()}; ${rounds} rounds`]),
+  );
+  await writeFile(join(out, 'benchmarks.md'), pageOf(sections, rounds));
+  console.log(`written: ${join(out, 'benchmarks.md')}, ${join(out, 'benchmarks.svg')}`);
 }

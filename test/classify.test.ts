@@ -47,7 +47,9 @@ describe('gRPC status', () => {
   });
 
   test('OUT_OF_RANGE is too large if it says so', () => {
-    expect(kindOf(11, { details: 'Received message that decompresses to a size larger than 4' })).toBe('too_large');
+    expect(kindOf(11, { details: 'Received message that decompresses to a size larger than 4' })).toBe(
+      'too_large',
+    );
   });
 
   test('RESOURCE_EXHAUSTED of a quota is not about the size of the batch', () => {

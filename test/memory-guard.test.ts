@@ -136,6 +136,20 @@ describe('in the processor', () => {
     await h.end();
   });
 
+  test('above hard what comes back from the exporter is not kept either, unless it is protected', async () => {
+    const h = new Harness({ ...options, maxExportBatchSize: 2, maxConcurrentExports: 2 }, 'hang');
+    h.emit(2);
+    h.emit(2, { severityNumber: ERROR });
+    await h.settle();
+    h.memoryUseRatio = 0.95;
+    await h.advance(1_000);
+    expect(h.stats.inFlight.records).toBe(4);
+    for (const call of h.exporter.calls) call.fail(new Error('down'));
+    await h.settle();
+    expect(h.stats).toMatchObject({ queued: { records: 2 }, dropped: { memory_limit: 2 } });
+    await h.end();
+  });
+
   test('when the pressure is gone, so are its limits', async () => {
     const h = new Harness({ ...options, scheduledDelayMillis: 60_000 });
     h.memoryUseRatio = 0.95;

@@ -59,7 +59,7 @@ class Scenario {
     this.queue.seal();
     this.queue.hasten();
     this.model.hasten();
-    while (this.queue.records > 0) this.#take(undefined);
+    while (this.queue.records > 0) this.#take({});
     expect(this.model.waiting).toEqual([]);
   }
 
@@ -73,7 +73,7 @@ class Scenario {
         this.#admitUnreadable();
         break;
       case 'take':
-        this.#take(step.maxRecords);
+        this.#take(step);
         break;
       case 'settle':
       case 'give back':
@@ -150,10 +150,10 @@ class Scenario {
     this.model.admit({ id, severity, bytes, admittedAt: this.#now, passed: false, notBefore: 0 });
   }
 
-  #take(maxRecords: number | undefined): void {
+  #take(size: { readonly maxRecords?: number; readonly maxBytes?: number }): void {
     const { model } = this;
     const candidates = model.candidates(this.#now);
-    const batch = this.queue.take(this.#now, maxRecords === undefined ? undefined : { maxRecords });
+    const batch = this.queue.take(this.#now, size);
     if (batch === undefined) {
       expect(this.queue.dueAt(this.#now)).toBeGreaterThan(this.#now);
       // Nothing that is old enough, or enough to fill a batch, is kept back.
@@ -171,7 +171,7 @@ class Scenario {
     );
     expect(ids).toEqual(lane.slice(0, ids.length).map(({ id }) => id));
     expect(ids.length).toBeGreaterThan(0);
-    expect(ids.length).toBeLessThanOrEqual(Math.min(maxRecords ?? BATCH_RECORDS, BATCH_RECORDS));
+    expect(ids.length).toBeLessThanOrEqual(Math.min(size.maxRecords ?? BATCH_RECORDS, BATCH_RECORDS));
     if (ids.length > 1) expect(batch.contents.bytes).toBeLessThanOrEqual(BATCH_BYTES);
     expect(batch.isProtected).toBe(
       lane === model.protected || (lane[0]?.severity ?? 0) >= this.#limits.protectSeverity,
@@ -186,8 +186,9 @@ class Scenario {
     expect(this.#reported.toSorted(order), `reported by ${step.do}`).toEqual(
       model.drops.map(({ reason, passed }) => ({ reason, passed })).toSorted(order),
     );
-    // Batches that are discarded as a whole do not lose their records one by one.
-    if (!step.do.startsWith('discard')) {
+    // Batches that are given up as a whole do not lose their records one by one.
+    const isWholesale = step.do === 'give back' && model.keepsProtectedOnly;
+    if (!step.do.startsWith('discard') && !isWholesale) {
       const refused = step.do === 'admit' ? [this.#id - 1] : [];
       const losers = model.drops.map(({ id }) => id).filter((id) => !refused.includes(id));
       expect(

@@ -6,11 +6,7 @@ import type { Answer, FromChild, Start } from './child-process.ts';
 export type Ask = <T = void>(name: string, argument?: unknown) => Promise<T>;
 
 /** Runs in the contender's own process. */
-export type Contend<Input> = (
-  contender: string,
-  input: Input,
-  ask: Ask,
-) => Promise<Record<string, number>>;
+export type Contend<Input> = (contender: string, input: Input, ask: Ask) => Promise<Record<string, number>>;
 
 const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
 let lastNumber = 0;

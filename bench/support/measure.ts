@@ -1,14 +1,14 @@
 /** What a benchmark finds: values by contender and round, their ratios, and whether the goal was met. */
 
+export const STOCK = 'stock';
+export const PLAIN = 'spillway (plain)';
+export const OTLP = 'spillway (otlp)';
+
 /** Compared in every benchmark; some add others, as a floor or as a variant. */
-export const CONTENDERS = ['stock', 'spillway (plain)', 'spillway (otlp)'] as const;
+export const CONTENDERS = [STOCK, PLAIN, OTLP] as const;
 export type Contender = (typeof CONTENDERS)[number];
 
-export const STOCK: Contender = 'stock';
-export const PLAIN: Contender = 'spillway (plain)';
-export const OTLP: Contender = 'spillway (otlp)';
-
-/** The whole name of the goal's contender stands in `of`; a ratio is to the measure's `base`. */
+/** A ratio is to the measure's `base`. */
 export type Goal =
   | { readonly kind: 'ratio at most' | 'ratio at least' | 'value at most'; readonly limit: number }
   | { readonly kind: 'none lost' };
@@ -30,6 +30,7 @@ export interface Measure {
 }
 
 export interface BenchOptions {
+  /** Each contender runs once in each round. */
   readonly rounds: number;
   /** A smoke run: everything runs, the numbers mean nothing. */
   readonly quick: boolean;
@@ -52,13 +53,13 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-export function valueOf(measure: Measure, name: string): number {
+export function medianOf(measure: Measure, name: string): number {
   return median(measure.series[name] ?? [Number.NaN]);
 }
 
 /** The median of the ratios within each round: a machine that slows down for a while slows both sides. */
-export function ratioOf(measure: Measure, name: string): number {
-  const base = measure.series[measure.base ?? STOCK] ?? [];
+export function ratioOf(measure: Measure, name: string, baseName = measure.base ?? STOCK): number {
+  const base = measure.series[baseName] ?? [];
   const own = measure.series[name] ?? [];
   const ratios = own.flatMap((value, round) => {
     const reference = base[round];
@@ -76,7 +77,7 @@ export function isMet(measure: Measure): boolean | undefined {
     case 'ratio at least':
       return ratioOf(measure, name) >= measure.goal.limit;
     case 'value at most':
-      return valueOf(measure, name) <= measure.goal.limit;
+      return medianOf(measure, name) <= measure.goal.limit;
     case 'none lost':
       // In no round: a median would forgive a loss.
       return (measure.series[name] ?? []).every((value) => value === 0);

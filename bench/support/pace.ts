@@ -1,13 +1,12 @@
 /** Emits records at a rate, and warms a pipeline up before anything is measured. */
 
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { type Logger, typical } from './records.ts';
 
 const TICK_MILLIS = 10;
 /** A tick that comes late makes up for it, but not so that it blocks the loop by itself. */
 const MAX_TICKS_AT_ONCE = 5;
-const WARM_UP_RECORDS = 30_000;
 /** Fits the stock processor's default queue. */
 const WARM_UP_CHUNK = 1_500;
 
@@ -40,8 +39,8 @@ export async function emitBursts(logger: Logger, records: number, burst = 1_000)
 }
 
 /** Everything that is measured afterwards has been compiled, connected and delivered once. */
-export async function warmUp(logger: Logger, processor: LogRecordProcessor): Promise<void> {
-  for (let index = 0; index < WARM_UP_RECORDS; index += WARM_UP_CHUNK) {
+export async function warmUp(logger: Logger, processor: LogRecordProcessor, records: number): Promise<void> {
+  for (let index = 0; index < records; index += WARM_UP_CHUNK) {
     emitRange(logger, index, index + WARM_UP_CHUNK);
     await processor.forceFlush();
   }

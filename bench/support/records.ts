@@ -1,11 +1,7 @@
 /** The log records of the benchmarks: every contender gets the same ones, each different from the one before. */
 
 import { type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
-import {
-  LoggerProvider,
-  type LogRecordProcessor,
-  type ReadWriteLogRecord,
-} from '@opentelemetry/sdk-logs';
+import { LoggerProvider, type LogRecordProcessor, type ReadWriteLogRecord } from '@opentelemetry/sdk-logs';
 
 export type Logger = ReturnType<LoggerProvider['getLogger']>;
 type LogRecord = Parameters<Logger['emit']>[0];
@@ -14,31 +10,39 @@ const INFO = 9;
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, 'a');
 
-/** A service logs inside the spans of its requests; a context is looked up, not built, where a record is emitted. */
-const spans: readonly Context[] = Array.from({ length: 64 }, (_, index) =>
-  trace.setSpanContext(ROOT_CONTEXT, {
-    traceId: hex(0x4bf9_2f35 + index * 7_919, 32),
-    spanId: hex(0x00f0_67aa + index * 104_729, 16),
-    traceFlags: 1,
-  }),
-);
-const spanOf = (index: number) => spans[index & 63] as Context;
+/** Records of one request share its span. */
+const RECORDS_PER_SPAN = 8;
+let span = ROOT_CONTEXT;
+
+/** A service logs inside the spans of its requests. */
+function spanOf(index: number): Context {
+  if (index % RECORDS_PER_SPAN === 0) {
+    const traceId = hex(0x4bf9_2f35 + index * 7_919, 32);
+    span = trace.setSpanContext(ROOT_CONTEXT, {
+      traceId,
+      spanId: hex(0x00f0_67aa + index, 16),
+      traceFlags: 1,
+    });
+  }
+  return span;
+}
 
 const wideNames = Array.from({ length: 40 }, (_, index) => `app.request.attribute_${index}`);
 
 /** Six attributes in a span: what an access log of an HTTP service looks like. */
 export function typical(index: number): LogRecord {
+  const path = `/orders/${index}`;
   return {
     severityNumber: INFO,
     severityText: 'INFO',
-    body: `GET /orders/${index} 200 in ${index % 97} ms`,
+    body: `GET ${path} 200 in ${index % 97} ms`,
     attributes: {
       'http.request.method': 'GET',
-      'http.route': '/orders/:id',
+      'url.path': path,
       'http.response.status_code': 200,
-      'server.address': 'orders.example',
+      'http.server.request.duration': (index % 1_000) / 7,
       'enduser.id': `user-${index & 0xffff}`,
-      duration_ms: (index % 1_000) / 8,
+      'request.id': hex(0x9e37_79b1 + index * 40_503, 24),
     },
     context: spanOf(index),
   };
@@ -62,7 +66,11 @@ export const shapes: Readonly<Record<string, (index: number) => LogRecord>> = {
     body: {
       event: 'order placed',
       order: index,
-      customer: { name: `customer ${index}`, roles: ['buyer', 'member'], address: { city: 'Utrecht', floor: 3 } },
+      customer: {
+        name: `customer ${index}`,
+        roles: ['buyer', 'member'],
+        address: { city: 'Utrecht', floor: 3 },
+      },
       items: [
         { sku: `sku-${index}`, count: 1, price: 12.5 },
         { sku: `sku-${index + 1}`, count: 2, price: 0.75 },
@@ -72,7 +80,12 @@ export const shapes: Readonly<Record<string, (index: number) => LogRecord>> = {
   'non-ASCII': (index) => ({
     ...typical(index),
     body: `Заказ ${index} оформлен, доставка завтра`,
-    attributes: { клиент: `Покупатель №${index}`, 城市: '東京都新宿区', état: 'expédié à l’heure', status: '📦 ok' },
+    attributes: {
+      клиент: `Покупатель №${index}`,
+      城市: '東京都新宿区',
+      état: 'expédié à l’heure',
+      status: '📦 ok',
+    },
   }),
 };
 

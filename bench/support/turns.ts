@@ -1,7 +1,7 @@
 /** Runs the contenders of a benchmark in turns, round by round, each with a collector of its own. */
 
-import { startCollector } from './collector.ts';
 import { runContender } from './child-process.ts';
+import { startCollector } from './collector.ts';
 import { type BenchOptions, Rounds } from './measure.ts';
 
 export interface Turns<Input> {
@@ -15,13 +15,18 @@ export interface Turns<Input> {
 }
 
 /** What every contender is given beside the benchmark's own input. */
-export interface WithUrl {
+export interface Common {
+  /** Of the collector; empty without one. */
   readonly url: string;
+  readonly warmUpRecords: number;
 }
+
+const WARM_UP_RECORDS = 30_000;
+const QUICK_WARM_UP_RECORDS = 1_500;
 
 export async function inTurns<Input extends object>(
   { module, contenders, input, collector, execArgv = [] }: Turns<Input>,
-  { rounds, execArgv: common, progress }: BenchOptions,
+  { rounds, quick, execArgv: commonArgv, progress }: BenchOptions,
 ): Promise<Rounds> {
   const results = new Rounds();
   for (let round = 1; round <= rounds; round++) {
@@ -29,8 +34,13 @@ export async function inTurns<Input extends object>(
       progress(`round ${round} of ${rounds}: ${contender}`);
       const receiver = collector && (await startCollector(collector.latencyMillis));
       try {
-        const start = { module, contender, input: { ...input, url: receiver?.url ?? '' } };
-        results.take(contender, await runContender(start, receiver?.answers ?? {}, [...common, ...execArgv]));
+        const common: Common = {
+          url: receiver?.url ?? '',
+          warmUpRecords: quick ? QUICK_WARM_UP_RECORDS : WARM_UP_RECORDS,
+        };
+        const start = { module, contender, input: { ...input, ...common } };
+        const result = await runContender(start, receiver?.answers ?? {}, [...commonArgv, ...execArgv]);
+        results.take(contender, result);
       } finally {
         await receiver?.close();
       }

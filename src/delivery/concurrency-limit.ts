@@ -1,12 +1,14 @@
 /** How many exports may be under way at once: grows while the destination keeps up, shrinks when it does not. */
 
-/** An export this many times slower than the best one of late says that the destination is busy. */
+/** Exports that take this many times as long as the best one of late say that the destination is busy … */
 const SLOW_FACTOR = 2;
-/** Differences below this are noise of the event loop, not of the destination. */
-const NOISE_MILLIS = 5;
+/** … if it is more than the event loop of a busy process explains. */
+const NOISE_MILLIS = 20;
 /** The best duration is forgotten by so much with every export, so that a slower network becomes the new normal. */
 const FORGETTING = 1.02;
-/** What a slow export leaves of the limit. */
+/** The weight of the latest export in the average: one slow export is an accident. */
+const WEIGHT = 0.2;
+/** What slow exports leave of the limit, each time. */
 const DECREASE = 0.9;
 
 /**
@@ -17,6 +19,7 @@ export class ConcurrencyLimit {
   readonly #max: number;
   #current: number;
   #bestMillis = Number.POSITIVE_INFINITY;
+  #averageMillis = 0;
 
   /** @param start from here it grows, up to `max`. */
   constructor(start: number, max: number) {
@@ -30,11 +33,16 @@ export class ConcurrencyLimit {
 
   /** @param wasFull whether all exports allowed were under way: otherwise more would not have been used. */
   succeeded(durationMillis: number, wasFull: boolean): void {
-    // One at a time, an export takes as long as the destination needs: there is nothing of ours to wait behind.
-    const isAlone = this.current === 1;
-    this.#bestMillis = isAlone ? durationMillis : Math.min(durationMillis, this.#bestMillis * FORGETTING);
-    const isSlow = durationMillis > this.#bestMillis * SLOW_FACTOR + NOISE_MILLIS;
-    if (isSlow) this.#current = Math.max(1, this.#current * DECREASE);
+    if (this.current === 1) {
+      // One at a time, an export takes as long as the destination needs: there is nothing of ours to wait behind.
+      this.#bestMillis = durationMillis;
+      this.#averageMillis = durationMillis;
+    } else {
+      this.#bestMillis = Math.min(durationMillis, this.#bestMillis * FORGETTING);
+      this.#averageMillis += (durationMillis - this.#averageMillis) * WEIGHT;
+    }
+    const isBusy = this.#averageMillis > this.#bestMillis * SLOW_FACTOR + NOISE_MILLIS;
+    if (isBusy) this.#current = Math.max(1, this.#current * DECREASE);
     else if (wasFull) this.#current = Math.min(this.#max, this.#current + 1);
   }
 

@@ -56,6 +56,10 @@ export class QueueModel {
     return sumBytes(this.inFlight);
   }
 
+  get keepsProtectedOnly(): boolean {
+    return this.#minSeverity === Number.POSITIVE_INFINITY;
+  }
+
   laneOf({ severity }: Pick<ModelRecord, 'severity'>): ModelRecord[] {
     return severity >= this.#limits.protectSeverity ? this.protected : this.ordinary;
   }
@@ -68,8 +72,10 @@ export class QueueModel {
   refusal(severity: number): DropReason | undefined {
     const { protectSeverity, shed, maxQueueSize, maxQueueBytes } = this.#limits;
     if (severity >= protectSeverity) return undefined;
+    if (this.keepsProtectedOnly) return 'memory_limit';
+    if (severity === 0) return undefined;
     if (severity < this.#minSeverity) return 'memory_limit';
-    if (shed === undefined || severity === 0 || severity >= shed.belowSeverity) return undefined;
+    if (shed === undefined || severity >= shed.belowSeverity) return undefined;
     const isFuller =
       this.held.length > shed.above * maxQueueSize || sumBytes(this.held) > shed.above * maxQueueBytes;
     return isFuller ? 'shed' : undefined;
@@ -98,7 +104,13 @@ export class QueueModel {
 
   giveBack(records: readonly ModelRecord[], notBefore: number): void {
     this.settle(records);
+    const isKept = ({ severity }: ModelRecord) =>
+      severity >= this.#limits.protectSeverity || !this.keepsProtectedOnly;
     for (const record of records) {
+      if (!isKept(record)) {
+        this.#drop(record, 'memory_limit');
+        continue;
+      }
       record.notBefore = notBefore;
       this.laneOf(record).push(record);
     }

@@ -12,7 +12,7 @@ export const SEVERITIES = [0, 5, 9, 17];
 export type Step =
   | { readonly do: 'admit'; readonly severity: number; readonly size: number }
   | { readonly do: 'admit unreadable' }
-  | { readonly do: 'take'; readonly maxRecords: number | undefined }
+  | { readonly do: 'take'; readonly maxRecords: number; readonly maxBytes: number }
   | { readonly do: 'settle'; readonly which: number }
   | {
       readonly do: 'give back';
@@ -39,7 +39,8 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       do: fc.constant('take' as const),
-      maxRecords: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+      maxRecords: fc.constantFrom(Number.POSITIVE_INFINITY, 1, 2, 3, 5),
+      maxBytes: fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 500, 2_000),
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('settle' as const), which }) },

@@ -1,0 +1,46 @@
+/** The page of the benchmarks: machine, versions, and for each its method, as its file opens with it, and its table. */
+
+import { readFileSync } from 'node:fs';
+import { machine, versions } from './machine.ts';
+import type { Measure } from './measure.ts';
+import { markdownTable, tableOf } from './table.ts';
+
+export interface Section {
+  readonly title: string;
+  readonly file: URL;
+  readonly measures: readonly Measure[];
+}
+
+/** The comment that opens a file, a paragraph to a line. */
+export function openingComment(file: URL): string[] {
+  const source = readFileSync(file, 'utf8');
+  const [, comment = ''] = /^\/\*\*([\s\S]*?)\*\//.exec(source) ?? [];
+  return comment
+    .split('\n')
+    .map((line) => line.replace(/^ \* ?/, '').trim())
+    .join('\n')
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.replace(/\s*\n\s*/g, ' ').trim());
+}
+
+export function pageOf(sections: readonly Section[], rounds: number): string {
+  const parts = [
+    '# Benchmarks',
+    'Written by `npm run bench`; every run replaces it.',
+    '![Ratios to stock](benchmarks.svg)',
+    [
+      `- Machine: ${machine()}.`,
+      `- Versions: ${versions()}.`,
+      '- `stock`: `BatchLogRecordProcessor` with `exporter-logs-otlp-proto`. `spillway (plain)`: `SpillwayLogRecordProcessor` with the same exporter. `spillway (otlp)`: with `SpillwayOtlpLogExporter`. What a method does not name is at its default.',
+      `- Each contender runs in a process of its own and the collector in another, in turns, in ${rounds} ${rounds === 1 ? 'round' : 'rounds'}. A cell holds the median over the rounds and, in brackets, the median of the ratios within each round: figures of one machine do not say much about another, ratios do.`,
+      '- The collector decodes every record with the classes generated from the protocol.',
+      '- A typical record has a body of about 30 characters, six attributes (four texts, of which three differ from record to record, and two numbers) and a trace context.',
+    ].join('\n'),
+    ...sections.flatMap(({ title, file, measures }) => [
+      `## ${title}`,
+      ...openingComment(file),
+      markdownTable(tableOf(measures)),
+    ]),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
