@@ -57,6 +57,8 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #guard: MemoryGuard | undefined;
   readonly #gate: PressureGate;
   readonly #stopExitFlush: () => void;
+  /** Aborts when a shutdown has to end before its own deadline. */
+  readonly #hurry = new AbortController();
   #offeredAtExitFlush = 0;
   #isShutDown = false;
   #shutdown: Promise<void> | undefined;
@@ -170,12 +172,15 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       this.#observation.notices.warn('shutdown options', messageOf(error));
     }
     if (this.#shutdown === undefined) {
+      // Before anything else happens: whoever hears of the end, a diag logger for one, may call this again.
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#shutdown = promise;
       this.#isShutDown = true;
-      this.#shutdown = this.#end(settings);
+      void this.#end(settings).finally(resolve);
     } else if (settings.strategy === 'immediate') {
       this.#driver.stop();
     } else if (options?.timeoutMillis !== undefined) {
-      this.#clock.timer(() => this.#driver.stop(), settings.timeoutMillis);
+      this.#clock.timer(() => this.#hurry.abort(), settings.timeoutMillis);
     }
     return this.#shutdown;
   }
@@ -221,6 +226,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     this.#stopExitFlush();
     this.#gate.close();
     this.#guard?.stop();
+    this.#hurry.signal.addEventListener('abort', () => this.#driver.stop());
     // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
     // the leftovers are accounted for; only then the exporter goes, which nothing needs any more.
     if (strategy !== 'immediate') {
@@ -235,7 +241,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   #callExporter(method: 'forceFlush' | 'shutdown', deadline: number): Promise<void> {
     const failed = (error: unknown) =>
       this.#observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`);
-    return callExporter(this.#exporter, method, deadline, failed, this.#clock);
+    return callExporter(this.#exporter, method, deadline, this.#hurry.signal, failed, this.#clock);
   }
 
   /**

@@ -80,20 +80,38 @@ test('a steady stream of new records does not hold it up', async () => {
   await h.end();
 });
 
-test('it cuts a back-off short, of the destination and of a single batch', async () => {
-  const h = new Harness(
-    { retry: { initialDelayMillis: 60_000, maxDelayMillis: 60_000 } },
-    { fail: httpError(503) },
-    'succeed',
-  );
-  h.emit(1);
-  await h.advance(1_000);
-  expect(h.exporter.calls).toHaveLength(1);
-  const result = flush(h);
-  await h.settle();
-  expect(result.state).toBe('resolved');
-  expect(h.exporter.delivered).toEqual([0]);
-  await h.end();
+describe('a back-off is cut short', () => {
+  const retry = { initialDelayMillis: 60_000, maxDelayMillis: 60_000 };
+
+  test('that the destination is given', async () => {
+    const h = new Harness({ retry }, { fail: httpError(503) }, 'succeed');
+    h.emit(1);
+    await h.advance(1_000);
+    expect(h.exporter.calls).toHaveLength(1);
+    const result = flush(h);
+    await h.settle();
+    expect(result.state).toBe('resolved');
+    expect(h.exporter.delivered).toEqual([0]);
+    await h.end();
+  });
+
+  test('that a single batch is given while others get through', async () => {
+    const h = new Harness({ retry, maxExportBatchSize: 1, breaker: false });
+    h.exporter.decide = (records) =>
+      records[0]?.body === (0 as never) ? { fail: httpError(503) } : undefined;
+    h.emit(2);
+    for (let second = 0; second < 300 && h.exporter.delivered.length === 0; second++) await h.advance(1_000);
+    h.exporter.decide = undefined;
+    h.emit(1);
+    await h.advance(1_000);
+    // The destination works, and yet the batch waits.
+    expect(h.exporter.delivered).toEqual([1, 2]);
+    const result = flush(h);
+    await h.settle();
+    expect(result.state).toBe('resolved');
+    expect(h.exporter.delivered).toEqual([1, 2, 0]);
+    await h.end();
+  });
 });
 
 test('it is kept by a drop as well as by a delivery', async () => {

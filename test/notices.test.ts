@@ -1,7 +1,7 @@
 /** What people are told of losses and trouble, how often, and that telling never hurts. */
 
 import { DiagLogLevel, diag } from '@opentelemetry/api';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { DropEvent } from '../src/index.ts';
 import { Notices } from '../src/notices.ts';
 import { diagLines } from './support/diag-lines.ts';
@@ -78,9 +78,11 @@ describe('onDrop', () => {
   test('is called once per reason and turn, and not from within the drop', async () => {
     const events: DropEvent[] = [];
     const { notices: n, clock } = notices((event) => events.push(event));
+    const immediate = vi.spyOn(clock, 'immediate');
     for (let index = 0; index < 100; index++) n.dropped('queue_full', 2);
     n.dropped('shed', 1);
     expect(events).toEqual([]);
+    expect(immediate).toHaveBeenCalledTimes(1);
     await clock.settle();
     expect(events).toEqual([
       { reason: 'queue_full', records: 200 },

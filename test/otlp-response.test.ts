@@ -1,5 +1,6 @@
 /** What becomes of each answer of a collector: outcome, waits, partial successes, and messages people can read. */
 
+import { STATUS_CODES } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeResponse, encodeStatus } from '../demo/collector/decode.ts';
@@ -13,7 +14,15 @@ const now = () => 784_111_777_000;
 
 function answer(status: number, fields: Partial<OtlpResponse> = {}): OtlpResponse {
   const body = new Uint8Array();
-  return { status, retryAfter: undefined, contentType: PROTOBUF, endpoint: ENDPOINT, body, ...fields };
+  return {
+    status,
+    statusText: STATUS_CODES[status] ?? '',
+    retryAfter: undefined,
+    contentType: PROTOBUF,
+    endpoint: ENDPOINT,
+    body,
+    ...fields,
+  };
 }
 
 function messageOf(status: number, fields: Partial<OtlpResponse> = {}): string {
@@ -195,8 +204,12 @@ describe('a message', () => {
     expect(messageOf(status, { body: encodeStatus('protobuf', 16, reason) })).toContain(': key expired');
   });
 
+  test('quotes the name of the status as the server has it, on one line', () => {
+    expect(messageOf(500, { statusText: 'So\tSorry' })).toBe(`HTTP 500 So Sorry from ${ENDPOINT}`);
+  });
+
   test('does without a name for the status, and without an endpoint', () => {
-    const { endpoint: _, ...response } = answer(599);
+    const { endpoint: _endpoint, statusText: _text, ...response } = answer(599);
     expect(outcomeOf(response, now)).toMatchObject({ error: { message: 'HTTP 599' } });
   });
 });

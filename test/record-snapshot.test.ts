@@ -46,7 +46,7 @@ test('what the application changes after emit does not change what is delivered'
   await h.end();
 });
 
-test('data that fits is kept as it is, and nothing is marked', () => {
+test('data that fits is kept as it is, and nothing is marked', { timeout: 30_000 }, () => {
   fc.assert(
     fc.property(
       fc.jsonValue({ maxDepth: 5 }),

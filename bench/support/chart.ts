@@ -5,7 +5,8 @@ import { type Measure, OTLP, PLAIN, ratioOf, STOCK } from './measure.ts';
 const WIDTH = 860;
 const MARGIN = 16;
 const LABELS_WIDTH = 300;
-const VALUE_WIDTH = 44;
+/** The values stand in a column of their own, where no goal's line crosses them. */
+const VALUES_WIDTH = 44;
 const HEADER_HEIGHT = 92;
 const ROW_HEIGHT = 34;
 const BAR_HEIGHT = 11;
@@ -17,7 +18,7 @@ const TEXT = '#768390';
 const GRID = '#76839055';
 const BARS: readonly { readonly name: string; readonly color: string }[] = [
   { name: OTLP, color: '#2f81f7' },
-  { name: PLAIN, color: '#8fa3b8' },
+  { name: PLAIN, color: '#7d97b3' },
 ];
 const GOAL = '#e16f24';
 
@@ -63,7 +64,7 @@ export function chartOf(measures: readonly Measure[], subtitle: readonly string[
   const widest = Math.max(...rows.flatMap((row) => [row.goal, ...row.bars.map(({ ratio }) => ratio)]));
   const axis = Math.min(MAX_AXIS, Math.max(MIN_AXIS, Math.ceil(widest * 4) / 4));
   const left = MARGIN + LABELS_WIDTH;
-  const scale = (WIDTH - MARGIN - VALUE_WIDTH - left) / axis;
+  const scale = (WIDTH - MARGIN - VALUES_WIDTH - left) / axis;
   const at = (ratio: number) => left + Math.min(ratio, axis) * scale;
   const legendY = HEADER_HEIGHT - 24;
   const top = HEADER_HEIGHT + 8;
@@ -120,7 +121,7 @@ function rowParts(row: Row, y: number, left: number, at: (ratio: number) => numb
     const width = Math.max(1.5, at(ratio) - left);
     return [
       `<rect x="${left}" y="${barY.toFixed(1)}" width="${width.toFixed(1)}" height="${BAR_HEIGHT}" rx="2" fill="${color}"/>`,
-      text(left + width + 6, barY + BAR_HEIGHT - 1.5, ratio.toFixed(2), 'font-size="11"'),
+      text(WIDTH - MARGIN, barY + BAR_HEIGHT - 1.5, ratio.toFixed(2), 'text-anchor="end" font-size="11"'),
     ];
   });
   return [

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 /** What a contender may ask the process that started it: to act on the collector, or to say what arrived there. */
 export type Answers = Readonly<Record<string, (argument: never) => Promise<unknown>>>;
 
-export type Question = { readonly number: number; readonly name: string; readonly argument: unknown };
+type Question = { readonly number: number; readonly name: string; readonly argument: unknown };
 export type Answer = { readonly number: number; readonly value?: unknown; readonly error?: string };
 export type FromChild = { readonly question: Question } | { readonly result: Record<string, number> };
 

@@ -9,7 +9,7 @@ export const CONTENDERS = [STOCK, PLAIN, OTLP] as const;
 export type Contender = (typeof CONTENDERS)[number];
 
 /** A ratio is to the measure's `base`. */
-export type Goal =
+type Goal =
   | { readonly kind: 'ratio at most' | 'ratio at least' | 'value at most'; readonly limit: number }
   | { readonly kind: 'none lost' };
 
@@ -84,18 +84,21 @@ export function isMet(measure: Measure): boolean | undefined {
   }
 }
 
+/** Names the contender and the base only where they are not `spillway (otlp)` and `stock`. */
 export function goalText(measure: Measure): string {
-  const { goal } = measure;
+  const { goal, judged = OTLP, base = STOCK } = measure;
   if (goal === undefined) return '';
+  const subject = judged === OTLP ? '' : `${judged} `;
+  const reference = base === STOCK ? '' : ` of ${base}`;
   switch (goal.kind) {
     case 'ratio at most':
-      return `<= ${goal.limit.toFixed(2)}`;
+      return `${subject}<= ${goal.limit.toFixed(2)}${reference}`;
     case 'ratio at least':
-      return `>= ${goal.limit.toFixed(2)}`;
+      return `${subject}>= ${goal.limit.toFixed(2)}${reference}`;
     case 'value at most':
-      return `<= ${goal.limit} ${measure.unit}`;
+      return `${subject}<= ${goal.limit} ${measure.unit}`;
     case 'none lost':
-      return '0 in every round';
+      return `${subject}0 in every round`;
   }
 }
 

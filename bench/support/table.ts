@@ -1,6 +1,6 @@
 /** The results of a benchmark as a table, for a terminal and for Markdown. */
 
-import { goalText, isMet, type Measure, medianOf, OTLP, ratioOf, STOCK } from './measure.ts';
+import { goalText, isMet, type Measure, medianOf, ratioOf, STOCK } from './measure.ts';
 
 export interface Table {
   readonly head: readonly string[];
@@ -11,13 +11,12 @@ export interface Table {
 export function tableOf(measures: readonly Measure[]): Table {
   const names = [...new Set(measures.flatMap((measure) => Object.keys(measure.series)))];
   return {
-    head: ['', 'unit', ...names, 'ratio to', 'goal', ''],
+    head: ['measure', 'unit', ...names, 'goal', 'goal is'],
     rows: measures.map((measure) => [
       measure.what,
       measure.unit,
       ...names.map((name) => cell(measure, name)),
-      measure.base ?? STOCK,
-      goalText(measure) && `${measure.judged ?? OTLP} ${goalText(measure)}`,
+      goalText(measure),
       verdict(measure),
     ]),
   };

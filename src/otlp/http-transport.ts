@@ -17,6 +17,8 @@ const gzip = promisify(gzipWithCallback);
 
 export interface OtlpResponse {
   readonly status: number;
+  /** In the server's words, which HTTP does not demand. */
+  readonly statusText?: string;
   readonly retryAfter: string | undefined;
   readonly contentType?: string | undefined;
   /** Not all of it where it is too long or was cut short: what counts is the status. */
@@ -73,6 +75,7 @@ export class HttpTransport {
       signal.throwIfAborted();
       return {
         status: response.statusCode,
+        statusText: response.statusText,
         retryAfter: first(response.headers['retry-after']),
         contentType: first(response.headers['content-type']),
         body: received,

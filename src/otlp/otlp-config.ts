@@ -1,11 +1,10 @@
 /** Options and environment of the OTLP exporter resolved, once, into what its transport is built with. */
 
-import { validateHeaderValue } from 'node:http';
 import { diag } from '@opentelemetry/api';
 import { type Environment, invalid, numberOption, oneOf } from '../validation.ts';
 import { VERSION } from '../version.ts';
 import { fromOtlpVariables, otlpVariables } from './otlp-environment.ts';
-import { type HeaderSource, resolveHeaders } from './otlp-headers.ts';
+import { type HeaderSource, isHeaderValue, resolveHeaders } from './otlp-headers.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { type HttpProxy, proxyFor } from './otlp-proxy.ts';
 import { type OtlpTls, resolveTls } from './otlp-tls.ts';
@@ -106,12 +105,7 @@ function timeoutFromEnvironment(env: Environment): number {
 
 function userAgentOf(value: unknown): string {
   if (value === undefined || value === '') return USER_AGENT;
-  try {
-    if (typeof value !== 'string') throw new TypeError();
-    validateHeaderValue('user-agent', value);
-  } catch {
-    throw invalid('userAgent', 'a string that can be sent in a header', value);
-  }
+  if (!isHeaderValue(value)) throw invalid('userAgent', 'a string that can be sent in a header', value);
   return `${value} ${USER_AGENT}`;
 }
 

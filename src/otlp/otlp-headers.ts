@@ -1,6 +1,5 @@
 /** The headers of a request that people choose: by the URL, the environment, an object or a function. */
 
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { diag } from '@opentelemetry/api';
 import { messageOf, SpillwayError } from '../errors.ts';
 import type { Environment } from '../validation.ts';
@@ -8,7 +7,7 @@ import { otlpVariables } from './otlp-environment.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 
 /** By lower-case name. */
-export type Headers = Readonly<Record<string, string>>;
+type Headers = Readonly<Record<string, string>>;
 export type HeaderSource = () => Headers | Promise<Headers>;
 
 /** What the transport says itself, about the body and the connection; anyone else could only get it wrong. */
@@ -18,6 +17,10 @@ const TRANSPORT_HEADERS = new Set(
     'proxy-connection proxy-authorization upgrade expect te trailer',
   ].flatMap((line) => line.split(' ')),
 );
+
+// RFC 9110, sections 5.1 and 5.5. Node has functions for both, but an import of node:http loads its `fetch` as well.
+const NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * @returns a function that gives the headers of the next request; it throws, or what it returns rejects, only
@@ -110,14 +113,11 @@ function checked(
 }
 
 function isHeader(name: string, value: unknown): value is string {
-  if (typeof value !== 'string') return false;
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    return true;
-  } catch {
-    return false;
-  }
+  return NAME.test(name) && isHeaderValue(value);
+}
+
+export function isHeaderValue(value: unknown): value is string {
+  return typeof value === 'string' && VALUE.test(value);
 }
 
 async function called(

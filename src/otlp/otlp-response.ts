@@ -1,10 +1,9 @@
 /** Turns what a collector answered, or that it did not, into an outcome. */
 
-import { STATUS_CODES } from 'node:http';
 import { classifyHttp, isConfigurationStatus } from '../delivery/classify.ts';
 import type { Outcome } from '../delivery/sender.ts';
 import type { OtlpResponse } from './http-transport.ts';
-import { partialSuccessOf, reasonIn } from './response-body.ts';
+import { partialSuccessOf, readable, reasonIn } from './response-body.ts';
 import { retryAfterMillis } from './retry-after.ts';
 
 /** @param now milliseconds since the Unix epoch, for a Retry-After that is a date. */
@@ -22,11 +21,10 @@ export function outcomeOfFailure(error: unknown): Outcome {
 }
 
 function messageFor(response: OtlpResponse): string {
-  const { status, endpoint } = response;
-  const name = STATUS_CODES[status];
+  const { status, statusText, endpoint } = response;
   const reason = reasonIn(response);
   return [
-    `HTTP ${status}${name ? ` ${name}` : ''}`,
+    `HTTP ${status}${statusText ? ` ${readable(statusText, 50)}` : ''}`,
     endpoint ? ` from ${endpoint}` : '',
     isConfigurationStatus(status) ? ' (likely a configuration error)' : '',
     reason ? `: ${reason}` : '',

@@ -103,7 +103,7 @@ function textOf(bytes: Uint8Array): string {
 }
 
 /** One line without control characters, which could forge other lines of a log. */
-function readable(text: unknown, maxLength: number): string {
+export function readable(text: unknown, maxLength: number): string {
   if (typeof text !== 'string') return '';
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   return line.length > maxLength ? `${line.slice(0, maxLength)}…` : line;

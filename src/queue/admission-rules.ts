@@ -45,9 +45,9 @@ export class AdmissionRules {
     return this.#maxBytes;
   }
 
-  /** Whether memory pressure has lowered the bound. */
-  get isRestricted(): boolean {
-    return this.#maxBytes < this.#bounds.maxQueueBytes;
+  /** Whether memory is so short that only protected records are kept. */
+  get refusesUnprotected(): boolean {
+    return this.#restriction.minSeverity === Number.POSITIVE_INFINITY;
   }
 
   restrict(restriction: Restriction | undefined): void {
@@ -58,11 +58,10 @@ export class AdmissionRules {
   /** Why a record of this severity is refused, whatever its size, while the queue holds so much. */
   refusal(severity: number, records: number, bytes: number): 'shed' | 'memory_limit' | undefined {
     if (severity >= this.#bounds.protectSeverity) return undefined;
-    const { minSeverity } = this.#restriction;
-    if (minSeverity === Number.POSITIVE_INFINITY) return 'memory_limit';
+    if (this.refusesUnprotected) return 'memory_limit';
     // Severity 0 means that the record does not say: it is not known to be unimportant.
     if (severity === 0) return undefined;
-    if (severity < minSeverity) return 'memory_limit';
+    if (severity < this.#restriction.minSeverity) return 'memory_limit';
     if (
       severity < this.#shedBelowSeverity &&
       (records > this.#shedAboveRecords || bytes > this.#shedAboveBytes)

@@ -207,6 +207,10 @@ export class AsyncSinkQueue<B extends LogBatch> {
   /** A batch in flight goes back to its place in the queue; halved first if `halve` is set. */
   giveBack(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
+    if (!batch.isProtected && this.#rules.refusesUnprotected) {
+      this.#listener.dropped('memory_limit', batch.contents.records, true);
+      return;
+    }
     const older = halve ? batch.split(Math.ceil(batch.contents.records / 2)) : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
@@ -272,18 +276,27 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;
   }
 
-  #isOverfull(): boolean {
-    return this.#heldRecords() > this.#limits.maxQueueSize || this.#heldBytes() > this.maxBytes;
-  }
-
   /** Drops records one by one until the bounds hold. */
   #relieve(): void {
-    if (!this.#isOverfull()) return;
-    const reason: DropReason = this.#rules.isRestricted ? 'memory_limit' : 'queue_full';
+    if (this.#hasTooMany()) this.#lose('queue_full', () => this.#hasTooMany());
+    if (!this.#isTooHeavy()) return;
+    const isRestricted = this.maxBytes < this.#limits.maxQueueBytes;
+    this.#lose(isRestricted ? 'memory_limit' : 'queue_full', () => this.#isTooHeavy());
+  }
+
+  #hasTooMany(): boolean {
+    return this.#heldRecords() > this.#limits.maxQueueSize;
+  }
+
+  #isTooHeavy(): boolean {
+    return this.#heldBytes() > this.maxBytes;
+  }
+
+  #lose(reason: DropReason, isTooMuch: () => boolean): void {
     const end = this.#limits.overflow === 'drop-newest' ? 'newest' : 'oldest';
     let passed = 0;
     let unpassed = 0;
-    while (this.#isOverfull()) {
+    while (isTooMuch()) {
       const loser = this.#waiting.loseOne(end);
       if (loser === undefined) break;
       if (loser.attempts > 0) passed++;
