@@ -4,8 +4,8 @@
  * Method: both encoders get the same 512 records, as the SDK hands them to a processor, and make the body of
  * one export request of them: the official `ProtobufLogsSerializer` in one call, ours as it does at run time,
  * record by record as they are admitted and then put together. A process warms its encoder up on records of
- * all shapes, as a service logs them, and then measures shape by shape, many requests each; its figure is the
- * median. All records but the tiny ones carry a trace context.
+ * all shapes, as a service logs them, and then measures shape by shape, many requests each; its figure
+ * is the median. All records but the tiny ones carry a trace context.
  */
 
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
@@ -15,6 +15,7 @@ import { SourceEncoder } from '../src/otlp/source-encoder.ts';
 import type { Contend } from './support/child.ts';
 import { type Bench, median, OTLP, STOCK } from './support/measure.ts';
 import { emitted, shapes } from './support/records.ts';
+import { nanosOf } from './support/stopwatch.ts';
 import { inTurns } from './support/turns.ts';
 
 const BATCH_RECORDS = 512;
@@ -53,9 +54,10 @@ export const contend: Contend<Input> = async (contender, { requests, warmUpReque
   for (const { shape, records } of batches) {
     const times: number[] = [];
     for (let request = 0; request < requests; request++) {
-      const start = process.hrtime.bigint();
-      encodedBytes += encode(records)?.length ?? 0;
-      times.push(Number(process.hrtime.bigint() - start) / BATCH_RECORDS);
+      const nanos = nanosOf(() => {
+        encodedBytes += encode(records)?.length ?? 0;
+      });
+      times.push(nanos / BATCH_RECORDS);
     }
     results[shape] = median(times);
   }

@@ -288,7 +288,7 @@ describe('the environment beyond what the official exporter makes of it', () => 
     expect(config).toMatchObject({
       compression: 'none',
       timeoutMillis: 10_000,
-      concurrencyLimit: 30,
+      concurrencyLimit: 16,
       userAgent: expect.stringMatching(/^otel-spillway-JavaScript\/\d/),
       tls: {},
       proxy: undefined,

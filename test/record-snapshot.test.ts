@@ -200,3 +200,37 @@ test('a record that cannot be read at all is dropped as unserializable, and only
   expect(h.stats.dropped.unserializable).toBe(2);
   await h.end();
 });
+
+test('a getter that logs, when there is no room, does not make a record disappear', async () => {
+  const h = new Harness({ maxQueueBytes: 4_000, maxExportBatchSize: 1 }, 'hang');
+  h.emit(1, { body: 'x'.repeat(2_500) });
+  await h.settle();
+  const body = {
+    get lazy() {
+      h.emit(1, { body: 'y'.repeat(1_500) });
+      return 'value';
+    },
+  };
+  h.emit(1, { body });
+  h.exporter.script = ['succeed'];
+  h.exporter.lastCall.succeed();
+  await h.advance(5_000);
+  expect(h.exporter.delivered).toContainEqual({ lazy: 'value' });
+  expect(h.stats.queued.records).toBe(0);
+  await h.end();
+});
+
+test('a getter that logs its own record does not do so for ever', async () => {
+  const h = new Harness();
+  const body = {
+    get again() {
+      h.emit(1, { body });
+      return 1;
+    },
+  };
+  h.emit(1, { body });
+  expect(h.stats.offered).toBeLessThan(1_000_000);
+  await h.advance(1_000);
+  expect(h.stats.queued.records).toBe(0);
+  await h.end();
+});

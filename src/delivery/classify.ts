@@ -55,7 +55,9 @@ export function classifyHttp(status: number, error: unknown, retryAfterMillis?: 
   if (status === 413) return { kind: 'too_large', error };
   // The Collector answers a body over its limit with 400 as well, so a 400 need not mean a bad record.
   if (status === 400) return { kind: 'malformed', error };
-  if (isConfigurationStatus(status) || status >= 500) return { kind: 'ambiguous', error };
+  // A redirect is not followed: what it says is that the URL is not the right one.
+  const isRedirect = status >= 300 && status < 400;
+  if (isConfigurationStatus(status) || isRedirect || status >= 500) return { kind: 'ambiguous', error };
   return { kind: 'rejected', error };
 }
 

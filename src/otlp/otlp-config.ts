@@ -56,7 +56,7 @@ export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environm
     concurrencyLimit: numberOption(options.concurrencyLimit, 'concurrencyLimit', {
       min: 1,
       max: 1_000,
-      default: 30,
+      default: 16,
     }),
     userAgent: userAgentOf(options.userAgent),
     tls: resolveTls(options.tls, env, url),

@@ -1,5 +1,6 @@
 /** The package's own OTLP/HTTP protobuf exporter: a lane of encoded bytes for the processor, and a LogRecordExporter. */
 
+import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { systemClock } from '../clock.ts';
 import { SpillwayError } from '../errors.ts';
@@ -30,6 +31,7 @@ const BUFFER_SLACK = 1.125;
  */
 export class SpillwayOtlpLogExporter implements LogRecordExporter, LaneProvider<EncodedBatch> {
   readonly #config: OtlpConfig;
+  readonly #meterProvider: MeterProvider | undefined;
   readonly #transport: HttpTransport;
   readonly #sources = new SourceEncoder();
   readonly #pending = new Set<Promise<unknown>>();
@@ -44,6 +46,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter, LaneProvider<
   constructor(options: OtlpLogExporterOptions = {}) {
     this.#config = resolveOtlpConfig(options, process.env);
     this.#transport = new HttpTransport(this.#config);
+    this.#meterProvider = options.meterProvider ?? options.selfObsMeterProvider;
   }
 
   [LANE](settings: LaneSettings) {
@@ -57,7 +60,11 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter, LaneProvider<
         last = new EncodedBatch(this.#sources, maxRecordBytes, bufferBytes);
         return last;
       },
-      sender: new OtlpSender(this.#transport, new ExporterMetrics(this.#config.url, meterProvider), clock),
+      sender: new OtlpSender(
+        this.#transport,
+        new ExporterMetrics(this.#config.url, this.#meterProvider ?? meterProvider),
+        clock,
+      ),
       concurrentExports: this.#config.concurrencyLimit,
       startingExports: 1,
     };
@@ -89,7 +96,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter, LaneProvider<
   async #send(records: Parameters<LogRecordExporter['export']>[0]): Promise<Error | undefined> {
     if (this.#isShutDown)
       return new SpillwayError('ERR_SPILLWAY_SHUTDOWN', 'otel-spillway: the exporter is shut down');
-    this.#ownMetrics ??= new ExporterMetrics(this.#config.url, undefined);
+    this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider);
     const batch = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, records.length * 256);
     for (const record of records) batch.add(record as EmittedRecord);
     const outcome = await new OtlpSender(this.#transport, this.#ownMetrics, systemClock).send(

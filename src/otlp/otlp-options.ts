@@ -37,7 +37,7 @@ export interface OtlpLogExporterOptions {
   compression?: 'none' | 'gzip';
   /** Milliseconds one request may take. Default 10,000, env `OTEL_EXPORTER_OTLP_TIMEOUT`, range 1 to 86,400,000. */
   timeoutMillis?: number;
-  /** Requests, and so connections, at once at most. Default 30, range 1 to 1,000. */
+  /** Requests, and so connections, at once at most. Default 16, range 1 to 1,000. */
   concurrencyLimit?: number;
   /** Goes before the exporter's own name in the header `User-Agent`. Default: nothing. */
   userAgent?: string;

@@ -1,6 +1,6 @@
 /** What the body of an answer says, in protobuf or in JSON: an OTLP partial success, or the reason of a refusal. */
 
-import { protobufFields } from './protobuf-fields.ts';
+import { protobufFields } from '../delivery/protobuf-fields.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 const MAX_REASON_LENGTH = 200;
