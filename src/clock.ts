@@ -26,7 +26,7 @@ export interface Clock {
 }
 
 /** Timers take at most 2^31-1 ms; Node turns anything larger into 1 ms, which would make a wait a busy loop. */
-export const MAX_TIMER_MILLIS = 0x7fff_ffff;
+const MAX_TIMER_MILLIS = 0x7fff_ffff;
 
 export const systemClock: Clock = {
   now: () => performance.now(),

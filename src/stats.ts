@@ -82,7 +82,7 @@ export interface SpillwayHealth {
 }
 
 /** Fuller than this, the queue is called nearly full. */
-export const NEARLY_FULL = 0.8;
+const NEARLY_FULL = 0.8;
 
 export interface HealthFacts {
   readonly breakerState: BreakerStateName;

@@ -24,7 +24,7 @@ export const BISECT_REQUESTS = 20;
  * An ambiguous refusal is taken as meant for the batch after this many, counted only while other batches
  * got through.
  */
-export const REFUSALS_WHILE_OTHERS_PASSED = 3;
+const REFUSALS_WHILE_OTHERS_PASSED = 3;
 
 /** The history must already include this outcome. */
 export function disposeOf<B extends LogBatch>(

@@ -32,7 +32,7 @@ export interface DeliveryListener {
 }
 
 /** A probe asks whether the destination is back; it need not carry more than that takes. */
-export const PROBE_RECORDS = 32;
+const PROBE_RECORDS = 32;
 
 /** A batch that failed this often in a row gives way to another every other time. */
 const STUCK_FAILURES = 3;

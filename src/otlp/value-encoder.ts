@@ -27,7 +27,7 @@ const INT64_MIN = -(1n << 63n);
 const INT64_MAX = (1n << 63n) - 1n;
 
 /** Deeper than this a value is refused: it is circular, or would be refused by the collector's own parser. */
-export const MAX_DEPTH = 32;
+const MAX_DEPTH = 32;
 
 /** Writes `KeyValue`s, each as a field with `tag`. @throws what reading a value throws, and RangeError for too deep a value. */
 export function writeAttributes(

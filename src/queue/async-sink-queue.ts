@@ -46,6 +46,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   readonly #waiting: WaitingBatches<B>;
   readonly #inFlight = new InFlight<B>();
   #sequence = 0;
+  #isAdmitting = false;
 
   constructor(limits: QueueLimits, openBatch: OpenBatch<B>, listener: QueueListener, now: () => number) {
     this.#limits = limits;
@@ -101,8 +102,23 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return this.#rules.refusal(severity, this.#heldRecords(), this.#heldBytes());
   }
 
-  /** Admits a record, or reports it, or an older one in its place, as dropped. Never throws. */
+  /**
+   * Admits a record, or reports it, or an older one in its place, as dropped. Never throws.
+   *
+   * Reading a record can run code of the application (a getter), and so can reporting a loss (a diag logger).
+   * What that logs is dropped as `self`: it would find the queue in the middle of a change.
+   */
   admit(record: EmittedRecord): void {
+    if (this.#isAdmitting) {
+      this.#listener.dropped('self', 1, false);
+      return;
+    }
+    this.#isAdmitting = true;
+    this.#admit(record);
+    this.#isAdmitting = false;
+  }
+
+  #admit(record: EmittedRecord): void {
     let batch: QueuedBatch<B> | undefined;
     try {
       const severity = record.severityNumber ?? 0;
@@ -211,7 +227,8 @@ export class AsyncSinkQueue<B extends LogBatch> {
       this.#listener.dropped('memory_limit', batch.contents.records, true);
       return;
     }
-    const older = halve ? batch.split(Math.ceil(batch.contents.records / 2)) : undefined;
+    const older =
+      halve && batch.contents.records > 1 ? batch.split(Math.ceil(batch.contents.records / 2)) : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
     // The bound may have been lowered meanwhile.

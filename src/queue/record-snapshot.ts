@@ -19,7 +19,7 @@ import {
 const RECORD_BYTES = 336;
 
 /** Set on a record that was cut down to `maxRecordBytes`. */
-export const TRUNCATED_ATTRIBUTE = 'spillway.truncated';
+const TRUNCATED_ATTRIBUTE = 'spillway.truncated';
 /** Names are short; a longer severity text or event name is cut when its record has to be cut. */
 const MAX_NAME_BYTES = 512;
 /** A severity text up to this long is one of the few that all records share. */

@@ -23,7 +23,7 @@ const TOO_DEEP = '[too deep]';
 const CIRCULAR = '[circular]';
 export const UNREADABLE = '[unreadable]';
 /** What a cut-off string ends with. */
-export const ELLIPSIS = '…';
+const ELLIPSIS = '…';
 
 /** A string up to this length is weighed at two bytes per character without a look at it. */
 const SHORT_STRING_LENGTH = 128;
