@@ -20,16 +20,6 @@ interface BreakerOptions {
 
 type BreakerStateName = 'closed' | 'open' | 'half-open';
 
-type Cancel = () => void;
-
-interface Clock {
-  now(): number;
-  wallNow(): number;
-  random(): number;
-  timer(callback: () => void, delayMillis: number, keepAlive?: boolean): Cancel;
-  immediate(callback: () => void): void;
-}
-
 declare const DROP_REASONS: readonly [
   'queue_full',
   'memory_limit',
@@ -54,6 +44,8 @@ type DropReason = (typeof DROP_REASONS)[number];
 
 type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
 
+type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
+
 interface FlushOptions {
   timeoutMillis?: number;
 }
@@ -69,11 +61,35 @@ interface MemoryLimitOptions {
   checkIntervalMillis?: number;
 }
 
+interface OtlpLogExporterOptions {
+  url?: string;
+  headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>);
+  compression?: 'none' | 'gzip';
+  timeoutMillis?: number;
+  concurrencyLimit?: number;
+  userAgent?: string;
+  tls?: OtlpTlsOptions;
+  meterProvider?: MeterProvider;
+  selfObsMeterProvider?: MeterProvider;
+}
+
+interface OtlpTlsOptions {
+  ca?: Pem | Pem[];
+  cert?: Pem;
+  key?: Pem;
+  passphrase?: string;
+  servername?: string;
+}
+
+type Pem = string | Uint8Array;
+
 interface Percentiles {
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
 }
+
+type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGBREAK' | 'SIGUSR1' | 'SIGUSR2';
 
 interface ReadyOptions {
   below?: number;
@@ -92,7 +108,7 @@ interface ShedOptions {
 }
 
 interface ShutdownOnSignalsOptions {
-  signals?: readonly NodeJS.Signals[];
+  signals?: readonly ProcessSignal[];
   before?: () => unknown;
 }
 
@@ -118,8 +134,7 @@ type SpillwayErrorCode =
   | 'ERR_SPILLWAY_FLUSH_TIMEOUT'
   | 'ERR_SPILLWAY_UNAVAILABLE'
   | 'ERR_SPILLWAY_SHUTDOWN'
-  | 'ERR_SPILLWAY_EXPORT'
-  | 'ERR_SPILLWAY_CALLBACK';
+  | 'ERR_SPILLWAY_EXPORT';
 
 interface SpillwayHealth {
   readonly status: 'ok' | 'degraded' | 'failing';
@@ -128,8 +143,7 @@ interface SpillwayHealth {
 
 declare class SpillwayLogRecordProcessor implements LogRecordProcessor {
   #private;
-  constructor(options: SpillwayOptions);
-  constructor(options: SpillwayOptions, surroundings: Surroundings);
+  constructor(options?: SpillwayOptions);
   onEmit(logRecord: EmittedRecord, context?: Context): void;
   enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean;
   forceFlush(options?: FlushOptions): Promise<void>;
@@ -141,7 +155,7 @@ declare class SpillwayLogRecordProcessor implements LogRecordProcessor {
 }
 
 interface SpillwayOptions {
-  exporter: AnyLogRecordExporter;
+  exporter?: AnyLogRecordExporter;
   maxQueueSize?: number;
   maxExportBatchSize?: number;
   scheduledDelayMillis?: number;
@@ -162,6 +176,14 @@ interface SpillwayOptions {
   onDrop?: (event: DropEvent) => void;
   onBreakerStateChange?: (event: BreakerEvent) => void;
   onError?: (error: SpillwayError) => void;
+}
+
+declare class SpillwayOtlpLogExporter implements LogRecordExporter {
+  #private;
+  constructor(options?: OtlpLogExporterOptions);
+  export(records: Parameters<LogRecordExporter['export']>[0], resultCallback: ExportResultCallback): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
 }
 
 interface SpillwayStats {
@@ -186,11 +208,6 @@ interface SpillwayStats {
   readonly deliveryMillis: Percentiles;
 }
 
-interface Surroundings {
-  readonly clock: Clock;
-  readonly memoryUseRatio: () => number;
-}
-
 declare function shutdownOnSignals(target: Shutdownable, options?: ShutdownOnSignalsOptions): () => void;
 
 export {
@@ -204,7 +221,9 @@ export {
   type FlushOptions,
   type Held,
   type MemoryLimitOptions,
+  type OtlpLogExporterOptions,
   type Percentiles,
+  type ProcessSignal,
   type ReadyOptions,
   type RetryOptions,
   type ShedOptions,
@@ -217,6 +236,7 @@ export {
   type SpillwayHealth,
   SpillwayLogRecordProcessor,
   type SpillwayOptions,
+  SpillwayOtlpLogExporter,
   type SpillwayStats,
   shutdownOnSignals,
 };

@@ -4,7 +4,7 @@ import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { systemClock } from '../clock.ts';
 import { SpillwayError } from '../errors.ts';
-import { LANE, type LaneProvider, type LaneSettings } from '../lane.ts';
+import { LANE, type Lane, type LaneSettings } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { ExporterMetrics } from './exporter-metrics.ts';
@@ -29,7 +29,7 @@ const BUFFER_SLACK = 1.125;
  * batches are made and sent, records become bytes once, on admission, and every answer of the collector is
  * heard. Given to any other processor, it is an ordinary exporter, which makes one attempt per export.
  */
-export class SpillwayOtlpLogExporter implements LogRecordExporter, LaneProvider<EncodedBatch> {
+export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #config: OtlpConfig;
   readonly #meterProvider: MeterProvider | undefined;
   readonly #transport: HttpTransport;
@@ -49,7 +49,8 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter, LaneProvider<
     this.#meterProvider = options.meterProvider ?? options.selfObsMeterProvider;
   }
 
-  [LANE](settings: LaneSettings) {
+  /** @internal */
+  [LANE](settings: LaneSettings): Lane<EncodedBatch> {
     const { maxRecordBytes, meterProvider, clock } = settings;
     let bufferBytes = MIN_BUFFER_BYTES;
     let last: EncodedBatch | undefined;
