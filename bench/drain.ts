@@ -5,8 +5,9 @@
  * emitted into a queue that is large enough for all, and the collector comes back; from then on it answers
  * each request 5 ms after it has decoded it. The clock runs from the first request that gets through to the
  * one with which 99 % have been decoded (stock sends the last partial batch a second later), so what is
- * measured is the rate, not the back-off. The event loop's delay is taken meanwhile, as under load. Batch
- * size, concurrency and time limits are the defaults; ours gets a shorter back-off, to save time.
+ * measured is the rate, not the back-off. The event loop's delay is taken meanwhile, by a timer of 1 ms, from
+ * whose intervals that is subtracted. Batch size, concurrency and time limits are the
+ * defaults; ours gets a shorter back-off, to save time.
  */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';

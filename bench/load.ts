@@ -138,7 +138,7 @@ export const bench: Bench = {
     };
     const low = {
       recordsPerSecond: 10_000,
-      seconds: options.quick ? 0.5 : 6,
+      seconds: options.quick ? 0.5 : 5,
       cpuGoal: 0.6,
       watchesLoop: false,
     };

@@ -222,6 +222,7 @@ export {
   type Held,
   type MemoryLimitOptions,
   type OtlpLogExporterOptions,
+  type OtlpTlsOptions,
   type Percentiles,
   type ProcessSignal,
   type ReadyOptions,

@@ -16,7 +16,7 @@ export type {
   SpillwayOptions,
 } from './options.ts';
 export { SpillwayOtlpLogExporter } from './otlp/otlp-exporter.ts';
-export type { OtlpLogExporterOptions } from './otlp/otlp-options.ts';
+export type { OtlpLogExporterOptions, OtlpTlsOptions } from './otlp/otlp-options.ts';
 export type { ReadyOptions } from './pressure-gate.ts';
 export { type FlushOptions, SpillwayLogRecordProcessor } from './processor.ts';
 export {

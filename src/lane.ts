@@ -17,33 +17,43 @@ export interface LaneSettings {
 export interface Lane<B extends LogBatch> {
   readonly openBatch: OpenBatch<B>;
   readonly sender: Sender<B>;
-  /** Exports at once at most, where the options do not say. */
-  readonly concurrentExports: number;
-  /** Exports at once at first. */
+  /** Exports at once at first; from there on as many as the destination can take. */
   readonly startingExports: number;
 }
 
+/** What an exporter works best with, where the options do not say. */
+export interface LaneDefaults {
+  readonly maxExportBatchSize: number;
+  readonly maxConcurrentExports: number;
+}
+
+/** What an exporter gives to the processor that owns it. */
+export interface LaneSource<B extends LogBatch> {
+  readonly defaults: LaneDefaults;
+  open(settings: LaneSettings): Lane<B>;
+}
+
 /**
- * The method by which an exporter brings a lane of its own. A registered symbol, so that exporter and
+ * The property by which an exporter brings a lane of its own. A registered symbol, so that exporter and
  * processor find each other even if they come from two copies of this package.
  */
 export const LANE: unique symbol = Symbol.for('otel-spillway.lane.1');
 
-export interface LaneProvider<B extends LogBatch> {
-  [LANE](settings: LaneSettings): Lane<B>;
-}
+/** As the stock processor has them; the specification: export is not called concurrently for one exporter. */
+export const PLAIN_DEFAULTS: LaneDefaults = { maxExportBatchSize: 512, maxConcurrentExports: 1 };
 
 /** The lane the exporter brings, or else the plain one: batches of records, sent by `export()`. */
-export function laneOf(exporter: AnyLogRecordExporter, settings: LaneSettings): Lane<LogBatch> {
-  const own = (exporter as Partial<LaneProvider<LogBatch>>)[LANE];
-  if (own !== undefined) return own.call(exporter as AnyLogRecordExporter & LaneProvider<LogBatch>, settings);
-  const plain: Lane<RecordBatch> = {
-    openBatch: () => new RecordBatch(settings.maxRecordBytes),
-    sender: new ExporterSender(exporter, settings.clock),
-    // The specification: export is not called concurrently for one exporter.
-    concurrentExports: 1,
-    // An application that raises it has said that its exporter is made for that.
-    startingExports: Number.POSITIVE_INFINITY,
+export function laneOf(exporter: AnyLogRecordExporter): LaneSource<LogBatch> {
+  const own = (exporter as { readonly [LANE]?: LaneSource<LogBatch> })[LANE];
+  if (own !== undefined) return own;
+  const plain: LaneSource<RecordBatch> = {
+    defaults: PLAIN_DEFAULTS,
+    open: ({ maxRecordBytes, clock }) => ({
+      openBatch: () => new RecordBatch(maxRecordBytes),
+      sender: new ExporterSender(exporter, clock),
+      // An application that allows more than one has said that its exporter is made for that.
+      startingExports: Number.POSITIVE_INFINITY,
+    }),
   };
-  return plain as Lane<LogBatch>;
+  return plain as LaneSource<LogBatch>;
 }

@@ -75,7 +75,10 @@ export interface SpillwayOptions {
   exporter?: AnyLogRecordExporter;
   /** Records held at most, in flight included. Default 65,536, env `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 16,777,216. */
   maxQueueSize?: number;
-  /** Records in one export at most. Default 512, env `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to `maxQueueSize`. */
+  /**
+   * Records in one export at most. Default 512, or 4,096 with a `SpillwayOtlpLogExporter`; env
+   * `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to `maxQueueSize`.
+   */
   maxExportBatchSize?: number;
   /** Milliseconds a record waits for company at most. Default 1,000, env `OTEL_BLRP_SCHEDULE_DELAY`, range 0 to 86,400,000. */
   scheduledDelayMillis?: number;

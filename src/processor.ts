@@ -21,7 +21,13 @@ import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { EmittedRecord, LogBatch } from './queue/log-batch.ts';
 import { MemoryGuard, type MemoryLevel } from './queue/memory-guard.ts';
 import { SelfObservation } from './self-observation.ts';
-import { resolveSettings, type Settings, type ShutdownSettings, shutdownSettings } from './settings.ts';
+import {
+  checkOptions,
+  resolveSettings,
+  type Settings,
+  type ShutdownSettings,
+  shutdownSettings,
+} from './settings.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
 
 /** The specification's default for a flush of the whole provider. */
@@ -71,9 +77,11 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     options: SpillwayOptions = {},
     { clock, memoryUseRatio: useRatio }: Surroundings = { clock: systemClock, memoryUseRatio },
   ) {
-    const settings = resolveSettings(options, process.env, usableMemoryBytes());
-    this.#settings = settings;
+    checkOptions(options);
     this.#exporter = options.exporter ?? new SpillwayOtlpLogExporter();
+    const source = laneOf(this.#exporter);
+    const settings = resolveSettings(options, process.env, usableMemoryBytes(), source.defaults);
+    this.#settings = settings;
     this.#clock = clock;
     this.#gate = new PressureGate(() => this.#queue.pressure);
     const observation = new SelfObservation(
@@ -83,7 +91,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       clock,
     );
     this.#observation = observation;
-    const lane = laneOf(this.#exporter, {
+    const lane = source.open({
       maxRecordBytes: settings.maxRecordBytes,
       meterProvider: options.meterProvider ?? options.selfObsMeterProvider,
       clock,
@@ -92,8 +100,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     // breaker are not wrappers around it but the driver's: a batch that has to wait goes back to the queue,
     // where it can be overtaken, evicted, halved or flushed.
     const sender = new TimeLimit(lane.sender, settings.exportTimeoutMillis, clock);
-    const most = settings.maxConcurrentExports ?? lane.concurrentExports;
-    const concurrency = { start: Math.min(lane.startingExports, most), max: most };
+    const concurrency = { start: lane.startingExports, max: settings.maxConcurrentExports };
     const listener = {
       dropped: observation.dropped.bind(observation),
       work: () => this.#driver.wake(),

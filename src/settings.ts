@@ -4,6 +4,7 @@ import { diag } from '@opentelemetry/api';
 import type { BreakerSettings } from './delivery/breaker.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { RetrySettings } from './delivery/retry.ts';
+import type { LaneDefaults } from './lane.ts';
 import type { SpillwayOptions } from './options.ts';
 import type { MemoryGuardSettings } from './queue/memory-guard.ts';
 import {
@@ -40,8 +41,7 @@ export interface Settings {
   readonly maxQueueBytes: number;
   readonly maxExportBatchBytes: number;
   readonly maxRecordBytes: number;
-  /** Undefined: as many as the exporter's lane has by default. */
-  readonly maxConcurrentExports: number | undefined;
+  readonly maxConcurrentExports: number;
   readonly overflow: 'drop-oldest' | 'drop-newest';
   /** Infinity when off. */
   readonly protectSeverity: number;
@@ -66,16 +66,29 @@ const KNOWN_OPTIONS = new Set(
 );
 
 /**
- * @param memoryBytes what the process may use, for the default of `maxQueueBytes`.
- * @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range.
+ * What has to be right before an exporter can be asked anything.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
  */
-export function resolveSettings(options: SpillwayOptions, env: Environment, memoryBytes: number): Settings {
+export function checkOptions(options: SpillwayOptions): void {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
   for (const name of Object.keys(options)) {
     if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
   }
   checkCollaborators(options);
+}
 
+/**
+ * @param options checked by `checkOptions`.
+ * @param memoryBytes what the process may use, for the default of `maxQueueBytes`.
+ * @param defaults what the exporter works best with.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range.
+ */
+export function resolveSettings(
+  options: SpillwayOptions,
+  env: Environment,
+  memoryBytes: number,
+  defaults: LaneDefaults,
+): Settings {
   const number = (name: keyof SpillwayOptions, range: NumberRange, variable?: string): number =>
     numberOption(options[name], name, {
       ...range,
@@ -105,7 +118,11 @@ export function resolveSettings(options: SpillwayOptions, env: Environment, memo
     maxQueueBytes,
     maxExportBatchBytes,
     maxExportBatchSize: clamp(
-      number('maxExportBatchSize', { min: 1, max: 1 << 24, default: 512 }, 'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE'),
+      number(
+        'maxExportBatchSize',
+        { min: 1, max: 1 << 24, default: defaults.maxExportBatchSize },
+        'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
+      ),
       'maxExportBatchSize',
       maxQueueSize,
       'maxQueueSize',
@@ -128,10 +145,11 @@ export function resolveSettings(options: SpillwayOptions, env: Environment, memo
       { min: 0, max: DAY_MILLIS, default: 30_000 },
       'OTEL_BLRP_EXPORT_TIMEOUT',
     ),
-    maxConcurrentExports:
-      options.maxConcurrentExports === undefined
-        ? undefined
-        : number('maxConcurrentExports', { min: 1, max: 64, default: 1 }),
+    maxConcurrentExports: number('maxConcurrentExports', {
+      min: 1,
+      max: 64,
+      default: defaults.maxConcurrentExports,
+    }),
     overflow: oneOf(options.overflow, 'overflow', ['drop-oldest', 'drop-newest'] as const, 'drop-oldest'),
     protectSeverity: number('protectSeverity', {
       min: 1,

@@ -2,14 +2,18 @@
 
 import { expect, test } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
-import { resolveSettings } from '../src/settings.ts';
+import { PLAIN_DEFAULTS } from '../src/lane.ts';
+import { checkOptions, resolveSettings } from '../src/settings.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';
 
 const MIB = 1024 * 1024;
 const exporter = new ScriptedExporter();
 
-const resolve = (options: object = {}, env: Record<string, string> = {}, memoryBytes = 4096 * MIB) =>
-  resolveSettings({ exporter, ...options }, env, memoryBytes);
+const resolve = (options: object = {}, env: Record<string, string> = {}, memoryBytes = 4096 * MIB) => {
+  const given = { exporter, ...options };
+  checkOptions(given);
+  return resolveSettings(given, env, memoryBytes, PLAIN_DEFAULTS);
+};
 
 /** Puts a value where a dotted name says: `retry.maxDelayMillis` is an option within the option `retry`. */
 function optionAt(name: string, value: unknown): object {

@@ -2,14 +2,18 @@
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
-import { resolveSettings } from '../src/settings.ts';
+import { PLAIN_DEFAULTS } from '../src/lane.ts';
+import { checkOptions, resolveSettings } from '../src/settings.ts';
 import { diagLines } from './support/diag-lines.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';
 
 const MIB = 1024 * 1024;
 const exporter = new ScriptedExporter();
-const resolve = (options: object = {}, env: Record<string, string> = {}, memoryBytes = 4096 * MIB) =>
-  resolveSettings({ exporter, ...options }, env, memoryBytes);
+const resolve = (options: object = {}, env: Record<string, string> = {}, memoryBytes = 4096 * MIB) => {
+  const given = { exporter, ...options };
+  checkOptions(given);
+  return resolveSettings(given, env, memoryBytes, PLAIN_DEFAULTS);
+};
 
 test('without options the documented defaults hold', () => {
   const warnings = diagLines();
@@ -22,7 +26,7 @@ test('without options the documented defaults hold', () => {
     maxExportBatchBytes: MIB,
     maxRecordBytes: 256 * 1024,
     // The exporter's lane says how many.
-    maxConcurrentExports: undefined,
+    maxConcurrentExports: 1,
     overflow: 'drop-oldest',
     protectSeverity: Number.POSITIVE_INFINITY,
     shed: undefined,
@@ -155,5 +159,21 @@ describe('environment', () => {
       "OTEL_BLRP_MAX_QUEUE_SIZE must be an integer from 1 to 16777216, got 'plenty'",
     );
     await processor.shutdown();
+  });
+});
+
+test('what neither options nor environment say is as the exporter has it', () => {
+  const defaults = { maxExportBatchSize: 4_096, maxConcurrentExports: 16 };
+  expect(resolveSettings({ exporter }, {}, 4096 * MIB, defaults)).toMatchObject(defaults);
+  expect(
+    resolveSettings(
+      { exporter, maxConcurrentExports: 2 },
+      { OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '100' },
+      4096 * MIB,
+      defaults,
+    ),
+  ).toMatchObject({ maxExportBatchSize: 100, maxConcurrentExports: 2 });
+  expect(resolveSettings({ exporter, maxQueueSize: 1_000 }, {}, 4096 * MIB, defaults)).toMatchObject({
+    maxExportBatchSize: 1_000,
   });
 });

@@ -26,8 +26,10 @@ export function runContender(
   return new Promise((resolve, reject) => {
     const child = fork(new URL('./child.ts', import.meta.url), [JSON.stringify(start)], {
       execArgv: [...execArgv],
-      // What configures telemetry here must not configure the contenders.
-      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(OTEL|NODE)_/.test(name))),
+      // What configures telemetry, Node or a proxy here must not configure the contenders.
+      env: Object.fromEntries(
+        Object.entries(process.env).filter(([name]) => !/^(OTEL|NODE)_|_proxy$/i.test(name)),
+      ),
     });
     const limit = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MILLIS);
     let result: Record<string, number> | undefined;

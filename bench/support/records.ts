@@ -42,7 +42,7 @@ export function typical(index: number): LogRecord {
       'http.response.status_code': 200,
       'http.server.request.duration': (index % 1_000) / 7,
       'enduser.id': `user-${index & 0xffff}`,
-      'request.id': hex(0x9e37_79b1 + index * 40_503, 24),
+      'request.id': `7f3a9c54-${1_000_000_000 + index}`,
     },
     context: spanOf(index),
   };

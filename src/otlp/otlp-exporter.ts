@@ -4,7 +4,7 @@ import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { systemClock } from '../clock.ts';
 import { SpillwayError } from '../errors.ts';
-import { LANE, type Lane, type LaneSettings } from '../lane.ts';
+import { LANE, type Lane, type LaneSettings, type LaneSource } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { ExporterMetrics } from './exporter-metrics.ts';
@@ -19,6 +19,8 @@ type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
 const SUCCESS = 0;
 const FAILED = 1;
 
+/** A request costs as much as encoding hundreds of records, so fewer and larger ones: about 1 MB of typical records. */
+const EXPORT_BATCH_RECORDS = 4_096;
 /** A batch's first buffer, and the least it is. */
 const MIN_BUFFER_BYTES = 4 * 1024;
 /** The next batch is expected to be as large as the last one, and this much more. */
@@ -50,23 +52,29 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   }
 
   /** @internal */
-  [LANE](settings: LaneSettings): Lane<EncodedBatch> {
-    const { maxRecordBytes, meterProvider, clock } = settings;
+  get [LANE](): LaneSource<EncodedBatch> {
+    return {
+      defaults: {
+        maxExportBatchSize: EXPORT_BATCH_RECORDS,
+        maxConcurrentExports: this.#config.concurrencyLimit,
+      },
+      open: (settings) => this.#openLane(settings),
+    };
+  }
+
+  #openLane({ maxRecordBytes, meterProvider, clock }: LaneSettings): Lane<EncodedBatch> {
+    const metrics = new ExporterMetrics(this.#config.url, this.#meterProvider ?? meterProvider);
     let bufferBytes = MIN_BUFFER_BYTES;
     let last: EncodedBatch | undefined;
     return {
       openBatch: () => {
-        if (last !== undefined)
+        if (last !== undefined) {
           bufferBytes = Math.max(MIN_BUFFER_BYTES, Math.ceil(last.usedBytes * BUFFER_SLACK));
+        }
         last = new EncodedBatch(this.#sources, maxRecordBytes, bufferBytes);
         return last;
       },
-      sender: new OtlpSender(
-        this.#transport,
-        new ExporterMetrics(this.#config.url, this.#meterProvider ?? meterProvider),
-        clock,
-      ),
-      concurrentExports: this.#config.concurrencyLimit,
+      sender: new OtlpSender(this.#transport, metrics, clock),
       startingExports: 1,
     };
   }

@@ -3,7 +3,19 @@
 import root from 'otlp-transformer-0.203/build/src/generated/root.js';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 
-const { ExportLogsServiceRequest } = root.opentelemetry.proto.collector.logs.v1;
+/** The part of protobufjs' message classes that is used; the package's own types have another shape. */
+interface MessageClass {
+  decode(bytes: Uint8Array): object;
+  encode(message: object): { finish(): Uint8Array };
+  toObject(message: object, options: object): unknown;
+}
+const { ExportLogsServiceRequest } = (
+  root as unknown as {
+    opentelemetry: {
+      proto: { collector: { logs: { v1: Record<'ExportLogsServiceRequest', MessageClass> } } };
+    };
+  }
+).opentelemetry.proto.collector.logs.v1;
 
 export interface PlainKeyValue {
   readonly key: string;

@@ -1,0 +1,571 @@
+/** The processor with its own OTLP exporter against a real collector: every status, and every way a connection fails. */
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { spawnCollector } from '../demo/collector/client.ts';
+import type { Behaviour, Reply } from '../demo/collector/protocol.ts';
+import { BISECT_REQUESTS } from '../src/delivery/disposition.ts';
+import type { DropEvent } from '../src/index.ts';
+import { diagLines } from './support/diag-lines.ts';
+import { expectReceived } from './support/live-pipeline.ts';
+import {
+  arrivalsAt,
+  collectorWith,
+  type LaneOptions,
+  ManualPipeline,
+  otlpPipeline,
+} from './support/otlp-pipeline.ts';
+
+const BATCH_RECORDS = 64;
+const LANE = { maxExportBatchSize: BATCH_RECORDS } satisfies LaneOptions;
+/** What two clocks that are both right may differ by. */
+const ROUNDING_MILLIS = 5;
+
+type Refusal = Omit<Extract<Reply, { kind: 'status' }>, 'kind'>;
+
+const status = (status: number, fields: Partial<Refusal> = {}) =>
+  ({ kind: 'status', status, ...fields }) as const;
+const retryAfter = (value: string) => ({ headers: { 'retry-after': value } });
+
+describe('a batch refused once with', () => {
+  const passing = [408, 429, 502, 503, 504].map((code) => [`${code}, which passes,`, status(code)] as const);
+  const configuration = [401, 403, 404, 407].map(
+    (code) => [`${code}, which is for people to mend,`, status(code)] as const,
+  );
+  const ambiguous = [500, 501, 505].map(
+    (code) => [`${code}, which may be about anything,`, status(code)] as const,
+  );
+  const meaningless = ['0', '-5', 'later, please', 'Sun, 06 Nov 1994 08:49:37 GMT'].map(
+    (value) => [`503 and Retry-After: ${value}`, status(503, retryAfter(value))] as const,
+  );
+  test.each([...passing, ...configuration, ...ambiguous, ...meaningless])(
+    '%s arrives once',
+    async (_, reply) => {
+      const collector = await collectorWith();
+      await collector.script(reply);
+      const pipeline = otlpPipeline(collector, LANE);
+      const emitted = pipeline.emit(BATCH_RECORDS * 2);
+      await pipeline.settled();
+      expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
+      expectReceived(collector.ids(), { to: emitted });
+      expect(collector.stats().answers).toEqual({ 200: 2, [reply.status]: 1 });
+      expect(pipeline.stats.exports.lastError).toMatch(
+        new RegExp(`^HTTP ${reply.status} .+ from ${collector.logsUrl}`),
+      );
+    },
+  );
+
+  test.each([300, 301, 302, 303, 304, 307, 308])(
+    '%i is not sent to where that points, and arrives once',
+    async (code) => {
+      const collector = await collectorWith();
+      await collector.script(status(code, { headers: { location: `${collector.url}/elsewhere` } }));
+      const pipeline = otlpPipeline(collector, LANE);
+      const emitted = pipeline.emit(BATCH_RECORDS * 2);
+      await pipeline.settled();
+      expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
+      expectReceived(collector.ids(), { to: emitted });
+      // Elsewhere the collector answers 404.
+      expect(collector.stats()).toMatchObject({ requests: 3, answers: { 200: 2, [code]: 1 } });
+    },
+  );
+});
+
+describe.each([307, 401, 403, 404, 408, 429, 500, 502, 503])(
+  'while everything is refused with %i',
+  (code) => {
+    test('the breaker opens and nothing is lost; all of it arrives once when that ends', async () => {
+      const collector = await collectorWith({ reply: status(code) });
+      const pipeline = otlpPipeline(collector, LANE);
+      const emitted = pipeline.emit(BATCH_RECORDS * 3);
+      await pipeline.until(({ exports }) => exports.failures >= 5);
+      expect(pipeline.breakerStates.slice(0, 2)).toEqual(['open', 'half-open']);
+      expect(pipeline.stats).toMatchObject({ exported: 0 });
+      expect(pipeline.droppedTotal).toBe(0);
+      expect(pipeline.processor.health().reasons.join()).toContain(`HTTP ${code}`);
+
+      await collector.behave({ reply: { kind: 'accept' } });
+      await pipeline.settled();
+      expect(pipeline.stats.exported).toBe(emitted);
+      expectReceived(collector.ids(), { to: emitted });
+      expect(pipeline.processor.health()).toEqual({ status: 'ok', reasons: [] });
+    });
+  },
+);
+
+test.each([401, 403, 404])(
+  '%i is reported as a configuration error, in the words of the collector',
+  async (code) => {
+    const lines = diagLines();
+    const collector = await collectorWith();
+    await collector.script(status(code, { message: 'no such tenant' }));
+    const pipeline = otlpPipeline(collector, LANE);
+    pipeline.emit(1);
+    await pipeline.settled();
+    const report = `${collector.logsUrl} (likely a configuration error): no such tenant`;
+    expect(pipeline.stats.exports.lastError).toContain(report);
+    expect(lines.filter((line) => line.includes(report))).toHaveLength(1);
+    expect(pipeline.causes).toMatchObject([{ code }]);
+  },
+);
+
+describe.each([402, 405, 409, 410, 415, 418, 422, 431, 451])('a batch refused with %i', (code) => {
+  test('is rejected at once, says nothing against the collector, and costs no other', async () => {
+    const collector = await collectorWith();
+    const drops: DropEvent[] = [];
+    const pipeline = otlpPipeline(collector, { ...LANE, onDrop: (event) => drops.push(event) });
+    await collector.script(status(code, retryAfter('3600')));
+    const emitted = pipeline.emit(BATCH_RECORDS * 2);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({
+      exported: BATCH_RECORDS,
+      dropped: { rejected: BATCH_RECORDS },
+      exports: { attempts: 2, failures: 1 },
+      breaker: { state: 'closed' },
+    });
+    expect(pipeline.droppedTotal).toBe(BATCH_RECORDS);
+    expectReceived(collector.ids(), { from: BATCH_RECORDS, to: emitted });
+    await pipeline.until(() => drops.length > 0);
+    expect(drops).toEqual([{ reason: 'rejected', records: BATCH_RECORDS }]);
+  });
+});
+
+describe('Retry-After', () => {
+  test.each([429, 502, 503, 504, 408])(
+    'in seconds, with %i, is a time before which nothing is sent',
+    async (code) => {
+      const collector = await collectorWith({ reply: status(code, { retryAfterSeconds: 3_600 }) });
+      const pipeline = new ManualPipeline(collector, { ...LANE, breaker: false });
+      const emitted = pipeline.emit(BATCH_RECORDS * 3);
+      await pipeline.until(({ exports }) => exports.failures === 1);
+      await collector.behave({ reply: { kind: 'accept' } });
+      await pipeline.clock.advance(3_599_999);
+      expect(pipeline.stats).toMatchObject({
+        queued: { records: emitted },
+        inFlight: { records: 0 },
+        exports: { attempts: 1 },
+      });
+      expect(collector.stats().requests).toBe(1);
+
+      await pipeline.clock.advance(1);
+      await pipeline.until(({ exported }) => exported === emitted);
+      expectReceived(collector.ids(), { to: emitted });
+      expect(collector.stats().requests).toBe(4);
+    },
+  );
+
+  test('as a date is a time before which nothing is sent', async () => {
+    const collector = await collectorWith();
+    const pipeline = new ManualPipeline(collector, { ...LANE, breaker: false });
+    const date = new Date(Math.ceil(pipeline.clock.wallNow() / 1_000) * 1_000 + 3_600_000);
+    await collector.script(status(503, retryAfter(date.toUTCString())));
+    const emitted = pipeline.emit(BATCH_RECORDS * 3);
+    await pipeline.until(({ exports }) => exports.failures === 1);
+    await pipeline.clock.advance(date.getTime() - pipeline.clock.wallNow() - 1);
+    expect(pipeline.stats).toMatchObject({ queued: { records: emitted }, exports: { attempts: 1 } });
+
+    await pipeline.clock.advance(1);
+    await pipeline.until(({ exported }) => exported === emitted);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test('beyond the reset timeout of the breaker puts off its probe, too', async () => {
+    const collector = await collectorWith();
+    await collector.script(status(503, { retryAfterSeconds: 3_600 }));
+    const breaker = { failureThreshold: 1, resetTimeoutMillis: 10, maxResetTimeoutMillis: 10 };
+    const pipeline = new ManualPipeline(collector, { ...LANE, breaker });
+    const emitted = pipeline.emit(BATCH_RECORDS);
+    await pipeline.until(({ exports }) => exports.failures === 1);
+    expect(pipeline.stats.breaker).toEqual({ state: 'open', nextProbeMillis: 3_600_000 });
+    await pipeline.clock.advance(3_599_999);
+    expect(pipeline.stats.exports.attempts).toBe(1);
+    await pipeline.clock.advance(1);
+    await pipeline.until(({ exported }) => exported === emitted);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test('is kept to on real time by all that waits, as the collector sees it', async () => {
+    const collector = await collectorWith();
+    const pipeline = otlpPipeline(collector, LANE);
+    const arrivals = arrivalsAt(collector);
+    await collector.script(status(429, { retryAfterSeconds: 1 }));
+    const emitted = pipeline.emit(BATCH_RECORDS * 4);
+    await pipeline.settled();
+    expectReceived(collector.ids(), { to: emitted });
+    const [first, ...others] = arrivals.map(({ at }) => at);
+    expect(others).toHaveLength(4);
+    expect(Math.min(...others) - Number(first)).toBeGreaterThanOrEqual(1_000 - ROUNDING_MILLIS);
+  });
+
+  test('as a date of the real calendar is kept to, as the collector sees it', async () => {
+    const collector = await collectorWith();
+    const pipeline = otlpPipeline(collector, LANE);
+    const date = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 1_000);
+    await collector.script(status(503, retryAfter(date.toUTCString())));
+    const arrivals = arrivalsAt(collector);
+    const emitted = pipeline.emit(BATCH_RECORDS);
+    await pipeline.settled();
+    expectReceived(collector.ids(), { to: emitted });
+    const arrivedAt = Date.now() - performance.now() + Number(arrivals[1]?.at);
+    expect(arrivedAt).toBeGreaterThanOrEqual(date.getTime() - ROUNDING_MILLIS);
+  });
+
+  test('beyond every timeout makes a flush reject at once, and loses nothing', async () => {
+    const collector = await collectorWith();
+    await collector.script(status(503, retryAfter('Fri, 01 Jan 2100 00:00:00 GMT')));
+    const pipeline = otlpPipeline(collector, { ...LANE, breaker: false });
+    const emitted = pipeline.emit(BATCH_RECORDS * 2);
+    await pipeline.until(({ exports }) => exports.failures === 1);
+    await expect(pipeline.processor.forceFlush()).rejects.toMatchObject({ code: 'ERR_SPILLWAY_UNAVAILABLE' });
+    expect(pipeline.stats).toMatchObject({ queued: { records: emitted }, inFlight: { records: 0 } });
+    expect(collector.stats().requests).toBe(1);
+  });
+
+  test('of one request does not keep back the answer to another under way', async () => {
+    const collector = await collectorWith({ latencyMillis: 30 });
+    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { concurrencyLimit: 4 } });
+    pipeline.emit(BATCH_RECORDS * 40);
+    await collector.until(({ peakConcurrentRequests }) => peakConcurrentRequests >= 3);
+    const arrivals = arrivalsAt(collector);
+    const before = collector.stats();
+    await collector.script(status(429, { retryAfterSeconds: 1 }));
+    await pipeline.until(({ exports }) => exports.failures === 1);
+    const failedAt = performance.now();
+    // Whatever was under way at that moment still counts.
+    await pipeline.until(({ inFlight }) => inFlight.records === 0);
+    expect(pipeline.stats.exported).toBeGreaterThan(before.records - BATCH_RECORDS);
+    await pipeline.settled();
+    expectReceived(collector.ids(), { to: BATCH_RECORDS * 40 });
+    const next = arrivals.find(({ at }) => at > failedAt);
+    expect(Number(next?.at) - failedAt).toBeGreaterThanOrEqual(900);
+  });
+});
+
+describe.each<[string, LaneOptions['otlp']]>([
+  ['plain', {}],
+  ['compressed', { compression: 'gzip' }],
+])('a %s body over the limit', (_, otlp) => {
+  test.each<[string, Behaviour]>([
+    ['413 by bytes', { maxBodyBytes: 4_000 }],
+    ['413 by records', { maxRecords: 7 }],
+    ['400, as the OpenTelemetry Collector says it', { maxBodyBytes: 4_000, tooLargeStatus: 400 }],
+  ])('%s, is halved until it fits', async (_, limit) => {
+    const collector = await collectorWith(limit);
+    const pipeline = otlpPipeline(collector, { ...LANE, otlp });
+    const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
+    await pipeline.settled();
+    expect(pipeline.stats.exported).toBe(emitted);
+    expect(collector.stats().answers[limit.tooLargeStatus ?? 413]).toBeGreaterThan(0);
+    expect(pipeline.breakerStates).toEqual([]);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+});
+
+describe('the size that a 413 has taught', () => {
+  test.each<[string, Behaviour]>([
+    ['by bytes', { maxBodyBytes: 9_000 }],
+    ['by records', { maxRecords: 40 }],
+  ])('%s is remembered for the batches that follow', async (_, limit) => {
+    const collector = await collectorWith(limit);
+    const pipeline = otlpPipeline(collector, LANE);
+    pipeline.emit(BATCH_RECORDS, 'x'.repeat(200));
+    await pipeline.settled();
+    const taught = collector.stats().answers[413];
+    expect(taught).toBeGreaterThan(0);
+    const emitted = pipeline.emit(BATCH_RECORDS * 20, 'x'.repeat(200));
+    await pipeline.settled();
+    expect(collector.stats().answers[413]).toBe(taught);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test('is grown out of when the limit is lifted', async () => {
+    const collector = await collectorWith({ maxRecords: 40, keep: 'count' });
+    const pipeline = otlpPipeline(collector, LANE);
+    pipeline.emit(BATCH_RECORDS);
+    await pipeline.settled();
+    await collector.behave({ maxRecords: Number.POSITIVE_INFINITY });
+    const requestsFor = async (batches: number) => {
+      const before = collector.stats().requests;
+      pipeline.emit(BATCH_RECORDS * batches);
+      await pipeline.settled();
+      return collector.stats().requests - before;
+    };
+    expect(await requestsFor(1)).toBe(2);
+    for (let round = 0; round < 10; round++) await requestsFor(50);
+    expect(await requestsFor(10)).toBe(10);
+    expect(collector.stats().records).toBe(BATCH_RECORDS * 512);
+  });
+
+  test('is tried to be grown out of at a cost of few requests while the limit stands', async () => {
+    const collector = await collectorWith({ maxRecords: 40 });
+    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { concurrencyLimit: 1 } });
+    for (let round = 0; round < 10; round++) {
+      pipeline.emit(BATCH_RECORDS * 25);
+      await pipeline.settled();
+    }
+    const { answers } = collector.stats();
+    expect(Number(answers[413]) / Number(answers[200])).toBeLessThan(0.05);
+    expectReceived(collector.ids(), { to: BATCH_RECORDS * 250 });
+  });
+});
+
+test('a single record that is too large for the collector costs only itself', async () => {
+  const collector = await collectorWith({ maxBodyBytes: 10_000 });
+  const pipeline = otlpPipeline(collector, LANE);
+  pipeline.emit(20);
+  pipeline.emit(1, 'x'.repeat(20_000));
+  const emitted = pipeline.emit(43);
+  await pipeline.settled();
+  expect(pipeline.stats).toMatchObject({ exported: emitted - 1, dropped: { record_too_large: 1 } });
+  expectReceived(collector.ids(), { to: emitted, without: [20] });
+});
+
+describe('400', () => {
+  test('for one bad record among many costs only that record, and says so', async () => {
+    const collector = await collectorWith({ poisonedIds: ['300'] });
+    const drops: DropEvent[] = [];
+    const pipeline = otlpPipeline(collector, {
+      maxExportBatchSize: 512,
+      onDrop: (event) => drops.push(event),
+    });
+    const emitted = pipeline.emit(512);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted - 1, dropped: { rejected: 1 } });
+    expect(pipeline.droppedTotal).toBe(1);
+    expect(pipeline.stats.exports.lastError).toContain('bad record: 300');
+    expectReceived(collector.ids(), { to: emitted, without: [300] });
+    // Splitting the batch from the top: two requests on each of the nine levels, and the first one.
+    expect(collector.stats().answers).toEqual({ 200: 9, 400: 10 });
+    await pipeline.until(() => drops.length > 0);
+    expect(drops).toEqual([{ reason: 'rejected', records: 1 }]);
+  });
+
+  test('for many bad records stays within its budget; what that costs is counted to the record', async () => {
+    const poisonedIds = ['5', '90', '170', '260', '333', '480'];
+    const collector = await collectorWith({ poisonedIds });
+    const pipeline = otlpPipeline(collector, { maxExportBatchSize: 512 });
+    const emitted = pipeline.emit(512);
+    await pipeline.settled();
+    const { exported, dropped } = pipeline.stats;
+    expect(dropped.rejected).toBeGreaterThanOrEqual(poisonedIds.length);
+    expect(exported).toBe(emitted - dropped.rejected);
+    expect(collector.ids().size).toBe(exported);
+    expect(collector.stats()).toMatchObject({ records: exported });
+    expect(collector.stats().requests).toBeLessThanOrEqual(1 + BISECT_REQUESTS);
+  });
+
+  test('for everything drops it as rejected at a bounded cost, and the next good batch arrives', async () => {
+    const collector = await collectorWith({ reply: status(400) });
+    const pipeline = otlpPipeline(collector, LANE);
+    const refused = pipeline.emit(BATCH_RECORDS);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: 0, dropped: { rejected: refused } });
+    expect(collector.stats().requests).toBeLessThanOrEqual(1 + BISECT_REQUESTS);
+    expect(pipeline.breakerStates).toEqual([]);
+
+    await collector.behave({ reply: { kind: 'accept' } });
+    const emitted = pipeline.emit(BATCH_RECORDS);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted - refused, dropped: { rejected: refused } });
+    expectReceived(collector.ids(), { from: refused, to: emitted });
+  });
+});
+
+describe('a partial success', () => {
+  test('counts what was refused to the record, and says why', async () => {
+    const lines = diagLines();
+    const collector = await collectorWith();
+    await collector.script(
+      { kind: 'partial', rejected: 3, message: 'no room for three' },
+      { kind: 'partial', rejected: 60, message: 'no room for sixty' },
+    );
+    const pipeline = otlpPipeline(collector, LANE);
+    const emitted = pipeline.emit(BATCH_RECORDS * 3);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({
+      exported: emitted - 63,
+      dropped: { rejected: 63 },
+      exports: { attempts: 3, failures: 0 },
+    });
+    expect(pipeline.droppedTotal).toBe(63);
+    expect(collector.stats().records).toBe(emitted - 63);
+    // One warning of a kind in a while; the records that were lost are reported apart from it.
+    expect(lines.filter((line) => line.includes('no room for three'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('rejected 3'))).toHaveLength(1);
+  });
+
+  test('that rejected nothing is a success with a warning', async () => {
+    const lines = diagLines();
+    const collector = await collectorWith();
+    await collector.script({ kind: 'partial', rejected: 0, message: 'the attribute x is deprecated' });
+    const pipeline = otlpPipeline(collector, LANE);
+    const emitted = pipeline.emit(BATCH_RECORDS);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 0 } });
+    expect(pipeline.droppedTotal).toBe(0);
+    expect(lines).toEqual([expect.stringContaining('the attribute x is deprecated')]);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test.each([BATCH_RECORDS, 1_000_000])(
+    'that claims to have rejected %i counts no more than were sent',
+    async (rejected) => {
+      const collector = await collectorWith();
+      await collector.script({ kind: 'partial', rejected });
+      const pipeline = otlpPipeline(collector, LANE);
+      pipeline.emit(BATCH_RECORDS * 2);
+      await pipeline.settled();
+      expect(pipeline.stats).toMatchObject({ exported: BATCH_RECORDS, dropped: { rejected: BATCH_RECORDS } });
+    },
+  );
+});
+
+describe('a connection', () => {
+  test('that is refused costs nothing: what was emitted meanwhile arrives once when the collector listens', async () => {
+    const collector = await collectorWith();
+    await collector.refuse();
+    const pipeline = otlpPipeline(collector, LANE);
+    const emitted = pipeline.emit(BATCH_RECORDS * 3);
+    await pipeline.until(({ breaker }) => breaker.state === 'open');
+    expect(pipeline.stats.exports.lastError).toContain('ECONNREFUSED');
+    expect(pipeline.causes[0]).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(pipeline.processor.health().status).toBe('failing');
+
+    await collector.listen();
+    await pipeline.settled();
+    expect(pipeline.stats.exported).toBe(emitted);
+    expectReceived(collector.ids(), { to: emitted });
+    expect(pipeline.breakerStates.slice(-2)).toEqual(['half-open', 'closed']);
+    expect(pipeline.processor.health()).toEqual({ status: 'ok', reasons: [] });
+  });
+
+  test('that is reset before the answer costs another attempt and no record', async () => {
+    const collector = await collectorWith();
+    await collector.script({ kind: 'reset', at: 'before-response', times: 4 });
+    const pipeline = otlpPipeline(collector, LANE);
+    const emitted = pipeline.emit(BATCH_RECORDS * 2);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 4 } });
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test('that is reset with the acknowledgement makes that batch, and no other, arrive twice', async () => {
+    const collector = await collectorWith();
+    await collector.script({ kind: 'accept' }, { kind: 'reset', at: 'before-response', stored: true });
+    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { concurrencyLimit: 1 } });
+    const emitted = pipeline.emit(BATCH_RECORDS * 3);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 4, failures: 1 } });
+    expectReceived(collector.ids(), { to: emitted }, 'at least once');
+    const twice = [...collector.ids()].filter(([, times]) => times === 2).map(([id]) => Number(id));
+    expect(twice.sort((a, b) => a - b)).toEqual(
+      Array.from({ length: BATCH_RECORDS }, (_, index) => BATCH_RECORDS + index),
+    );
+    expect(collector.stats().records).toBe(emitted + BATCH_RECORDS);
+  });
+
+  test.each<[string, Reply]>([
+    ['ends in the middle of the response', { kind: 'reset', at: 'mid-response' }],
+    ['stays silent after half of the response', { kind: 'half-response' }],
+  ])('that %s has delivered: the status was heard', async (_, reply) => {
+    const collector = await collectorWith();
+    await collector.script(reply);
+    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { timeoutMillis: 100 } });
+    const emitted = pipeline.emit(BATCH_RECORDS * 2);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 2, failures: 0 } });
+    expectReceived(collector.ids(), { to: emitted });
+    // What is left of that response is not waited for on a connection that could be in use.
+    await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
+  });
+
+  test.each<[string, LaneOptions]>([
+    ['timeoutMillis', { otlp: { timeoutMillis: 60 } }],
+    ['exportTimeoutMillis', { exportTimeoutMillis: 60 }],
+  ])('that says nothing is closed after %s, and the batch is sent again', async (name, options) => {
+    const collector = await collectorWith({ reply: { kind: 'hang' } });
+    const pipeline = otlpPipeline(collector, { ...LANE, ...options });
+    const emitted = pipeline.emit(BATCH_RECORDS * 2);
+    await pipeline.until(({ exports }) => exports.failures >= 2);
+    expect(pipeline.stats.exports.lastError).toContain('60 ms');
+    if (name === 'timeoutMillis') expect(pipeline.causes[0]).toMatchObject({ code: 'ETIMEDOUT' });
+    await collector.behave({ reply: { kind: 'accept' } });
+    await pipeline.settled();
+    expect(pipeline.stats.exported).toBe(emitted);
+    expectReceived(collector.ids(), { to: emitted });
+    // The collector never answered those, so it was the exporter that ended them, each before the next.
+    const { answers } = await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
+    expect(answers.hang).toBeGreaterThanOrEqual(2);
+  });
+
+  test('to a collector that is killed in the middle of the traffic and brought back is made again', async () => {
+    const collector = await spawnCollector({ keep: 'ids' });
+    onTestFinished(() => collector.close());
+    const pipeline = otlpPipeline(collector, { maxExportBatchSize: 10 });
+    pipeline.emit(100);
+    await collector.until(({ records }) => records >= 30);
+    await collector.kill();
+    pipeline.emit(100);
+    await pipeline.until(({ breaker }) => breaker.state === 'open');
+    const emitted = pipeline.emit(100);
+
+    await collector.restart();
+    await pipeline.settled();
+    expect(pipeline.stats.exported).toBe(emitted);
+    // What the first incarnation had stored without living to say so came again.
+    expectReceived(collector.ids(), { to: emitted }, 'at least once');
+  });
+});
+
+test('under any mixture of failures every record owed arrives, and twice only what was stored without an answer', async () => {
+  const collector = await collectorWith();
+  const pipeline = otlpPipeline(collector, {
+    ...LANE,
+    otlp: { concurrencyLimit: 4, timeoutMillis: 300, compression: 'gzip' },
+    breaker: { failureThreshold: 2, resetTimeoutMillis: 10, maxResetTimeoutMillis: 40 },
+  });
+  await collector.script(
+    { kind: 'accept', times: 3 },
+    status(503),
+    { kind: 'accept', times: 2 },
+    { kind: 'reset', at: 'before-response' },
+    status(413),
+    { kind: 'reset', at: 'mid-response' },
+    status(400),
+    { kind: 'hang' },
+    status(401),
+    status(429, { retryAfterSeconds: 0 }),
+    { kind: 'half-response' },
+    { kind: 'reset', at: 'before-response', stored: true },
+    status(500),
+    { kind: 'accept', times: 2 },
+    status(308),
+  );
+  let emitted = 0;
+  for (let wave = 0; wave < 5; wave++) {
+    emitted = pipeline.emit(BATCH_RECORDS * 6);
+    await pipeline.settled();
+  }
+  expect(pipeline.stats.exported).toBe(emitted);
+  expect(pipeline.droppedTotal).toBe(0);
+  expectReceived(collector.ids(), { to: emitted }, 'at least once');
+  const again = collector.stats().records - emitted;
+  expect(again).toBeGreaterThan(0);
+  expect(again).toBeLessThanOrEqual(BATCH_RECORDS);
+});
+
+test('an outage longer than retry.maxElapsedMillis costs what was tried all that time, as retry_exhausted', async () => {
+  const collector = await collectorWith({ reply: status(503) });
+  const pipeline = otlpPipeline(collector, {
+    ...LANE,
+    breaker: false,
+    retry: { initialDelayMillis: 5, maxDelayMillis: 20, maxElapsedMillis: 60 },
+  });
+  const lost = pipeline.emit(BATCH_RECORDS);
+  await pipeline.settled();
+  expect(pipeline.stats).toMatchObject({ exported: 0, dropped: { retry_exhausted: lost } });
+
+  await collector.behave({ reply: { kind: 'accept' } });
+  const emitted = pipeline.emit(BATCH_RECORDS);
+  await pipeline.settled();
+  expectReceived(collector.ids(), { from: lost, to: emitted });
+});
