@@ -45,9 +45,8 @@ if (unknown.length > 0) {
 }
 const names = positionals.length > 0 ? positionals : Object.keys(benches);
 
-console.log(
-  `${machine()}\n${versions()}\n${rounds} rounds${quick ? ', quick: the numbers mean nothing' : ''}`,
-);
+const roundsText = rounds === 1 ? '1 round' : `${rounds} rounds`;
+console.log(`${machine()}\n${versions()}\n${roundsText}${quick ? ', quick: the numbers mean nothing' : ''}`);
 const startedAt = performance.now();
 const sections: Section[] = [];
 for (const name of names) {
@@ -73,7 +72,10 @@ if (out !== undefined) {
   await mkdir(out, { recursive: true });
   await writeFile(
     join(out, 'benchmarks.svg'),
-    chartOf(measures, [machine(), `${versions()}; ${rounds} rounds`]),
+    chartOf(measures, [
+      `${machine()}; ${roundsText}; 5 ms and 50 ms are the latency of the collector`,
+      versions(),
+    ]),
   );
   await writeFile(join(out, 'benchmarks.md'), pageOf(sections, rounds));
   console.log(`written: ${join(out, 'benchmarks.md')}, ${join(out, 'benchmarks.svg')}`);

@@ -44,7 +44,9 @@ export function monitor({ port, pipelines, offered, finish }: MonitorOptions): v
     );
     for (const [name, { queued }] of entries) {
       peaks[name] = deeper(peaks[name], queued);
-      if (queued.bytes && queued.records > 0) recordBytes = queued.bytes / queued.records;
+      // As the stock processor, it holds records, not bytes.
+      if (name === 'spillway' && queued.bytes && queued.records > 0)
+        recordBytes = queued.bytes / queued.records;
     }
     const samples = Object.fromEntries(entries) as PerPipeline<PipelineSample>;
     tell({ type: 'sample', offered: offered(), pipelines: samples });

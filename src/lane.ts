@@ -39,6 +39,9 @@ export interface LaneSource<B extends LogBatch> {
  */
 export const LANE: unique symbol = Symbol.for('otel-spillway.lane.1');
 
+/** The upper end of the range of `maxConcurrentExports`. */
+export const MAX_CONCURRENT_EXPORTS = 64;
+
 /** As the stock processor has them; the specification: export is not called concurrently for one exporter. */
 export const PLAIN_DEFAULTS: LaneDefaults = { maxExportBatchSize: 512, maxConcurrentExports: 1 };
 

@@ -176,7 +176,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     try {
       settings = shutdownSettings(options, settings);
     } catch (error) {
-      this.#observation.notices.warn('shutdown options', messageOf(error));
+      this.#observation.notices.warn('shutdown options', messageOf(error).replace('otel-spillway: ', ''));
     }
     if (this.#shutdown === undefined) {
       // Before anything else happens: whoever hears of the end, a diag logger for one, may call this again.

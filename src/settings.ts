@@ -4,7 +4,7 @@ import { diag } from '@opentelemetry/api';
 import type { BreakerSettings } from './delivery/breaker.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { RetrySettings } from './delivery/retry.ts';
-import type { LaneDefaults } from './lane.ts';
+import { type LaneDefaults, MAX_CONCURRENT_EXPORTS } from './lane.ts';
 import type { SpillwayOptions } from './options.ts';
 import type { MemoryGuardSettings } from './queue/memory-guard.ts';
 import {
@@ -147,8 +147,8 @@ export function resolveSettings(
     ),
     maxConcurrentExports: number('maxConcurrentExports', {
       min: 1,
-      max: 64,
-      default: defaults.maxConcurrentExports,
+      max: MAX_CONCURRENT_EXPORTS,
+      default: Math.min(defaults.maxConcurrentExports, MAX_CONCURRENT_EXPORTS),
     }),
     overflow: oneOf(options.overflow, 'overflow', ['drop-oldest', 'drop-newest'] as const, 'drop-oldest'),
     protectSeverity: number('protectSeverity', {

@@ -45,12 +45,18 @@ export interface Bench {
   run(options: BenchOptions): Promise<Measure[]>;
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1
     ? (sorted[middle] as number)
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+/** Of repeated work: what garbage collection and other processes take falls on the dearer repetitions. */
+export function lowerQuartile(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 2] ?? Number.NaN;
 }
 
 export function medianOf(measure: Measure, name: string): number {

@@ -6,7 +6,7 @@ import { type Logger, typical } from './records.ts';
 
 const TICK_MILLIS = 10;
 /** A tick that comes late makes up for it, but not so that it blocks the loop by itself. */
-const MAX_TICKS_AT_ONCE = 5;
+const MAX_TICKS_AT_ONCE = 2;
 /** Fits the stock processor's default queue. */
 const WARM_UP_CHUNK = 1_500;
 

@@ -29,9 +29,12 @@ function spanOf(index: number): Context {
 
 const wideNames = Array.from({ length: 40 }, (_, index) => `app.request.attribute_${index}`);
 
-/** Six attributes in a span: what an access log of an HTTP service looks like. */
+/**
+ * Six attributes in a span: what an access log of an HTTP service looks like. Its texts are flat, as they come out
+ * of a parser (V8 makes a rope of a concatenation from 13 characters on); the body is a template's rope.
+ */
 export function typical(index: number): LogRecord {
-  const path = `/orders/${index}`;
+  const path = `/orders/${index % 10_000}`;
   return {
     severityNumber: INFO,
     severityText: 'INFO',
@@ -42,7 +45,7 @@ export function typical(index: number): LogRecord {
       'http.response.status_code': 200,
       'http.server.request.duration': (index % 1_000) / 7,
       'enduser.id': `user-${index & 0xffff}`,
-      'request.id': `7f3a9c54-${1_000_000_000 + index}`,
+      'request.id': `r-${1_000_000_000 + index}`,
     },
     context: spanOf(index),
   };

@@ -14,11 +14,13 @@ export type Disposition =
   /** Back to its place in the queue, to be tried again. */
   | { readonly action: 'retry' };
 
-/**
- * Extra requests a batch refused as malformed may cost. Finding one bad record among 512 takes 18: two
- * halves at each of nine levels.
- */
+/** Extra requests a refused batch may cost, at least … */
 export const BISECT_REQUESTS = 20;
+
+/** … and for a large batch what finding one bad record takes: two halves at each level, and two in reserve. */
+export function bisectRequests(records: number): number {
+  return Math.max(BISECT_REQUESTS, 2 * Math.ceil(Math.log2(records)) + 2);
+}
 
 /**
  * An ambiguous refusal is taken as meant for the batch after this many, counted only while other batches
@@ -65,6 +67,6 @@ export function disposeOf<B extends LogBatch>(
 }
 
 function bisect<B extends LogBatch>(batch: QueuedBatch<B>, alone: boolean): Disposition {
-  const affordable = (batch.bisect?.remaining ?? BISECT_REQUESTS) >= 2;
+  const affordable = batch.bisect === undefined || batch.bisect.remaining >= 2;
   return alone || !affordable ? { action: 'drop', reason: 'rejected' } : { action: 'halve' };
 }

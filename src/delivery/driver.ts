@@ -7,7 +7,7 @@ import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { CircuitBreaker } from './breaker.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { BISECT_REQUESTS, disposeOf } from './disposition.ts';
+import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
 import { backoffMillis, type RetrySettings } from './retry.ts';
 import { healthOf, type Outcome, type Sender } from './sender.ts';
@@ -60,7 +60,7 @@ export class Driver<B extends LogBatch> {
   #backoffUntil = 0;
   /** … and the destination's wish (Retry-After), which it does not. */
   #retryAfter = 0;
-  #bisectAllowance = BISECT_REQUESTS;
+  #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
 
   constructor(
@@ -186,13 +186,15 @@ export class Driver<B extends LogBatch> {
         return;
       case 'drop':
         // Spending a whole budget on a destination that finds everything malformed helps nobody.
-        if (isBisected(outcome)) this.#bisectAllowance = Math.max(2, this.#bisectAllowance >> 1);
+        if (isBisected(outcome)) {
+          this.#bisectAllowance = Math.max(2, Math.min(BISECT_REQUESTS, this.#bisectAllowance) >> 1);
+        }
         this.#queue.settle(batch);
         this.#listener.dropped(disposition.reason, records, true);
         return;
       case 'halve':
         if (isBisected(outcome)) {
-          batch.bisect ??= { remaining: this.#bisectAllowance };
+          batch.bisect ??= { remaining: Math.min(this.#bisectAllowance, bisectRequests(records)) };
           batch.bisect.remaining -= 2;
         }
         this.#queue.giveBack(batch, true);
@@ -218,9 +220,9 @@ export class Driver<B extends LogBatch> {
         this.#backoffUntil = 0;
         if (outcome.kind === 'delivered') {
           this.#deliveries++;
-          this.#bisectAllowance = BISECT_REQUESTS;
+          this.#bisectAllowance = Number.POSITIVE_INFINITY;
           this.#sizeLimit.taken(batch.contents.bytes);
-        } else if (outcome.kind === 'too_large' && batch.attempts === 1) {
+        } else if (outcome.kind === 'too_large' && batch.attempts === 1 && batch.contents.records > 1) {
           // Not from its halves: where one record is at fault, they are refused down to that record, which is
           // no measure for what others can be sent in.
           this.#sizeLimit.refused(batch.contents.bytes);

@@ -28,7 +28,8 @@ export class TimeLimit<B extends LogBatch> implements Sender<B> {
       const attempt = new AbortController();
       const abort = () => attempt.abort(signal.reason);
       const timedOut = () => {
-        const error = new Error(`export timed out after ${this.#timeoutMillis} ms`);
+        const message = `export timed out after ${this.#timeoutMillis} ms`;
+        const error = Object.assign(new Error(message), { code: 'ETIMEDOUT' });
         attempt.abort(error);
         cancel = this.#clock.timer(() => finish({ kind: 'retryable', error }), GRACE_MILLIS);
       };

@@ -3,22 +3,26 @@
 import type { EmittedRecord, LogBatch } from '../queue/log-batch.ts';
 import { RecordSnapshot } from '../queue/record-snapshot.ts';
 import { writeLogRecord } from './record-encoder.ts';
-import { buildRequest, FRAMING_BYTES, frameOf, type RecordGroup } from './request-builder.ts';
-import type { SourceEncoder } from './source-encoder.ts';
-import { WireWriter } from './wire-writer.ts';
+import { type RecordGroup, RecordGroups } from './record-groups.ts';
+import { buildRequest, frameAround } from './request-builder.ts';
+import { isPending, type SourceEncoder } from './source-encoder.ts';
+import { LimitReached, WireWriter } from './wire-writer.ts';
 
 /** ScopeLogs { …; repeated LogRecord log_records = 2; … } */
 const LOG_RECORDS = 0x12;
 
-/** A record that is too large is cut to this share of the limit first: a text of three-byte characters may need it. */
-const CUT_SHARE = 0.5;
-const MAX_CUTS = 8;
+/** More than the encoder asks for beyond what it writes. */
+const SLACK_BYTES = 512;
 
-interface Group extends RecordGroup {
-  records: number;
-  /** What its resource and scope add to a request, counted while the group has records. */
-  readonly frameBytes: number;
-}
+/*
+ * A record that cannot be encoded as it is, is encoded from a snapshot, whose budget is in estimated bytes of
+ * heap: a text has from one to three on the wire for two of those, and small objects far fewer.
+ */
+const UNREADABLE_BUDGET = 4;
+const TOO_LARGE_BUDGET = 2;
+const CUT_SHARE = 0.5;
+/** From this budget nothing is left that takes the smallest `maxRecordBytes` there is on the wire. */
+const MIN_BUDGET_BYTES = 512;
 
 /**
  * Each record is a complete field of ScopeLogs (tag, length, message). Fields of a repeated message may
@@ -28,23 +32,24 @@ interface Group extends RecordGroup {
  *
  * Invariant: the records lie one after the other, in order, from `#start` to the writer's position; record
  * `i` ends at `#ends[i]`. `bytes` is never less than the body of a request with these records, and more by
- * a few bytes of framing only.
+ * four bytes at most for each resource and each scope; attributes that a resource gets later are not in it.
  */
 export class EncodedBatch implements LogBatch {
   readonly #sources: SourceEncoder;
   readonly #maxRecordBytes: number;
+  readonly #groups: RecordGroups;
   readonly #writer: WireWriter;
-  readonly #groups: Group[] = [];
-  #ends: number[] = [];
+  readonly #ends: number[] = [];
   /** Which group each record belongs to; not kept while there is only one. */
   #groupIndexes: number[] | undefined;
   #head = 0;
   #start = 0;
-  #bytes = 0;
+  #recordBytes = 0;
 
   constructor(sources: SourceEncoder, maxRecordBytes: number, capacityBytes: number) {
     this.#sources = sources;
     this.#maxRecordBytes = maxRecordBytes;
+    this.#groups = new RecordGroups(sources);
     this.#writer = new WireWriter(capacityBytes);
   }
 
@@ -53,7 +58,7 @@ export class EncodedBatch implements LogBatch {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#recordBytes + this.#groups.bytes;
   }
 
   /** How much of its buffer the batch has used: what the next one of its kind may need. */
@@ -62,25 +67,17 @@ export class EncodedBatch implements LogBatch {
   }
 
   add(record: EmittedRecord): number {
-    const before = this.#bytes;
     const groupIndex = this.#groupOf(record.resource, record.instrumentationScope);
     const start = this.#writer.position;
-    try {
-      this.#encode(record);
-    } catch (error) {
-      this.#writer.position = start;
-      throw error;
-    }
-    this.#entered(groupIndex, this.#writer.position - start, this.#writer.position);
-    return this.#bytes - before;
+    this.#encode(record);
+    return this.#entered(groupIndex, start, this.#writer.position);
   }
 
   shift(): number {
     if (this.records === 0) return 0;
-    const start = this.#start;
-    const end = this.#ends[this.#head] as number;
-    this.#start = end;
-    return this.#left(this.#groupIndexAt(this.#head++), end - start);
+    const bytes = (this.#ends[this.#head] as number) - this.#start;
+    this.#start += bytes;
+    return this.#left(this.#groupIndexAt(this.#head++), bytes);
   }
 
   pop(): number {
@@ -96,8 +93,7 @@ export class EncodedBatch implements LogBatch {
 
   split(records: number): EncodedBatch {
     const count = Math.min(records, this.records);
-    const end = count === 0 ? this.#start : (this.#ends[this.#head + count - 1] as number);
-    const part = new EncodedBatch(this.#sources, this.#maxRecordBytes, end - this.#start);
+    const part = new EncodedBatch(this.#sources, this.#maxRecordBytes, this.bytes);
     part.#copy(this, count);
     for (let index = 0; index < count; index++) this.shift();
     return part;
@@ -109,7 +105,7 @@ export class EncodedBatch implements LogBatch {
 
   /** The resources in here that do not have all their attributes yet. */
   get pendingResources(): EmittedRecord['resource'][] {
-    return this.#groups.flatMap(({ resource }) => (resource?.asyncAttributesPending ? [resource] : []));
+    return this.#groups.all.map(({ resource }) => resource).filter(isPending);
   }
 
   /**
@@ -117,111 +113,125 @@ export class EncodedBatch implements LogBatch {
    * the batch: it is not to be used any more once the batch has changed.
    */
   toRequest(): Buffer {
+    const groups = this.#groups.all;
     return (
-      this.#requestInPlace() ?? buildRequest(this.#sources, this.#groups, (group) => this.#ranges(group))
+      (groups.length === 1 ? this.#requestInPlace(groups[0] as RecordGroup) : undefined) ??
+      buildRequest(this.#sources, groups, (index) => this.#ranges(index))
     );
   }
 
   /** Nearly every batch has one group, and room before its records for what has to stand there. */
-  #requestInPlace(): Buffer | undefined {
-    const [group, another] = this.#groups;
-    if (group === undefined || another !== undefined || group.records === 0) return undefined;
-    const end = this.#writer.position;
-    const { head, tail } = frameOf(this.#sources, group, end - this.#start);
+  #requestInPlace(group: RecordGroup): Buffer | undefined {
+    const writer = this.#writer;
+    const end = writer.position;
+    const { head, tail } = frameAround(this.#sources, group, end - this.#start);
+    const start = this.#start - head.length;
     // More than was expected, if its resource has got attributes since.
-    if (head.length > this.#start) return undefined;
-    head.copy(this.#writer.buffer, this.#start - head.length);
-    this.#writer.raw(tail);
-    this.#writer.position = end;
-    return this.#writer.buffer.subarray(this.#start - head.length, end + tail.length);
+    if (start < 0 || group.records === 0) return undefined;
+    writer.raw(tail);
+    writer.position = end;
+    head.copy(writer.buffer, start);
+    return writer.buffer.subarray(start, end + tail.length);
   }
 
+  /** @throws if the record cannot be read at all; nothing is written then. */
   #encode(record: EmittedRecord): void {
-    const start = this.#writer.position;
-    let whole = true;
+    let budget = this.#maxRecordBytes * TOO_LARGE_BUDGET;
     try {
-      this.#write(record);
+      if (this.#fits(record)) return;
     } catch {
       // A value that cannot be read, or is circular, or too deep: the snapshot has a placeholder for it.
-      whole = false;
+      budget = this.#maxRecordBytes * UNREADABLE_BUDGET;
     }
-    let budget = whole ? this.#maxRecordBytes * CUT_SHARE : this.#maxRecordBytes;
-    for (let cuts = 0; !whole || this.#writer.position - start > this.#maxRecordBytes; cuts++) {
-      if (cuts === MAX_CUTS) throw new RangeError('the record cannot be cut down to maxRecordBytes');
-      this.#writer.position = start;
-      this.#write(new RecordSnapshot(record, budget));
-      whole = true;
-      budget *= CUT_SHARE;
+    while (!this.#fits(new RecordSnapshot(record, budget))) {
+      if (budget <= MIN_BUDGET_BYTES) throw new RangeError('the record cannot be cut down to maxRecordBytes');
+      budget = Math.max(budget * CUT_SHARE, MIN_BUDGET_BYTES);
     }
   }
 
-  #write(record: EmittedRecord | RecordSnapshot): void {
-    this.#writer.ensure(1);
-    this.#writer.byte(LOG_RECORDS);
-    writeLogRecord(this.#writer, record as EmittedRecord);
+  /** Writes a record, unless it takes more than `maxRecordBytes`. */
+  #fits(record: EmittedRecord | RecordSnapshot): boolean {
+    const writer = this.#writer;
+    const start = writer.position;
+    let fits = false;
+    try {
+      writer.limit = start + this.#maxRecordBytes + SLACK_BYTES;
+      writer.ensure(1);
+      writer.byte(LOG_RECORDS);
+      writeLogRecord(writer, record as EmittedRecord);
+      fits = writer.position - start <= this.#maxRecordBytes;
+    } catch (error) {
+      if (!(error instanceof LimitReached)) throw error;
+    } finally {
+      writer.limit = Number.POSITIVE_INFINITY;
+      if (!fits) writer.position = start;
+    }
+    return fits;
   }
 
-  /** Nearly always the group of the record before. */
   #groupOf(resource: EmittedRecord['resource'], scope: EmittedRecord['instrumentationScope']): number {
-    const groups = this.#groups;
-    for (let index = groups.length - 1; index >= 0; index--) {
-      const group = groups[index] as Group;
-      if (group.scope === scope && group.resource === resource) return index;
-    }
-    const frames = [this.#sources.resourceFrame(resource), this.#sources.scopeFrame(scope)];
-    const frameBytes = frames.reduce((sum, { head, tail }) => sum + head.length + tail.length, FRAMING_BYTES);
-    if (groups.length === 0) {
+    const index = this.#groups.indexOf(resource, scope);
+    if (index >= 0) return index;
+    const frameBytes = this.#groups.open(resource, scope);
+    const { length } = this.#groups.all;
+    if (length === 1) {
       this.#writer.skip(frameBytes);
-      this.#start = frameBytes;
+      this.#start = this.#writer.position;
+    } else if (length === 2) {
+      this.#groupIndexes = new Array(this.#ends.length).fill(0);
     }
-    if (groups.length === 1) this.#groupIndexes = new Array(this.#ends.length).fill(0);
-    groups.push({ resource, scope, records: 0, frameBytes });
-    return groups.length - 1;
+    return length - 1;
   }
 
   #groupIndexAt(record: number): number {
     return this.#groupIndexes?.[record] ?? 0;
   }
 
-  /** Counts a record that has been written up to `end`. */
-  #entered(groupIndex: number, bytes: number, end: number): void {
-    const group = this.#groups[groupIndex] as Group;
-    if (group.records++ === 0) this.#bytes += group.frameBytes;
-    this.#bytes += bytes;
+  /** Counts a record that has been written. @returns by how much the batch has grown. */
+  #entered(groupIndex: number, start: number, end: number): number {
+    const frameBytes = this.#groups.bytes;
+    this.#groups.entered(groupIndex);
+    this.#recordBytes += end - start;
     this.#ends.push(end);
     this.#groupIndexes?.push(groupIndex);
+    return end - start + this.#groups.bytes - frameBytes;
   }
 
   #left(groupIndex: number, bytes: number): number {
-    const group = this.#groups[groupIndex] as Group;
-    const total = --group.records === 0 ? bytes + group.frameBytes : bytes;
-    this.#bytes -= total;
-    return total;
+    const frameBytes = this.#groups.bytes;
+    this.#groups.left(groupIndex);
+    this.#recordBytes -= bytes;
+    return bytes + frameBytes - this.#groups.bytes;
   }
 
   /** Copies the oldest `count` records of another batch behind the own ones. */
   #copy(other: EncodedBatch, count: number): void {
+    if (count === 0) return;
+    const last = other.#head + count - 1;
+    const groupIndexes: number[] = [];
+    for (let index = other.#head; index <= last; index++) {
+      const { resource, scope } = other.#groups.all[other.#groupIndexAt(index)] as RecordGroup;
+      groupIndexes.push(this.#groupOf(resource, scope));
+    }
+    const offset = this.#writer.position - other.#start;
+    this.#writer.raw(other.#writer.buffer, other.#start, other.#ends[last]);
     let start = other.#start;
-    for (let index = other.#head; index < other.#head + count; index++) {
+    for (let index = other.#head; index <= last; index++) {
       const end = other.#ends[index] as number;
-      const { resource, scope } = other.#groups[other.#groupIndexAt(index)] as Group;
-      const groupIndex = this.#groupOf(resource, scope);
-      this.#writer.raw(other.#writer.buffer, start, end);
-      this.#entered(groupIndex, end - start, this.#writer.position);
+      this.#entered(groupIndexes[index - other.#head] as number, start + offset, end + offset);
       start = end;
     }
   }
 
   /** The bytes of a group's records, as few ranges as possible. */
-  #ranges(group: RecordGroup): Buffer[] {
-    const wanted = this.#groups.indexOf(group as Group);
+  #ranges(groupIndex: number): Buffer[] {
     const ranges: Buffer[] = [];
     let start = this.#start;
     let from = start;
     let to = start;
     for (let index = this.#head; index < this.#ends.length; index++) {
       const end = this.#ends[index] as number;
-      if (this.#groupIndexAt(index) === wanted) {
+      if (this.#groupIndexAt(index) === groupIndex) {
         if (to !== start) {
           if (to > from) ranges.push(this.#writer.buffer.subarray(from, to));
           from = start;

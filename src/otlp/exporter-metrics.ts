@@ -14,19 +14,28 @@ import { VERSION } from '../version.ts';
 /** The conventions' name for OTLP over HTTP with protobuf. */
 const COMPONENT_TYPE = 'otlp_http_log_exporter';
 
+/** Seconds: those of the HTTP conventions. The SDK's default is for milliseconds. */
+const SECONDS_BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
 let instances = 0;
 
 export class ExporterMetrics {
   readonly #explicit: MeterProvider | undefined;
+  readonly #failuresAreFinal: boolean;
   readonly #attributes: Attributes;
+  #inflightRecords = 0;
   #provider: MeterProvider | undefined;
   #inflight: UpDownCounter | undefined;
   #exported: Counter | undefined;
   #duration: Histogram | undefined;
 
-  /** @param provider the one to use; without it, the global one, whenever it appears. */
-  constructor(url: URL, provider: MeterProvider | undefined) {
+  /**
+   * @param provider the one to use; without it, the global one, whenever it appears.
+   * @param failuresAreFinal whether the caller gives a batch up that failed, instead of sending it again.
+   */
+  constructor(url: URL, provider: MeterProvider | undefined, failuresAreFinal: boolean) {
     this.#explicit = provider;
+    this.#failuresAreFinal = failuresAreFinal;
     this.#attributes = {
       'otel.component.type': COMPONENT_TYPE,
       'otel.component.name': `${COMPONENT_TYPE}/spillway-${instances++}`,
@@ -38,7 +47,7 @@ export class ExporterMetrics {
   /** Records are on their way to the server. */
   started(records: number): void {
     this.#bind();
-    this.#inflight?.add(records, this.#attributes);
+    this.#addInflight(records);
   }
 
   /**
@@ -46,7 +55,8 @@ export class ExporterMetrics {
    * attempt that will be repeated, whole or in parts, counts no record.
    */
   ended(records: number, outcome: Outcome, status: number | undefined, durationMillis: number): void {
-    this.#inflight?.add(-records, this.#attributes);
+    this.#bind();
+    this.#addInflight(-records);
     const errorType = errorTypeOf(outcome, status);
     this.#duration?.record(durationMillis / 1000, {
       ...this.#attributes,
@@ -57,29 +67,43 @@ export class ExporterMetrics {
       const rejected = Math.min(records, outcome.rejectedRecords);
       if (records > rejected) this.#exported?.add(records - rejected, this.#attributes);
       if (rejected > 0) this.#exported?.add(rejected, { ...this.#attributes, 'error.type': 'rejected' });
-    } else if (outcome.kind === 'rejected') {
+    } else if (this.#failuresAreFinal || isFinal(outcome, records)) {
       this.#exported?.add(records, { ...this.#attributes, 'error.type': errorType ?? '_OTHER' });
     }
+  }
+
+  #addInflight(records: number): void {
+    this.#inflightRecords += records;
+    this.#inflight?.add(records, this.#attributes);
   }
 
   #bind(): void {
     const provider = this.#explicit ?? metrics.getMeterProvider();
     if (provider === this.#provider) return;
     this.#provider = provider;
+    // What is under way is the next one's to count down: neither is left with records that never arrive.
+    this.#inflight?.add(-this.#inflightRecords, this.#attributes);
     const meter = provider.getMeter('otel-spillway', VERSION);
     this.#inflight = meter.createUpDownCounter('otel.sdk.exporter.log.inflight', {
       unit: '{log_record}',
       description: 'Records on their way to the server.',
     });
+    this.#inflight.add(this.#inflightRecords, this.#attributes);
     this.#exported = meter.createCounter('otel.sdk.exporter.log.exported', {
       unit: '{log_record}',
       description: 'Records delivered, or refused for good.',
     });
     this.#duration = meter.createHistogram('otel.sdk.exporter.operation.duration', {
       unit: 's',
+      advice: { explicitBucketBoundaries: SECONDS_BOUNDARIES },
       description: 'How long one request takes.',
     });
   }
+}
+
+/** Whether the processor gives up what got this answer: a record that is refused alone is not sent again. */
+function isFinal({ kind }: Outcome, records: number): boolean {
+  return kind === 'rejected' || (records === 1 && (kind === 'malformed' || kind === 'too_large'));
 }
 
 /** Low in cardinality: the status where there is one, else the code of the network error. */

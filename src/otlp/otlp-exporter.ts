@@ -1,9 +1,9 @@
 /** The package's own OTLP/HTTP protobuf exporter: a lane of encoded bytes for the processor, and a LogRecordExporter. */
 
-import type { MeterProvider } from '@opentelemetry/api';
+import { diag, type MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { systemClock } from '../clock.ts';
-import { SpillwayError } from '../errors.ts';
+import { messageOf, SpillwayError } from '../errors.ts';
 import { LANE, type Lane, type LaneSettings, type LaneSource } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
@@ -63,7 +63,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   }
 
   #openLane({ maxRecordBytes, meterProvider, clock }: LaneSettings): Lane<EncodedBatch> {
-    const metrics = new ExporterMetrics(this.#config.url, this.#meterProvider ?? meterProvider);
+    const metrics = new ExporterMetrics(this.#config.url, this.#meterProvider ?? meterProvider, false);
     let bufferBytes = MIN_BUFFER_BYTES;
     let last: EncodedBatch | undefined;
     return {
@@ -85,8 +85,9 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
       (error: Error) => resultCallback({ code: FAILED, error }),
     );
     this.#pending.add(sent);
-    // A callback that throws is the caller's fault and the caller's to see, but no reason to keep the promise.
-    void sent.finally(() => this.#pending.delete(sent)).catch(() => {});
+    void sent
+      .catch((error) => say('error', `the callback of an export threw: ${messageOf(error)}`))
+      .finally(() => this.#pending.delete(sent));
   }
 
   /** Resolves when every export begun before has ended. */
@@ -105,14 +106,29 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   async #send(records: Parameters<LogRecordExporter['export']>[0]): Promise<Error | undefined> {
     if (this.#isShutDown)
       return new SpillwayError('ERR_SPILLWAY_SHUTDOWN', 'otel-spillway: the exporter is shut down');
-    this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider);
+    this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider, true);
     const batch = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, records.length * 256);
     for (const record of records) batch.add(record as EmittedRecord);
     const outcome = await new OtlpSender(this.#transport, this.#ownMetrics, systemClock).send(
       batch,
       this.#stop.signal,
     );
-    if (outcome.kind === 'delivered') return undefined;
+    if (outcome.kind === 'delivered') {
+      const { rejectedRecords, message = 'without a reason' } = outcome;
+      // A callback knows success and failure only.
+      if (rejectedRecords > 0 || outcome.message)
+        say('warn', `the collector rejected ${rejectedRecords} of ${records.length} records: ${message}`);
+      return undefined;
+    }
     return outcome.error instanceof Error ? outcome.error : new Error(String(outcome.error));
+  }
+}
+
+/** The host's diag logger may throw, which is no reason for an export to fail. */
+function say(level: 'warn' | 'error', message: string): void {
+  try {
+    diag[level](`otel-spillway: ${message}`);
+  } catch {
+    // There is no one left to tell.
   }
 }

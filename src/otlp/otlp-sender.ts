@@ -24,12 +24,19 @@ export class OtlpSender implements Sender<EncodedBatch> {
     const pending = batch.pendingResources;
     if (pending.length > 0) await resolved(pending, this.#clock);
     const { records } = batch;
+    let body: Buffer;
+    try {
+      body = batch.toRequest();
+    } catch (error) {
+      // Not the records, which are encoded, but the attributes of a resource that resolved late.
+      return { kind: 'unserializable', error };
+    }
     const startedAt = this.#clock.now();
     this.#metrics.started(records);
     let status: number | undefined;
     let outcome: Outcome;
     try {
-      const response = await runExporting(() => this.#transport.post(batch.toRequest(), signal));
+      const response = await runExporting(() => this.#transport.post(body, signal));
       status = response.status;
       outcome = outcomeOf(response, this.#clock.wallNow);
     } catch (error) {

@@ -22,8 +22,10 @@ const SPAN_ID = 0x52;
 const OBSERVED_TIME = 0x59;
 const EVENT_NAME = 0x62;
 
-const TWO_16 = 0x1_0000;
-const TWO_32 = 0x1_0000_0000;
+const TRACE_ID_DIGITS = 32;
+const SPAN_ID_DIGITS = 16;
+/** All of a record that is of fixed size, with its tags. */
+const FIXED_BYTES = 128;
 
 /** What of a record is encoded. Every field may hold anything: a processor before ours may have set it. */
 export type EncodableRecord = Pick<
@@ -39,47 +41,53 @@ export type EncodableRecord = Pick<
   | 'eventName'
 >;
 
+/** What the length of the last record took: the next one is most likely as long. */
+let guessedLengthBytes = 1;
+
 /**
  * Writes the record with its length before it; the tag is the caller's.
  * @throws what reading the record throws; the writer's position is then somewhere behind where it was.
  */
 export function writeLogRecord(writer: WireWriter, record: EncodableRecord): void {
-  const start = writer.beginLength();
-  writer.ensure(32);
-  writer.byte(TIME);
-  writeTime(writer, record.hrTime);
+  writer.ensure(FIXED_BYTES);
+  const reserved = guessedLengthBytes;
+  const start = writer.position;
+  let position = start + reserved;
+  writer.buffer[position] = TIME;
+  position = writer.putTime(position + 1, record.hrTime);
   const severityNumber = record.severityNumber;
   if (severityNumber !== undefined && severityNumber > 0) {
-    writer.byte(SEVERITY_NUMBER);
-    writer.varint(severityNumber);
+    writer.buffer[position] = SEVERITY_NUMBER;
+    position = writer.putVarint32(position + 1, severityNumber);
   }
+  writer.position = position;
   writeText(writer, SEVERITY_TEXT, record.severityText);
   const body: unknown = record.body;
   if (body !== undefined) {
-    writer.ensure(16);
+    writer.ensure(1);
     writer.byte(BODY);
     writeValue(writer, body);
   }
   const attributes = record.attributes;
   if (attributes != null) writeAttributes(writer, ATTRIBUTES, attributes as Record<string, unknown>);
-  writer.ensure(96);
+  writer.ensure(FIXED_BYTES);
   if (record.droppedAttributesCount > 0) {
     writer.byte(DROPPED_ATTRIBUTES);
-    writer.varint(record.droppedAttributesCount);
+    writer.varint32(record.droppedAttributesCount);
   }
   const span = record.spanContext;
-  if (span !== undefined) {
+  if (span != null) {
     if (span.traceFlags) {
       writer.byte(FLAGS);
       writer.fixed32(span.traceFlags);
     }
-    writeHex(writer, TRACE_ID, span.traceId);
-    writeHex(writer, SPAN_ID, span.spanId);
+    writeHex(writer, TRACE_ID, span.traceId, TRACE_ID_DIGITS);
+    writeHex(writer, SPAN_ID, span.spanId, SPAN_ID_DIGITS);
   }
   writer.byte(OBSERVED_TIME);
-  writeTime(writer, record.hrTimeObserved);
+  writer.position = writer.putTime(writer.position, record.hrTimeObserved);
   writeText(writer, EVENT_NAME, record.eventName);
-  writer.endLength(start);
+  guessedLengthBytes = writer.endLength(start, reserved);
 }
 
 function writeText(writer: WireWriter, tag: number, text: string | undefined): void {
@@ -91,38 +99,27 @@ function writeText(writer: WireWriter, tag: number, text: string | undefined): v
 }
 
 /**
- * Seconds and nanoseconds as one 64-bit count of nanoseconds, in halves: the product needs more than the
- * 53 bits of a double, so 10^9 is split into 15258 * 2^16 + 51712, which keeps every step exact. The bit
- * operators take a double modulo 2^32, far faster than `%` does.
+ * An identifier of so many hexadecimal digits as bytes; nothing if it is not one, as a collector refuses a whole
+ * request for an identifier of another length. The caller has made room.
  */
-function writeTime(writer: WireWriter, time: readonly [number, number]): void {
-  const seconds = time[0];
-  const upper = seconds * 15258;
-  const lower = ((upper & 0xffff) >>> 0) * TWO_16 + seconds * 51712 + time[1];
-  writer.fixed64(lower >>> 0, Math.floor(upper / TWO_16) + Math.floor(lower / TWO_32));
-}
-
-/** An identifier of hexadecimal digits as bytes; nothing if it is not one. */
-function writeHex(writer: WireWriter, tag: number, digits: string | undefined): void {
-  if (digits === undefined || digits.length === 0 || digits.length > 64) return;
-  const start = writer.position;
-  writer.ensure(digits.length + 2);
-  writer.byte(tag);
-  writer.byte(digits.length >> 1);
-  for (let index = 0; index < digits.length; index += 2) {
-    const byte = (nibble(digits.charCodeAt(index)) << 4) | nibble(digits.charCodeAt(index + 1));
-    if (byte < 0) {
-      writer.position = start;
-      return;
-    }
-    writer.byte(byte);
+function writeHex(writer: WireWriter, tag: number, digits: string | undefined, length: number): void {
+  if (digits?.length !== length) return;
+  const buffer = writer.buffer;
+  let position = writer.position;
+  buffer[position++] = tag;
+  buffer[position++] = length >> 1;
+  for (let index = 0; index < length; index += 2) {
+    const high = digits.charCodeAt(index);
+    const low = digits.charCodeAt(index + 1);
+    if ((high | low) > 0x7f) return;
+    const byte = ((nibbles[high] as number) << 4) | (nibbles[low] as number);
+    if (byte < 0) return;
+    buffer[position++] = byte;
   }
+  writer.position = position;
 }
 
-/** The value of a hexadecimal digit, -1 for anything else. */
-function nibble(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  if (code >= 0x61 && code <= 0x66) return code - 0x57;
-  if (code >= 0x41 && code <= 0x46) return code - 0x37;
-  return -1;
-}
+/** The values of hexadecimal digits by their code; -1 for every other one. */
+const nibbles = Int8Array.from({ length: 0x80 }, (_, code) =>
+  /[\da-f]/i.test(String.fromCharCode(code)) ? Number.parseInt(String.fromCharCode(code), 16) : -1,
+);

@@ -1,15 +1,8 @@
 /** Puts encoded records, with their resources and scopes around them, together as the body of an OTLP request. */
 
-import type { EmittedRecord } from '../queue/log-batch.ts';
+import type { RecordGroup } from './record-groups.ts';
 import type { Frame, SourceEncoder } from './source-encoder.ts';
 import { lengthBytes, WireWriter } from './wire-writer.ts';
-
-/** Records that share a resource and a scope. */
-export interface RecordGroup {
-  readonly resource: EmittedRecord['resource'];
-  readonly scope: EmittedRecord['instrumentationScope'];
-  readonly records: number;
-}
 
 /*
  * ExportLogsServiceRequest { repeated ResourceLogs resource_logs = 1 }
@@ -19,9 +12,6 @@ export interface RecordGroup {
 const RESOURCE_LOGS = 0x0a;
 const SCOPE_LOGS = 0x12;
 
-/** Tags and lengths of one ResourceLogs and one ScopeLogs at most. */
-export const FRAMING_BYTES = 12;
-
 /** A message whose repeated fields are given as parts that are encoded already. */
 interface Section {
   readonly frame: Frame;
@@ -30,27 +20,22 @@ interface Section {
 }
 
 /** @param recordsOf the encoded `log_records` fields of a group, in order. */
-export function buildRequest<G extends RecordGroup>(
+export function buildRequest(
   sources: SourceEncoder,
-  groups: readonly G[],
-  recordsOf: (group: G) => readonly Buffer[],
+  groups: readonly RecordGroup[],
+  recordsOf: (groupIndex: number) => readonly Buffer[],
 ): Buffer {
-  const byResource = new Map<G['resource'], Section[]>();
-  for (const group of groups) {
-    if (group.records === 0) continue;
-    const scopes = byResource.get(group.resource) ?? [];
-    byResource.set(group.resource, scopes);
-    scopes.push(section(sources.scopeFrame(group.scope), recordsOf(group)));
-  }
-  const resources = Array.from(byResource, ([resource, scopes]) => ({
-    frame: sources.resourceFrame(resource),
-    scopes,
-  }));
-  const sized = resources.map(({ frame, scopes }) => ({
-    frame,
-    scopes,
-    bytes: scopes.reduce((sum, { bytes }) => sum + fieldBytes(bytes), frame.head.length + frame.tail.length),
-  }));
+  const byResource = new Map<RecordGroup['resource'], Section[]>();
+  groups.forEach(({ resource, scope, records }, index) => {
+    if (records === 0) return;
+    const scopes = byResource.get(resource) ?? [];
+    byResource.set(resource, scopes);
+    scopes.push(section(sources.scopeFrame(scope), recordsOf(index)));
+  });
+  const sized = Array.from(byResource, ([resource, scopes]) => {
+    const frame = sources.resourceFrame(resource);
+    return { frame, scopes, bytes: scopes.reduce((sum, { bytes }) => sum + fieldBytes(bytes), frame.bytes) };
+  });
   const writer = new WireWriter(sized.reduce((sum, { bytes }) => sum + fieldBytes(bytes), 0));
   for (const { frame, scopes, bytes } of sized) {
     writer.delimited(RESOURCE_LOGS, bytes);
@@ -70,12 +55,16 @@ export function buildRequest<G extends RecordGroup>(
  * What stands before and after the records of a request that has only one group: with it in place around the
  * records, no byte of them is copied.
  */
-export function frameOf(sources: SourceEncoder, group: RecordGroup, recordBytes: number): Frame {
+export function frameAround(
+  sources: SourceEncoder,
+  group: RecordGroup,
+  recordBytes: number,
+): Pick<Frame, 'head' | 'tail'> {
   const resource = sources.resourceFrame(group.resource);
   const scope = sources.scopeFrame(group.scope);
-  const scopeBytes = scope.head.length + recordBytes + scope.tail.length;
-  const writer = new WireWriter(FRAMING_BYTES + resource.head.length + scope.head.length);
-  writer.delimited(RESOURCE_LOGS, resource.head.length + fieldBytes(scopeBytes) + resource.tail.length);
+  const scopeBytes = scope.bytes + recordBytes;
+  const writer = new WireWriter(resource.head.length + scope.head.length + 16);
+  writer.delimited(RESOURCE_LOGS, resource.bytes + fieldBytes(scopeBytes));
   writer.raw(resource.head);
   writer.delimited(SCOPE_LOGS, scopeBytes);
   writer.raw(scope.head);
@@ -86,8 +75,7 @@ export function frameOf(sources: SourceEncoder, group: RecordGroup, recordBytes:
 }
 
 function section(frame: Frame, parts: readonly Buffer[]): Section {
-  const bytes = parts.reduce((sum, part) => sum + part.length, frame.head.length + frame.tail.length);
-  return { frame, parts, bytes };
+  return { frame, parts, bytes: parts.reduce((sum, part) => sum + part.length, frame.bytes) };
 }
 
 /** A length-delimited field of these bytes: tag, length and value. */

@@ -1,6 +1,7 @@
 /** Encodes where records come from, resource and instrumentation scope, once for all records that share them. */
 
 import type { EmittedRecord } from '../queue/log-batch.ts';
+import { cutString, ValueCopier } from '../queue/value-copy.ts';
 import { writeAttributes } from './value-encoder.ts';
 import { WireWriter } from './wire-writer.ts';
 
@@ -15,6 +16,8 @@ type Scope = EmittedRecord['instrumentationScope'] & {
 export interface Frame {
   readonly head: Buffer;
   readonly tail: Buffer;
+  /** Of both together. */
+  readonly bytes: number;
 }
 
 /*
@@ -32,9 +35,15 @@ const SCOPE_VERSION = 0x12;
 const SCOPE_ATTRIBUTES = 0x1a;
 const SCOPE_DROPPED_ATTRIBUTES = 0x20;
 
-const EMPTY = Buffer.alloc(0);
+/** Attributes that take more are cut to about this: every request would carry them. */
+const MAX_ATTRIBUTES_BYTES = 1024 * 1024;
+/** A longer name, version or schema URL is cut. */
+const MAX_NAME_BYTES = 256 * 1024;
 
-/** Keyed by identity, as the SDK hands out one object per resource and per logger. */
+/**
+ * Keyed by identity, as the SDK hands out one object per resource and per logger. Never throws: with a
+ * source that cannot be encoded all records of it would be lost.
+ */
 export class SourceEncoder {
   readonly #resources = new WeakMap<Resource, Frame>();
   readonly #scopes = new WeakMap<Scope, Frame>();
@@ -43,55 +52,92 @@ export class SourceEncoder {
   resourceFrame(resource: Resource): Frame {
     const known = this.#resources.get(resource);
     if (known !== undefined) return known;
-    const frame = {
-      head: message((writer) => writeAttributes(writer, RESOURCE_ATTRIBUTES, resource?.attributes ?? {})),
-      tail: textField(SCHEMA_URL, resource?.schemaUrl),
-    };
-    if (resource && !resource.asyncAttributesPending) this.#resources.set(resource, frame);
+    const frame = frameOf(
+      (writer) => writeReadable(writer, RESOURCE_ATTRIBUTES, () => resource.attributes),
+      () => resource.schemaUrl,
+    );
+    if (isObject(resource) && !isPending(resource)) this.#resources.set(resource, frame);
     return frame;
   }
 
   scopeFrame(scope: Scope): Frame {
     const known = this.#scopes.get(scope);
     if (known !== undefined) return known;
-    const frame = {
-      head: message((writer) => {
-        writeText(writer, SCOPE_NAME, scope?.name);
-        writeText(writer, SCOPE_VERSION, scope?.version);
-        writeAttributes(writer, SCOPE_ATTRIBUTES, scope?.attributes ?? {});
-        const dropped = scope?.droppedAttributesCount ?? 0;
-        if (dropped > 0) {
-          writer.ensure(16);
+    const frame = frameOf(
+      (writer) => {
+        writeName(writer, SCOPE_NAME, () => scope.name);
+        writeName(writer, SCOPE_VERSION, () => scope.version);
+        writeReadable(writer, SCOPE_ATTRIBUTES, () => scope.attributes);
+        const dropped = read(() => scope.droppedAttributesCount);
+        if (typeof dropped === 'number' && dropped > 0) {
+          writer.ensure(1);
           writer.byte(SCOPE_DROPPED_ATTRIBUTES);
-          writer.varint(dropped);
+          writer.varint32(dropped);
         }
-      }),
-      tail: textField(SCHEMA_URL, scope?.schemaUrl),
-    };
-    if (scope) this.#scopes.set(scope, frame);
+      },
+      () => scope.schemaUrl,
+    );
+    if (isObject(scope)) this.#scopes.set(scope, frame);
     return frame;
   }
 }
 
-function message(write: (writer: WireWriter) => void): Buffer {
+/** Whether attributes of the resource are still to come. */
+export function isPending(resource: Resource): boolean {
+  return read(() => resource.asyncAttributesPending) === true;
+}
+
+function frameOf(writeSource: (writer: WireWriter) => void, schemaUrl: () => unknown): Frame {
   const writer = new WireWriter(256);
   writer.byte(MESSAGE);
-  const start = writer.beginLength();
-  write(writer);
-  writer.endLength(start);
-  return writer.buffer.subarray(0, writer.position);
+  const start = writer.beginLength(1);
+  writeSource(writer);
+  writer.endLength(start, 1);
+  const headBytes = writer.position;
+  writeName(writer, SCHEMA_URL, schemaUrl);
+  const bytes = writer.position;
+  return {
+    head: writer.buffer.subarray(0, headBytes),
+    tail: writer.buffer.subarray(headBytes, bytes),
+    bytes,
+  };
 }
 
-function textField(tag: number, text: string | undefined): Buffer {
-  if (!text) return EMPTY;
-  const writer = new WireWriter(text.length * 3 + 16);
-  writeText(writer, tag, text);
-  return writer.buffer.subarray(0, writer.position);
-}
-
-function writeText(writer: WireWriter, tag: number, text: string | undefined): void {
-  if (!text) return;
-  writer.ensure(16);
+function writeName(writer: WireWriter, tag: number, get: () => unknown): void {
+  const name = read(get);
+  if (typeof name !== 'string' || name === '') return;
+  writer.ensure(1);
   writer.byte(tag);
-  writer.string(text);
+  writer.string(cutString(name, MAX_NAME_BYTES));
+}
+
+function writeReadable(writer: WireWriter, tag: number, get: () => unknown): void {
+  const attributes = read(get);
+  if (!isObject(attributes)) return;
+  const start = writer.position;
+  writer.limit = start + MAX_ATTRIBUTES_BYTES;
+  try {
+    writeAttributes(writer, tag, attributes as Record<string, unknown>);
+    return;
+  } catch {
+    // One of them cannot be read, or is circular, or too large: the copy has less of it.
+    writer.position = start;
+  } finally {
+    writer.limit = Number.POSITIVE_INFINITY;
+  }
+  const copy = new ValueCopier(MAX_ATTRIBUTES_BYTES).copy(attributes);
+  if (isObject(copy)) writeAttributes(writer, tag, copy as Record<string, unknown>);
+}
+
+/** What cannot be read is not there. */
+function read<T>(get: () => T): T | undefined {
+  try {
+    return get();
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

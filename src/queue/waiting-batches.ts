@@ -73,8 +73,10 @@ export class WaitingBatches<B extends LogBatch> {
 
   /** Takes the oldest `records` records out of a batch that stands here; the rest keeps its place. */
   splitOff(batch: QueuedBatch<B>, records: number): QueuedBatch<B> {
+    const before = batch.contents.bytes;
     const part = batch.split(records);
-    this.gained(part, -part.contents.records, -part.contents.bytes);
+    // Not the size of the part: two batches can weigh more than the one they were.
+    this.gained(part, -part.contents.records, batch.contents.bytes - before);
     return part;
   }
 

@@ -1,6 +1,8 @@
 /** The processor with the package's own OTLP exporter in front of the embedded collector. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@opentelemetry/api';
+import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import { onTestFinished } from 'vitest';
 import { startCollector } from '../../demo/collector/collector.ts';
 import type { Collector, CollectorOptions } from '../../demo/collector/protocol.ts';
@@ -30,6 +32,33 @@ export function otlpPipeline(
   { otlp, ...options }: LaneOptions = {},
 ): LivePipeline {
   return new LivePipeline({ exporter: new SpillwayOtlpLogExporter({ url: logsUrl, ...otlp }), ...options });
+}
+
+/** For the tests that bring loggers of their own. */
+export function processorTo(
+  { logsUrl }: { readonly logsUrl: string },
+  { otlp, ...options }: LaneOptions = {},
+): SpillwayLogRecordProcessor {
+  return accountedFor(
+    new SpillwayLogRecordProcessor({
+      memoryLimit: false,
+      ...options,
+      exporter: new SpillwayOtlpLogExporter({ url: logsUrl, ...otlp }),
+    }),
+  );
+}
+
+/** Whatever becomes of the test, the processor ends, and has counted every record. */
+export function accountedFor(processor: SpillwayLogRecordProcessor): SpillwayLogRecordProcessor {
+  onTestFinished(async () => {
+    await processor.shutdown({ strategy: 'immediate' });
+    expectLaw(processor.stats());
+  });
+  return processor;
+}
+
+export function loggerTo(processor: SpillwayLogRecordProcessor): Logger {
+  return new LoggerProvider({ processors: [processor] }).getLogger('test');
 }
 
 /** The processor on a manual clock; what is between it and the collector takes the time it takes. */
