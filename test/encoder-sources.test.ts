@@ -28,7 +28,7 @@ function openBatch(sources = new SourceEncoder()): EncodedBatch {
 /** The resources of a request, each with the values of its attributes. */
 function resourcesOf(batch: EncodedBatch): unknown[][] {
   return decodeRequest(batch.toRequest()).resourceLogs.map(({ resource }) =>
-    (resource?.attributes as PlainKeyValue[]).map(({ value }) => value.stringValue),
+    ((resource?.attributes ?? []) as PlainKeyValue[]).map(({ value }) => value.stringValue),
   );
 }
 

@@ -24,7 +24,7 @@ const EXPORT_BATCH_RECORDS = 4_096;
 /** A batch's first buffer, and the least it is. */
 const MIN_BUFFER_BYTES = 4 * 1024;
 /** The next batch is expected to be as large as the last one, and this much more. */
-const BUFFER_SLACK = 1.125;
+const BUFFER_SLACK = 1.02;
 
 /**
  * Given to `SpillwayLogRecordProcessor`, it is not called with records: the processor asks it how its

@@ -15,7 +15,7 @@ const LOOP_TEXT_LENGTH = 48;
 const SMALL_FIELD_BYTES = 16;
 
 /** A large buffer grows by this much at a time. */
-const MAX_GROWTH_BYTES = 512 * 1024;
+const MAX_GROWTH_BYTES = 64 * 1024;
 
 const TWO_16 = 0x1_0000;
 const TWO_32 = 0x1_0000_0000;
