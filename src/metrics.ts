@@ -19,7 +19,7 @@ const COMPONENT_TYPE = 'spillway_log_processor';
 const BREAKER_STATES: readonly BreakerStateName[] = ['closed', 'open', 'half-open'];
 
 /** Seconds: those of the HTTP conventions, and then minutes, for what waits out an outage. The SDK's default is for milliseconds. */
-const SECONDS_BOUNDARIES = [
+export const SECONDS_BOUNDARIES = [
   0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600, 1_800,
 ];
 

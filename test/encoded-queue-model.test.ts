@@ -39,17 +39,23 @@ class Scenario {
   waiting: Held[] = [];
   inFlight: { readonly batch: Batch; readonly records: Held[] }[] = [];
   #ids = 0;
+  #reported = 0;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
     const sources = new SourceEncoder();
-    const dropped = (_reason: string, count: number) => this.#drop(count);
+    const dropped = (_reason: string, count: number) => {
+      this.#reported += count;
+    };
     const openBatch = () => new EncodedBatch(sources, MAX_RECORD_BYTES, 0);
     this.queue = new AsyncSinkQueue(limits, openBatch, { dropped, work: () => {} }, () => 0);
   }
 
-  /** All that are reported at once are gone by then; while the last of them was there, there was too much. */
-  #drop(count: number): void {
+  /** What a step lost: all of it from one end, and until the last of it was gone there was too much. */
+  #lose(): void {
+    const count = this.#reported;
+    if (count === 0) return;
+    this.#reported = 0;
     const losers =
       this.#limits.overflow === 'drop-oldest'
         ? this.waiting.splice(0, count)
@@ -101,6 +107,7 @@ class Scenario {
 
   check(): void {
     const { queue } = this;
+    this.#lose();
     const held = [...this.waiting, ...this.inFlight.flatMap(({ records }) => records)];
     expect(queue.records).toBe(this.waiting.length);
     expect(queue.records + queue.inFlightRecords).toBe(held.length);

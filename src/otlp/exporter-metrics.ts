@@ -9,13 +9,11 @@ import {
   type UpDownCounter,
 } from '@opentelemetry/api';
 import type { Outcome } from '../delivery/sender.ts';
+import { SECONDS_BOUNDARIES } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 
 /** The conventions' name for OTLP over HTTP with protobuf. */
 const COMPONENT_TYPE = 'otlp_http_log_exporter';
-
-/** Seconds: those of the HTTP conventions. The SDK's default is for milliseconds. */
-const SECONDS_BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 let instances = 0;
 

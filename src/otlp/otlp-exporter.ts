@@ -16,6 +16,9 @@ import { SourceEncoder } from './source-encoder.ts';
 
 type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
 
+/** An export that was begun is not given up, but for its timeout. */
+const NEVER = new AbortController();
+
 const SUCCESS = 0;
 const FAILED = 1;
 
@@ -37,7 +40,6 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #transport: HttpTransport;
   readonly #sources = new SourceEncoder();
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #stop = new AbortController();
   #ownMetrics: ExporterMetrics | undefined;
   #isShutDown = false;
 
@@ -111,7 +113,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     for (const record of records) batch.add(record as EmittedRecord);
     const outcome = await new OtlpSender(this.#transport, this.#ownMetrics, systemClock).send(
       batch,
-      this.#stop.signal,
+      NEVER.signal,
     );
     if (outcome.kind === 'delivered') {
       const { rejectedRecords, message = 'without a reason' } = outcome;
