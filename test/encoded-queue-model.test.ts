@@ -182,6 +182,6 @@ test('batches of bytes are dropped from, cut and joined to the record', { timeou
       }
       scenario.drain();
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   );
 });
