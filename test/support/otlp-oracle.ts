@@ -25,11 +25,11 @@ export type PlainValue = Readonly<Record<string, unknown>>;
 export type PlainRecord = Readonly<Record<string, unknown>> & {
   readonly attributes: readonly PlainKeyValue[];
 };
-export interface PlainScopeLogs {
+interface PlainScopeLogs {
   readonly scope?: Readonly<Record<string, unknown>>;
   readonly logRecords: readonly PlainRecord[];
 }
-export interface PlainResourceLogs {
+interface PlainResourceLogs {
   readonly resource?: Readonly<Record<string, unknown>>;
   readonly scopeLogs: readonly PlainScopeLogs[];
 }

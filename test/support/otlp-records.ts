@@ -86,7 +86,7 @@ const leaf = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(null, undefined, () => 1, Symbol('s')) },
 );
 
-export const anyValue = fc.letrec((tie) => ({
+const anyValue = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 5, depthSize: 'small', withCrossShrink: true },
     leaf,
