@@ -200,7 +200,9 @@ test('a batch holds, counts and sends what an array of records would', { timeout
   );
 });
 
-test('a batch that is given away piece by piece sends every record once, and weighs nothing in the end', () => {
+test('a batch that is given away piece by piece sends every record once, and weighs nothing in the end', {
+  timeout: 30_000,
+}, () => {
   fc.assert(
     fc.property(anyRecords, fc.array(fc.nat(4)), (records, sizes) => {
       const batch = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, 0);

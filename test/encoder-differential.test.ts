@@ -68,6 +68,15 @@ test('every text decodes to its well-formed self, as a body, an attribute, a key
   );
 });
 
+test('lengths of up to four bytes are right', () => {
+  for (const length of [2 ** 14, 2 ** 21 - 200, 2 ** 21 - 100, 2 ** 21, 2 ** 21 + 100]) {
+    const records = [record({ body: { map: { text: 'x'.repeat(length) } } }), record()];
+    const bytes = encode(records);
+    expect(Buffer.compare(reencode(bytes), bytes)).toBe(0);
+    expectSame(decodeRequest(bytes), expectedRequest(records));
+  }
+});
+
 test('every number decodes to itself, to the bit', () => {
   fc.assert(
     fc.property(anyNumber, (number) => {

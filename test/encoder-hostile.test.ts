@@ -170,7 +170,9 @@ describe('too much', () => {
     }
   });
 
-  test('a record of more than maxRecordBytes is cut to them, on the wire, and marked; no other is touched', () => {
+  test('a record of more than maxRecordBytes is cut to them, on the wire, and marked; no other is touched', {
+    timeout: 30_000,
+  }, () => {
     const encoded = (item: EmittedRecord, maxRecordBytes: number) => {
       const batch = new EncodedBatch(new SourceEncoder(), maxRecordBytes, 0);
       batch.add(item);
@@ -196,6 +198,12 @@ describe('too much', () => {
       { numRuns: 200 },
     );
   });
+});
+
+test('a record that does not fit even when it is cut is refused', () => {
+  const batch = openBatch(40);
+  expect(() => batch.add(record({ body: 'x'.repeat(100) }))).toThrow('cannot be cut down to maxRecordBytes');
+  expect({ records: batch.records, bytes: batch.bytes }).toEqual({ records: 0, bytes: 0 });
 });
 
 test('onEmit never throws, and the neighbours of all hostile records are queued', async () => {

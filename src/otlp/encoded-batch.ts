@@ -4,7 +4,7 @@ import type { EmittedRecord, LogBatch } from '../queue/log-batch.ts';
 import { RecordSnapshot } from '../queue/record-snapshot.ts';
 import { writeLogRecord } from './record-encoder.ts';
 import { type RecordGroup, RecordGroups } from './record-groups.ts';
-import { buildRequest, frameAround } from './request-builder.ts';
+import { frameAround, layOut } from './request-builder.ts';
 import { isPending, type SourceEncoder } from './source-encoder.ts';
 import { LimitReached, WireWriter } from './wire-writer.ts';
 
@@ -44,7 +44,6 @@ export class EncodedBatch implements LogBatch {
   #groupIndexes: number[] | undefined;
   #head = 0;
   #start = 0;
-  #recordBytes = 0;
 
   constructor(sources: SourceEncoder, maxRecordBytes: number, capacityBytes: number) {
     this.#sources = sources;
@@ -58,7 +57,7 @@ export class EncodedBatch implements LogBatch {
   }
 
   get bytes(): number {
-    return this.#recordBytes + this.#groups.bytes;
+    return this.#groups.bytes;
   }
 
   /** How much of its buffer the batch has used: what the next one of its kind may need. */
@@ -77,7 +76,7 @@ export class EncodedBatch implements LogBatch {
     if (this.records === 0) return 0;
     const bytes = (this.#ends[this.#head] as number) - this.#start;
     this.#start += bytes;
-    return this.#left(this.#groupIndexAt(this.#head++), bytes);
+    return this.#groups.left(this.#groupIndexAt(this.#head++), bytes);
   }
 
   pop(): number {
@@ -88,7 +87,7 @@ export class EncodedBatch implements LogBatch {
     const start = this.records === 0 ? this.#start : (this.#ends[this.#ends.length - 1] as number);
     // No record lies behind this one, so its bytes may be written over.
     this.#writer.position = start;
-    return this.#left(groupIndex, end - start);
+    return this.#groups.left(groupIndex, end - start);
   }
 
   split(records: number): EncodedBatch {
@@ -115,8 +114,7 @@ export class EncodedBatch implements LogBatch {
   toRequest(): Buffer {
     const groups = this.#groups.all;
     return (
-      (groups.length === 1 ? this.#requestInPlace(groups[0] as RecordGroup) : undefined) ??
-      buildRequest(this.#sources, groups, (index) => this.#ranges(index))
+      (groups.length === 1 ? this.#requestInPlace(groups[0] as RecordGroup) : undefined) ?? this.#gathered()
     );
   }
 
@@ -124,7 +122,7 @@ export class EncodedBatch implements LogBatch {
   #requestInPlace(group: RecordGroup): Buffer | undefined {
     const writer = this.#writer;
     const end = writer.position;
-    const { head, tail } = frameAround(this.#sources, group, end - this.#start);
+    const { head, tail } = frameAround(this.#sources, group);
     const start = this.#start - head.length;
     // More than was expected, if its resource has got attributes since.
     if (start < 0 || group.records === 0) return undefined;
@@ -189,19 +187,9 @@ export class EncodedBatch implements LogBatch {
 
   /** Counts a record that has been written. @returns by how much the batch has grown. */
   #entered(groupIndex: number, start: number, end: number): number {
-    const frameBytes = this.#groups.bytes;
-    this.#groups.entered(groupIndex);
-    this.#recordBytes += end - start;
     this.#ends.push(end);
     this.#groupIndexes?.push(groupIndex);
-    return end - start + this.#groups.bytes - frameBytes;
-  }
-
-  #left(groupIndex: number, bytes: number): number {
-    const frameBytes = this.#groups.bytes;
-    this.#groups.left(groupIndex);
-    this.#recordBytes -= bytes;
-    return bytes + frameBytes - this.#groups.bytes;
+    return this.#groups.entered(groupIndex, end - start);
   }
 
   /** Copies the oldest `count` records of another batch behind the own ones. */
@@ -223,24 +211,21 @@ export class EncodedBatch implements LogBatch {
     }
   }
 
-  /** The bytes of a group's records, as few ranges as possible. */
-  #ranges(groupIndex: number): Buffer[] {
-    const ranges: Buffer[] = [];
+  /** A request of several groups, whose records are copied to where they belong, neighbours together. */
+  #gathered(): Buffer {
+    const { request, positions } = layOut(this.#sources, this.#groups.all);
+    const { buffer } = this.#writer;
     let start = this.#start;
-    let from = start;
-    let to = start;
+    let end = start;
     for (let index = this.#head; index < this.#ends.length; index++) {
-      const end = this.#ends[index] as number;
-      if (this.#groupIndexAt(index) === groupIndex) {
-        if (to !== start) {
-          if (to > from) ranges.push(this.#writer.buffer.subarray(from, to));
-          from = start;
-        }
-        to = end;
-      }
+      const groupIndex = this.#groupIndexAt(index);
+      end = this.#ends[index] as number;
+      if (index + 1 < this.#ends.length && this.#groupIndexAt(index + 1) === groupIndex) continue;
+      const position = positions[groupIndex] as number;
+      buffer.copy(request, position, start, end);
+      positions[groupIndex] = position + end - start;
       start = end;
     }
-    if (to > from) ranges.push(this.#writer.buffer.subarray(from, to));
-    return ranges;
+    return request;
   }
 }

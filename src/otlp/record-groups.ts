@@ -22,6 +22,8 @@ export interface RecordGroup {
   readonly resource: Resource;
   readonly scope: Scope;
   readonly records: number;
+  /** Of the records alone. */
+  readonly recordBytes: number;
 }
 
 interface CountedGroup extends RecordGroup {
@@ -29,9 +31,10 @@ interface CountedGroup extends RecordGroup {
   /** What the scope adds to a request as long as the group has records. */
   readonly bytes: number;
   records: number;
+  recordBytes: number;
 }
 
-/** Invariant: `bytes` is the sum over the groups that have records, and over their resources, each once. */
+/** Invariant: `bytes` is the sum of all records, of the scopes that have records, and of their resources, each once. */
 export class RecordGroups {
   readonly #sources: SourceEncoder;
   readonly #groups: CountedGroup[] = [];
@@ -65,21 +68,33 @@ export class RecordGroups {
       groups: 0,
     };
     const bytes = FRAMING_BYTES + this.#sources.scopeFrame(scope).bytes;
-    this.#groups.push({ resource, scope, source, bytes, records: 0 });
+    this.#groups.push({ resource, scope, source, bytes, records: 0, recordBytes: 0 });
     return source.bytes + bytes;
   }
 
-  entered(index: number): void {
+  /** Counts a record. @returns by how much `bytes` has grown. */
+  entered(index: number, recordBytes: number): number {
     const group = this.#groups[index] as CountedGroup;
-    if (group.records++ > 0) return;
-    this.bytes += group.bytes;
-    if (group.source.groups++ === 0) this.bytes += group.source.bytes;
+    group.recordBytes += recordBytes;
+    const bytes = group.records++ === 0 ? recordBytes + this.#opened(group) : recordBytes;
+    this.bytes += bytes;
+    return bytes;
   }
 
-  left(index: number): void {
+  /** Counts a record no more. @returns by how much `bytes` has shrunk. */
+  left(index: number, recordBytes: number): number {
     const group = this.#groups[index] as CountedGroup;
-    if (--group.records > 0) return;
-    this.bytes -= group.bytes;
-    if (--group.source.groups === 0) this.bytes -= group.source.bytes;
+    group.recordBytes -= recordBytes;
+    const bytes = --group.records === 0 ? recordBytes + this.#closed(group) : recordBytes;
+    this.bytes -= bytes;
+    return bytes;
+  }
+
+  #opened({ source, bytes }: CountedGroup): number {
+    return source.groups++ === 0 ? bytes + source.bytes : bytes;
+  }
+
+  #closed({ source, bytes }: CountedGroup): number {
+    return --source.groups === 0 ? bytes + source.bytes : bytes;
   }
 }

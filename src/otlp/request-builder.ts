@@ -12,57 +12,51 @@ import { lengthBytes, WireWriter } from './wire-writer.ts';
 const RESOURCE_LOGS = 0x0a;
 const SCOPE_LOGS = 0x12;
 
-/** A message whose repeated fields are given as parts that are encoded already. */
-interface Section {
-  readonly frame: Frame;
-  readonly parts: readonly Buffer[];
-  readonly bytes: number;
+/** A request without its records, for which there is room in it. */
+export interface Layout {
+  readonly request: Buffer;
+  /** Where the records of each group go. */
+  readonly positions: number[];
 }
 
-/** @param recordsOf the encoded `log_records` fields of a group, in order. */
-export function buildRequest(
-  sources: SourceEncoder,
-  groups: readonly RecordGroup[],
-  recordsOf: (groupIndex: number) => readonly Buffer[],
-): Buffer {
-  const byResource = new Map<RecordGroup['resource'], Section[]>();
-  groups.forEach(({ resource, scope, records }, index) => {
-    if (records === 0) return;
-    const scopes = byResource.get(resource) ?? [];
-    byResource.set(resource, scopes);
-    scopes.push(section(sources.scopeFrame(scope), recordsOf(index)));
+export function layOut(sources: SourceEncoder, groups: readonly RecordGroup[]): Layout {
+  const sections = groups.map((group, index) => {
+    const frame = sources.scopeFrame(group.scope);
+    return { group, index, frame, bytes: frame.bytes + group.recordBytes };
   });
-  const sized = Array.from(byResource, ([resource, scopes]) => {
+  const byResource = Map.groupBy(
+    sections.filter(({ group }) => group.records > 0),
+    ({ group }) => group.resource,
+  );
+  const resources = Array.from(byResource, ([resource, scopes]) => {
     const frame = sources.resourceFrame(resource);
     return { frame, scopes, bytes: scopes.reduce((sum, { bytes }) => sum + fieldBytes(bytes), frame.bytes) };
   });
-  const writer = new WireWriter(sized.reduce((sum, { bytes }) => sum + fieldBytes(bytes), 0));
-  for (const { frame, scopes, bytes } of sized) {
+  const writer = new WireWriter(resources.reduce((sum, { bytes }) => sum + fieldBytes(bytes), 0));
+  const positions: number[] = new Array(groups.length).fill(0);
+  for (const { frame, scopes, bytes } of resources) {
     writer.delimited(RESOURCE_LOGS, bytes);
     writer.raw(frame.head);
     for (const scope of scopes) {
       writer.delimited(SCOPE_LOGS, scope.bytes);
       writer.raw(scope.frame.head);
-      for (const part of scope.parts) writer.raw(part);
+      positions[scope.index] = writer.position;
+      writer.skip(scope.group.recordBytes);
       writer.raw(scope.frame.tail);
     }
     writer.raw(frame.tail);
   }
-  return writer.buffer.subarray(0, writer.position);
+  return { request: writer.buffer.subarray(0, writer.position), positions };
 }
 
 /**
  * What stands before and after the records of a request that has only one group: with it in place around the
  * records, no byte of them is copied.
  */
-export function frameAround(
-  sources: SourceEncoder,
-  group: RecordGroup,
-  recordBytes: number,
-): Pick<Frame, 'head' | 'tail'> {
+export function frameAround(sources: SourceEncoder, group: RecordGroup): Pick<Frame, 'head' | 'tail'> {
   const resource = sources.resourceFrame(group.resource);
   const scope = sources.scopeFrame(group.scope);
-  const scopeBytes = scope.bytes + recordBytes;
+  const scopeBytes = scope.bytes + group.recordBytes;
   const writer = new WireWriter(resource.head.length + scope.head.length + 16);
   writer.delimited(RESOURCE_LOGS, resource.bytes + fieldBytes(scopeBytes));
   writer.raw(resource.head);
@@ -72,10 +66,6 @@ export function frameAround(
     head: writer.buffer.subarray(0, writer.position),
     tail: Buffer.concat([scope.tail, resource.tail]),
   };
-}
-
-function section(frame: Frame, parts: readonly Buffer[]): Section {
-  return { frame, parts, bytes: parts.reduce((sum, part) => sum + part.length, frame.bytes) };
 }
 
 /** A length-delimited field of these bytes: tag, length and value. */

@@ -60,7 +60,7 @@ export class AdmissionRules {
     if (severity >= this.#bounds.protectSeverity) return undefined;
     if (this.refusesUnprotected) return 'memory_limit';
     // Severity 0 means that the record does not say: it is not known to be unimportant.
-    if (severity === 0) return undefined;
+    if (severity <= 0) return undefined;
     if (severity < this.#restriction.minSeverity) return 'memory_limit';
     if (
       severity < this.#shedBelowSeverity &&

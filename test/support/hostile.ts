@@ -61,6 +61,16 @@ const unfolding = (): unknown =>
 const endless = () =>
   new Proxy([], { get: (_, key) => (key === 'length' ? Number.POSITIVE_INFINITY : () => {}) });
 
+const deleting = () => {
+  const value: Record<string, number> = {};
+  const get = () => {
+    delete value.b;
+    return 1;
+  };
+  Object.defineProperty(value, 'a', { enumerable: true, get });
+  return Object.assign(value, { b: 2, c: 3 });
+};
+
 interface HostileValue {
   readonly name: string;
   readonly value: () => unknown;
@@ -78,6 +88,7 @@ export const hostileValues: readonly HostileValue[] = [
   hostile('a getter that throws', () => Object.assign(failing('bad'), { good: 1 }), {
     ...map({ bad: text('[unreadable]'), good: integer(1) }),
   }),
+  hostile('a getter that deletes its neighbour', deleting, map({ a: integer(1), c: integer(3) })),
   hostile('a circle', circular, map({ name: text('loop'), self: text('[circular]') })),
   hostile('the same object twice, which is no circle', () => Array(2).fill({ a: 1 }), {
     ...list(map({ a: integer(1) }), map({ a: integer(1) })),
