@@ -71,3 +71,12 @@ export function messageOf(error: unknown): string {
     return 'unprintable error';
   }
 }
+
+/** Runs code of the host that reports and decides nothing: if it throws, there is nothing to be done about it. */
+export function quietly(run: () => void): void {
+  try {
+    run();
+  } catch {
+    // A MeterProvider that fails must not cost a record, nor end the process.
+  }
+}

@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import type { BreakerChange } from './delivery/breaker.ts';
 import type { DeliveryListener } from './delivery/driver.ts';
 import type { Outcome } from './delivery/sender.ts';
-import { type DropReason, messageOf, SpillwayError } from './errors.ts';
+import { type DropReason, messageOf, quietly, SpillwayError } from './errors.ts';
 import { Ledger } from './ledger.ts';
 import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
 import { Notices, SUMMARY_INTERVAL_MILLIS } from './notices.ts';
@@ -64,7 +64,7 @@ export class SelfObservation implements DeliveryListener {
 
   attempted(outcome: Outcome, durationMillis: number): void {
     this.ledger.attempt(outcome, durationMillis);
-    this.#metrics.attempted(outcome, durationMillis);
+    quietly(() => this.#metrics.attempted(outcome, durationMillis));
     if (outcome.kind === 'delivered') {
       if (outcome.rejectedRecords > 0 || outcome.message) {
         this.notices.warn('partial success', `the collector says: ${outcome.message ?? 'records rejected'}`);
@@ -80,7 +80,7 @@ export class SelfObservation implements DeliveryListener {
 
   delivered(records: number, ageMillis: number): void {
     this.ledger.deliver(records, ageMillis);
-    this.#metrics.delivered(ageMillis);
+    quietly(() => this.#metrics.delivered(ageMillis));
     this.#roomMade();
   }
 
@@ -99,12 +99,12 @@ export class SelfObservation implements DeliveryListener {
   close(): void {
     this.#stopBinding();
     this.notices.close();
-    this.#metrics.close();
+    quietly(() => this.#metrics.close());
   }
 
   #bindLater(): void {
     this.#stopBinding = this.#clock.timer(() => {
-      this.#metrics.bind();
+      quietly(() => this.#metrics.bind());
       this.#bindLater();
     }, BIND_INTERVAL_MILLIS);
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { runExporting } from '../delivery/export-context.ts';
 import { resolved } from '../delivery/pending-resources.ts';
 import type { Outcome, Sender } from '../delivery/sender.ts';
+import { quietly } from '../errors.ts';
 import type { EncodedBatch } from './encoded-batch.ts';
 import type { ExporterMetrics } from './exporter-metrics.ts';
 import type { HttpTransport } from './http-transport.ts';
@@ -32,7 +33,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
       return { kind: 'unserializable', error };
     }
     const startedAt = this.#clock.now();
-    this.#metrics.started(records);
+    quietly(() => this.#metrics.started(records));
     let status: number | undefined;
     let outcome: Outcome;
     try {
@@ -42,7 +43,8 @@ export class OtlpSender implements Sender<EncodedBatch> {
     } catch (error) {
       outcome = outcomeOfFailure(error);
     }
-    this.#metrics.ended(records, outcome, status, this.#clock.now() - startedAt);
+    const durationMillis = this.#clock.now() - startedAt;
+    quietly(() => this.#metrics.ended(records, outcome, status, durationMillis));
     return outcome;
   }
 }

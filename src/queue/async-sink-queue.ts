@@ -114,8 +114,11 @@ export class AsyncSinkQueue<B extends LogBatch> {
       return;
     }
     this.#isAdmitting = true;
-    this.#admit(record);
-    this.#isAdmitting = false;
+    try {
+      this.#admit(record);
+    } finally {
+      this.#isAdmitting = false;
+    }
   }
 
   #admit(record: EmittedRecord): void {
