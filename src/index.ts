@@ -14,6 +14,7 @@ export type {
   ShutdownOptions,
   ShutdownStrategy,
   SpillwayOptions,
+  SpoolOptions,
 } from './options.ts';
 export { SpillwayOtlpLogExporter } from './otlp/otlp-exporter.ts';
 export type { OtlpLogExporterOptions, OtlpTlsOptions } from './otlp/otlp-options.ts';

@@ -4,6 +4,7 @@ import type { MeterProvider } from '@opentelemetry/api';
 import type { Clock } from './clock.ts';
 import { type AnyLogRecordExporter, ExporterSender } from './delivery/exporter-sender.ts';
 import type { Sender } from './delivery/sender.ts';
+import { RecordBatchCodec } from './otlp/record-batch-codec.ts';
 import type { LogBatch, OpenBatch } from './queue/log-batch.ts';
 import { RecordBatch } from './queue/record-batch.ts';
 
@@ -13,10 +14,25 @@ export interface LaneSettings {
   readonly clock: Clock;
 }
 
+/** Turns batches into bytes that can be kept outside of the process, and back. */
+export interface BatchCodec<B extends LogBatch> {
+  /**
+   * Regroups the batch first, so that its record `i` is record `i` of what is returned: an OTLP
+   * `ExportLogsServiceRequest`, which may share the memory of the batch and is then good until that changes.
+   */
+  encode(batch: B): Uint8Array;
+  /**
+   * The records of a request in their order. Nothing of the payload is kept.
+   * @throws RangeError when it is no such request.
+   */
+  decode(payload: Uint8Array): B;
+}
+
 /** The queue fills the batches and the driver sends them; neither knows what they are made of. */
 export interface Lane<B extends LogBatch> {
   readonly openBatch: OpenBatch<B>;
   readonly sender: Sender<B>;
+  readonly codec: BatchCodec<B>;
   /** Exports at once at first; from there on as many as the destination can take. */
   readonly startingExports: number;
 }
@@ -54,6 +70,7 @@ export function laneOf(exporter: AnyLogRecordExporter): LaneSource<LogBatch> {
     open: ({ maxRecordBytes, clock }) => ({
       openBatch: () => new RecordBatch(maxRecordBytes),
       sender: new ExporterSender(exporter, clock),
+      codec: new RecordBatchCodec(maxRecordBytes),
       // An application that allows more than one has said that its exporter is made for that.
       startingExports: Number.POSITIVE_INFINITY,
     }),

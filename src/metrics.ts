@@ -41,6 +41,9 @@ export interface Gauges {
   readonly breakerState: BreakerStateName;
   readonly spoolRecords: number;
   readonly spoolBytes: number;
+  /** 0 when there is no spool. */
+  readonly spoolLimitBytes: number;
+  readonly replayedRecords: number;
 }
 
 /**
@@ -155,6 +158,12 @@ export class ProcessorMetrics {
     });
     const spoolRecords = updown('spillway.spool.records', '{log_record}', 'Records in the spool.');
     const spoolBytes = updown('spillway.spool.bytes', 'By', 'Bytes in the spool.');
+    const spoolLimit = updown('spillway.spool.limit', 'By', 'Bytes the spool may take, all processes together.');
+    const replayed = counter(
+      'spillway.spool.replayed',
+      '{log_record}',
+      'Records that came from the spool and are done with.',
+    );
 
     const own = this.#attributes;
     const callback: BatchObservableCallback = (result) => {
@@ -167,6 +176,8 @@ export class ProcessorMetrics {
       result.observe(oldestAge, gauges.oldestAgeMillis / 1000, own);
       result.observe(spoolRecords, gauges.spoolRecords, own);
       result.observe(spoolBytes, gauges.spoolBytes, own);
+      result.observe(spoolLimit, gauges.spoolLimitBytes, own);
+      result.observe(replayed, gauges.replayedRecords, own);
       result.observe(refused, ledger.refused, own);
       result.observe(processed, ledger.passed, own);
       for (const reason of DROP_REASONS) {
@@ -198,6 +209,8 @@ export class ProcessorMetrics {
       oldestAge,
       spoolRecords,
       spoolBytes,
+      spoolLimit,
+      replayed,
     ];
     meter.addBatchObservableCallback(callback, observed);
     this.#unobserve = () => meter.removeBatchObservableCallback(callback, observed);

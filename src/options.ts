@@ -67,6 +67,47 @@ export interface ShutdownOptions {
   timeoutMillis?: number;
 }
 
+export interface SpoolOptions {
+  /**
+   * Where it lies; made if it is not there. Other users must not be able to write to it. Several processes can
+   * share it. Relative paths are resolved against the working directory at construction.
+   */
+  directory: string;
+  /** Bytes the directory may take, all processes together; the oldest records go when it is full. Default 512 MiB, range 1 MiB to 1 TiB. */
+  maxBytes?: number;
+  /**
+   * - `overflow`: memory first; to disk goes what memory has no room for, what waits while the breaker is
+   *   open, and what is left at the end. Default.
+   * - `always`: each batch is on disk before it is sent.
+   */
+  mode?: 'overflow' | 'always';
+  /**
+   * When what is written is forced to the device, which only matters for a machine that crashes:
+   * `never`, `interval` (default), or `always` (before a batch counts as stored).
+   */
+  fsync?: 'never' | 'interval' | 'always';
+  /** Milliseconds between two of them with `interval`. Default 1,000, range 10 to 60,000. */
+  fsyncIntervalMillis?: number;
+  /**
+   * Share of the batches that come from disk while live ones wait as well, and of the exports that may be replays at once.
+   * Default 0.25, range 0.01 to 0.9.
+   */
+  replayShare?: number;
+  /** Bytes read back from disk and held in memory at once; two batches at least. Default 8 MiB, range 64 KiB to 1 GiB. */
+  maxReplayBytes?: number;
+  /** Milliseconds the breaker is open before all that waits is put on disk. Default 5,000, range 0 to 86,400,000. */
+  spillAfterOpenMillis?: number;
+  /**
+   * Milliseconds without a sign of life after which others take over what a process left. It must be longer
+   * than the event loop is ever blocked. Default 10,000, range 1,000 to 600,000.
+   */
+  leaseMillis?: number;
+  /** Bytes written at the exit of the process at most. Default the larger of 64 MiB and `maxQueueBytes`, range 0 to 1 TiB. */
+  exitMaxBytes?: number;
+  /** Milliseconds that writing at the exit of the process takes at most. Default 2,000, range 0 to 60,000. */
+  exitTimeoutMillis?: number;
+}
+
 export interface SpillwayOptions {
   /**
    * Any `LogRecordExporter`. It is owned by the processor: exports are its alone, and `shutdown()` shuts it
@@ -111,6 +152,10 @@ export interface SpillwayOptions {
   /** `false` turns the watch over the memory of the process off. */
   memoryLimit?: MemoryLimitOptions | false;
   shutdown?: ShutdownOptions;
+  /** Keeps on disk what cannot be delivered yet, also beyond the end of the process. Default: off. */
+  spool?: SpoolOptions | false;
+  /** `false` turns off the WARN record that is delivered after records were lost. */
+  gapMarker?: boolean;
   /** Where the processor reports itself. Default: the global MeterProvider, also when it is registered later. */
   meterProvider?: MeterProvider;
   /** The name that the stock processor has for `meterProvider`. */

@@ -6,11 +6,10 @@ import { type Clock, systemClock } from './clock.ts';
 import { CircuitBreaker } from './delivery/breaker.ts';
 import { Driver } from './delivery/driver.ts';
 import { isExporting } from './delivery/export-context.ts';
-import { callExporter } from './delivery/exporter-calls.ts';
-import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import { TimeLimit } from './delivery/time-limit.ts';
+import { Ending } from './ending.ts';
 import { messageOf, SpillwayError } from './errors.ts';
-import { flushBeforeExit } from './exit-flush.ts';
+import { GapMarker } from './gap-marker.ts';
 import { laneOf } from './lane.ts';
 import type { Gauges } from './metrics.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options.ts';
@@ -21,13 +20,9 @@ import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { EmittedRecord, LogBatch } from './queue/log-batch.ts';
 import { MemoryGuard, type MemoryLevel } from './queue/memory-guard.ts';
 import { SelfObservation } from './self-observation.ts';
-import {
-  checkOptions,
-  resolveSettings,
-  type Settings,
-  type ShutdownSettings,
-  shutdownSettings,
-} from './settings.ts';
+import { checkOptions, resolveSettings, type Settings, shutdownSettings } from './settings.ts';
+import { DurableQueue } from './spool/durable-queue.ts';
+import { nodeFiles, type SpoolFiles } from './spool/spool-files.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
 
 /** The specification's default for a flush of the whole provider. */
@@ -42,10 +37,11 @@ export interface FlushOptions {
   timeoutMillis?: number;
 }
 
-/** What the tests replace: time and memory. */
+/** What the tests replace: time, memory and files. */
 export interface Surroundings {
   readonly clock: Clock;
   readonly memoryUseRatio: () => number;
+  readonly files?: SpoolFiles;
 }
 
 /**
@@ -53,21 +49,17 @@ export interface Surroundings {
  * except that `forceFlush` and `ready` reject as documented.
  */
 export class SpillwayLogRecordProcessor implements LogRecordProcessor {
-  readonly #exporter: AnyLogRecordExporter;
   readonly #settings: Settings;
   readonly #clock: Clock;
   readonly #observation: SelfObservation;
   readonly #queue: AsyncSinkQueue<LogBatch>;
   readonly #driver: Driver<LogBatch>;
   readonly #breaker: CircuitBreaker;
+  readonly #durable: DurableQueue<LogBatch> | undefined;
+  readonly #marker: GapMarker | undefined;
   readonly #guard: MemoryGuard | undefined;
   readonly #gate: PressureGate;
-  readonly #stopExitFlush: () => void;
-  /** Aborts when a shutdown has to end before its own deadline. */
-  readonly #hurry = new AbortController();
-  #offeredAtExitFlush = 0;
-  #isShutDown = false;
-  #shutdown: Promise<void> | undefined;
+  readonly #ending: Ending;
 
   /** @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value. */
   constructor(options?: SpillwayOptions);
@@ -75,12 +67,15 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   constructor(options: SpillwayOptions, surroundings: Surroundings);
   constructor(
     options: SpillwayOptions = {},
-    { clock, memoryUseRatio: useRatio }: Surroundings = { clock: systemClock, memoryUseRatio },
+    { clock, memoryUseRatio: useRatio, files = nodeFiles }: Surroundings = {
+      clock: systemClock,
+      memoryUseRatio,
+    },
   ) {
     checkOptions(options);
-    this.#exporter = options.exporter ?? new SpillwayOtlpLogExporter();
-    const source = laneOf(this.#exporter);
-    const settings = resolveSettings(options, process.env, usableMemoryBytes(), source.defaults);
+    const exporter = options.exporter ?? new SpillwayOtlpLogExporter();
+    const laneSource = laneOf(exporter);
+    const settings = resolveSettings(options, process.env, usableMemoryBytes(), laneSource.defaults);
     this.#settings = settings;
     this.#clock = clock;
     this.#gate = new PressureGate(() => this.#queue.pressure);
@@ -91,7 +86,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       clock,
     );
     this.#observation = observation;
-    const lane = source.open({
+    const lane = laneSource.open({
       maxRecordBytes: settings.maxRecordBytes,
       meterProvider: options.meterProvider ?? options.selfObsMeterProvider,
       clock,
@@ -103,12 +98,42 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     const concurrency = { start: lane.startingExports, max: settings.maxConcurrentExports };
     const listener = {
       dropped: observation.dropped.bind(observation),
-      work: () => this.#driver.wake(),
+      work: () => {
+        this.#driver.wake();
+        this.#durable?.wake();
+      },
+      ...(settings.spool !== undefined && { makeRoom: () => this.#durable?.makeRoom() ?? false }),
     };
     this.#queue = new AsyncSinkQueue(settings, lane.openBatch, listener, clock.now);
-    this.#breaker = new CircuitBreaker(settings.breaker, (change) => observation.breakerChanged(change));
+    this.#breaker = new CircuitBreaker(settings.breaker, (change) => {
+      observation.breakerChanged(change);
+      this.#durable?.breakerChanged(change.to === 'closed');
+    });
+    if (settings.spool !== undefined) {
+      const diskListener = {
+        dropped: listener.dropped,
+        recovered: observation.recovered.bind(observation),
+        warn: observation.notices.warn.bind(observation.notices),
+        work: () => this.#driver.wake(),
+      };
+      this.#durable = new DurableQueue(
+        settings.spool,
+        this.#queue,
+        lane.codec,
+        settings.maxConcurrentExports,
+        diskListener,
+        clock,
+        files,
+      );
+    }
+    const source = this.#durable?.outlet ?? this.#queue;
     const driverSettings = { concurrency, retry: settings.retry };
-    this.#driver = new Driver(this.#queue, sender, this.#breaker, driverSettings, observation, clock);
+    this.#driver = new Driver(source, sender, this.#breaker, driverSettings, observation, clock);
+    this.#durable?.open();
+    if (settings.gapMarker) {
+      this.#marker = new GapMarker((record) => this.#offer(record), clock);
+      observation.marker = this.#marker;
+    }
     if (settings.memoryLimit !== undefined) {
       this.#guard = new MemoryGuard(
         settings.memoryLimit,
@@ -118,20 +143,39 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       );
       this.#guard.start();
     }
-    this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit());
+    this.#ending = new Ending(
+      {
+        exporter,
+        queue: this.#queue,
+        driver: this.#driver,
+        durable: this.#durable,
+        observation,
+        clock,
+        begin: () => {
+          this.#gate.close();
+          this.#guard?.stop();
+          this.#marker?.flush();
+          this.#marker?.close();
+        },
+      },
+      settings.shutdown.timeoutMillis,
+    );
   }
 
   /** Admits a record: no I/O, no waiting, nothing thrown. */
   onEmit(logRecord: EmittedRecord, context?: Context): void {
-    this.#observation.ledger.offered++;
-    if (this.#isShutDown) this.#observation.dropped('already_shutdown', 1, false);
-    else if (isExporting(context)) this.#observation.dropped('self', 1, false);
-    else this.#queue.admit(logRecord);
+    if (this.#ending.isShutDown || isExporting(context)) {
+      this.#observation.ledger.offered++;
+      this.#observation.dropped(this.#ending.isShutDown ? 'already_shutdown' : 'self', 1, false);
+      return;
+    }
+    this.#offer(logRecord);
+    if (this.#marker !== undefined) this.#marker.resource = logRecord.resource;
   }
 
   /** Whether a record like this would be admitted now: false after shutdown, and for what `shed` or memory refuses. */
   enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
-    if (this.#isShutDown) return false;
+    if (this.#ending.isShutDown) return false;
     if (this.#queue.refusal(options?.severityNumber ?? 0) === undefined) return true;
     this.#observation.refused();
     return false;
@@ -146,10 +190,10 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    * records are then still queued.
    */
   async forceFlush(options?: FlushOptions): Promise<void> {
-    if (this.#shutdown !== undefined) return this.#shutdown;
+    if (this.#ending.isShutDown) return this.#ending.promise;
     const timeoutMillis = flushTimeout(options);
     const deadline = this.#clock.now() + timeoutMillis;
-    const result = await this.#driver.flush(timeoutMillis, true);
+    const result = await this.#ending.flush(timeoutMillis);
     if (result === 'timeout') {
       throw new SpillwayError(
         'ERR_SPILLWAY_FLUSH_TIMEOUT',
@@ -163,7 +207,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
         `otel-spillway: the destination will not be called again within ${timeoutMillis} ms${lastError === undefined ? '' : ` (${lastError})`}`,
       );
     }
-    await this.#callExporter('forceFlush', deadline);
+    await this.#ending.callExporter('forceFlush', deadline);
   }
 
   /**
@@ -178,24 +222,13 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     } catch (error) {
       this.#observation.notices.warn('shutdown options', messageOf(error).replace('otel-spillway: ', ''));
     }
-    if (this.#shutdown === undefined) {
-      // Before anything else happens: whoever hears of the end, a diag logger for one, may call this again.
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#shutdown = promise;
-      this.#isShutDown = true;
-      void this.#end(settings).finally(resolve);
-    } else if (settings.strategy === 'immediate') {
-      this.#driver.stop();
-    } else if (options?.timeoutMillis !== undefined) {
-      this.#clock.timer(() => this.#hurry.abort(), settings.timeoutMillis);
-    }
-    return this.#shutdown;
+    return this.#ending.shutdown(settings, options?.timeoutMillis !== undefined);
   }
 
   /** Where every record went, and how delivery is doing: a plain JSON object. */
   stats(): SpillwayStats {
     const { probeAt } = this.#breaker;
-    return statsOf(this.#observation.ledger, this.#queue, {
+    return statsOf(this.#observation.ledger, this.#queue, this.#durable, {
       state: this.#breaker.state,
       ...(probeAt !== undefined && { nextProbeMillis: Math.max(0, probeAt - this.#clock.now()) }),
     });
@@ -210,7 +243,8 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       failuresInARow: this.#driver.failuresInARow,
       dropsRecently: this.#observation.droppedRecently,
       refusesRecently: this.#observation.refusedRecently,
-      isShutDown: this.#isShutDown,
+      spoolDegradedBecause: this.#durable?.degradedBecause,
+      isShutDown: this.#ending.isShutDown,
       lastError: this.#observation.ledger.lastError,
     });
   }
@@ -228,44 +262,17 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     return this.#gate.wait(options);
   }
 
-  async #end({ strategy, timeoutMillis }: ShutdownSettings): Promise<void> {
-    const deadline = this.#clock.now() + timeoutMillis;
-    this.#stopExitFlush();
-    this.#gate.close();
-    this.#guard?.stop();
-    this.#hurry.signal.addEventListener('abort', () => this.#driver.stop());
-    // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
-    // the leftovers are accounted for; only then the exporter goes, which nothing needs any more.
-    if (strategy !== 'immediate') {
-      if (strategy === 'flush') this.#driver.giveUpRetries();
-      await this.#driver.flush(timeoutMillis, false);
-    }
-    this.#driver.stop();
-    await this.#callExporter('shutdown', deadline);
-    this.#observation.close();
-  }
-
-  #callExporter(method: 'forceFlush' | 'shutdown', deadline: number): Promise<void> {
-    const failed = (error: unknown) =>
-      this.#observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`);
-    return callExporter(this.#exporter, method, deadline, this.#hurry.signal, failed, this.#clock);
-  }
-
-  /**
-   * Once for the records emitted so far: a destination that is down must not keep a process alive that wants
-   * to end.
-   */
-  async #flushBeforeExit(): Promise<void> {
-    const { offered } = this.#observation.ledger;
-    if (this.#queue.oldestAt === Number.POSITIVE_INFINITY || offered === this.#offeredAtExitFlush) return;
-    this.#offeredAtExitFlush = offered;
-    await this.#driver.flush(this.#settings.shutdown.timeoutMillis, false);
+  #offer(record: EmittedRecord): void {
+    this.#observation.ledger.offered++;
+    this.#queue.admit(record);
+    if (this.#ending.isExiting) this.#durable?.storeAtExit();
   }
 
   #memoryChanged(level: MemoryLevel, ratio: number): void {
     this.#observation.notices.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
     if (level === 'normal') {
       this.#queue.restrict();
+      this.#durable?.memoryChanged(false);
       this.#gate.update();
       return;
     }
@@ -273,7 +280,8 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       maxBytes: Math.floor(this.#settings.maxQueueBytes * SAVING_SHARE),
       minSeverity: level === 'hard' ? Number.POSITIVE_INFINITY : SAVING_MIN_SEVERITY,
     });
-    if (level === 'hard') this.#queue.discardUnprotected('memory_limit');
+    this.#durable?.memoryChanged(true);
+    if (level === 'hard' && !this.#durable?.isUsable) this.#queue.discardUnprotected('memory_limit');
   }
 
   #gauges(): Gauges {
@@ -285,8 +293,10 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       queueLimitBytes: this.#queue.maxBytes,
       oldestAgeMillis: Math.max(0, this.#clock.now() - oldestAt),
       breakerState: this.#breaker.state,
-      spoolRecords: 0,
-      spoolBytes: 0,
+      spoolRecords: this.#durable?.records ?? 0,
+      spoolBytes: this.#durable?.bytes ?? 0,
+      spoolLimitBytes: this.#settings.spool?.maxBytes ?? 0,
+      replayedRecords: this.#durable?.replayedRecords ?? 0,
     };
   }
 }

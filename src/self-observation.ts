@@ -5,10 +5,12 @@ import type { BreakerChange } from './delivery/breaker.ts';
 import type { DeliveryListener } from './delivery/driver.ts';
 import type { Outcome } from './delivery/sender.ts';
 import { type DropReason, messageOf, quietly, SpillwayError } from './errors.ts';
+import type { GapMarker } from './gap-marker.ts';
 import { Ledger } from './ledger.ts';
 import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
 import { Notices, SUMMARY_INTERVAL_MILLIS } from './notices.ts';
 import type { SpillwayOptions } from './options.ts';
+import type { SeverityCounts } from './severity-counts.ts';
 
 /** How often to look for a MeterProvider that was registered later. */
 const BIND_INTERVAL_MILLIS = 1_000;
@@ -17,6 +19,8 @@ const BIND_INTERVAL_MILLIS = 1_000;
 export class SelfObservation implements DeliveryListener {
   readonly ledger = new Ledger();
   readonly notices: Notices;
+  /** Tells the log store of what is lost; undefined when it is not to be told. */
+  marker: GapMarker | undefined;
   readonly #metrics: ProcessorMetrics;
   readonly #options: SpillwayOptions;
   readonly #clock: Clock;
@@ -45,10 +49,22 @@ export class SelfObservation implements DeliveryListener {
     return this.#clock.now() - this.#lastRefusalAt < SUMMARY_INTERVAL_MILLIS;
   }
 
-  dropped(reason: DropReason, records: number, wasPassed: boolean): void {
+  recovered(records: number): void {
+    this.ledger.recovered += records;
+    if (records > 0) this.notices.info(`found ${records} records in the spool`);
+    else if (records < 0) {
+      this.notices.warn(
+        'taken over',
+        `another process took over ${-records} records, as this one was silent for too long`,
+      );
+    }
+  }
+
+  dropped(reason: DropReason, records: number, wasPassed: boolean, severities?: SeverityCounts): void {
     this.ledger.drop(reason, records, wasPassed);
     this.#lastDropAt = this.#clock.now();
     this.notices.dropped(reason, records);
+    this.marker?.lost(reason, records, severities, this.#lastDropAt);
     this.#roomMade();
   }
 
@@ -80,6 +96,7 @@ export class SelfObservation implements DeliveryListener {
 
   delivered(records: number, ageMillis: number): void {
     this.ledger.deliver(records, ageMillis);
+    if (records > 0) this.marker?.delivered();
     quietly(() => this.#metrics.delivered(ageMillis));
     this.#roomMade();
   }

@@ -7,7 +7,10 @@ import type { RetrySettings } from './delivery/retry.ts';
 import { type LaneDefaults, MAX_CONCURRENT_EXPORTS } from './lane.ts';
 import type { SpillwayOptions } from './options.ts';
 import type { MemoryGuardSettings } from './queue/memory-guard.ts';
+import type { SpoolSettings } from './spool/spool-settings.ts';
+import { spoolSettings } from './spool/spool-settings.ts';
 import {
+  booleanOption,
   type Environment,
   flag,
   functionOrUndefined,
@@ -50,6 +53,8 @@ export interface Settings {
   readonly retry: RetrySettings;
   readonly memoryLimit: MemoryGuardSettings | undefined;
   readonly shutdown: ShutdownSettings;
+  readonly spool: SpoolSettings | undefined;
+  readonly gapMarker: boolean;
 }
 
 export interface ShutdownSettings {
@@ -61,7 +66,7 @@ const KNOWN_OPTIONS = new Set(
   [
     'exporter maxQueueSize maxExportBatchSize scheduledDelayMillis exportTimeoutMillis maxQueueBytes',
     'maxExportBatchBytes maxRecordBytes maxConcurrentExports overflow protectSeverity shed breaker retry',
-    'memoryLimit shutdown meterProvider selfObsMeterProvider onDrop onBreakerStateChange onError',
+    'memoryLimit shutdown spool gapMarker meterProvider selfObsMeterProvider onDrop onBreakerStateChange onError',
   ].flatMap((line) => line.split(' ')),
 );
 
@@ -161,6 +166,8 @@ export function resolveSettings(
     retry: retrySettings(options.retry),
     memoryLimit: memoryLimitSettings(options.memoryLimit),
     shutdown: shutdownSettings(options.shutdown),
+    spool: spoolSettings(options.spool, maxQueueBytes),
+    gapMarker: booleanOption(options.gapMarker, 'gapMarker', true),
   });
 }
 

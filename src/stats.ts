@@ -17,7 +17,10 @@ export interface Held {
 export interface SpillwayStats {
   /** Every record given to `onEmit`. */
   readonly offered: number;
-  /** Records found in the spool at start; 0 without one. */
+  /**
+   * Records found in the spool, at start or when another process had died, less those that another process took
+   * over because it thought this one dead; 0 without a spool.
+   */
   readonly recovered: number;
   /** Records the exporter reported as delivered. */
   readonly exported: number;
@@ -27,7 +30,7 @@ export interface SpillwayStats {
   readonly refused: number;
   readonly queued: Held;
   readonly inFlight: Held;
-  /** Zero without a spool. */
+  /** Records on disk and not in memory as well, and the bytes of all files; zero without a spool. */
   readonly spooled: Held;
   readonly breaker: {
     readonly state: BreakerStateName;
@@ -48,9 +51,17 @@ interface HeldByQueue {
   readonly inFlightBytes: number;
 }
 
+interface HeldOnDisk {
+  readonly records: number;
+  readonly bytes: number;
+  readonly replayingRecords: number;
+  readonly replayingBytes: number;
+}
+
 export function statsOf(
   ledger: Ledger,
   queue: HeldByQueue,
+  disk: HeldOnDisk | undefined,
   breaker: SpillwayStats['breaker'],
 ): SpillwayStats {
   const { offered, recovered, exported, dropped, refused, attempts, failures, lastError } = ledger;
@@ -61,8 +72,11 @@ export function statsOf(
     dropped: { ...dropped },
     refused,
     queued: { records: queue.records, bytes: queue.bytes },
-    inFlight: { records: queue.inFlightRecords, bytes: queue.inFlightBytes },
-    spooled: { records: 0, bytes: 0 },
+    inFlight: {
+      records: queue.inFlightRecords + (disk?.replayingRecords ?? 0),
+      bytes: queue.inFlightBytes + (disk?.replayingBytes ?? 0),
+    },
+    spooled: { records: disk?.records ?? 0, bytes: disk?.bytes ?? 0 },
     breaker,
     exports: { attempts, failures, ...(lastError !== undefined && { lastError }) },
     exportMillis: ledger.exportMillis,
@@ -91,6 +105,8 @@ export interface HealthFacts {
   readonly failuresInARow: number;
   readonly dropsRecently: boolean;
   readonly refusesRecently: boolean;
+  /** Why nothing can be written to the spool; undefined when it can, or when there is none. */
+  readonly spoolDegradedBecause: string | undefined;
   readonly isShutDown: boolean;
   readonly lastError: Ledger['lastError'];
 }
@@ -109,6 +125,11 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
     degraded.push(`exports are failing${because}`);
   }
   if (facts.pressure > NEARLY_FULL) degraded.push(`the queue is ${Math.floor(facts.pressure * 100)} % full`);
+  if (facts.spoolDegradedBecause !== undefined) {
+    degraded.push(
+      `the spool cannot be written to (${facts.spoolDegradedBecause}): records are kept in memory only`,
+    );
+  }
   if (facts.dropsRecently) degraded.push('records were dropped in the last 30 s');
   if (facts.refusesRecently) degraded.push('low severities were refused in the last 30 s');
   return {

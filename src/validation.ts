@@ -72,6 +72,12 @@ export function objectOption<T extends object>(
   return value;
 }
 
+export function booleanOption(value: unknown, name: string, otherwise: boolean): boolean {
+  if (value === undefined) return otherwise;
+  if (typeof value !== 'boolean') throw invalid(name, 'true or false', value);
+  return value;
+}
+
 export function functionOrUndefined(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value);
 }

@@ -44,6 +44,8 @@ describe('instruments', () => {
       'spillway.oldest_record.age': 'Gauge, s',
       'spillway.spool.records': 'UpDownCounter, {log_record}',
       'spillway.spool.bytes': 'UpDownCounter, By',
+      'spillway.spool.limit': 'UpDownCounter, By',
+      'spillway.spool.replayed': 'Counter, {log_record}',
     });
     await h.end();
   });

@@ -18,7 +18,9 @@ const resolve = (options: object = {}, env: Record<string, string> = {}, memoryB
 /** Puts a value where a dotted name says: `retry.maxDelayMillis` is an option within the option `retry`. */
 function optionAt(name: string, value: unknown): object {
   const [group, inner] = name.split('.') as [string, string?];
-  return inner === undefined ? { [group]: value } : { [group]: { [inner]: value } };
+  if (inner === undefined) return { [group]: value };
+  // A spool has to be somewhere.
+  return { [group]: { ...(group === 'spool' && { directory: '/spool' }), [inner]: value } };
 }
 
 /** Name, smallest and largest value of every number, and whether fractions are allowed. */
@@ -44,6 +46,14 @@ const numbers: [name: string, min: number, max: number, kind?: 'fraction'][] = [
   ['memoryLimit.hardRatio', 0.8, 1, 'fraction'],
   ['memoryLimit.checkIntervalMillis', 10, 3_600_000],
   ['shutdown.timeoutMillis', 0, 3_600_000],
+  ['spool.maxBytes', MIB, MIB * MIB],
+  ['spool.fsyncIntervalMillis', 10, 60_000],
+  ['spool.replayShare', 0.01, 0.9, 'fraction'],
+  ['spool.maxReplayBytes', 65_536, 1024 * MIB],
+  ['spool.spillAfterOpenMillis', 0, 86_400_000],
+  ['spool.leaseMillis', 1_000, 600_000],
+  ['spool.exitMaxBytes', 0, MIB * MIB],
+  ['spool.exitTimeoutMillis', 0, 60_000],
 ];
 
 const written = (value: unknown): string =>
@@ -85,7 +95,23 @@ const badOthers = [
     expected: "one of 'drop-oldest', 'drop-newest'",
   })),
   ...['slow', 1, null].map((value) => ({ name: 'shutdown.strategy', value, expected: strategies })),
-  ...['breaker', 'memoryLimit', 'shed'].flatMap((name) =>
+  ...['on', 1, null].map((value) => ({
+    name: 'spool.mode',
+    value,
+    expected: "one of 'overflow', 'always'",
+  })),
+  ...['often', true, null].map((value) => ({
+    name: 'spool.fsync',
+    value,
+    expected: "one of 'never', 'interval', 'always'",
+  })),
+  ...['', null, 1, {}, 'a\0b'].map((value) => ({
+    name: 'spool.directory',
+    value,
+    expected: 'the path of a directory',
+  })),
+  ...['on', 1, null].map((value) => ({ name: 'gapMarker', value, expected: 'true or false' })),
+  ...['breaker', 'memoryLimit', 'shed', 'spool'].flatMap((name) =>
     [true, null, 1, 'on', []].map((value) => ({ name, value, expected: 'an object or false' })),
   ),
   ...['retry', 'shutdown'].flatMap((name) =>
@@ -120,7 +146,11 @@ test.each(numbers)('the option %s can be the ends of its range', (name, min, max
     const [group, inner] = name.split('.') as [string, string?];
     // With room for the ones that another option would clamp.
     const room = { maxQueueSize: 2 ** 24, maxQueueBytes: MIB * MIB, maxExportBatchBytes: MIB * MIB };
-    const wide = { breaker: { maxResetTimeoutMillis: 86_400_000 }, retry: { maxDelayMillis: 86_400_000 } };
+    const wide = {
+      breaker: { maxResetTimeoutMillis: 86_400_000 },
+      retry: { maxDelayMillis: 86_400_000 },
+      spool: { directory: '/spool' },
+    };
     const settings = resolve({
       ...room,
       ...(inner === undefined

@@ -91,6 +91,8 @@ class Scenario {
         maxExportBatchBytes: 6_000,
         exportTimeoutMillis: EXPORT_TIMEOUT_MILLIS,
         scheduledDelayMillis: 500,
+        // The model knows of no records but its own.
+        gapMarker: false,
         ...options,
         exporter: this.exporter,
       },

@@ -102,7 +102,9 @@ test('a scrape shows every metric under the name, type and unit that Prometheus 
     'spillway_records_dropped_total: counter {log_record}',
     'spillway_records_refused_total: counter {log_record}',
     'spillway_spool_bytes: gauge By',
+    'spillway_spool_limit: gauge By',
     'spillway_spool_records: gauge {log_record}',
+    'spillway_spool_replayed_total: counter {log_record}',
   ]);
   await h.end();
 });

@@ -1,5 +1,6 @@
 /** How options and environment are resolved: what contradicts is clamped, what is unknown or bad is said. */
 
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
 import { PLAIN_DEFAULTS } from '../src/lane.ts';
@@ -34,8 +35,31 @@ test('without options the documented defaults hold', () => {
     retry: { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: Number.POSITIVE_INFINITY },
     memoryLimit: { softRatio: 0.8, hardRatio: 0.9, checkIntervalMillis: 1_000 },
     shutdown: { strategy: 'graceful', timeoutMillis: 5_000 },
+    spool: undefined,
+    gapMarker: true,
   });
   expect(warnings).toEqual([]);
+});
+
+test('a spool has documented defaults, and its directory becomes absolute', () => {
+  expect(resolve({ spool: { directory: 'logs' } }).spool).toEqual({
+    directory: join(process.cwd(), 'logs'),
+    maxBytes: 512 * MIB,
+    mode: 'overflow',
+    fsync: 'interval',
+    fsyncIntervalMillis: 1_000,
+    replayShare: 0.25,
+    maxReplayBytes: 8 * MIB,
+    spillAfterOpenMillis: 5_000,
+    leaseMillis: 10_000,
+    exitMaxBytes: 64 * MIB,
+    exitTimeoutMillis: 2_000,
+  });
+});
+
+test('what the queue may hold fits through the exit', () => {
+  const settings = resolve({ maxQueueBytes: 256 * MIB, spool: { directory: '/logs' } });
+  expect(settings.spool?.exitMaxBytes).toBe(256 * MIB);
 });
 
 test('the default of maxQueueBytes is 5 % of the memory, between 1 and 64 MiB', () => {
@@ -45,7 +69,11 @@ test('the default of maxQueueBytes is 5 % of the memory, between 1 and 64 MiB', 
 });
 
 test('false switches the parts off that can be switched off', () => {
-  expect(resolve({ breaker: false, memoryLimit: false, shed: false })).toMatchObject({
+  expect(
+    resolve({ breaker: false, memoryLimit: false, shed: false, spool: false, gapMarker: false }),
+  ).toMatchObject({
+    spool: undefined,
+    gapMarker: false,
     breaker: undefined,
     memoryLimit: undefined,
     shed: undefined,

@@ -2,9 +2,10 @@
 
 import type { Cancel, Clock } from '../clock.ts';
 import type { DropReason } from '../errors.ts';
-import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
+import type { SeverityCounts } from '../severity-counts.ts';
+import type { BatchSource } from './batch-source.ts';
 import type { CircuitBreaker } from './breaker.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
@@ -27,8 +28,8 @@ export interface DeliveryListener {
   attempted(outcome: Outcome, durationMillis: number): void;
   /** A batch arrived; `ageMillis` is the time since its oldest record was admitted. */
   delivered(records: number, ageMillis: number): void;
-  /** Records were given up after they had been handed to the exporter. */
-  dropped(reason: DropReason, records: number, wasPassed: true): void;
+  /** Records were given up after they had been handed to the exporter. A partial success does not say which. */
+  dropped(reason: DropReason, records: number, wasPassed: true, severities?: SeverityCounts): void;
 }
 
 /** A probe asks whether the destination is back; it need not carry more than that takes. */
@@ -38,7 +39,7 @@ const PROBE_RECORDS = 32;
 const STUCK_FAILURES = 3;
 
 export class Driver<B extends LogBatch> {
-  readonly #queue: AsyncSinkQueue<B>;
+  readonly #source: BatchSource<B>;
   readonly #sender: Sender<B>;
   readonly #breaker: CircuitBreaker;
   readonly #settings: DriverSettings;
@@ -62,16 +63,17 @@ export class Driver<B extends LogBatch> {
   #retryAfter = 0;
   #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
+  #isPaused = false;
 
   constructor(
-    queue: AsyncSinkQueue<B>,
+    source: BatchSource<B>,
     sender: Sender<B>,
     breaker: CircuitBreaker,
     settings: DriverSettings,
     listener: DeliveryListener,
     clock: Clock,
   ) {
-    this.#queue = queue;
+    this.#source = source;
     this.#sender = sender;
     this.#breaker = breaker;
     this.#settings = settings;
@@ -98,26 +100,32 @@ export class Driver<B extends LogBatch> {
    * @param waitsForBreaker whether an open breaker's next probe is waited for, if it is in time.
    */
   flush(timeoutMillis: number, waitsForBreaker: boolean): Promise<FlushResult> {
-    const upTo = this.#queue.seal();
-    if (this.#queue.oldestSequence > upTo) return Promise.resolve('done');
-    this.#queue.hasten();
+    const upTo = this.#source.seal();
+    if (this.#source.oldestSequence > upTo) return Promise.resolve('done');
+    this.#source.hasten();
     this.#backoffUntil = 0;
     this.#failures = 0;
     this.wake();
     return this.#flushes.add(upTo, timeoutMillis, waitsForBreaker);
   }
 
-  /** From now on a batch that fails is not tried again: it stays behind for `stop`. */
+  /** From now on a batch that fails is not tried again by this process. */
   giveUpRetries(): void {
     this.#retries = false;
   }
 
-  /** Ends all work at once: what is queued or in flight is dropped as `shutdown`. */
+  /** Nothing more is sent, and no flush waits any longer; what is in flight may still end. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
+  }
+
+  /** Ends all work at once: what is queued or in flight, and has no copy on disk, is dropped as `shutdown`. */
   stop(): void {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort(new Error('the processor was shut down'));
     this.#cancelTimer?.();
-    this.#queue.discard('shutdown');
+    this.#source.discard('shutdown');
     this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
   }
 
@@ -129,16 +137,16 @@ export class Driver<B extends LogBatch> {
     if (this.#flushes.size > 0) {
       const permittedAt = this.#activeExports > 0 ? 0 : this.#permittedAt(now);
       const availableAt = this.#activeExports > 0 ? 0 : Math.max(this.#retryAfter, permittedAt);
-      this.#flushes.update(this.#queue.oldestSequence, availableAt, permittedAt > now);
+      this.#flushes.update(this.#source.oldestSequence, availableAt, permittedAt > now);
     }
     this.#sleep(now);
   };
 
   /** One batch in each turn: making a request of it takes a while, in which nothing else gets on. */
   #sendWhatIsDue(now: number): void {
-    if (this.#activeExports >= this.#concurrency.current || this.#openAt(now) > now) return;
+    if (this.#isPaused || this.#activeExports >= this.#concurrency.current || this.#openAt(now) > now) return;
     const isProbe = this.#breaker.permit(now) === 'probe';
-    const batch = this.#queue.take(
+    const batch = this.#source.take(
       now,
       { maxBytes: this.#sizeLimit.maxBytes, ...(isProbe && { maxRecords: PROBE_RECORDS }) },
       // Every other time, so that a destination that is down still gets the oldest records first.
@@ -163,7 +171,7 @@ export class Driver<B extends LogBatch> {
     const wasFull = this.#activeExports >= this.#concurrency.current;
     this.#activeExports--;
     // After `stop` the batch is accounted for, and whatever its fate was comes too late.
-    if (!this.#queue.isInFlight(batch)) return;
+    if (!this.#source.isInFlight(batch)) return;
     this.#settle(batch, outcome, startedAt, wasFull);
     this.wake();
   }
@@ -178,7 +186,7 @@ export class Driver<B extends LogBatch> {
     const disposition = disposeOf(outcome, batch, now, this.#settings.retry);
     switch (disposition.action) {
       case 'done':
-        this.#queue.settle(batch);
+        this.#source.settle(batch);
         this.#listener.delivered(records - disposition.rejectedRecords, now - batch.openedAt);
         if (disposition.rejectedRecords > 0) {
           this.#listener.dropped('rejected', disposition.rejectedRecords, true);
@@ -189,23 +197,19 @@ export class Driver<B extends LogBatch> {
         if (isBisected(outcome)) {
           this.#bisectAllowance = Math.max(2, Math.min(BISECT_REQUESTS, this.#bisectAllowance) >> 1);
         }
-        this.#queue.settle(batch);
-        this.#listener.dropped(disposition.reason, records, true);
+        this.#source.settle(batch);
+        this.#listener.dropped(disposition.reason, records, true, batch.contents.severities());
         return;
       case 'halve':
         if (isBisected(outcome)) {
           batch.bisect ??= { remaining: Math.min(this.#bisectAllowance, bisectRequests(records)) };
           batch.bisect.remaining -= 2;
         }
-        this.#queue.giveBack(batch, true);
+        this.#source.giveBack(batch, true);
         return;
       case 'retry':
-        if (this.#retries) {
-          this.#queue.giveBack(batch);
-        } else {
-          this.#queue.settle(batch);
-          this.#listener.dropped('shutdown', records, true);
-        }
+        if (this.#retries) this.#source.giveBack(batch);
+        else this.#source.giveUp(batch, 'shutdown');
         return;
     }
   }
@@ -277,8 +281,8 @@ export class Driver<B extends LogBatch> {
   #sleep(now: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#activeExports >= this.#concurrency.current) return;
-    const at = Math.max(this.#queue.dueAt(now), this.#openAt(now));
+    if (this.#isPaused || this.#activeExports >= this.#concurrency.current) return;
+    const at = Math.max(this.#source.dueAt(now), this.#openAt(now));
     if (at !== Number.POSITIVE_INFINITY) this.#cancelTimer = this.#clock.timer(this.#turn, at - now);
   }
 }

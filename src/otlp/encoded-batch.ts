@@ -1,28 +1,14 @@
 /** The batch of the OTLP lane: records as the bytes that will be sent, encoded once, when they are admitted. */
 
-import type { EmittedRecord, LogBatch } from '../queue/log-batch.ts';
-import { RecordSnapshot } from '../queue/record-snapshot.ts';
-import { writeLogRecord } from './record-encoder.ts';
+import type { BatchEnd, EmittedRecord, LogBatch } from '../queue/log-batch.ts';
+import { noSeverities, type SeverityCounts, severityRange } from '../severity-counts.ts';
+import { severityOf } from './record-decoder.ts';
+import { writeFitting } from './record-fitting.ts';
 import { type RecordGroup, RecordGroups } from './record-groups.ts';
 import { frameAround, layOut } from './request-builder.ts';
 import { isPending, type SourceEncoder } from './source-encoder.ts';
-import { LimitReached, WireWriter } from './wire-writer.ts';
-
-/** ScopeLogs { …; repeated LogRecord log_records = 2; … } */
-const LOG_RECORDS = 0x12;
-
-/** More than the encoder asks for beyond what it writes. */
-const SLACK_BYTES = 512;
-
-/*
- * A record that cannot be encoded as it is, is encoded from a snapshot, whose budget is in estimated bytes of
- * heap: a text has from one to three on the wire for two of those, and small objects far fewer.
- */
-const UNREADABLE_BUDGET = 4;
-const TOO_LARGE_BUDGET = 2;
-const CUT_SHARE = 0.5;
-/** From this budget nothing is left that takes the smallest `maxRecordBytes` there is on the wire. */
-const MIN_BUDGET_BYTES = 512;
+import { WireReader } from './wire-reader.ts';
+import { WireWriter } from './wire-writer.ts';
 
 /**
  * Each record is a complete field of ScopeLogs (tag, length, message). Fields of a repeated message may
@@ -38,12 +24,14 @@ export class EncodedBatch implements LogBatch {
   readonly #sources: SourceEncoder;
   readonly #maxRecordBytes: number;
   readonly #groups: RecordGroups;
-  readonly #writer: WireWriter;
-  readonly #ends: number[] = [];
+  #writer: WireWriter;
+  #ends: number[] = [];
   /** Which group each record belongs to; not kept while there is only one. */
   #groupIndexes: number[] | undefined;
   #head = 0;
   #start = 0;
+  /** Of severities; made when it is asked for them. */
+  #reader: WireReader | undefined;
 
   constructor(sources: SourceEncoder, maxRecordBytes: number, capacityBytes: number) {
     this.#sources = sources;
@@ -68,7 +56,7 @@ export class EncodedBatch implements LogBatch {
   add(record: EmittedRecord): number {
     const groupIndex = this.#groupOf(record.resource, record.instrumentationScope);
     const start = this.#writer.position;
-    this.#encode(record);
+    writeFitting(this.#writer, record, this.#maxRecordBytes);
     return this.#entered(groupIndex, start, this.#writer.position);
   }
 
@@ -102,6 +90,77 @@ export class EncodedBatch implements LogBatch {
     this.#copy(next, next.records);
   }
 
+  severityAt(end: BatchEnd): number {
+    if (this.records === 0) return 0;
+    const index = end === 'oldest' ? this.#head : this.#ends.length - 1;
+    const start = index === this.#head ? this.#start : (this.#ends[index - 1] as number);
+    return severityOf(this.#ownReader(), start, this.#ends[index] as number);
+  }
+
+  severities(): SeverityCounts {
+    const counts = noSeverities();
+    const reader = this.#ownReader();
+    let start = this.#start;
+    for (let index = this.#head; index < this.#ends.length; index++) {
+      const end = this.#ends[index] as number;
+      const range = severityRange(severityOf(reader, start, end));
+      counts[range] = (counts[range] as number) + 1;
+      start = end;
+    }
+    return counts;
+  }
+
+  regroup(): void {
+    // Indexes of groups in the order of the records, and of a request: nearly always there is but one.
+    const order = this.#groups.inRequestOrder();
+    if (order.length <= 1 || this.#isOrdered(order)) return;
+    const ranges = this.#rangesByGroup();
+    const groupIndexes: number[] = [];
+    const ends: number[] = [];
+    const writer = new WireWriter(this.#writer.position - this.#start);
+    for (const [position, groupIndex] of order.entries()) {
+      const ofGroup = ranges[groupIndex] as number[];
+      for (let index = 0; index < ofGroup.length; index += 2) {
+        writer.raw(this.#writer.buffer, ofGroup[index], ofGroup[index + 1]);
+        ends.push(writer.position);
+        groupIndexes.push(position);
+      }
+    }
+    this.#groups.arrange(order);
+    this.#groupIndexes = groupIndexes;
+    this.#writer = writer;
+    this.#ends = ends;
+    this.#head = 0;
+    this.#start = 0;
+    this.#reader = undefined;
+  }
+
+  /**
+   * Takes in records that are encoded already.
+   * @param ranges where they lie in `source`: the start and the end of each, its tag and its length included.
+   */
+  addEncoded(
+    resource: EmittedRecord['resource'],
+    scope: EmittedRecord['instrumentationScope'],
+    source: Uint8Array,
+    ranges: readonly number[],
+  ): void {
+    if (ranges.length === 0) return;
+    const groupIndex = this.#groupOf(resource, scope);
+    for (let index = 0; index < ranges.length; ) {
+      const start = ranges[index] as number;
+      const offset = this.#writer.position - start;
+      let end = start;
+      // Neighbours are copied together.
+      for (; index < ranges.length && ranges[index] === end; index += 2) {
+        const next = ranges[index + 1] as number;
+        this.#entered(groupIndex, end + offset, next + offset);
+        end = next;
+      }
+      this.#writer.raw(source, start, end);
+    }
+  }
+
   /** The resources in here that do not have all their attributes yet. */
   get pendingResources(): EmittedRecord['resource'][] {
     return this.#groups.all.map(({ resource }) => resource).filter(isPending);
@@ -132,41 +191,6 @@ export class EncodedBatch implements LogBatch {
     return writer.buffer.subarray(start, end + tail.length);
   }
 
-  /** @throws if the record cannot be read at all; nothing is written then. */
-  #encode(record: EmittedRecord): void {
-    let budget = this.#maxRecordBytes * TOO_LARGE_BUDGET;
-    try {
-      if (this.#fits(record)) return;
-    } catch {
-      // A value that cannot be read, or is circular, or too deep: the snapshot has a placeholder for it.
-      budget = this.#maxRecordBytes * UNREADABLE_BUDGET;
-    }
-    while (!this.#fits(new RecordSnapshot(record, budget))) {
-      if (budget <= MIN_BUDGET_BYTES) throw new RangeError('the record cannot be cut down to maxRecordBytes');
-      budget = Math.max(budget * CUT_SHARE, MIN_BUDGET_BYTES);
-    }
-  }
-
-  /** Writes a record, unless it takes more than `maxRecordBytes`. */
-  #fits(record: EmittedRecord | RecordSnapshot): boolean {
-    const writer = this.#writer;
-    const start = writer.position;
-    let fits = false;
-    try {
-      writer.limit = start + this.#maxRecordBytes + SLACK_BYTES;
-      writer.ensure(1);
-      writer.byte(LOG_RECORDS);
-      writeLogRecord(writer, record as EmittedRecord);
-      fits = writer.position - start <= this.#maxRecordBytes;
-    } catch (error) {
-      if (!(error instanceof LimitReached)) throw error;
-    } finally {
-      writer.limit = Number.POSITIVE_INFINITY;
-      if (!fits) writer.position = start;
-    }
-    return fits;
-  }
-
   #groupOf(resource: EmittedRecord['resource'], scope: EmittedRecord['instrumentationScope']): number {
     const index = this.#groups.indexOf(resource, scope);
     if (index >= 0) return index;
@@ -179,6 +203,35 @@ export class EncodedBatch implements LogBatch {
       this.#groupIndexes = new Array(this.#ends.length).fill(0);
     }
     return length - 1;
+  }
+
+  #ownReader(): WireReader {
+    // The buffer is another one once it has grown.
+    if (this.#reader?.buffer !== this.#writer.buffer) this.#reader = new WireReader(this.#writer.buffer);
+    return this.#reader as WireReader;
+  }
+
+  /** Whether the groups stand in this order, and the records in that of the groups. */
+  #isOrdered(order: readonly number[]): boolean {
+    for (let index = 1; index < order.length; index++) {
+      if ((order[index] as number) < (order[index - 1] as number)) return false;
+    }
+    for (let index = this.#head + 1; index < this.#ends.length; index++) {
+      if (this.#groupIndexAt(index) < this.#groupIndexAt(index - 1)) return false;
+    }
+    return true;
+  }
+
+  /** The start and the end of each record, one after the other, of each group. */
+  #rangesByGroup(): number[][] {
+    const ranges: number[][] = this.#groups.all.map(() => []);
+    let start = this.#start;
+    for (let index = this.#head; index < this.#ends.length; index++) {
+      const end = this.#ends[index] as number;
+      ranges[this.#groupIndexAt(index)]?.push(start, end);
+      start = end;
+    }
+    return ranges;
   }
 
   #groupIndexAt(record: number): number {

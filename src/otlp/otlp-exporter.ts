@@ -7,6 +7,7 @@ import { messageOf, SpillwayError } from '../errors.ts';
 import { LANE, type Lane, type LaneSettings, type LaneSource } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
+import { EncodedBatchCodec } from './encoded-batch-codec.ts';
 import { ExporterMetrics } from './exporter-metrics.ts';
 import { HttpTransport } from './http-transport.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './otlp-config.ts';
@@ -77,6 +78,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
         return last;
       },
       sender: new OtlpSender(this.#transport, metrics, clock),
+      codec: new EncodedBatchCodec(this.#sources, maxRecordBytes),
       startingExports: 1,
     };
   }

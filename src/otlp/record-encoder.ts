@@ -2,25 +2,20 @@
 
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { writeAttributes, writeValue } from './value-encoder.ts';
+import {
+  ATTRIBUTES,
+  BODY,
+  DROPPED_ATTRIBUTES,
+  EVENT_NAME,
+  FLAGS,
+  OBSERVED_TIME,
+  SEVERITY_NUMBER,
+  SEVERITY_TEXT,
+  SPAN_ID,
+  TIME,
+  TRACE_ID,
+} from './wire-tags.ts';
 import type { WireWriter } from './wire-writer.ts';
-
-/*
- * opentelemetry/proto/logs/v1/logs.proto, LogRecord:
- *   fixed64 time_unix_nano = 1; SeverityNumber severity_number = 2; string severity_text = 3; AnyValue body = 5;
- *   repeated KeyValue attributes = 6; uint32 dropped_attributes_count = 7; fixed32 flags = 8;
- *   bytes trace_id = 9; bytes span_id = 10; fixed64 observed_time_unix_nano = 11; string event_name = 12
- */
-const TIME = 0x09;
-const SEVERITY_NUMBER = 0x10;
-const SEVERITY_TEXT = 0x1a;
-const BODY = 0x2a;
-const ATTRIBUTES = 0x32;
-const DROPPED_ATTRIBUTES = 0x38;
-const FLAGS = 0x45;
-const TRACE_ID = 0x4a;
-const SPAN_ID = 0x52;
-const OBSERVED_TIME = 0x59;
-const EVENT_NAME = 0x62;
 
 const TRACE_ID_DIGITS = 32;
 const SPAN_ID_DIGITS = 16;

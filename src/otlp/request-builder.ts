@@ -2,15 +2,8 @@
 
 import type { RecordGroup } from './record-groups.ts';
 import type { Frame, SourceEncoder } from './source-encoder.ts';
+import { RESOURCE_LOGS, SCOPE_LOGS } from './wire-tags.ts';
 import { lengthBytes, WireWriter } from './wire-writer.ts';
-
-/*
- * ExportLogsServiceRequest { repeated ResourceLogs resource_logs = 1 }
- * ResourceLogs { Resource resource = 1; repeated ScopeLogs scope_logs = 2; string schema_url = 3 }
- * ScopeLogs { InstrumentationScope scope = 1; repeated LogRecord log_records = 2; string schema_url = 3 }
- */
-const RESOURCE_LOGS = 0x0a;
-const SCOPE_LOGS = 0x12;
 
 /** A request without its records, for which there is room in it. */
 export interface Layout {

@@ -3,6 +3,15 @@
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { cutString, ValueCopier } from '../queue/value-copy.ts';
 import { writeAttributes } from './value-encoder.ts';
+import {
+  RESOURCE_ATTRIBUTES,
+  SCHEMA_URL,
+  SCOPE_ATTRIBUTES,
+  SCOPE_DROPPED_ATTRIBUTES,
+  SCOPE_NAME,
+  SCOPE_VERSION,
+  SOURCE,
+} from './wire-tags.ts';
 import { WireWriter } from './wire-writer.ts';
 
 type Resource = EmittedRecord['resource'];
@@ -20,21 +29,6 @@ export interface Frame {
   readonly bytes: number;
 }
 
-/*
- * ResourceLogs { Resource resource = 1; …; string schema_url = 3 }
- * ScopeLogs { InstrumentationScope scope = 1; …; string schema_url = 3 }
- * Resource { repeated KeyValue attributes = 1; uint32 dropped_attributes_count = 2 }
- * InstrumentationScope { string name = 1; string version = 2; repeated KeyValue attributes = 3;
- *   uint32 dropped_attributes_count = 4 }
- */
-const MESSAGE = 0x0a;
-const SCHEMA_URL = 0x1a;
-const RESOURCE_ATTRIBUTES = 0x0a;
-const SCOPE_NAME = 0x0a;
-const SCOPE_VERSION = 0x12;
-const SCOPE_ATTRIBUTES = 0x1a;
-const SCOPE_DROPPED_ATTRIBUTES = 0x20;
-
 /** Attributes that take more are cut to about this: every request would carry them. */
 const MAX_ATTRIBUTES_BYTES = 1024 * 1024;
 /** A longer name, version or schema URL is cut. */
@@ -47,6 +41,20 @@ const MAX_NAME_BYTES = 256 * 1024;
 export class SourceEncoder {
   readonly #resources = new WeakMap<Resource, Frame>();
   readonly #scopes = new WeakMap<Scope, Frame>();
+
+  /** @returns a resource that is nothing but these fields of ResourceLogs. */
+  resourceOf(frame: Frame): Resource {
+    const resource = {} as Resource;
+    this.#resources.set(resource, frame);
+    return resource;
+  }
+
+  /** @returns a scope that is nothing but these fields of ScopeLogs. */
+  scopeOf(frame: Frame): Scope {
+    const scope = {} as Scope;
+    this.#scopes.set(scope, frame);
+    return scope;
+  }
 
   /** A resource whose attributes are not all there yet is encoded as it is now, and not remembered. */
   resourceFrame(resource: Resource): Frame {
@@ -89,7 +97,7 @@ export function isPending(resource: Resource): boolean {
 
 function frameOf(writeSource: (writer: WireWriter) => void, schemaUrl: () => unknown): Frame {
   const writer = new WireWriter(256);
-  writer.byte(MESSAGE);
+  writer.byte(SOURCE);
   const start = writer.beginLength(1);
   writeSource(writer);
   writer.endLength(start, 1);

@@ -1,33 +1,24 @@
 /** Encodes attribute values and bodies as OTLP `AnyValue`. */
 
+import { MAX_DEPTH } from '../queue/value-copy.ts';
+import {
+  ARRAY_VALUE,
+  BOOL_VALUE,
+  BYTES_VALUE,
+  DOUBLE_VALUE,
+  INT_VALUE,
+  KEY,
+  KVLIST_VALUE,
+  STRING_VALUE,
+  VALUE,
+  VALUES,
+} from './wire-tags.ts';
 import { lengthBytes, type WireWriter } from './wire-writer.ts';
-
-/*
- * opentelemetry/proto/common/v1/common.proto:
- *   AnyValue { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3;
- *     double double_value = 4; ArrayValue array_value = 5; KeyValueList kvlist_value = 6; bytes bytes_value = 7 } }
- *   ArrayValue { repeated AnyValue values = 1 }
- *   KeyValueList { repeated KeyValue values = 1 }
- *   KeyValue { string key = 1; AnyValue value = 2 }
- */
-const STRING_VALUE = 0x0a;
-const BOOL_VALUE = 0x10;
-const INT_VALUE = 0x18;
-const DOUBLE_VALUE = 0x21;
-const ARRAY_VALUE = 0x2a;
-const KVLIST_VALUE = 0x32;
-const BYTES_VALUE = 0x3a;
-const VALUES = 0x0a;
-const KEY = 0x0a;
-const VALUE = 0x12;
 
 const TWO_32 = 0x1_0000_0000;
 const TWO_63 = 2 ** 63;
 const INT64_MIN = -(1n << 63n);
 const INT64_MAX = (1n << 63n) - 1n;
-
-/** Deeper than this a value is refused: it is circular, or would be refused by the collector's own parser. */
-const MAX_DEPTH = 32;
 
 /** A longer key is rare; one up to this length has a length of one byte, whatever its characters. */
 const SHORT_KEY_LENGTH = 42;
@@ -200,6 +191,7 @@ function writeBigInt(writer: WireWriter, value: bigint): void {
 }
 
 function writeObject(writer: WireWriter, value: object, depth: number, place: number): void {
+  // It is circular, or would be refused by the collector's own parser.
   if (depth >= MAX_DEPTH) throw new RangeError('the value is nested too deeply, or circular');
   if (value instanceof Uint8Array) {
     writeBytes(writer, value);

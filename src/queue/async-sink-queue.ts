@@ -1,7 +1,10 @@
 /** The bounded queue between the application and the exporter: records go in one by one, batches come out. */
 
 import type { DropReason } from '../errors.ts';
+import { oneOf, type SeverityCounts } from '../severity-counts.ts';
 import { AdmissionRules, type Restriction, type ShedRule } from './admission-rules.ts';
+import { DiskSide } from './disk-side.ts';
+import { Eviction } from './eviction.ts';
 import { InFlight } from './in-flight.ts';
 import type { EmittedRecord, LogBatch, OpenBatch } from './log-batch.ts';
 import { QueuedBatch } from './queued-batch.ts';
@@ -23,9 +26,14 @@ export interface QueueLimits {
 /** What the queue tells its owner: of records it lost, and that the loop has something new to look at. */
 export interface QueueListener {
   /** `wasPassed`: the records had been handed to the exporter before, and had come back. */
-  dropped(reason: DropReason, records: number, wasPassed: boolean): void;
+  dropped(reason: DropReason, records: number, wasPassed: boolean, severities: SeverityCounts): void;
   /** A batch was opened, became full, or lost records. */
   work(): void;
+  /**
+   * The queue is over its bounds: whether some of it could be put elsewhere, at once. Called again until it
+   * says no or there is room; then records are lost.
+   */
+  makeRoom?(): boolean;
 }
 
 /**
@@ -45,6 +53,9 @@ export class AsyncSinkQueue<B extends LogBatch> {
   readonly #now: () => number;
   readonly #waiting: WaitingBatches<B>;
   readonly #inFlight = new InFlight<B>();
+  readonly #eviction: Eviction<B>;
+  /** What a durable queue behind this one works with. */
+  readonly disk: DiskSide<B>;
   #sequence = 0;
   #isAdmitting = false;
 
@@ -55,6 +66,8 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#listener = listener;
     this.#now = now;
     this.#waiting = new WaitingBatches(limits.scheduledDelayMillis);
+    this.#eviction = new Eviction(limits, this.#rules, this.#waiting, this.#inFlight, listener);
+    this.disk = new DiskSide(this.#waiting, this.#inFlight, this.#eviction, listener);
   }
 
   /** Records waiting in the queue, without those in flight. */
@@ -81,9 +94,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** How full the queue is, 0 to 1, by records or by bytes, whichever is fuller. */
   get pressure(): number {
-    return Math.min(
-      1,
-      Math.max(this.#heldRecords() / this.#limits.maxQueueSize, this.#heldBytes() / this.maxBytes),
+    return Math.min(1, this.pressureWithout(0, 0));
+  }
+
+  /** The same without so many records and bytes that are about to leave. */
+  pressureWithout(records: number, bytes: number): number {
+    return Math.max(
+      (this.#heldRecords() - records) / this.#limits.maxQueueSize,
+      (this.#heldBytes() - bytes) / this.maxBytes,
     );
   }
 
@@ -110,7 +128,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
    */
   admit(record: EmittedRecord): void {
     if (this.#isAdmitting) {
-      this.#listener.dropped('self', 1, false);
+      this.#listener.dropped('self', 1, false, oneOf(severityOf(record)));
       return;
     }
     this.#isAdmitting = true;
@@ -129,7 +147,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       const refusal =
         this.refusal(severity) ?? (this.#cannotMakeRoom(isProtected) ? 'queue_full' : undefined);
       if (refusal !== undefined) {
-        this.#listener.dropped(refusal, 1, false);
+        this.#listener.dropped(refusal, 1, false, oneOf(severity));
         return;
       }
       batch = this.#waiting.openFor(isProtected) ?? this.#open(isProtected);
@@ -145,14 +163,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
     } catch {
       // Whatever reading the record threw, the batch is as it was.
       if (batch !== undefined) this.#waiting.removeIfEmpty(batch);
-      this.#listener.dropped('unserializable', 1, false);
+      this.#listener.dropped('unserializable', 1, false, oneOf(severityOf(record)));
       return;
     }
     const { records, bytes } = batch.contents;
     if (records >= this.#limits.maxExportBatchSize || bytes >= this.#limits.maxExportBatchBytes) {
       this.#seal(batch);
     }
-    this.#relieve();
+    this.#eviction.relieve();
   }
 
   /** Closes the open batches and returns the highest sequence number given so far. */
@@ -192,6 +210,11 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return batch;
   }
 
+  /** The batch that `take` would start with. */
+  peek(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
+    return this.#waiting.next(now, passOver);
+  }
+
   /** Flushes leave small batches behind; together they are one request instead of many. */
   #merge(batch: QueuedBatch<B>, maxBytes: number): void {
     const mostBytes = Math.min(maxBytes, this.#limits.maxExportBatchBytes);
@@ -220,22 +243,27 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** A batch in flight is done with, whatever became of it: its room is free again. */
   settle(batch: QueuedBatch<B>): void {
-    this.#inFlight.remove(batch);
+    if (!this.#inFlight.remove(batch)) return;
+    batch.isDone = true;
+    batch.copy?.settle(batch.offset, batch.contents.records);
   }
 
   /** A batch in flight goes back to its place in the queue; halved first if `halve` is set. */
   giveBack(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
     if (!batch.isProtected && this.#rules.refusesUnprotected) {
-      this.#listener.dropped('memory_limit', batch.contents.records, true);
+      this.#eviction.giveUp(batch, 'memory_limit');
       return;
     }
+    // What is being written must stay as it is; it will be halved the next time.
     const older =
-      halve && batch.contents.records > 1 ? batch.split(Math.ceil(batch.contents.records / 2)) : undefined;
+      halve && !batch.isStoring && batch.contents.records > 1
+        ? batch.split(Math.ceil(batch.contents.records / 2))
+        : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
     // The bound may have been lowered meanwhile.
-    this.#relieve();
+    this.#eviction.relieve();
   }
 
   /** Lets every batch be sent at once that waits for a time of its own. */
@@ -246,30 +274,22 @@ export class AsyncSinkQueue<B extends LogBatch> {
   /** Puts memory pressure on the queue, or takes it away, and trims it to what is allowed now. */
   restrict(restriction?: Restriction): void {
     this.#rules.restrict(restriction);
-    this.#relieve();
+    this.#eviction.relieve();
   }
 
-  /** Drops what is not protected and not in flight. */
+  /** Gives up what is not protected and not in flight. */
   discardUnprotected(reason: DropReason): void {
-    this.#discardWaiting(reason, (batch) => !batch.isProtected);
+    this.#eviction.discardUnprotected(reason);
   }
 
-  /** Drops everything, in flight or not. */
+  /** Gives up everything, in flight or not; what has a copy on disk is not lost. */
   discard(reason: DropReason): void {
-    for (const batch of [...this.#inFlight]) {
-      this.#inFlight.remove(batch);
-      this.#listener.dropped(reason, batch.contents.records, true);
-    }
-    this.#discardWaiting(reason, () => true);
+    this.#eviction.discard(reason);
   }
 
-  #discardWaiting(reason: DropReason, isUnwanted: (batch: QueuedBatch<B>) => boolean): void {
-    for (const batch of [...this.#waiting]) {
-      if (!isUnwanted(batch)) continue;
-      this.#waiting.remove(batch);
-      this.#listener.dropped(reason, batch.contents.records, batch.attempts > 0);
-    }
-    this.#listener.work();
+  /** A batch in flight is not to be tried again: it is the disk's, or lost. */
+  giveUp(batch: QueuedBatch<B>, reason: DropReason): void {
+    if (this.#inFlight.remove(batch)) this.#eviction.giveUp(batch, reason);
   }
 
   // Methods, not getters: V8 calls into its runtime for each use of a private getter, and these are used per record.
@@ -296,38 +316,6 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;
   }
 
-  /** Drops records one by one until the bounds hold. */
-  #relieve(): void {
-    if (this.#hasTooMany()) this.#lose('queue_full', () => this.#hasTooMany());
-    if (!this.#isTooHeavy()) return;
-    const isRestricted = this.maxBytes < this.#limits.maxQueueBytes;
-    this.#lose(isRestricted ? 'memory_limit' : 'queue_full', () => this.#isTooHeavy());
-  }
-
-  #hasTooMany(): boolean {
-    return this.#heldRecords() > this.#limits.maxQueueSize;
-  }
-
-  #isTooHeavy(): boolean {
-    return this.#heldBytes() > this.maxBytes;
-  }
-
-  #lose(reason: DropReason, isTooMuch: () => boolean): void {
-    const end = this.#limits.overflow === 'drop-newest' ? 'newest' : 'oldest';
-    let passed = 0;
-    let unpassed = 0;
-    while (isTooMuch()) {
-      const loser = this.#waiting.loseOne(end);
-      if (loser === undefined) break;
-      if (loser.attempts > 0) passed++;
-      else unpassed++;
-    }
-    if (unpassed > 0) this.#listener.dropped(reason, unpassed, false);
-    if (passed > 0) this.#listener.dropped(reason, passed, true);
-    // A flush may have waited for just these.
-    this.#listener.work();
-  }
-
   #open(isProtected: boolean): QueuedBatch<B> {
     const batch = new QueuedBatch(this.#openBatch(), ++this.#sequence, this.#now(), isProtected);
     this.#waiting.open(batch);
@@ -338,5 +326,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
   #seal(batch: QueuedBatch<B>): void {
     this.#waiting.seal(batch);
     this.#listener.work();
+  }
+}
+
+/** Of a record that may not be readable. */
+function severityOf(record: EmittedRecord): number {
+  try {
+    return record.severityNumber ?? 0;
+  } catch {
+    return 0;
   }
 }

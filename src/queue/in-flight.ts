@@ -8,6 +8,10 @@ export class InFlight<B extends LogBatch> implements Iterable<QueuedBatch<B>> {
   #records = 0;
   #bytes = 0;
 
+  get batches(): number {
+    return this.#batches.size;
+  }
+
   get records(): number {
     return this.#records;
   }

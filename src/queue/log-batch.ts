@@ -1,6 +1,7 @@
 /** What a batch is to the queue and the driver: a bounded run of records whose form only the exporter's lane knows. */
 
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
+import type { SeverityCounts } from '../severity-counts.ts';
 
 /**
  * The record `onEmit` is given. Taken from the processor's own signature because the name of the type
@@ -33,7 +34,19 @@ export interface LogBatch {
   append(next: LogBatch): void;
   /** Moves the oldest `records` records into a new batch, which is returned; this one keeps the rest. */
   split(records: number): LogBatch;
+  /** The severity number of the record at this end, 0 when it has none or there is no record. */
+  severityAt(end: BatchEnd): number;
+  /** All records by their severity. Looks at each of them. */
+  severities(): SeverityCounts;
+  /**
+   * Puts the records into the order in which a request has them: resource by resource, and scope by scope
+   * within each, in the order in which those first appeared. It remains the order of what is split off and of what is
+   * left when records are removed. `bytes` stays as it is.
+   */
+  regroup(): void;
 }
+
+export type BatchEnd = 'oldest' | 'newest';
 
 /** Opens an empty batch: the one thing a lane gives to the queue. */
 export type OpenBatch<B extends LogBatch> = () => B;

@@ -7,6 +7,30 @@ export interface BisectBudget {
   remaining: number;
 }
 
+/** A batch's copy on disk, as far as the queue has to know of it. The parts of a batch share it. */
+export interface DurableCopy {
+  /** Whether it is there, and ours: a copy can be evicted when its disk space is needed. */
+  readonly isStored: boolean;
+  /** Whether another process has taken the copy over, and will send it. */
+  readonly isForeign: boolean;
+  /** Whether the batch may leave memory now; not while another part of it is still here. */
+  readonly isReleasable: boolean;
+  /** One more part of the batch shares it. */
+  split(): void;
+  /** So many records of a part, from that position of the whole batch on, are done with; so is the part. */
+  settle(offset: number, records: number): void;
+  /** A part leaves memory; with the last of them, what is not settled is the disk's to keep. */
+  release(): void;
+}
+
+/**
+ * - `unstored`: in memory only.
+ * - `storing`: being written; it must not change, nor be sent, until that has ended.
+ * - `unstorable`: no bytes can be made of it.
+ * - otherwise its copy.
+ */
+export type Durability = 'unstored' | 'storing' | 'unstorable' | DurableCopy;
+
 export class QueuedBatch<B extends LogBatch> {
   readonly contents: B;
   /** Position in the order of opening. Parts of a batch share its number, so a flush waits for all of them. */
@@ -31,6 +55,9 @@ export class QueuedBatch<B extends LogBatch> {
   notBefore = 0;
   /** Shared by all parts of one refused batch; undefined until it is refused. */
   bisect: BisectBudget | undefined;
+  durability: Durability = 'unstored';
+  /** Whether the queue is done with it: delivered, dropped or left to the disk. */
+  isDone = false;
 
   constructor(contents: B, sequence: number, openedAt: number, isProtected: boolean) {
     this.contents = contents;
@@ -41,7 +68,36 @@ export class QueuedBatch<B extends LogBatch> {
 
   /** Whether nothing has happened to it that another batch should not be drawn into. */
   get isFresh(): boolean {
-    return this.attempts === 0 && this.notBefore === 0;
+    return this.attempts === 0 && this.notBefore === 0 && this.durability === 'unstored';
+  }
+
+  /** Its copy on disk, if it has one that is still there. */
+  get copy(): DurableCopy | undefined {
+    const { durability } = this;
+    return typeof durability === 'object' && durability.isStored ? durability : undefined;
+  }
+
+  get isStoring(): boolean {
+    return this.durability === 'storing';
+  }
+
+  /** Whether it is another process's to send. */
+  get isForeign(): boolean {
+    return typeof this.durability === 'object' && this.durability.isForeign;
+  }
+
+  /** Whether its records may be taken out one by one: a copy on disk would not be the same any more. */
+  get isChangeable(): boolean {
+    return !this.isStoring && this.copy === undefined;
+  }
+
+  /** Whether it could be written to disk now. */
+  get isStorable(): boolean {
+    const { durability } = this;
+    return (
+      durability === 'unstored' ||
+      (typeof durability === 'object' && !durability.isStored && !durability.isForeign)
+    );
   }
 
   isOlderThan(other: QueuedBatch<B>): boolean {
@@ -65,6 +121,8 @@ export class QueuedBatch<B extends LogBatch> {
     part.failuresWhileOthersPassed = this.failuresWhileOthersPassed;
     part.deliveriesAtLastFailure = this.deliveriesAtLastFailure;
     part.bisect = this.bisect;
+    part.durability = this.durability;
+    this.copy?.split();
     return part;
   }
 }

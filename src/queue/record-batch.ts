@@ -1,7 +1,8 @@
 /** The batch of the plain lane: snapshots of records, for exporters that take `ReadableLogRecord`s. */
 
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
-import type { EmittedRecord, LogBatch } from './log-batch.ts';
+import { noSeverities, type SeverityCounts, severityRange } from '../severity-counts.ts';
+import type { BatchEnd, EmittedRecord, LogBatch } from './log-batch.ts';
 import { RecordSnapshot } from './record-snapshot.ts';
 
 export class RecordBatch implements LogBatch {
@@ -63,6 +64,33 @@ export class RecordBatch implements LogBatch {
     }
   }
 
+  severityAt(end: BatchEnd): number {
+    const snapshot = this.#items[end === 'oldest' ? this.#head : this.#items.length - 1];
+    return snapshot === undefined ? 0 : severityOf(snapshot);
+  }
+
+  severities(): SeverityCounts {
+    const counts = noSeverities();
+    for (const snapshot of this.#snapshots()) {
+      const range = severityRange(severityOf(snapshot));
+      counts[range] = (counts[range] as number) + 1;
+    }
+    return counts;
+  }
+
+  regroup(): void {
+    const all = this.#snapshots();
+    const [first] = all;
+    const { resource, instrumentationScope } = first ?? {};
+    if (all.every((item) => item.resource === resource && item.instrumentationScope === instrumentationScope))
+      return;
+    const byResource = Map.groupBy(all, (item) => item.resource).values();
+    this.#items = Array.from(byResource, (items) =>
+      Array.from(Map.groupBy(items, (item) => item.instrumentationScope).values()),
+    ).flat(2);
+    this.#head = 0;
+  }
+
   /** The records in order, in an array of the caller's own. */
   toArray(): ReadableLogRecord[] {
     // A snapshot has every field of a ReadableLogRecord; the optional ones are present and may be undefined.
@@ -78,4 +106,9 @@ export class RecordBatch implements LogBatch {
     this.#bytes -= bytes;
     return bytes;
   }
+}
+
+/** Applications in plain JavaScript pass anything as a severity. */
+function severityOf({ severityNumber }: RecordSnapshot): number {
+  return typeof severityNumber === 'number' && severityNumber > 0 ? severityNumber : 0;
 }

@@ -16,8 +16,11 @@ const LONG_KEY_LENGTH = 64;
 /** Less room than this is not worth a piece of a string. */
 const MIN_CUT_BYTES = 64;
 
-/** Deeper than this the copy stops, long before the stack could overflow here or in an exporter. */
-const MAX_DEPTH = 32;
+/**
+ * Deeper than this a value is not kept, long before the stack could overflow here or in an exporter. Encoded, a
+ * list or a map takes three levels of messages at most and a record six, and protobuf parsers stop at 100.
+ */
+export const MAX_DEPTH = 31;
 
 const TOO_DEEP = '[too deep]';
 const CIRCULAR = '[circular]';

@@ -13,6 +13,8 @@ export class WaitingBatches<B extends LogBatch> {
   #protectedRecords = 0;
   #ordinaryRecords = 0;
   #bytes = 0;
+  /** Whether only what is on disk may be sent. */
+  isWriteAhead = false;
 
   /** @param scheduledDelayMillis how long an open batch waits for more records. */
   constructor(scheduledDelayMillis: number) {
@@ -87,14 +89,25 @@ export class WaitingBatches<B extends LogBatch> {
     return next !== undefined && next !== lane.open && next.isFresh ? next : undefined;
   }
 
-  /** Removes one record, unprotected as long as there is one, and returns the batch that lost it. */
-  loseOne(end: 'oldest' | 'newest'): QueuedBatch<B> | undefined {
-    const lane = this.#ordinaryRecords > 0 ? this.#ordinary : this.#protected;
-    const batch = end === 'newest' ? lane.last : lane.first;
-    if (batch === undefined) return undefined;
+  /**
+   * The batch to lose a record of, unprotected as long as there is one. Not one with a copy on disk, or with
+   * one in the making, which would not be the same any more.
+   */
+  loser(end: 'oldest' | 'newest'): QueuedBatch<B> | undefined {
+    for (const lane of [this.#ordinary, this.#protected]) {
+      if (end === 'newest') {
+        if (lane.last?.isChangeable) return lane.last;
+      } else {
+        for (const batch of lane) if (batch.isChangeable) return batch;
+      }
+    }
+    return undefined;
+  }
+
+  /** Removes the oldest or newest record of a batch. */
+  loseOne(batch: QueuedBatch<B>, end: 'oldest' | 'newest'): void {
     this.gained(batch, -1, -(end === 'newest' ? batch.contents.pop() : batch.contents.shift()));
     this.removeIfEmpty(batch);
-    return batch;
   }
 
   removeIfEmpty(batch: QueuedBatch<B>): void {
@@ -124,6 +137,25 @@ export class WaitingBatches<B extends LogBatch> {
     return earliest;
   }
 
+  /** Closes open batches that have waited long enough. @returns when the next one has; Infinity if there is none. */
+  sealRipe(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes) {
+      if (lane.open === undefined) continue;
+      const ripeAt = lane.open.openedAt + this.#scheduledDelayMillis;
+      if (ripeAt <= now) lane.open = undefined;
+      else next = Math.min(next, ripeAt);
+    }
+    return next;
+  }
+
+  /** What is closed, unprotected batches first: they can wait. */
+  *sealed(): Generator<QueuedBatch<B>> {
+    for (const lane of [this.#ordinary, this.#protected]) {
+      for (const batch of lane) if (batch !== lane.open) yield batch;
+    }
+  }
+
   /** The first batch of each lane: the oldest record is in one of them. */
   *firsts(): Generator<QueuedBatch<B>> {
     for (const lane of this.#lanes) if (lane.first !== undefined) yield lane.first;
@@ -135,11 +167,18 @@ export class WaitingBatches<B extends LogBatch> {
 
   /** An open protected batch goes along as soon as anything goes: protected records leave first. */
   *#candidates(now: number): Generator<QueuedBatch<B>> {
-    for (const batch of this.#protected) if (batch.notBefore <= now) yield batch;
+    for (const batch of this.#protected) {
+      if (batch.notBefore <= now && !this.#isHeldBack(batch)) yield batch;
+    }
     for (const batch of this.#ordinary) if (this.#dueAt(batch, this.#ordinary) <= now) yield batch;
   }
 
+  #isHeldBack(batch: QueuedBatch<B>): boolean {
+    return batch.isStoring || (this.isWriteAhead && batch.isStorable);
+  }
+
   #dueAt(batch: QueuedBatch<B>, lane: BatchLane<B>): number {
+    if (this.#isHeldBack(batch)) return Number.POSITIVE_INFINITY;
     const ripeAt = batch === lane.open ? batch.openedAt + this.#scheduledDelayMillis : 0;
     return Math.max(batch.notBefore, ripeAt);
   }

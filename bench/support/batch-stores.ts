@@ -1,0 +1,150 @@
+/** The stores that are compared, all with the same few verbs: a floor in memory, `node:sqlite`, and the spool's segments. */
+
+import { systemClock } from '../../src/clock.ts';
+import { noSeverities } from '../../src/severity-counts.ts';
+import { Spool } from '../../src/spool/spool.ts';
+import type { SpoolListener } from '../../src/spool/spool-entry.ts';
+import type { SpoolSettings } from '../../src/spool/spool-settings.ts';
+import { SqliteStore } from './sqlite-store.ts';
+import { SqliteWorkerStore } from './sqlite-worker.ts';
+
+export const MEMORY = 'memory';
+export const SQLITE_NORMAL = 'sqlite NORMAL';
+export const SQLITE_FULL = 'sqlite FULL';
+export const SQLITE_WORKER = 'sqlite in a worker';
+export const SEGMENTS_NEVER = 'segments never';
+export const SEGMENTS_INTERVAL = 'segments interval';
+export const SEGMENTS_ALWAYS = 'segments always';
+
+export interface StoredBatch {
+  readonly payload: Uint8Array;
+  /** It was delivered. */
+  settle(): void;
+}
+
+export interface BatchStore {
+  /** Of batches that can be taken, those that an earlier process left included, once they are known. */
+  readonly waitingRecords: number;
+  /** Resolves with whether it is stored, as durably as the store is set to. */
+  append(payload: Uint8Array, records: number): Promise<boolean>;
+  /** At the exit of the process, so many records each. Nothing else is called afterwards. */
+  appendAllSync(payloads: readonly Uint8Array[], records: number): void;
+  /** The oldest batch that was not taken yet. */
+  next(): Promise<StoredBatch | undefined>;
+  close(): Promise<void>;
+}
+
+/** @param recovers whether what an earlier process left there is to be taken over; the spool finds out by itself. */
+export function openStore(contender: string, directory: string, recovers = false): BatchStore {
+  switch (contender) {
+    case MEMORY:
+      return new MemoryStore();
+    case SQLITE_NORMAL:
+      return new SqliteStore(directory, 'NORMAL', recovers);
+    case SQLITE_FULL:
+      return new SqliteStore(directory, 'FULL', recovers);
+    case SQLITE_WORKER:
+      return new SqliteWorkerStore(directory, 'NORMAL', recovers);
+    case SEGMENTS_NEVER:
+      return new SegmentStore(directory, 'never');
+    case SEGMENTS_INTERVAL:
+      return new SegmentStore(directory, 'interval');
+    case SEGMENTS_ALWAYS:
+      return new SegmentStore(directory, 'always');
+    default:
+      throw new Error(`no store ${contender}`);
+  }
+}
+
+class MemoryStore implements BatchStore {
+  readonly #batches: { readonly payload: Uint8Array; readonly records: number }[] = [];
+  waitingRecords = 0;
+
+  async append(payload: Uint8Array, records: number): Promise<boolean> {
+    this.#batches.push({ payload, records });
+    this.waitingRecords += records;
+    return true;
+  }
+
+  appendAllSync(payloads: readonly Uint8Array[], records: number): void {
+    for (const payload of payloads) this.#batches.push({ payload, records });
+  }
+
+  async next(): Promise<StoredBatch | undefined> {
+    const batch = this.#batches.shift();
+    if (batch === undefined) return undefined;
+    this.waitingRecords -= batch.records;
+    return { payload: batch.payload, settle: () => {} };
+  }
+
+  async close(): Promise<void> {}
+}
+
+const SETTINGS: Omit<SpoolSettings, 'directory' | 'fsync'> = {
+  maxBytes: 4 * 1024 ** 3,
+  mode: 'always',
+  fsyncIntervalMillis: 1_000,
+  // The shortest there is: after a kill the benchmark has to wait for it.
+  leaseMillis: 1_000,
+  replayShare: 1,
+  maxReplayBytes: 64 * 1024 ** 2,
+  spillAfterOpenMillis: 0,
+  exitMaxBytes: 1024 ** 3,
+  exitTimeoutMillis: 60_000,
+};
+
+const silent: SpoolListener = {
+  recovered: () => {},
+  disowned: () => {},
+  dropped: () => {},
+  changed: () => {},
+  warn: () => {},
+};
+
+class SegmentStore implements BatchStore {
+  readonly #spool: Spool;
+
+  constructor(directory: string, fsync: SpoolSettings['fsync']) {
+    this.#spool = new Spool({ ...SETTINGS, directory, fsync }, silent, systemClock);
+    this.#spool.open();
+  }
+
+  get waitingRecords(): number {
+    return this.#spool.records;
+  }
+
+  async append(payload: Uint8Array, records: number): Promise<boolean> {
+    const entry = await this.#spool.append(entryOf(payload, records));
+    if (entry === undefined) return false;
+    this.#spool.release(entry);
+    return true;
+  }
+
+  appendAllSync(payloads: readonly Uint8Array[], records: number): void {
+    for (const payload of payloads) {
+      if (this.#spool.appendSync(entryOf(payload, records)) === undefined) throw new Error('not stored');
+    }
+    this.#spool.closeSync();
+  }
+
+  async next(): Promise<StoredBatch | undefined> {
+    const entry = this.#spool.next();
+    if (entry === undefined) return undefined;
+    const payload = await this.#spool.read(entry);
+    if (payload === undefined) throw new Error('a batch is damaged');
+    return { payload, settle: () => this.#spool.settle(entry, 0, entry.records) };
+  }
+
+  close(): Promise<void> {
+    return this.#spool.close();
+  }
+}
+
+const entryOf = (payload: Uint8Array, records: number) => ({
+  payload,
+  records,
+  severities: noSeverities(),
+  openedAtUnixMillis: systemClock.wallNow(),
+  attempts: 0,
+  isProtected: false,
+});

@@ -1,0 +1,48 @@
+/** What a process of the soak is told: how to log, and how to end. */
+
+export interface SpoolingPlan {
+  /** The records' bodies are `<name>/<number>`, from 0 on. */
+  name: string;
+  url: string;
+  exporter: 'own' | 'stock';
+  spool: {
+    directory: string;
+    mode: 'overflow' | 'always';
+    fsync: 'never' | 'interval' | 'always';
+    leaseMillis: number;
+    maxBytes: number;
+    replayShare: number;
+    spillAfterOpenMillis: number;
+  };
+  scheduledDelayMillis: number;
+  maxQueueSize: number;
+  /** Milliseconds until a first retry, and until a breaker's first probe. */
+  patienceMillis: number;
+  requestTimeoutMillis: number;
+  shutdownMillis: number;
+  recordsPerTick: number;
+  tickMillis: number;
+  /** Records emitted at most; then it goes on without. */
+  maxRecords: number;
+  /** Characters added to each record. */
+  padding: number;
+  /** Milliseconds between calls of `forceFlush`; 0: none. */
+  flushEveryMillis: number;
+  ending: SpoolingEnding;
+}
+
+export interface SpoolingEnding {
+  /**
+   * - `killed`, `signalled`: goes on until its parent ends it, with SIGKILL or SIGTERM.
+   * - `natural`: has nothing more to do.
+   * - `drained`: ends when the spool is empty, and all of the directory.
+   */
+  kind: 'killed' | 'signalled' | 'natural' | 'exit' | 'throw' | 'reject' | 'out of memory' | 'drained';
+  /** Milliseconds from the first record on. */
+  afterMillis: number;
+  /** And not before there were so many turns of the event loop, and so many records that a flush has made safe. */
+  notBefore?: { readonly ticks: number; readonly safe: number };
+}
+
+/** Of the ending `exit`. */
+export const EXIT_CODE = 3;

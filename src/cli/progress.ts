@@ -1,0 +1,61 @@
+/** How a replay goes, for people: over and over in one line of a terminal, now and then in a file. */
+
+import type { Clock } from '../clock.ts';
+import type { SpillwayStats } from '../stats.ts';
+import { counted, durationText } from './words.ts';
+
+const TERMINAL_MILLIS = 250;
+const FILE_MILLIS = 5_000;
+const CLEAR_LINE = '\r\u001b[K';
+
+interface Screen {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+export class Progress {
+  readonly #screen: Screen;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  #saidAt = Number.NEGATIVE_INFINITY;
+  #saidExported = 0;
+  #isShown = false;
+
+  constructor(screen: Screen, clock: Clock) {
+    this.#screen = screen;
+    this.#clock = clock;
+    this.#startedAt = clock.now();
+  }
+
+  update(stats: SpillwayStats): void {
+    const now = this.#clock.now();
+    const isTerminal = this.#screen.isTTY === true;
+    const sinceMillis = now - this.#saidAt;
+    // Before anything was found there is nothing to say.
+    if (stats.recovered === 0 || sinceMillis < (isTerminal ? TERMINAL_MILLIS : FILE_MILLIS)) return;
+    const rate = Number.isFinite(sinceMillis) ? (stats.exported - this.#saidExported) / (sinceMillis / 1_000) : 0;
+    this.#saidAt = now;
+    this.#saidExported = stats.exported;
+    const left = stats.spooled.records + stats.inFlight.records;
+    const failing = stats.breaker.state === 'closed' ? '' : `; failing: ${stats.exports.lastError}`;
+    const text = `${counted(stats.exported, 'record')} sent, ${left.toLocaleString('en-US')} left, ${perSecond(rate)}${failing}`;
+    this.#screen.write(isTerminal ? `${CLEAR_LINE}${text.slice(0, 120)}` : `${text}\n`);
+    this.#isShown = isTerminal;
+  }
+
+  clear(): void {
+    if (this.#isShown) this.#screen.write(CLEAR_LINE);
+    this.#isShown = false;
+  }
+
+  summary({ exported, spooled, inFlight }: SpillwayStats): string {
+    const millis = this.#clock.now() - this.#startedAt;
+    const left = spooled.records + inFlight.records;
+    const rest = left === 0 ? '' : `; ${counted(left, 'record')} left`;
+    return `${counted(exported, 'record')} sent in ${durationText(millis)}, ${perSecond((exported * 1_000) / millis)}${rest}`;
+  }
+}
+
+function perSecond(rate: number): string {
+  return `${Math.round(rate).toLocaleString('en-US')} per second`;
+}

@@ -1,0 +1,164 @@
+/** `spool replay`: sends what no living process holds, through the library itself. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../clock.ts';
+import type { SpillwayLogRecordProcessor, SpillwayStats } from '../index.ts';
+import { nodeFiles } from '../spool/spool-files.ts';
+import { type Command, numberValue, parseCommand, usageProblem } from './command.ts';
+import { standardOutput, tell } from './output.ts';
+import { EXIT, type ExitCode, Problem, problemOf } from './problem.ts';
+import { Progress } from './progress.ts';
+import { type Ending, ReplayWatch } from './replay-watch.ts';
+import { checkSpool } from './spool-contents.ts';
+import { counted } from './words.ts';
+
+const DEFAULT_SHARE = 0.5;
+const DEFAULT_TIMEOUT_SECONDS = 60;
+const MAX_TIMEOUT_SECONDS = 86_400;
+const POLL_MILLIS = 50;
+const SHUTDOWN_MILLIS = 5_000;
+/** Nothing is written here that could make room: what is there may take what it takes. */
+const MAX_BYTES = 1024 ** 4;
+const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
+/** Somebody waits for this: it tries more often than a service would. */
+const RETRY = { initialDelayMillis: 500, maxDelayMillis: 5_000 };
+const BREAKER = { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 5_000 };
+
+export const replayCommand: Command = {
+  synopsis: '<directory> [--endpoint URL] [--header NAME=VALUE]... [--share N] [--timeout SECONDS]',
+  summary: 'sends what no living process holds, and removes it',
+  details: `Takes over what dead processes left, sends it, and ends when nothing is left. A process that was
+killed is taken for dead when its lease has run out, 10 seconds after its last sign of life unless its
+option 'leaseMillis' says otherwise. Run it as the user who owns the directory.
+
+  --endpoint URL       the collector; without a path, v1/logs is added. Default: the environment
+                       variables OTEL_EXPORTER_OTLP_..., or http://localhost:4318/v1/logs
+  --header NAME=VALUE  sent with each request, added to OTEL_EXPORTER_OTLP_HEADERS
+  --share N            share of 16 connections to use, 0.01 to 0.9; default ${DEFAULT_SHARE}
+  --timeout SECONDS    how long the endpoint may take nothing before it ends; default ${DEFAULT_TIMEOUT_SECONDS}`,
+  run,
+};
+
+async function run(args: readonly string[]): Promise<ExitCode> {
+  const { directory, values } = parseCommand(args, {
+    endpoint: { type: 'string' },
+    header: { type: 'string', multiple: true },
+    share: { type: 'string' },
+    timeout: { type: 'string' },
+  });
+  const share = numberValue(values.share, 'share', 0.01, 0.9) ?? DEFAULT_SHARE;
+  const timeout =
+    numberValue(values.timeout, 'timeout', 1, MAX_TIMEOUT_SECONDS) ?? DEFAULT_TIMEOUT_SECONDS;
+  const otlp = {
+    ...(values.endpoint !== undefined && { url: endpointUrl(values.endpoint) }),
+    ...(values.header !== undefined && { headers: headersOf(values.header) }),
+  };
+  await checkSpool(directory);
+  const interruption = interrupted();
+  const processor = await processorFor(directory, share, otlp);
+  const watch = new ReplayWatch(directory, timeout * 1_000, systemClock, nodeFiles);
+  const progress = new Progress(process.stderr, systemClock);
+  let ending: Ending | undefined;
+  while (ending === undefined) {
+    await sleep(POLL_MILLIS);
+    const stats = processor.stats();
+    progress.update(stats);
+    ending = interruption.signal === undefined ? await watch.look(stats) : { kind: 'interrupted' };
+  }
+  progress.clear();
+  await processor.shutdown({ timeoutMillis: SHUTDOWN_MILLIS });
+  await standardOutput.line(progress.summary(processor.stats()));
+  await standardOutput.flush();
+  interruption.stop();
+  if (interruption.signal !== undefined) {
+    tell('interrupted: what is left goes on being in the spool');
+    process.kill(process.pid, interruption.signal);
+  }
+  return exitCodeOf(ending, processor.stats());
+}
+
+/** @throws Problem for what the library does not take. */
+async function processorFor(
+  directory: string,
+  replayShare: number,
+  otlp: { url?: string; headers?: Record<string, string> },
+): Promise<SpillwayLogRecordProcessor> {
+  // Loaded here: the other commands need none of it.
+  const [{ diag, DiagLogLevel }, { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter }] = await Promise.all(
+    [import('@opentelemetry/api'), import('../index.ts')],
+  );
+  const say = (message: string) => tell(message.replace(/^otel-spillway: (log records: )?/, ''));
+  const silent = () => {};
+  diag.setLogger(
+    { error: say, warn: say, info: silent, debug: silent, verbose: silent },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
+  try {
+    const exporter = new SpillwayOtlpLogExporter(otlp);
+    return new SpillwayLogRecordProcessor({
+      exporter,
+      spool: { directory, maxBytes: MAX_BYTES, maxReplayBytes: MAX_REPLAY_BYTES, replayShare },
+      retry: RETRY,
+      breaker: BREAKER,
+      memoryLimit: false,
+      gapMarker: false,
+    });
+  } catch (error) {
+    const { exitCode, message } = problemOf(error);
+    throw message.includes(`'spool.directory'`) ? new Problem(EXIT.unreadable, message) : new Problem(exitCode, message);
+  }
+}
+
+function exitCodeOf(ending: Ending, { dropped }: SpillwayStats): ExitCode {
+  switch (ending.kind) {
+    case 'held':
+    case 'unreachable':
+    case 'unreadable':
+      tell(ending.message);
+      return EXIT[ending.kind];
+    case 'interrupted':
+      return EXIT.unreachable;
+    case 'done': {
+      const { spool_corrupt: damaged, spool_full: _, ...others } = dropped;
+      const refused = Object.values(others).reduce((sum, records) => sum + records, 0);
+      if (refused > 0) tell(`the endpoint refused ${counted(refused, 'record')} for good`);
+      if (damaged > 0) tell(`${counted(damaged, 'record')} could not be read back: see the directory 'damaged'`);
+      return refused > 0 ? EXIT.refused : damaged > 0 ? EXIT.damaged : EXIT.done;
+    }
+  }
+}
+
+/** As OTEL_EXPORTER_OTLP_ENDPOINT where there is no path, and OTEL_EXPORTER_OTLP_LOGS_ENDPOINT where there is one. */
+function endpointUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+    throw usageProblem('--endpoint is an http: or https: URL');
+  }
+  if (url.pathname === '/') url.pathname = '/v1/logs';
+  return url.href;
+}
+
+function headersOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const equals = pair.indexOf('=');
+      // What is not a pair may be a secret all the same: it is not repeated.
+      if (equals < 1) throw usageProblem('--header is NAME=VALUE');
+      return [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
+    }),
+  );
+}
+
+/** The first signal that asks for an end; the second one ends the process as it would without this. */
+function interrupted() {
+  const interruption = { signal: undefined as NodeJS.Signals | undefined, stop };
+  const onSignal = (signal: NodeJS.Signals) => {
+    interruption.signal = signal;
+    stop();
+  };
+  function stop(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  return interruption;
+}

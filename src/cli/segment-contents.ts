@@ -1,0 +1,193 @@
+/** What is in one segment file, read without changing anything. */
+
+import { crc32 } from 'node:zlib';
+import type { SeverityCounts } from '../severity-counts.ts';
+import { isMissing } from '../spool/file-errors.ts';
+import { FrameTable } from '../spool/frame-table.ts';
+import { recordsIn, without } from '../spool/record-ranges.ts';
+import { type ScannedSegment, SegmentScan } from '../spool/segment-scan.ts';
+import type { RecordRange } from '../spool/spool-entry.ts';
+import type { SpoolFiles } from '../spool/spool-files.ts';
+import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../spool/spool-format.ts';
+import type { Findings } from './findings.ts';
+import { counted } from './words.ts';
+
+/** One batch of a segment; its payload can be read for as long as the segment is open. */
+export interface StoredBatch {
+  /** Below the directory of the spool. */
+  readonly path: string;
+  /** Its index in the segment. */
+  readonly index: number;
+  /** As they were stored, and of these, by their position in the payload, what is not settled. */
+  readonly records: number;
+  readonly remaining: readonly RecordRange[];
+  readonly pending: number;
+  /** Of all its records. */
+  readonly severities: SeverityCounts;
+  readonly openedAtUnixMillis: number;
+  /** Undefined when it is damaged, or cannot be read: that is among the findings then. */
+  read(): Promise<Buffer | undefined>;
+}
+
+export class SegmentContents {
+  readonly bytes: number;
+  readonly ackBytes: number;
+  readonly salt: number | undefined;
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #files: SpoolFiles;
+  readonly #findings: Findings;
+  readonly #frames: FrameTable;
+  readonly #remaining: ReadonlyMap<number, readonly RecordRange[]>;
+
+  private constructor(
+    path: string,
+    fd: number,
+    bytes: number,
+    frames: FrameTable,
+    salt: number | undefined,
+    acks: Buffer,
+    files: SpoolFiles,
+    findings: Findings,
+  ) {
+    this.#path = path;
+    this.#fd = fd;
+    this.bytes = bytes;
+    this.salt = salt;
+    this.ackBytes = acks.length;
+    this.#frames = frames;
+    this.#remaining = salt === undefined ? new Map() : remainders(frames, acks, salt);
+    this.#files = files;
+    this.#findings = findings;
+  }
+
+  /**
+   * @param file without its ending.
+   * @param path the same below the directory of the spool.
+   * @returns undefined when it is not there (any more), or cannot be read: that is among the findings then.
+   */
+  static async open(
+    file: string,
+    path: string,
+    files: SpoolFiles,
+    findings: Findings,
+  ): Promise<SegmentContents | undefined> {
+    let fd: number | undefined;
+    try {
+      const { size } = await files.stat(`${file}.seg`);
+      fd = await files.open(`${file}.seg`, 'r', 0);
+      const scan = new SegmentScan(fd, size, files);
+      const frames = new FrameTable();
+      for await (const { header, offset } of scan.frames()) frames.add(header, offset);
+      const acks = await readAcks(`${file}.ack`, `${path}.ack`, files, findings);
+      // One that was deleted meanwhile was settled, whatever has become of its acknowledgements.
+      await files.stat(`${file}.seg`);
+      const { salt } = scan.result;
+      judge(`${path}.seg`, size, frames, scan.result, findings);
+      if (salt !== undefined) judgeAcks(`${path}.ack`, acks, salt, findings);
+      return new SegmentContents(`${path}.seg`, fd, size, frames, salt, acks, files, findings);
+    } catch (error) {
+      if (fd !== undefined) await files.close(fd);
+      if (!isMissing(error)) findings.unreadable(`${path}.seg`, error);
+      return undefined;
+    }
+  }
+
+  /** In their order, those that are done with included. */
+  *batches(): Generator<StoredBatch> {
+    const frames = this.#frames;
+    for (let position = 0; position < frames.length; position++) {
+      const records = frames.records(position);
+      const remaining = this.#remaining.get(position) ?? [[0, records]];
+      yield {
+        path: this.#path,
+        index: frames.index(position),
+        records,
+        remaining,
+        pending: recordsIn(remaining),
+        severities: frames.severities(position),
+        openedAtUnixMillis: frames.openedAtUnixMillis(position),
+        read: () => this.#read(position),
+      };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#files.close(this.#fd);
+  }
+
+  async #read(position: number): Promise<Buffer | undefined> {
+    const frames = this.#frames;
+    const payload = Buffer.allocUnsafe(frames.payloadBytes(position));
+    const start = frames.offset(position) + FRAME_HEADER_BYTES;
+    const where = `batch ${frames.index(position)} with ${counted(frames.records(position), 'record')}`;
+    try {
+      for (let done = 0; done < payload.length; ) {
+        const read = await this.#files.read(this.#fd, payload.subarray(done), start + done);
+        if (read === 0) break;
+        done += read;
+      }
+    } catch (error) {
+      this.#findings.unreadable(this.#path, error);
+      return undefined;
+    }
+    if (crc32(payload) === frames.payloadCrc(position)) return payload;
+    this.#findings.damage(this.#path, `the checksum of ${where} is wrong`);
+    return undefined;
+  }
+}
+
+function remainders(frames: FrameTable, acks: Buffer, salt: number): Map<number, readonly RecordRange[]> {
+  const remaining = new Map<number, readonly RecordRange[]>();
+  for (const { index, first, records } of acksIn(acks, salt)) {
+    const position = frames.positionOf(index);
+    if (position === undefined) continue;
+    const before = remaining.get(position) ?? [[0, frames.records(position)]];
+    remaining.set(position, without(before, first, records));
+  }
+  return remaining;
+}
+
+async function readAcks(file: string, path: string, files: SpoolFiles, findings: Findings): Promise<Buffer> {
+  try {
+    return await files.readFile(file);
+  } catch (error) {
+    // Without them everything counts as pending, as it does for whoever sends it.
+    if (!isMissing(error)) findings.unreadable(path, error);
+    return Buffer.alloc(0);
+  }
+}
+
+function judge(
+  path: string,
+  bytes: number,
+  frames: FrameTable,
+  { header, damagedBytes }: ScannedSegment,
+  findings: Findings,
+): void {
+  if (header.kind === 'newer') {
+    findings.newer(path);
+    return;
+  }
+  let otherBytes = bytes - damagedBytes - (header.kind === 'known' ? SEGMENT_HEADER_BYTES : 0);
+  for (let position = 0; position < frames.length; position++) {
+    otherBytes -= FRAME_HEADER_BYTES + frames.payloadBytes(position);
+  }
+  // The header is written first: a file that is shorter was never more.
+  if (damagedBytes > 0 && bytes >= SEGMENT_HEADER_BYTES) {
+    const what = header.kind === 'damaged' ? ', the header of the file among them' : '';
+    findings.damage(path, `${counted(damagedBytes, 'byte')} are no batch${what}`);
+  }
+  if (otherBytes > 0) {
+    findings.note(path, `${counted(otherBytes, 'byte')} of a write that has not come to its end`);
+  }
+}
+
+function judgeAcks(path: string, acks: Buffer, salt: number, findings: Findings): void {
+  const whole = Math.floor(acks.length / ACK_BYTES);
+  let sound = 0;
+  for (const _ of acksIn(acks, salt)) sound++;
+  if (sound < whole) {
+    findings.damage(path, `${counted(whole - sound, 'acknowledgement')} of ${whole} cannot be read`);
+  }
+}

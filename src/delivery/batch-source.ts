@@ -1,0 +1,37 @@
+/** Where the driver gets its batches from, and where it leaves them. */
+
+import type { DropReason } from '../errors.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { QueuedBatch } from '../queue/queued-batch.ts';
+
+/** What the destination takes in one request, as far as it is known. */
+export interface TakeSize {
+  readonly maxRecords?: number;
+  readonly maxBytes?: number;
+}
+
+export interface BatchSource<B extends LogBatch> {
+  /** The lowest sequence number among the batches a flush waits for; Infinity when there is none. */
+  readonly oldestSequence: number;
+  /** Closes what is open. @returns the highest sequence number given so far. */
+  seal(): number;
+  /** The batch to send next, which is then in flight; see `AsyncSinkQueue.take`. */
+  take(
+    now: number,
+    size: TakeSize,
+    passOver?: (batch: QueuedBatch<B>) => boolean,
+  ): QueuedBatch<B> | undefined;
+  /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if there is none. */
+  dueAt(now: number): number;
+  isInFlight(batch: QueuedBatch<B>): boolean;
+  /** A batch in flight was delivered, or dropped for good. */
+  settle(batch: QueuedBatch<B>): void;
+  /** A batch in flight goes back to its place; halved first if `halve` is set. */
+  giveBack(batch: QueuedBatch<B>, halve?: boolean): void;
+  /** A batch in flight is not to be tried again. */
+  giveUp(batch: QueuedBatch<B>, reason: DropReason): void;
+  /** Lets every batch be sent at once that waits for a time of its own. */
+  hasten(): void;
+  /** Gives up everything, in flight or not. */
+  discard(reason: DropReason): void;
+}

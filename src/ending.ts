@@ -1,0 +1,151 @@
+/** How a processor ends: by `shutdown()`, by an event loop that runs empty, or by the exit of the process. */
+
+import type { Clock } from './clock.ts';
+import type { Driver } from './delivery/driver.ts';
+import { callExporter } from './delivery/exporter-calls.ts';
+import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+import { messageOf } from './errors.ts';
+import { flushBeforeExit } from './exit-flush.ts';
+import { storeAtExit } from './exit-store.ts';
+import type { AsyncSinkQueue } from './queue/async-sink-queue.ts';
+import type { LogBatch } from './queue/log-batch.ts';
+import type { SelfObservation } from './self-observation.ts';
+import type { ShutdownSettings } from './settings.ts';
+import type { DurableQueue } from './spool/durable-queue.ts';
+
+/** Of the time a flush or a shutdown has, what is kept for the disk … */
+const DISK_TIME_SHARE = 0.2;
+/** … at most. */
+const MAX_DISK_TIME_MILLIS = 1_000;
+
+/** The parts that have to end. */
+export interface EndingParts {
+  readonly exporter: AnyLogRecordExporter;
+  readonly queue: AsyncSinkQueue<LogBatch>;
+  readonly driver: Driver<LogBatch>;
+  readonly durable: DurableQueue<LogBatch> | undefined;
+  readonly observation: SelfObservation;
+  readonly clock: Clock;
+  /** Stops what must not go on once the end has begun. */
+  readonly begin: () => void;
+}
+
+export class Ending {
+  readonly #parts: EndingParts;
+  readonly #beforeExitTimeoutMillis: number;
+  readonly #stopExitFlush: () => void;
+  readonly #stopExitStore: () => void;
+  /** Aborts when a shutdown has to end before its own deadline. */
+  readonly #hurry = new AbortController();
+  #offeredAtExitFlush = 0;
+  #shutdown: Promise<void> | undefined;
+  /** Whether `shutdown` was called. A field, like the next one: both are looked at for every record. */
+  isShutDown = false;
+  /** Whether the process is ending: what is admitted from now on goes to disk at once, or nowhere. */
+  isExiting = false;
+
+  /** @param beforeExitTimeoutMillis how long a process that wants to end by itself is kept alive for a flush. */
+  constructor(parts: EndingParts, beforeExitTimeoutMillis: number) {
+    this.#parts = parts;
+    this.#beforeExitTimeoutMillis = beforeExitTimeoutMillis;
+    this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit());
+    this.#stopExitStore = parts.durable === undefined ? () => {} : storeAtExit(() => this.#storeAtExit());
+  }
+
+  /** The promise of the shutdown; undefined before it was called. */
+  get promise(): Promise<void> | undefined {
+    return this.#shutdown;
+  }
+
+  /** @param isShorter whether a call that is not the first one comes with a time limit of its own. */
+  shutdown(settings: ShutdownSettings, isShorter: boolean): Promise<void> {
+    if (this.#shutdown === undefined) {
+      // Before anything else happens: whoever hears of the end, a diag logger for one, may call this again.
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#shutdown = promise;
+      this.isShutDown = true;
+      void this.#end(settings).finally(resolve);
+    } else if (settings.strategy === 'immediate') {
+      this.#stopSending();
+    } else if (isShorter) {
+      this.#parts.clock.timer(() => this.#hurry.abort(), settings.timeoutMillis);
+    }
+    return this.#shutdown;
+  }
+
+  /** Sends what is queued; what cannot be sent in time is put on disk, if there is one. */
+  async flush(timeoutMillis: number): Promise<'done' | 'timeout' | 'unavailable'> {
+    const { queue, driver, durable, clock } = this.#parts;
+    const deadline = clock.now() + timeoutMillis;
+    const upTo = queue.seal();
+    const result = await driver.flush(this.#sendingMillis(timeoutMillis), true);
+    if (result === 'done' || durable === undefined) return result;
+    await durable.drain(Math.max(0, deadline - clock.now()));
+    return queue.disk.isStoredUpTo(upTo) ? 'done' : result;
+  }
+
+  /** Calls the exporter's own method, within a bound; never rejects. */
+  callExporter(method: 'forceFlush' | 'shutdown', deadline: number): Promise<void> {
+    const { exporter, observation, clock } = this.#parts;
+    const failed = (error: unknown) =>
+      observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`);
+    return callExporter(exporter, method, deadline, this.#hurry.signal, failed, clock);
+  }
+
+  async #end({ strategy, timeoutMillis }: ShutdownSettings): Promise<void> {
+    const { driver, durable, observation, clock, begin } = this.#parts;
+    const deadline = clock.now() + timeoutMillis;
+    this.#stopExitFlush();
+    begin();
+    this.#hurry.signal.addEventListener('abort', () => this.#stopSending());
+    // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
+    // the leftovers go to disk, or are dropped; only then the exporter goes, which nothing needs any more.
+    if (strategy !== 'immediate') {
+      if (strategy === 'flush') driver.giveUpRetries();
+      await driver.flush(this.#sendingMillis(timeoutMillis), false);
+    }
+    if (durable !== undefined) {
+      driver.pause();
+      await durable.drain(Math.max(0, deadline - clock.now()));
+    }
+    driver.stop();
+    await this.callExporter('shutdown', deadline);
+    await durable?.close();
+    this.#stopExitStore();
+    observation.close();
+  }
+
+  /** Without waiting for the destination any more; what is left then has a little time to get to disk. */
+  #stopSending(): void {
+    const { driver, durable } = this.#parts;
+    if (durable === undefined) driver.stop();
+    else driver.pause();
+  }
+
+  /**
+   * Once for the records emitted so far: a destination that is down must not keep a process alive that wants
+   * to end.
+   */
+  async #flushBeforeExit(): Promise<void> {
+    const { queue, driver, observation } = this.#parts;
+    const { offered } = observation.ledger;
+    if (queue.oldestAt === Number.POSITIVE_INFINITY || offered === this.#offeredAtExitFlush) return;
+    this.#offeredAtExitFlush = offered;
+    await driver.flush(this.#beforeExitTimeoutMillis, false);
+  }
+
+  /** The last moment of the process: nothing asynchronous will happen any more. */
+  #storeAtExit(): void {
+    const { queue, durable, observation } = this.#parts;
+    this.isExiting = true;
+    observation.marker?.flush();
+    durable?.storeAtExit();
+    durable?.closeSync();
+    queue.disk.discardUnstored('shutdown');
+  }
+
+  #sendingMillis(timeoutMillis: number): number {
+    if (this.#parts.durable === undefined) return timeoutMillis;
+    return timeoutMillis - Math.min(MAX_DISK_TIME_MILLIS, timeoutMillis * DISK_TIME_SHARE);
+  }
+}

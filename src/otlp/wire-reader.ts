@@ -1,0 +1,196 @@
+/** Reads the protobuf wire format field by field, in place: a cursor that allocates nothing. */
+
+/** The wire types (Protocol Buffers, "Encoding"): the lowest three bits of a tag. */
+const VARINT = 0;
+const FIXED64 = 1;
+const DELIMITED = 2;
+const FIXED32 = 5;
+
+const MAX_VARINT_BYTES = 10;
+
+/** A longer name is rare, and made at run time. */
+const MAX_NAME_BYTES = 64;
+
+/**
+ * Names that were read, by a hash: attributes are called the same in all records, and an object takes a name that it
+ * knows far faster than one that was just made. A wrong guess costs the reading, nothing else.
+ */
+const names: string[] = new Array<string>(512).fill('');
+
+/**
+ * Invariant: `position <= limit`, and `limit` is at most the length of the buffer, so whatever the bytes are, each
+ * call either comes nearer to the end or throws.
+ *
+ * All methods that read throw RangeError for what is not protobuf.
+ */
+export class WireReader {
+  readonly buffer: Buffer;
+  readonly #view: DataView;
+  position = 0;
+  /** The end of the message that is being read. */
+  limit: number;
+  /** Of the field that `next` came to: number << 3 | wire type. */
+  tag = 0;
+  /** The halves of the last 64-bit number, without a sign. */
+  low = 0;
+  high = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.buffer = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.limit = bytes.byteLength;
+  }
+
+  /** Goes to the next field, whose value the caller reads or skips. @returns false at the end of the message. */
+  next(): boolean {
+    if (this.position === this.limit) return false;
+    this.tag = this.varint32();
+    if (this.tag < 8) throw new RangeError('not a protobuf message: field 0');
+    return true;
+  }
+
+  /** Passes over the value of the field. */
+  skip(): void {
+    switch (this.tag & 7) {
+      case VARINT:
+        this.varint64();
+        break;
+      case FIXED64:
+        this.#pass(8);
+        break;
+      case DELIMITED:
+        this.#pass(this.varint32());
+        break;
+      case FIXED32:
+        this.#pass(4);
+        break;
+      default:
+        throw new RangeError(`not a protobuf message: wire type ${this.tag & 7}`);
+    }
+  }
+
+  /** Goes into the message that is the field's value. @returns what `leave` needs to go on behind it. */
+  enter(): number {
+    const length = this.varint32();
+    const outer = this.limit;
+    if (length > outer - this.position) throw cutShort();
+    this.limit = this.position + length;
+    return outer;
+  }
+
+  /** Goes on behind the message, however much of it was read. */
+  leave(outer: number): void {
+    this.position = this.limit;
+    this.limit = outer;
+  }
+
+  /** The lower 32 bits of a varint, without a sign; throws for a length or a tag that is larger. */
+  varint32(): number {
+    const position = this.position;
+    const byte = position < this.limit ? (this.buffer[position] as number) : 0x80;
+    if (byte < 0x80) {
+      this.position = position + 1;
+      return byte;
+    }
+    this.varint64();
+    if (this.high !== 0) throw cutShort();
+    return this.low;
+  }
+
+  /** Reads a varint into `low` and `high`; bits beyond the 64th are lost, as protobuf has it. */
+  varint64(): void {
+    const { buffer, limit } = this;
+    let position = this.position;
+    const end = Math.min(limit, position + MAX_VARINT_BYTES);
+    let low = 0;
+    let high = 0;
+    for (let shift = 0; position < end; shift += 7) {
+      const byte = buffer[position++] as number;
+      const bits = byte & 0x7f;
+      if (shift < 28) low |= bits << shift;
+      else if (shift === 28) {
+        low |= bits << 28;
+        high = bits >>> 4;
+      } else high |= bits << (shift - 32);
+      if (byte < 0x80) {
+        this.low = low >>> 0;
+        this.high = high >>> 0;
+        this.position = position;
+        return;
+      }
+    }
+    throw position === limit ? cutShort() : new RangeError('not a protobuf message: a number does not end');
+  }
+
+  fixed32(): number {
+    const position = this.#pass(4);
+    return this.#view.getUint32(position, true);
+  }
+
+  /** Reads a number of 64 bits into `low` and `high`. */
+  fixed64(): void {
+    const position = this.#pass(8);
+    this.low = this.#view.getUint32(position, true);
+    this.high = this.#view.getUint32(position + 4, true);
+  }
+
+  double(): number {
+    return this.#view.getFloat64(this.#pass(8), true);
+  }
+
+  text(): string {
+    const length = this.varint32();
+    const start = this.#pass(length);
+    return this.buffer.toString('utf8', start, start + length);
+  }
+
+  /** A text that is most likely one of those read before. */
+  name(): string {
+    const length = this.varint32();
+    const start = this.#pass(length);
+    const { buffer } = this;
+    if (length === 0 || length > MAX_NAME_BYTES) return buffer.toString('utf8', start, start + length);
+    const first = buffer[start] as number;
+    const middle = buffer[start + (length >> 1)] as number;
+    const last = buffer[start + length - 1] as number;
+    const place = (length * 31 + first * 7 + middle * 17 + last * 3) & 0x1ff;
+    const known = names[place] as string;
+    if (known.length === length) {
+      let index = 0;
+      while (index < length && known.charCodeAt(index) === buffer[start + index]) index++;
+      if (index === length) return known;
+    }
+    const name = buffer.toString('utf8', start, start + length);
+    // Only of ASCII are the codes the bytes; other texts of as many characters as bytes hold U+FFFD, and match nothing.
+    if (name.length === length) names[place] = name;
+    return name;
+  }
+
+  /** Bytes as hexadecimal digits. */
+  hex(): string {
+    const length = this.varint32();
+    const start = this.#pass(length);
+    return this.buffer.toString('hex', start, start + length);
+  }
+
+  /** A copy. */
+  bytes(): Uint8Array {
+    const length = this.varint32();
+    const start = this.#pass(length);
+    return new Uint8Array(this.buffer.subarray(start, start + length));
+  }
+
+  /** @returns where the bytes passed over begin. */
+  #pass(bytes: number): number {
+    const start = this.position;
+    if (bytes > this.limit - start) throw cutShort();
+    this.position = start + bytes;
+    return start;
+  }
+}
+
+function cutShort(): RangeError {
+  return new RangeError('not a protobuf message: it is cut short');
+}

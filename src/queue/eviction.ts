@@ -1,0 +1,123 @@
+/** What becomes of records that the queue has no room for, or no time: stored if they can be, and lost if not. */
+
+import type { DropReason } from '../errors.ts';
+import { oneOf } from '../severity-counts.ts';
+import type { AdmissionRules } from './admission-rules.ts';
+import type { QueueLimits, QueueListener } from './async-sink-queue.ts';
+import type { InFlight } from './in-flight.ts';
+import type { LogBatch } from './log-batch.ts';
+import type { QueuedBatch } from './queued-batch.ts';
+import type { WaitingBatches } from './waiting-batches.ts';
+
+export class Eviction<B extends LogBatch> {
+  readonly #limits: QueueLimits;
+  readonly #rules: AdmissionRules;
+  readonly #waiting: WaitingBatches<B>;
+  readonly #inFlight: InFlight<B>;
+  readonly #listener: QueueListener;
+
+  constructor(
+    limits: QueueLimits,
+    rules: AdmissionRules,
+    waiting: WaitingBatches<B>,
+    inFlight: InFlight<B>,
+    listener: QueueListener,
+  ) {
+    this.#limits = limits;
+    this.#rules = rules;
+    this.#waiting = waiting;
+    this.#inFlight = inFlight;
+    this.#listener = listener;
+  }
+
+  /** Gives up records until the bounds hold. */
+  relieve(): void {
+    if (this.#hasTooMany()) this.#lose('queue_full', () => this.#hasTooMany());
+    if (!this.#isTooHeavy()) return;
+    const isRestricted = this.#rules.maxBytes < this.#limits.maxQueueBytes;
+    this.#lose(isRestricted ? 'memory_limit' : 'queue_full', () => this.#isTooHeavy());
+  }
+
+  /** Gives up what is not protected and not in flight. */
+  discardUnprotected(reason: DropReason): void {
+    this.#discardWaiting(reason, (batch) => !batch.isProtected);
+  }
+
+  /** Gives up everything, in flight or not. */
+  discard(reason: DropReason): void {
+    for (const batch of [...this.#inFlight]) {
+      this.#inFlight.remove(batch);
+      this.giveUp(batch, reason);
+    }
+    this.#discardWaiting(reason, () => true);
+  }
+
+  /** Gives up everything that is not on disk, nor on its way there. */
+  discardUnstored(reason: DropReason): void {
+    for (const batch of [...this.#inFlight]) {
+      if (!batch.isChangeable) continue;
+      this.#inFlight.remove(batch);
+      this.giveUp(batch, reason);
+    }
+    this.#discardWaiting(reason, (batch) => batch.isChangeable);
+  }
+
+  /** A batch that is not in the queue any more is the disk's, or lost. */
+  giveUp(batch: QueuedBatch<B>, reason: DropReason): void {
+    const { copy, contents } = batch;
+    batch.isDone = true;
+    if (copy !== undefined) copy.release();
+    else this.#listener.dropped(reason, contents.records, batch.attempts > 0, contents.severities());
+  }
+
+  /** A waiting batch with a copy on disk leaves memory. */
+  release(batch: QueuedBatch<B>): void {
+    const { copy } = batch;
+    if (copy === undefined) return;
+    this.#waiting.remove(batch);
+    batch.isDone = true;
+    copy.release();
+  }
+
+  /** Frees the memory of what is on disk as well, oldest first, as long as it is too much. */
+  releaseStored(isTooMuch: () => boolean): void {
+    for (const batch of [...this.#waiting]) {
+      if (!isTooMuch()) return;
+      if (batch.copy?.isReleasable) this.release(batch);
+    }
+  }
+
+  #discardWaiting(reason: DropReason, isUnwanted: (batch: QueuedBatch<B>) => boolean): void {
+    for (const batch of [...this.#waiting]) {
+      if (!isUnwanted(batch)) continue;
+      this.#waiting.remove(batch);
+      this.giveUp(batch, reason);
+    }
+    this.#listener.work();
+  }
+
+  #hasTooMany(): boolean {
+    return this.#waiting.records + this.#inFlight.records > this.#limits.maxQueueSize;
+  }
+
+  #isTooHeavy(): boolean {
+    return this.#waiting.bytes + this.#inFlight.bytes > this.#rules.maxBytes;
+  }
+
+  #lose(reason: DropReason, isTooMuch: () => boolean): void {
+    if (this.#listener.makeRoom !== undefined) {
+      this.releaseStored(isTooMuch);
+      while (isTooMuch() && this.#listener.makeRoom());
+    }
+    const end = this.#limits.overflow === 'drop-newest' ? 'newest' : 'oldest';
+    while (isTooMuch()) {
+      const loser = this.#waiting.loser(end);
+      if (loser === undefined) break;
+      const severity = loser.contents.severityAt(end);
+      this.#waiting.loseOne(loser, end);
+      this.#listener.dropped(reason, 1, loser.attempts > 0, oneOf(severity));
+    }
+    // A flush may have waited for just these.
+    this.#listener.work();
+  }
+}

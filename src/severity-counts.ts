@@ -1,0 +1,31 @@
+/** How many records of each severity range: what is told of records that are gone. */
+
+/** The ranges of the data model ("Severity Fields"): four numbers each, and what has no severity. */
+export const SEVERITY_RANGES = ['UNSPECIFIED', 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const;
+
+/** Records by the index of their range in {@link SEVERITY_RANGES}. */
+export type SeverityCounts = readonly number[];
+
+export function noSeverities(): number[] {
+  return new Array<number>(SEVERITY_RANGES.length).fill(0);
+}
+
+/** The index of a severity number's range; 0 for a number that is none. */
+export function severityRange(severityNumber: number | undefined): number {
+  return severityNumber !== undefined && severityNumber >= 1 && severityNumber <= 24
+    ? ((severityNumber - 1) >> 2) + 1
+    : 0;
+}
+
+const ONE_OF_EACH: readonly SeverityCounts[] = SEVERITY_RANGES.map((_, range) =>
+  Object.freeze(noSeverities().map((_, index) => (index === range ? 1 : 0))),
+);
+
+/** The counts of a single record. */
+export function oneOf(severityNumber: number | undefined): SeverityCounts {
+  return ONE_OF_EACH[severityRange(severityNumber)] as SeverityCounts;
+}
+
+export function totalOf(severities: SeverityCounts): number {
+  return severities.reduce((sum, records) => sum + records, 0);
+}

@@ -1,0 +1,76 @@
+/** Whether the spool's directory may be used: made if need be, and nobody else's to write to. */
+
+import { dirname } from 'node:path';
+import { invalid } from '../validation.ts';
+import { codeOf } from './file-errors.ts';
+import type { SpoolFiles } from './spool-files.ts';
+import { DIRECTORY_MODE } from './spool-names.ts';
+
+const OPTION = 'spool.directory';
+/** Whoever may write in the directory can have this process read and send what they like. */
+const WRITABLE_BY_OTHERS = 0o022;
+/** What no waiting mends: the directory is the wrong one, or its permissions are. */
+const MISTAKES = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
+
+/**
+ * Makes the directory if it is not there, and those it is in.
+ * @throws SpillwayError ERR_SPILLWAY_OPTION when it is not a directory that is this process's alone to use.
+ * @returns what the disk said, when it is the disk that failed.
+ */
+export function checkDirectory(directory: string, files: SpoolFiles): unknown {
+  try {
+    makeDirectorySync(directory, files);
+    const { mode, uid } = files.statSync(directory);
+    if (!files.statSync(directory).isDirectory()) throw mistake('a directory', directory);
+    checkOwner(directory, mode, uid);
+    // Whether it can be entered.
+    files.statSync(`${directory}/.`);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ERR_SPILLWAY_OPTION') throw error;
+    if (code !== undefined && MISTAKES.has(code)) {
+      throw mistake(`a directory that can be made and entered (${code})`, directory);
+    }
+    return error ?? new Error('unknown error');
+  }
+  return undefined;
+}
+
+/** @throws what the file system does. */
+export function makeDirectorySync(directory: string, files: SpoolFiles): void {
+  try {
+    files.mkdirSync(directory, DIRECTORY_MODE);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    if (codeOf(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
+    makeDirectorySync(dirname(directory), files);
+    files.mkdirSync(directory, DIRECTORY_MODE);
+  }
+}
+
+/** @throws what the file system does. */
+export async function makeDirectory(directory: string, files: SpoolFiles): Promise<void> {
+  try {
+    await files.mkdir(directory, DIRECTORY_MODE);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return;
+    if (codeOf(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
+    await makeDirectory(dirname(directory), files);
+    await files.mkdir(directory, DIRECTORY_MODE);
+  }
+}
+
+function checkOwner(directory: string, mode: number, uid: number): void {
+  if (process.platform === 'win32') return;
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) {
+    throw mistake('a directory that only its owner can write to', directory);
+  }
+  const own = process.getuid?.();
+  if (own !== undefined && uid !== own && uid !== 0) {
+    throw mistake('a directory that belongs to the user of this process, or to root', directory);
+  }
+}
+
+function mistake(expected: string, directory: string): Error {
+  return invalid(OPTION, expected, directory);
+}

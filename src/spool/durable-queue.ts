@@ -1,0 +1,151 @@
+/** The disk behind the memory queue: what spills into it, what comes back, and how both end. */
+
+import type { Clock } from '../clock.ts';
+import type { DropReason } from '../errors.ts';
+import type { BatchCodec } from '../lane.ts';
+import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { SeverityCounts } from '../severity-counts.ts';
+import { Outlet } from './outlet.ts';
+import { Replay } from './replay.ts';
+import { Spiller } from './spiller.ts';
+import { Spool } from './spool.ts';
+import { nodeFiles, type SpoolFiles } from './spool-files.ts';
+import type { SpoolSettings } from './spool-settings.ts';
+
+/** What the disk tells of its work; it knows nothing of who counts it. */
+export interface DurableQueueListener {
+  /** So many records of others are this processor's now; fewer than none when others took over records of its own. */
+  recovered(records: number): void;
+  dropped(reason: DropReason, records: number, wasPassed: boolean, severities?: SeverityCounts): void;
+  warn(topic: string, message: string): void;
+  /** The driver has something new to look at. */
+  work(): void;
+}
+
+export class DurableQueue<B extends LogBatch> {
+  /** Where the driver gets its batches: the queue, and what comes back from disk. */
+  readonly outlet: Outlet<B>;
+  readonly #spool: Spool;
+  readonly #spiller: Spiller<B>;
+  readonly #replay: Replay<B>;
+
+  constructor(
+    settings: SpoolSettings,
+    queue: AsyncSinkQueue<B>,
+    codec: BatchCodec<B>,
+    maxConcurrentExports: number,
+    listener: DurableQueueListener,
+    clock: Clock,
+    files: SpoolFiles = nodeFiles,
+  ) {
+    const dropped = listener.dropped.bind(listener);
+    const warn = listener.warn.bind(listener);
+    const spoolListener = {
+      recovered: (records: number) => {
+        listener.recovered(records);
+        this.#replay.wake();
+      },
+      disowned: (records: number) => {
+        this.#replay.disowned();
+        listener.recovered(-records - queue.disk.forgetForeign());
+      },
+      changed: () => {
+        this.#spiller.wake();
+        this.#replay.wake();
+        listener.work();
+      },
+      dropped,
+      warn,
+    };
+    this.#spool = new Spool(settings, spoolListener, clock, files);
+    this.#spiller = new Spiller(queue, this.#spool, codec, settings, warn, clock);
+    const replaySettings = {
+      maxReplayBytes: settings.maxReplayBytes,
+      maxReplays: Math.max(1, Math.floor(maxConcurrentExports * settings.replayShare)),
+    };
+    const work = () => listener.work();
+    this.#replay = new Replay(this.#spool, codec, replaySettings, { dropped, warn, work }, clock);
+    this.outlet = new Outlet(queue, this.#replay, this.#spool, settings.replayShare, (batch) =>
+      this.#spiller.leave(batch),
+    );
+  }
+
+  /** @throws SpillwayError `ERR_SPILLWAY_OPTION` for a directory that cannot be used, or should not. */
+  open(): void {
+    this.#spool.open();
+    this.#spiller.wake();
+  }
+
+  /** Records on disk that are neither in memory nor on their way to the exporter. */
+  get records(): number {
+    return this.#spool.records - this.#replay.inFlightRecords;
+  }
+
+  /** On disk, all in all. */
+  get bytes(): number {
+    return this.#spool.bytes;
+  }
+
+  get replayingRecords(): number {
+    return this.#replay.inFlightRecords;
+  }
+
+  get replayingBytes(): number {
+    return this.#replay.inFlightBytes;
+  }
+
+  /** Records that came from disk and are done with, since this process began. */
+  get replayedRecords(): number {
+    return this.#replay.replayedRecords;
+  }
+
+  /** Why nothing is written at the moment; undefined when all is well. */
+  get degradedBecause(): string | undefined {
+    return this.#spool.degradedBecause;
+  }
+
+  get isUsable(): boolean {
+    return this.#spool.usable;
+  }
+
+  /** The memory queue has changed. */
+  wake(): void {
+    this.#spiller.wake();
+  }
+
+  makeRoom(): boolean {
+    return this.#spiller.makeRoom();
+  }
+
+  breakerChanged(isClosed: boolean): void {
+    this.#spiller.breakerChanged(isClosed);
+  }
+
+  memoryChanged(isShort: boolean): void {
+    this.#spiller.memoryChanged(isShort);
+  }
+
+  /** Puts everything on disk that is in memory, in flight included, as far as `timeoutMillis` allow. Never rejects. */
+  drain(timeoutMillis: number): Promise<void> {
+    return this.#spiller.drain(timeoutMillis);
+  }
+
+  /** The same at once, for a process that is about to be gone. Never throws. */
+  storeAtExit(): void {
+    this.#spiller.storeAtExit();
+  }
+
+  /** Leaves what is on disk to whoever comes next. Never rejects. */
+  async close(): Promise<void> {
+    this.#spiller.stop();
+    this.#replay.stop();
+    await this.#spool.close();
+  }
+
+  closeSync(): void {
+    this.#spiller.stop();
+    this.#replay.stop();
+    this.#spool.closeSync();
+  }
+}

@@ -1,0 +1,219 @@
+/** Batches on their way back from disk: read a few at a time, oldest first, and sent like any other. */
+
+import type { Clock } from '../clock.ts';
+import type { TakeSize } from '../delivery/batch-source.ts';
+import { messageOf } from '../errors.ts';
+import type { BatchCodec } from '../lane.ts';
+import { BatchLane } from '../queue/batch-lane.ts';
+import { InFlight } from '../queue/in-flight.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import { QueuedBatch } from '../queue/queued-batch.ts';
+import type { Spool } from './spool.ts';
+import type { SpoolEntry, SpoolListener } from './spool-entry.ts';
+import { StoredCopy } from './stored-copy.ts';
+
+/**
+ * Milliseconds before the next batch is read. The timer does not keep the process alive: one that wants to end
+ * does so between two replays, and the next one goes on with them.
+ */
+const PAUSE_MILLIS = 1;
+
+export interface ReplaySettings {
+  /** Bytes read back and held at once. */
+  readonly maxReplayBytes: number;
+  /** Replays in flight at once. */
+  readonly maxReplays: number;
+}
+
+/** What was read back stays the spool's, and is counted there, until it is settled. */
+export class Replay<B extends LogBatch> {
+  readonly #spool: Spool;
+  readonly #codec: BatchCodec<B>;
+  readonly #settings: ReplaySettings;
+  readonly #listener: Pick<SpoolListener, 'dropped' | 'warn'> & { work(): void };
+  readonly #clock: Clock;
+  readonly #waiting = new BatchLane<B>();
+  readonly #inFlight = new InFlight<B>();
+  /** Batches that are in memory or on their way there, in bytes on disk, so that a bound on them is known before the reading. */
+  readonly #held = new Map<SpoolEntry, number>();
+  #heldBytes = 0;
+  #sequence = 0;
+  /** Records that came from disk and are done with. */
+  replayedRecords = 0;
+  #isReading = false;
+  #isStopped = false;
+
+  constructor(
+    spool: Spool,
+    codec: BatchCodec<B>,
+    settings: ReplaySettings,
+    listener: Pick<SpoolListener, 'dropped' | 'warn'> & { work(): void },
+    clock: Clock,
+  ) {
+    this.#spool = spool;
+    this.#codec = codec;
+    this.#settings = settings;
+    this.#listener = listener;
+    this.#clock = clock;
+  }
+
+  get inFlightRecords(): number {
+    return this.#inFlight.records;
+  }
+
+  get inFlightBytes(): number {
+    return this.#inFlight.bytes;
+  }
+
+  /** There may be more to read. */
+  wake(): void {
+    if (this.#isReading || this.#isStopped || !this.#hasRoom()) return;
+    this.#isReading = true;
+    this.#clock.timer(() => void this.#readNext(), PAUSE_MILLIS);
+  }
+
+  /** The batch `take` would give. */
+  peek(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
+    if (this.#inFlight.batches >= this.#settings.maxReplays) return undefined;
+    let first: QueuedBatch<B> | undefined;
+    for (const batch of this.#waiting) {
+      if (batch.notBefore > now) continue;
+      if (!passOver?.(batch)) return batch;
+      first ??= batch;
+    }
+    return first;
+  }
+
+  take(
+    now: number,
+    { maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY }: TakeSize,
+    passOver?: (batch: QueuedBatch<B>) => boolean,
+  ): QueuedBatch<B> | undefined {
+    let batch = this.peek(now, passOver);
+    if (batch === undefined) return undefined;
+    const { records, bytes } = batch.contents;
+    const byBytes = bytes > maxBytes ? Math.max(1, Math.floor((records * maxBytes) / bytes)) : records;
+    const most = Math.min(maxRecords, byBytes);
+    if (records > most) batch = batch.split(most);
+    else this.#waiting.remove(batch);
+    this.#inFlight.add(batch);
+    return batch;
+  }
+
+  dueAt(now: number): number {
+    if (this.#inFlight.batches >= this.#settings.maxReplays) return Number.POSITIVE_INFINITY;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
+    return earliest;
+  }
+
+  has(batch: QueuedBatch<B>): boolean {
+    return this.#inFlight.has(batch);
+  }
+
+  settle(batch: QueuedBatch<B>): void {
+    if (!this.#inFlight.remove(batch)) return;
+    this.replayedRecords += batch.contents.records;
+    settleCopy(batch);
+    this.#forgetDone();
+    this.wake();
+  }
+
+  giveBack(batch: QueuedBatch<B>, halve = false): void {
+    if (!this.#inFlight.remove(batch)) return;
+    const half = Math.ceil(batch.contents.records / 2);
+    const older = halve && batch.contents.records > 1 ? batch.split(half) : undefined;
+    this.#waiting.putBack(batch);
+    if (older !== undefined) this.#waiting.putBack(older);
+  }
+
+  hasten(): void {
+    for (const batch of this.#waiting) batch.notBefore = 0;
+  }
+
+  /** Forgets what another process has taken over, in flight or not. */
+  disowned(): void {
+    for (const batch of [...this.#waiting]) if (batch.copy === undefined) this.#waiting.remove(batch);
+    for (const batch of [...this.#inFlight]) if (batch.copy === undefined) this.#inFlight.remove(batch);
+    this.#forgetDone();
+  }
+
+  /** Nothing more is read; what is here stays on disk. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const batch of [...this.#inFlight]) this.#inFlight.remove(batch);
+    for (const batch of [...this.#waiting]) this.#waiting.remove(batch);
+    for (const entry of this.#held.keys()) this.#spool.giveBack(entry);
+    this.#held.clear();
+    this.#heldBytes = 0;
+  }
+
+  #hasRoom(): boolean {
+    return this.#held.size < 2 || this.#heldBytes < this.#settings.maxReplayBytes;
+  }
+
+  async #readNext(): Promise<void> {
+    const entry = this.#isStopped || !this.#spool.isHeld(this.#clock.now()) ? undefined : this.#spool.next();
+    if (entry !== undefined) {
+      this.#held.set(entry, entry.bytes);
+      this.#heldBytes += entry.bytes;
+      const payload = await this.#spool.read(entry);
+      if (payload === undefined) this.#forget(entry);
+      else if (!this.#isStopped) this.#received(entry, payload);
+    }
+    this.#isReading = false;
+    this.#forgetDone();
+    if (entry !== undefined) this.wake();
+  }
+
+  #received(entry: SpoolEntry, payload: Uint8Array): void {
+    let whole: B;
+    try {
+      whole = this.#codec.decode(payload);
+      if (whole.records !== entry.records) throw new RangeError('it does not have the records it should');
+    } catch (error) {
+      // What the checksum vouches for was written by a version that this one does not understand.
+      this.#listener.warn('spool', `a batch in the spool is not readable: ${messageOf(error)}`);
+      const records = entry.remaining.reduce((sum, [, count]) => sum + count, 0);
+      this.#listener.dropped('spool_corrupt', records, !entry.isRecovered && entry.attempts > 0);
+      for (const [first, count] of [...entry.remaining]) this.#spool.settle(entry, first, count);
+      return;
+    }
+    const copy = new StoredCopy(this.#spool, entry, 0);
+    const now = this.#clock.now();
+    // A clock that was set back meanwhile must not make a batch younger than this process.
+    const age = Math.max(0, this.#clock.wallNow() - entry.openedAtUnixMillis);
+    let at = 0;
+    let isFirst = true;
+    for (const [first, count] of [...entry.remaining]) {
+      if (first > at) whole.split(first - at);
+      const contents = whole.split(count) as B;
+      const batch = new QueuedBatch(contents, ++this.#sequence, now - age, entry.isProtected);
+      batch.offset = first;
+      // Attempts of an earlier process are not in this one's counts.
+      batch.attempts = entry.isRecovered ? 0 : entry.attempts;
+      batch.durability = copy;
+      if (!isFirst) copy.split();
+      isFirst = false;
+      this.#waiting.append(batch);
+      at = first + count;
+    }
+    this.#listener.work();
+  }
+
+  #forgetDone(): void {
+    for (const entry of this.#held.keys()) {
+      if (entry.state !== 'stored' || entry.remaining.length === 0) this.#forget(entry);
+    }
+  }
+
+  #forget(entry: SpoolEntry): void {
+    this.#heldBytes -= this.#held.get(entry) ?? 0;
+    this.#held.delete(entry);
+  }
+}
+
+function settleCopy<B extends LogBatch>(batch: QueuedBatch<B>): void {
+  const { durability } = batch;
+  if (typeof durability === 'object') durability.settle(batch.offset, batch.contents.records);
+}

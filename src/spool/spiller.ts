@@ -1,0 +1,265 @@
+/** Decides which batches of the queue go to disk, and when; writes them without anybody waiting for it. */
+
+import type { Cancel, Clock } from '../clock.ts';
+import { messageOf } from '../errors.ts';
+import type { BatchCodec } from '../lane.ts';
+import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { QueuedBatch } from '../queue/queued-batch.ts';
+import type { Spool } from './spool.ts';
+import type { NewEntry, SpoolEntry } from './spool-entry.ts';
+import type { SpoolSettings } from './spool-settings.ts';
+import { StoredCopy } from './stored-copy.ts';
+
+/** Fuller than this, the queue has its oldest batches written to disk … */
+const HIGH_WATER = 0.7;
+/** … until it will be no fuller than this. */
+const LOW_WATER = 0.4;
+/** Bytes on their way to disk at once: what is being written can neither be sent nor dropped. */
+const MAX_STORING_BYTES = 8 * 1024 * 1024;
+/** A disk that takes longer than this for one batch is not written to synchronously any more … */
+const SLOW_WRITE_MILLIS = 100;
+/** … for this time. */
+const SLOW_PAUSE_MILLIS = 10_000;
+
+type Settings = Pick<SpoolSettings, 'mode' | 'spillAfterOpenMillis' | 'exitMaxBytes' | 'exitTimeoutMillis'>;
+
+/**
+ * In `always` mode every batch is written as soon as it is closed, and may only be sent from then on. In
+ * `overflow` mode batches are written when the queue fills up, when the destination has been down for a while, and at the
+ * end. Either way a batch that is on disk stays in memory for as long as there is room.
+ */
+export class Spiller<B extends LogBatch> {
+  readonly #queue: AsyncSinkQueue<B>;
+  readonly #spool: Spool;
+  readonly #codec: BatchCodec<B>;
+  readonly #settings: Settings;
+  readonly #warn: (topic: string, message: string) => void;
+  readonly #clock: Clock;
+  #storingBatches = 0;
+  #storingRecords = 0;
+  #storingBytes = 0;
+  #isLooking = false;
+  /** When the breaker left its closed state; Infinity while it is in it. */
+  #brokenSince = Number.POSITIVE_INFINITY;
+  /** Whether all that waits is to leave memory. */
+  #isDraining = false;
+  #isMemoryShort = false;
+  #noSyncBefore = 0;
+  #cancelTimer: Cancel | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(
+    queue: AsyncSinkQueue<B>,
+    spool: Spool,
+    codec: BatchCodec<B>,
+    settings: Settings,
+    warn: (topic: string, message: string) => void,
+    clock: Clock,
+  ) {
+    this.#queue = queue;
+    this.#spool = spool;
+    this.#codec = codec;
+    this.#settings = settings;
+    this.#warn = warn;
+    this.#clock = clock;
+  }
+
+  /** Something may have to be written. Cheap and harmless however often it is called. */
+  wake(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#clock.immediate(() => {
+      this.#isLooking = false;
+      this.#look();
+    });
+  }
+
+  breakerChanged(isClosed: boolean): void {
+    if (isClosed) this.#brokenSince = Number.POSITIVE_INFINITY;
+    else this.#brokenSince = Math.min(this.#brokenSince, this.#clock.now());
+    this.wake();
+  }
+
+  memoryChanged(isShort: boolean): void {
+    this.#isMemoryShort = isShort;
+    this.wake();
+  }
+
+  /**
+   * Writes everything that is in memory, in flight included. Resolves when that is done, has failed, or
+   * `timeoutMillis` have passed; never rejects.
+   */
+  drain(timeoutMillis: number): Promise<void> {
+    this.#isDraining = true;
+    this.#queue.seal();
+    this.#look();
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        this.#isDraining = false;
+        this.wake();
+        resolve();
+      };
+      const cancel = this.#clock.timer(done, timeoutMillis, true);
+      this.#idle.push(done);
+      this.#tellIdle();
+    });
+  }
+
+  /** Writes one batch that waits in the queue, which then leaves memory. */
+  leave(batch: QueuedBatch<B>): void {
+    if (batch.isStorable) void this.#store(batch, true);
+  }
+
+  /**
+   * Puts a batch on disk at once: a burst in one turn of the event loop leaves no time for anything else, and
+   * costs what the writing costs. @returns whether there is more room now.
+   */
+  makeRoom(): boolean {
+    const now = this.#clock.now();
+    if (!this.#spool.usable || now < this.#noSyncBefore) return false;
+    for (const batch of this.#queue.disk.storable()) {
+      this.#storeNow(batch);
+      if (this.#clock.now() - now > SLOW_WRITE_MILLIS) {
+        this.#noSyncBefore = this.#clock.now() + SLOW_PAUSE_MILLIS;
+        this.#warn(
+          'slow disk',
+          'the disk is too slow for bursts: records that do not fit into the queue are dropped',
+        );
+      }
+      if (batch.copy === undefined) return false;
+      this.#queue.disk.release(batch);
+      return true;
+    }
+    return false;
+  }
+
+  /** Writes everything, in flight included, before the process is gone; within the bounds of the settings. */
+  storeAtExit(): void {
+    const startedAt = this.#clock.now();
+    let bytes = 0;
+    this.#queue.seal();
+    for (const batch of [...this.#queue.disk.storableInFlight(), ...this.#queue.disk.storable()]) {
+      const isLate = this.#clock.now() - startedAt > this.#settings.exitTimeoutMillis;
+      if (isLate || bytes + batch.contents.bytes > this.#settings.exitMaxBytes) break;
+      bytes += batch.contents.bytes;
+      this.#storeNow(batch);
+    }
+  }
+
+  /** Ends the timers. */
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#queue.disk.isWriteAhead = false;
+  }
+
+  #look(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const now = this.#clock.now();
+    const { usable } = this.#spool;
+    const isAlways = this.#settings.mode === 'always';
+    this.#queue.disk.isWriteAhead = isAlways && usable;
+    if (!usable) {
+      this.#tellIdle();
+      return;
+    }
+    const spillsAt = this.#brokenSince + this.#settings.spillAfterOpenMillis;
+    const leaves = this.#isDraining || this.#isMemoryShort || spillsAt <= now;
+    let next = spillsAt > now ? spillsAt : Number.POSITIVE_INFINITY;
+    if (isAlways || leaves) next = Math.min(next, this.#queue.disk.sealRipe(now));
+    if (isAlways) this.#storeWhile(() => true, leaves);
+    else if (leaves) this.#storeWhile(() => true, true);
+    else if (this.#queue.pressure > HIGH_WATER) {
+      this.#storeWhile(
+        () => this.#queue.pressureWithout(this.#storingRecords, this.#storingBytes) > LOW_WATER,
+        true,
+      );
+    }
+    if (this.#isDraining) this.#storeInFlight();
+    if (leaves) this.#queue.disk.releaseStored(() => true);
+    else if (this.#queue.pressure > HIGH_WATER)
+      this.#queue.disk.releaseStored(() => this.#queue.pressure > LOW_WATER);
+    if (next !== Number.POSITIVE_INFINITY)
+      this.#cancelTimer = this.#clock.timer(() => this.#look(), next - now);
+    this.#tellIdle();
+  }
+
+  #storeWhile(isWanted: () => boolean, leaves: boolean): void {
+    for (const batch of [...this.#queue.disk.storable()]) {
+      if (this.#storingBytes >= MAX_STORING_BYTES || !isWanted()) return;
+      void this.#store(batch, leaves);
+    }
+  }
+
+  #storeInFlight(): void {
+    for (const batch of [...this.#queue.disk.storableInFlight()]) {
+      if (this.#storingBytes >= MAX_STORING_BYTES) return;
+      void this.#store(batch, false);
+    }
+  }
+
+  async #store(batch: QueuedBatch<B>, leaves: boolean): Promise<void> {
+    const { records, bytes } = batch.contents;
+    const entry = this.#entryOf(batch);
+    if (entry === undefined) return;
+    batch.durability = 'storing';
+    this.#storingBatches++;
+    this.#storingRecords += records;
+    this.#storingBytes += bytes;
+    const stored = await this.#spool.append(entry);
+    this.#storingBatches--;
+    this.#storingRecords -= records;
+    this.#storingBytes -= bytes;
+    this.#stored(batch, stored);
+    if (leaves && stored !== undefined) this.#queue.disk.release(batch);
+    // There may be more, if there was too much for once; if it failed, the spool says when it is usable again.
+    this.wake();
+  }
+
+  #storeNow(batch: QueuedBatch<B>): void {
+    const entry = this.#entryOf(batch);
+    if (entry !== undefined) this.#stored(batch, this.#spool.appendSync(entry));
+  }
+
+  #stored(batch: QueuedBatch<B>, entry: SpoolEntry | undefined): void {
+    if (entry === undefined) {
+      // A spool that works and yet will not have it would be asked for ever.
+      this.#queue.disk.stored(batch, this.#spool.usable ? 'unstorable' : 'unstored');
+      return;
+    }
+    // What was delivered, or counted as dropped, while it was being written is not to be found again.
+    if (batch.isDone) this.#spool.settle(entry, 0, entry.records);
+    else this.#queue.disk.stored(batch, new StoredCopy(this.#spool, entry, batch.offset));
+  }
+
+  #entryOf(batch: QueuedBatch<B>): NewEntry | undefined {
+    const { contents, attempts, isProtected, openedAt } = batch;
+    try {
+      return {
+        payload: this.#codec.encode(contents),
+        records: contents.records,
+        severities: contents.severities(),
+        openedAtUnixMillis: this.#clock.wallNow() - (this.#clock.now() - openedAt),
+        attempts,
+        isProtected,
+      };
+    } catch (error) {
+      this.#warn('spool', `a batch cannot be stored: ${messageOf(error)}`);
+      this.#queue.disk.stored(batch, 'unstorable');
+      return undefined;
+    }
+  }
+
+  /** Keeps the promises of `drain` when there is nothing left to write, or nowhere to write it. */
+  #tellIdle(): void {
+    if (this.#idle.length === 0 || this.#storingBatches > 0) return;
+    const isLeft =
+      !this.#queue.disk.storable().next().done || !this.#queue.disk.storableInFlight().next().done;
+    if (isLeft && this.#spool.usable) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const done of waiting) done();
+  }
+}

@@ -1,0 +1,82 @@
+/** Every call the spool makes to the file system, so that tests can make any of them fail. */
+
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+
+const writev = promisify(fs.writev);
+const read = promisify(fs.read);
+
+/** Asynchronous calls are for the service's life, synchronous ones for its first and its last moment. All reject or throw as `node:fs` does. */
+export interface SpoolFiles {
+  mkdir(path: string, mode: number): Promise<void>;
+  readdir(path: string): Promise<string[]>;
+  stat(path: string): Promise<{ readonly size: number; readonly mode: number; isDirectory(): boolean }>;
+  readFile(path: string): Promise<Buffer>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  rmdir(path: string): Promise<void>;
+  /** Makes the names in a directory durable, where the platform can. */
+  syncDirectory(path: string): Promise<void>;
+  /** @param mode the permissions of a file that is created. */
+  open(path: string, flags: string, mode: number): Promise<number>;
+  close(fd: number): Promise<void>;
+  /** May read less than there is room for. @returns the bytes read, 0 at the end. */
+  read(fd: number, buffer: Uint8Array, position: number): Promise<number>;
+  /** May write less than it was given. @returns the bytes written. */
+  writev(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number>;
+  datasync(fd: number): Promise<void>;
+  mkdirSync(path: string, mode: number): void;
+  statSync(path: string): fs.Stats;
+  openSync(path: string, flags: string, mode: number): number;
+  closeSync(fd: number): void;
+  /** May write less than it was given. @returns the bytes written. */
+  writeSync(fd: number, buffer: Uint8Array, position: number): number;
+  datasyncSync(fd: number): void;
+  renameSync(from: string, to: string): void;
+  syncDirectorySync(path: string): void;
+  unlinkSync(path: string): void;
+  rmdirSync(path: string): void;
+}
+
+export const nodeFiles: SpoolFiles = {
+  mkdir: (path, mode) => fs.promises.mkdir(path, mode),
+  readdir: (path) => fs.promises.readdir(path),
+  stat: (path) => fs.promises.stat(path),
+  readFile: (path) => fs.promises.readFile(path),
+  rename: (from, to) => fs.promises.rename(from, to),
+  unlink: (path) => fs.promises.unlink(path),
+  rmdir: (path) => fs.promises.rmdir(path),
+  async syncDirectory(path) {
+    // Windows cannot open a directory, and has no need to.
+    if (process.platform === 'win32') return;
+    const handle = await fs.promises.open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  open: promisify(fs.open) as SpoolFiles['open'],
+  close: promisify(fs.close),
+  read: async (fd, buffer, position) => (await read(fd, buffer, 0, buffer.byteLength, position)).bytesRead,
+  writev: async (fd, buffers, position) => (await writev(fd, buffers, position)).bytesWritten,
+  datasync: promisify(fs.fdatasync),
+  mkdirSync: (path, mode) => fs.mkdirSync(path, mode),
+  statSync: (path) => fs.statSync(path),
+  openSync: (path, flags, mode) => fs.openSync(path, flags, mode),
+  closeSync: (fd) => fs.closeSync(fd),
+  writeSync: (fd, buffer, position) => fs.writeSync(fd, buffer, 0, buffer.byteLength, position),
+  datasyncSync: (fd) => fs.fdatasyncSync(fd),
+  renameSync: (from, to) => fs.renameSync(from, to),
+  syncDirectorySync(path) {
+    if (process.platform === 'win32') return;
+    const fd = fs.openSync(path, 'r');
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  },
+  unlinkSync: (path) => fs.unlinkSync(path),
+  rmdirSync: (path) => fs.rmdirSync(path),
+};

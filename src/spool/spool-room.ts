@@ -1,0 +1,136 @@
+/** Keeps the spool within its bound: what is stored longest gives way to what is new. */
+
+import type { SeverityCounts } from '../severity-counts.ts';
+import { isMissing } from './file-errors.ts';
+import { recordsIn } from './record-ranges.ts';
+import type { Segment } from './segment.ts';
+import type { SegmentStock } from './segment-stock.ts';
+import type { SpoolListener } from './spool-entry.ts';
+import type { SpoolFiles } from './spool-files.ts';
+
+const MIN_SEGMENT_BYTES = 256 * 1024;
+const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
+/** Segments that a process may always have, whatever the others take. */
+const OWN_SEGMENTS = 2;
+
+/** What a segment takes at most, unless a single frame takes more. */
+export function segmentBytesFor(maxBytes: number): number {
+  const share = Math.min(Math.max(Math.floor(maxBytes / 16), MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES);
+  return Math.min(share, Math.floor(maxBytes / 4));
+}
+
+/** What is lost with a segment, by whether it had been handed to the exporter. */
+interface Loss {
+  readonly wasPassed: boolean;
+  records: number;
+  severities: number[] | undefined;
+}
+
+export class SpoolRoom {
+  readonly #maxBytes: number;
+  readonly #stock: SegmentStock;
+  readonly #files: SpoolFiles;
+  readonly #listener: Pick<SpoolListener, 'dropped'>;
+  /** What others have in the directory, and what is set aside. */
+  otherBytes = 0;
+
+  constructor(
+    maxBytes: number,
+    stock: SegmentStock,
+    files: SpoolFiles,
+    listener: Pick<SpoolListener, 'dropped'>,
+  ) {
+    this.#maxBytes = maxBytes;
+    this.#stock = stock;
+    this.#files = files;
+    this.#listener = listener;
+  }
+
+  has(bytes: number): boolean {
+    return this.#stock.bytesInAll + bytes <= this.#limit;
+  }
+
+  /** Whether it could ever have. */
+  couldHave(bytes: number): boolean {
+    return bytes <= this.#limit;
+  }
+
+  /** Evicts until there is room. @returns false when there is nothing left to evict. @throws what the file system does. */
+  async make(bytes: number): Promise<boolean> {
+    while (!this.has(bytes)) {
+      const oldest = this.#stock.evictable;
+      if (oldest === undefined || !this.couldHave(bytes)) return false;
+      oldest.isLeaving = true;
+      try {
+        await oldest.acks.idle();
+        await this.#unlink(oldest.path);
+        await this.#unlink(oldest.ackPath).catch(() => {});
+      } catch (error) {
+        oldest.isLeaving = false;
+        throw error;
+      }
+      this.#evicted(oldest);
+    }
+    return true;
+  }
+
+  makeSync(bytes: number): boolean {
+    while (!this.has(bytes)) {
+      const oldest = this.#stock.evictable;
+      if (oldest === undefined || !this.couldHave(bytes)) return false;
+      this.#files.unlinkSync(oldest.path);
+      try {
+        this.#files.unlinkSync(oldest.ackPath);
+      } catch {
+        // It need not be there, and is of no use without its segment.
+      }
+      this.#evicted(oldest);
+    }
+    return true;
+  }
+
+  get #limit(): number {
+    const own = OWN_SEGMENTS * segmentBytesFor(this.#maxBytes);
+    return Math.max(this.#maxBytes - this.otherBytes, own);
+  }
+
+  async #unlink(path: string): Promise<void> {
+    try {
+      await this.#files.unlink(path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  #evicted(segment: Segment): void {
+    for (const { records, wasPassed, severities } of lossesOf(segment)) {
+      this.#listener.dropped('spool_full', records, wasPassed, severities);
+    }
+    segment.fate = 'evicted';
+    this.#stock.remove(segment);
+  }
+}
+
+/** What the spool alone holds of a segment. */
+function lossesOf(segment: Segment): Loss[] {
+  const losses = [false, true].map((wasPassed): Loss => ({ wasPassed, records: 0, severities: undefined }));
+  const { frames } = segment;
+  for (const position of segment.waitingPositions()) {
+    const loss = losses[Number(wasPassedHere(segment, position))] as Loss;
+    const records = recordsIn(segment.remaining(position));
+    const known = records === frames.records(position) ? frames.severities(position) : undefined;
+    const isKnown = known !== undefined && (loss.records === 0 || loss.severities !== undefined);
+    loss.severities = isKnown ? plus(loss.severities, known) : undefined;
+    loss.records += records;
+  }
+  return losses.filter(({ records }) => records > 0);
+}
+
+/** Attempts of an earlier process are not in this one's counts. */
+export function wasPassedHere(segment: Segment, position: number): boolean {
+  return !segment.shelf.isRecovered && segment.frames.attempts(position) > 0;
+}
+
+function plus(counts: SeverityCounts | undefined, more: SeverityCounts): number[] {
+  return more.map((count, range) => count + (counts?.[range] ?? 0));
+}

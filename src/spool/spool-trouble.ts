@@ -1,0 +1,57 @@
+/** Whether the disk can be written to, as far as is known, and when to try again if not. */
+
+import type { Cancel, Clock } from '../clock.ts';
+import { reasonOf } from './file-errors.ts';
+
+const FIRST_BACKOFF_MILLIS = 1_000;
+const MAX_BACKOFF_MILLIS = 30_000;
+
+export class SpoolTrouble {
+  readonly #clock: Clock;
+  readonly #changed: () => void;
+  #because: string | undefined;
+  #backoffMillis = FIRST_BACKOFF_MILLIS;
+  #retryAt = 0;
+  #cancel: Cancel | undefined;
+
+  /** @param changed is called when writing has failed, may be tried again, or works again. */
+  constructor(clock: Clock, changed: () => void) {
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  /** Until a write has succeeded. Says no path. */
+  get because(): string | undefined {
+    return this.#because;
+  }
+
+  /** Whether a write may be tried. */
+  get isOver(): boolean {
+    return this.#because === undefined || this.#clock.now() >= this.#retryAt;
+  }
+
+  failed(error: unknown): void {
+    const now = this.#clock.now();
+    // What fails along with the first has no part in the back-off.
+    if (this.#because !== undefined && now < this.#retryAt) return;
+    const wait = this.#because === undefined ? FIRST_BACKOFF_MILLIS : this.#backoffMillis;
+    this.#because = reasonOf(error);
+    this.#retryAt = now + wait;
+    this.#backoffMillis = Math.min(wait * 2, MAX_BACKOFF_MILLIS);
+    this.#cancel?.();
+    this.#cancel = this.#clock.timer(this.#changed, wait);
+    this.#changed();
+  }
+
+  succeeded(): void {
+    if (this.#because === undefined) return;
+    this.#because = undefined;
+    this.stop();
+    this.#changed();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}

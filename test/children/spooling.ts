@@ -1,0 +1,160 @@
+/** A process that numbers its records, spools them, and ends as it is told: `node spooling.ts <SpoolingPlan as JSON>`. */
+
+import { existsSync, readdirSync, writeSync } from 'node:fs';
+import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { LoggerProvider } from '@opentelemetry/sdk-logs';
+import { EXIT_CODE, type SpoolingEnding, type SpoolingPlan } from '../../soak/spooling-plan.ts';
+import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter, shutdownOnSignals } from '../../src/index.ts';
+
+const SEVERITIES = [1, 5, 9, 9, 9, 13, 17, 21];
+const FLUSH_TIMEOUT_MILLIS = 2_000;
+const SURE_MILLIS = 200;
+
+/**
+ * To the parent at once, through a pipe of its own: whatever comes next, the line has left. The words:
+ * - `will <n>`: from now on there may be records up to number n - 1.
+ * - `did <n> <tick> <millis>`: there are, at this tick of the event loop and this time of a monotonic clock.
+ * - `safe <n> <dropped>`: a `forceFlush` that began when there were n has resolved; so many were dropped so far.
+ * - `unsafe <message>`: one has rejected.
+ * - `ending`: what the plan says happens next.
+ * - `stats <json>`: the last ones.
+ */
+function tell(...words: (string | number)[]): void {
+  writeSync(3, `${words.join(' ')}\n`);
+}
+
+const plan = JSON.parse(process.argv[2] ?? '{}') as SpoolingPlan;
+const { url, requestTimeoutMillis, patienceMillis } = plan;
+const options = {
+  exporter:
+    plan.exporter === 'own'
+      ? new SpillwayOtlpLogExporter({ url, timeoutMillis: requestTimeoutMillis })
+      : new OTLPLogExporter({ url, timeoutMillis: requestTimeoutMillis }),
+  spool: plan.spool,
+  scheduledDelayMillis: plan.scheduledDelayMillis,
+  maxQueueSize: plan.maxQueueSize,
+  maxExportBatchSize: Math.min(512, plan.maxQueueSize),
+  exportTimeoutMillis: requestTimeoutMillis * 2,
+  retry: { initialDelayMillis: patienceMillis, maxDelayMillis: patienceMillis * 4 },
+  breaker: {
+    failureThreshold: 3,
+    resetTimeoutMillis: patienceMillis,
+    maxResetTimeoutMillis: patienceMillis * 4,
+  },
+  shutdown: { timeoutMillis: plan.shutdownMillis },
+};
+const processor = new SpillwayLogRecordProcessor(options);
+const provider = new LoggerProvider({
+  resource: resourceFromAttributes({ 'service.name': 'spooling', 'service.instance.id': plan.name }),
+  processors: [processor],
+});
+const loggers = [provider.getLogger('even'), provider.getLogger('odd')];
+const padding = 'x'.repeat(plan.padding);
+const tellStats = () => tell('stats', JSON.stringify(processor.stats()));
+// Registered after the processor's own listener: these are the counts it leaves behind.
+process.on('exit', tellStats);
+
+let emitted = 0;
+let ticks = 0;
+let safe = 0;
+let isEmitting = true;
+
+function tick(): void {
+  ticks++;
+  const until = isEmitting ? Math.min(plan.maxRecords, emitted + plan.recordsPerTick) : emitted;
+  if (until > emitted) tell('will', until);
+  for (; emitted < until; emitted++) {
+    loggers[emitted % 2]?.emit({
+      body: `${plan.name}/${emitted}`,
+      severityNumber: SEVERITIES[emitted % SEVERITIES.length] ?? 9,
+      attributes: { number: emitted, padding },
+    });
+  }
+  tell('did', emitted, ticks, Math.round(performance.now()));
+}
+
+function dropped(): number {
+  return Object.values(processor.stats().dropped).reduce((sum, records) => sum + records, 0);
+}
+
+async function flush(): Promise<void> {
+  const before = emitted;
+  try {
+    await processor.forceFlush({ timeoutMillis: FLUSH_TIMEOUT_MILLIS });
+    tell('safe', before, dropped());
+    safe = before;
+  } catch (error) {
+    tell('unsafe', String(error));
+  }
+}
+
+function stop(): void {
+  isEmitting = false;
+  clearInterval(ticking);
+  clearInterval(flushing);
+}
+
+/** What is left in the directory: segments are somebody's still to send, shelves may be empty and still to be removed. */
+function leftOvers(): { segments: number; shelves: number } {
+  const paths = existsSync(plan.spool.directory)
+    ? readdirSync(plan.spool.directory, { recursive: true, encoding: 'utf8' })
+    : [];
+  return {
+    segments: paths.filter((path) => path.startsWith('shelf-') && path.endsWith('.seg')).length,
+    shelves: paths.filter((path) => /^shelf-[^/]*$/.test(path)).length,
+  };
+}
+
+const endings: Record<Exclude<SpoolingEnding['kind'], 'killed' | 'signalled'>, () => void> = {
+  natural: stop,
+  exit: () => process.exit(EXIT_CODE),
+  throw: () => {
+    throw new Error('the end');
+  },
+  reject: () => {
+    void Promise.reject(new Error('the end'));
+  },
+  'out of memory': () => {
+    const hoard: unknown[] = [];
+    for (;;) hoard.push(Array.from({ length: 10_000 }, (_, index) => ({ index })));
+  },
+  drained: () => {
+    stop();
+    let emptySince = Number.POSITIVE_INFINITY;
+    const looking = setInterval(() => {
+      const now = performance.now();
+      const { queued, inFlight, spooled } = processor.stats();
+      const { segments, shelves } = leftOvers();
+      const isEmpty = queued.records + inFlight.records + spooled.records === 0 && segments === 0;
+      emptySince = isEmpty ? Math.min(emptySince, now) : Number.POSITIVE_INFINITY;
+      // A shelf that changes hands while the directory is read is not seen; an empty one of a dead process is
+      // there until its lease has run out.
+      const patience = shelves > 0 ? plan.spool.leaseMillis * 2 : SURE_MILLIS;
+      if (!isEmpty || now - emptySince < patience) return;
+      clearInterval(looking);
+      void provider.shutdown();
+    }, 20);
+  },
+};
+
+const ticking = setInterval(tick, plan.tickMillis);
+const flushing =
+  plan.flushEveryMillis > 0 ? setInterval(() => void flush(), plan.flushEveryMillis) : undefined;
+tick();
+const { kind, afterMillis, notBefore = { ticks: 0, safe: 0 } } = plan.ending;
+// A provider that is shut down takes no records: whoever emits then has nobody to blame.
+if (kind === 'signalled') {
+  shutdownOnSignals({ shutdown: () => provider.shutdown().then(tellStats) }, { before: stop });
+}
+if (kind !== 'signalled' && kind !== 'killed') {
+  const end = () => {
+    if (ticks < notBefore.ticks || safe < notBefore.safe) {
+      setTimeout(end, plan.tickMillis);
+      return;
+    }
+    tell('ending');
+    endings[kind]();
+  };
+  setTimeout(end, afterMillis);
+}
