@@ -1,15 +1,35 @@
-import { defineConfig } from 'tsdown';
+import { defineConfig, type UserConfig } from 'tsdown';
 
-/** Both module systems are published: peers in a CommonJS service and in an ES module service load the same code. */
-export default defineConfig({
-  entry: ['src/index.ts'],
-  format: ['esm', 'cjs'],
+const shared = {
   platform: 'node',
   target: 'node22.15',
   // A package that is not promised in the manifest fails the build instead of being copied into it.
   deps: { onlyBundle: [] },
-  dts: { sourcemap: false },
-  sourcemap: true,
-  clean: true,
   fixedExtension: true,
-});
+} satisfies UserConfig;
+
+export default defineConfig([
+  /** Both module systems are published: peers in a CommonJS service and in an ES module service load the same code. */
+  {
+    ...shared,
+    entry: ['src/index.ts'],
+    format: ['esm', 'cjs'],
+    dts: { sourcemap: false },
+    sourcemap: true,
+    clean: true,
+  },
+  /** The command line: a program of its own, so that nobody who loads the library loads any of it. */
+  {
+    ...shared,
+    entry: { cli: 'src/cli/main.ts' },
+    format: 'esm',
+    dts: false,
+    clean: false,
+    plugins: [
+      {
+        name: 'library',
+        resolveId: (id) => (id === '../index.ts' ? { id: './index.mjs', external: true } : undefined),
+      },
+    ],
+  },
+]);

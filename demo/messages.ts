@@ -5,18 +5,14 @@ export const pipelineNames = ['stock', 'spillway', 'spillway-otlp'] as const;
 export type PipelineName = (typeof pipelineNames)[number];
 export type PerPipeline<T> = Record<PipelineName, T>;
 
+export function perPipeline<T>(value: (name: PipelineName) => T): PerPipeline<T> {
+  return Object.fromEntries(pipelineNames.map((name) => [name, value(name)])) as PerPipeline<T>;
+}
+
 export interface QueueDepth {
   records: number;
   /** Absent where the processor does not count them. */
   bytes?: number;
-}
-
-/** What a processor says about itself while it runs. */
-export interface PipelineSample {
-  queued: QueueDepth;
-  lost: number;
-  /** Absent where there is no breaker. */
-  breaker?: string;
 }
 
 /** The two sides of the law of one processor, at one instant. */
@@ -30,21 +26,22 @@ export interface Balance {
   spooled: number;
 }
 
-/** The law as it was checked from start to end. */
-export interface LawReport {
-  samples: number;
-  /** The first sample that did not balance. */
-  violation?: Balance;
-  final: Balance;
+/** What a processor says about itself while it runs. */
+export interface PipelineSample {
+  queued: QueueDepth;
+  /** Absent where there is no spool. */
+  onDiskBytes?: number;
+  lost: number;
+  /** Absent where there is no breaker. */
+  breaker?: string;
+  /** Absent where the processor keeps no such account. */
+  balance?: Balance;
 }
 
-export interface Mark {
+export interface Sample {
   /** Records logged so far; the next one carries this number as its `seq`. */
   offered: number;
-  /** Deepest queues seen since the mark before. */
-  peaks: PerPipeline<QueueDepth>;
-  /** Estimated bytes of one record, from a processor that counts them. */
-  recordBytes: number;
+  pipelines: PerPipeline<PipelineSample>;
 }
 
 export type ToService = { type: 'mark' } | { type: 'finish' };
@@ -53,9 +50,10 @@ export type FromService =
   | { type: 'listening'; port: number }
   /** Something worth telling has happened inside a pipeline. */
   | { type: 'news'; text: string }
-  | { type: 'sample'; offered: number; pipelines: PerPipeline<PipelineSample> }
-  | ({ type: 'marked' } & Mark)
-  | { type: 'finished'; offered: number; laws: Partial<PerPipeline<LawReport>> };
+  | ({ type: 'sample' } & Sample)
+  /** As asked for: nothing older is on its way any more. */
+  | { type: 'marked' }
+  | { type: 'finished' };
 
 /** From the service to the demo; when the demo has just been interrupted there is nobody left to tell. */
 export function tell(message: FromService): void {

@@ -1,14 +1,6 @@
-/** The service's side of the demo: samples the pipelines, checks the law on every sample, reports over IPC. */
-import { balances } from './balance.ts';
-import {
-  type LawReport,
-  type PerPipeline,
-  type PipelineSample,
-  pipelineNames,
-  type QueueDepth,
-  type ToService,
-  tell,
-} from './messages.ts';
+/** The service's side of the demo: samples the pipelines and reports them over IPC, and at its end in a file. */
+import { writeFileSync } from 'node:fs';
+import { type PerPipeline, type PipelineSample, type Sample, type ToService, tell } from './messages.ts';
 import type { Pipeline } from './pipelines.ts';
 
 export interface MonitorOptions {
@@ -22,34 +14,18 @@ export interface MonitorOptions {
 const sampleIntervalMillis = 20;
 
 export function monitor({ port, pipelines, offered, finish }: MonitorOptions): void {
-  const laws: Partial<PerPipeline<LawReport>> = {};
-  let peaks = emptyQueues();
-  let recordBytes = 0;
-
-  function checkLaws(): void {
-    for (const { name, balance } of pipelines) {
-      if (!balance) continue;
-      const final = balance();
-      const law = laws[name];
-      laws[name] = { samples: (law?.samples ?? 0) + 1, final };
-      const violation = law?.violation ?? (balances(final) ? undefined : final);
-      if (violation) laws[name].violation = violation;
-    }
+  async function sample(): Promise<void> {
+    const losses = await Promise.all(pipelines.map((pipeline) => pipeline.look()));
+    tell({ type: 'sample', ...samples(losses) });
   }
 
-  async function sample(): Promise<void> {
-    checkLaws();
-    const entries = await Promise.all(
-      pipelines.map(async (pipeline) => [pipeline.name, await pipeline.sample()] as const),
-    );
-    for (const [name, { queued }] of entries) {
-      peaks[name] = deeper(peaks[name], queued);
-      // As the stock processor, it holds records, not bytes.
-      if (name === 'spillway' && queued.bytes && queued.records > 0)
-        recordBytes = queued.bytes / queued.records;
-    }
-    const samples = Object.fromEntries(entries) as PerPipeline<PipelineSample>;
-    tell({ type: 'sample', offered: offered(), pipelines: samples });
+  /** In one turn, so that the numbers are those of one instant. */
+  function samples(looks: readonly Omit<PipelineSample, 'balance'>[]): Sample {
+    const entries = pipelines.map(({ name, balance }, index) => [
+      name,
+      { ...looks[index], ...(balance && { balance: balance() }) },
+    ]);
+    return { offered: offered(), pipelines: Object.fromEntries(entries) as PerPipeline<PipelineSample> };
   }
 
   const timer = setInterval(() => void sample(), sampleIntervalMillis);
@@ -57,29 +33,24 @@ export function monitor({ port, pipelines, offered, finish }: MonitorOptions): v
   process.on('message', async (message: ToService) => {
     if (message.type === 'mark') {
       await sample();
-      tell({ type: 'marked', offered: offered(), peaks, recordBytes });
-      peaks = emptyQueues();
+      tell({ type: 'marked' });
       return;
     }
     await finish();
     clearInterval(timer);
-    checkLaws();
-    tell({ type: 'finished', offered: offered(), laws });
+    await sample();
+    tell({ type: 'finished' });
     process.disconnect();
   });
   process.on('disconnect', () => process.exit());
+  // Registered after the processors' own listeners: what they have put on disk is counted as such.
+  process.on('exit', () => {
+    const { DEMO_LAST_WORDS: path } = process.env;
+    if (path === undefined) return;
+    const balances = pipelines.map(({ name, balance }) => [name, balance?.()]);
+    writeFileSync(path, JSON.stringify({ offered: offered(), balances: Object.fromEntries(balances) }));
+  });
   // A terminal sends its interrupt to the whole group; the demo decides when its service ends.
   process.on('SIGINT', () => {});
   tell({ type: 'listening', port });
-}
-
-function emptyQueues(): PerPipeline<QueueDepth> {
-  return Object.fromEntries(pipelineNames.map((name) => [name, { records: 0 }])) as PerPipeline<QueueDepth>;
-}
-
-function deeper(peak: QueueDepth, queued: QueueDepth): QueueDepth {
-  const records = Math.max(peak.records, queued.records);
-  return queued.bytes === undefined
-    ? { records }
-    : { records, bytes: Math.max(peak.bytes ?? 0, queued.bytes) };
 }

@@ -1,4 +1,5 @@
 /** The pipelines that are compared: each gets every record, and sends to a collector of its own. */
+import { join } from 'node:path';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import {
   BatchLogRecordProcessor,
@@ -21,7 +22,7 @@ import {
 export interface Pipeline {
   name: PipelineName;
   processor: LogRecordProcessor;
-  sample(): Promise<PipelineSample>;
+  look(): Promise<Omit<PipelineSample, 'balance'>>;
   /** Absent where the processor keeps no such account. */
   balance?(): Balance;
 }
@@ -36,7 +37,7 @@ function stock(logsUrl: string): Pipeline {
   return {
     name: 'stock',
     processor,
-    sample: async () => {
+    look: async () => {
       const queued = sumOf(await reader.points('otel.sdk.processor.log.queue.size'));
       const processed = await reader.points('otel.sdk.processor.log.processed');
       const lost = sumOf(processed.filter((point) => point.attributes['error.type'] !== undefined));
@@ -46,14 +47,16 @@ function stock(logsUrl: string): Pipeline {
 }
 
 /**
- * Its own defaults, but for the times: minutes of patience are shortened to what a demo can show. The exporters' time
- * limit lies below the official one's first back-off, so that retrying is left to the processor.
+ * Its own defaults, but for the spool and the times: minutes of patience are shortened to what a demo can show. The
+ * exporters' time limit lies below the official one's first back-off, so that retrying is left to the processor.
  */
-function spillway(name: PipelineName, exporter: LogRecordExporter): Pipeline {
+function spillway(name: PipelineName, exporter: LogRecordExporter, spoolDirectory: string): Pipeline {
   const processor = new SpillwayLogRecordProcessor({
     exporter,
     breaker: { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 2_000 },
     retry: { initialDelayMillis: 200, maxDelayMillis: 1_000 },
+    // On disk before it is sent: what was logged survives SIGKILL, but for the batch that is still open.
+    spool: { directory: join(spoolDirectory, name), mode: 'always', leaseMillis: 2_000 },
     onBreakerStateChange: ({ from, to, nextProbeMillis }) => {
       const probe = nextProbeMillis === undefined ? '' : `, next probe in ${seconds(nextProbeMillis)}`;
       tell({ type: 'news', text: `${name}: breaker ${from} -> ${to}${probe}` });
@@ -62,9 +65,10 @@ function spillway(name: PipelineName, exporter: LogRecordExporter): Pipeline {
   return {
     name,
     processor,
-    sample: async () => {
-      const { queued, dropped, breaker } = processor.stats();
-      return { queued: { ...queued }, lost: sumOfCounts(dropped), breaker: breaker.state };
+    look: async () => {
+      const { queued, spooled, dropped, breaker } = processor.stats();
+      const lost = sumOfCounts(dropped);
+      return { queued: { ...queued }, onDiskBytes: spooled.bytes, lost, breaker: breaker.state };
     },
     balance: () => {
       const { offered, recovered, exported, dropped, queued, inFlight, spooled } = processor.stats();
@@ -81,15 +85,16 @@ function spillway(name: PipelineName, exporter: LogRecordExporter): Pipeline {
   };
 }
 
-const builders: PerPipeline<(logsUrl: string) => Pipeline> = {
+const builders: PerPipeline<(logsUrl: string, spoolDirectory: string) => Pipeline> = {
   stock,
-  spillway: (url) => spillway('spillway', new OTLPLogExporter({ url, timeoutMillis: 700 })),
-  'spillway-otlp': (url) =>
-    spillway('spillway-otlp', new SpillwayOtlpLogExporter({ url, timeoutMillis: 700 })),
+  spillway: (url, directory) =>
+    spillway('spillway', new OTLPLogExporter({ url, timeoutMillis: 700 }), directory),
+  'spillway-otlp': (url, directory) =>
+    spillway('spillway-otlp', new SpillwayOtlpLogExporter({ url, timeoutMillis: 700 }), directory),
 };
 
-export function buildPipelines(logsUrls: PerPipeline<string>): Pipeline[] {
-  return pipelineNames.map((name) => builders[name](logsUrls[name]));
+export function buildPipelines(logsUrls: PerPipeline<string>, spoolDirectory: string): Pipeline[] {
+  return pipelineNames.map((name) => builders[name](logsUrls[name], spoolDirectory));
 }
 
 class OnDemandReader extends MetricReader {

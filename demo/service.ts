@@ -8,7 +8,8 @@ import { pipelines, provider } from './telemetry.ts';
 // The instrumentation sees a CommonJS module without a loader hook when it is required.
 const { pino } = createRequire(import.meta.url)('pino') as typeof import('pino');
 
-let offered = 0;
+/** Numbers go on where the process before this one ended. */
+let offered = Number(process.env.DEMO_FIRST_SEQ ?? 0);
 const logger = pino({ mixin: () => ({ seq: offered++ }) });
 
 const checkoutSteps = [
@@ -41,16 +42,23 @@ function importRows(count: number, response: ServerResponse): void {
   response.end(`{"imported":${count}}`);
 }
 
+/** The last thing it logs, in the same turn, are the lines that tell why. */
+function crash(): void {
+  for (let attempt = 1; attempt <= 10; attempt++) logger.error({ attempt }, 'the database does not answer');
+  throw new Error('the database is gone');
+}
+
 function handle(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '/', 'http://localhost');
   response.setHeader('content-type', 'application/json');
   if (url.pathname === '/checkout') checkout(url.searchParams.get('order') ?? 'none', response);
   else if (url.pathname === '/import') importRows(Number(url.searchParams.get('rows')), response);
+  else if (url.pathname === '/crash') crash();
   else response.writeHead(404).end();
 }
 
 const server = createServer(handle);
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.env.DEMO_PORT ?? 0), '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   monitor({
     port,

@@ -6,8 +6,11 @@ import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import type { PerPipeline } from './messages.ts';
 import { buildPipelines } from './pipelines.ts';
 
+const { DEMO_LOGS_URLS = '{}', DEMO_SPOOL_DIRECTORY = 'spool' } = process.env;
+
 export const pipelines = buildPipelines(
-  JSON.parse(process.env.DEMO_LOGS_URLS ?? '{}') as PerPipeline<string>,
+  JSON.parse(DEMO_LOGS_URLS) as PerPipeline<string>,
+  DEMO_SPOOL_DIRECTORY,
 );
 
 export const provider = new LoggerProvider({

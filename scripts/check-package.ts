@@ -1,7 +1,7 @@
 /** The gate for the shape of the package: the right files, sound manifest (publint), types that resolve (attw). */
 import { conclude, pack, run, withTemporaryDirectory } from './tools.ts';
 
-const required = ['LICENSE', 'README.md', 'package.json'];
+const required = ['LICENSE', 'README.md', 'package.json', 'dist/cli.mjs'];
 const allowed =
   /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts|mjs\.map|cjs\.map))$/;
 

@@ -36,6 +36,8 @@ interface Rules {
   readonly requestTimeoutMillis: number;
   readonly shutdownMillis: Some<number>;
   readonly maxBytes: number;
+  readonly recordsPerTick: readonly [low: number, high: number];
+  /** The share of the processes that are stopped for a while. */
   readonly pauses: number;
 }
 
@@ -72,6 +74,7 @@ const RULES: Record<Climate, Rules> = {
     requestTimeoutMillis: 500,
     shutdownMillis: [300, 1_000, 5_000],
     maxBytes: 256 * 1024 * 1024,
+    recordsPerTick: [1, 40],
     pauses: 0.2,
   },
   gentle: {
@@ -82,6 +85,7 @@ const RULES: Record<Climate, Rules> = {
     requestTimeoutMillis: 5_000,
     shutdownMillis: [5_000],
     maxBytes: 256 * 1024 * 1024,
+    recordsPerTick: [1, 40],
     pauses: 0,
   },
   tight: {
@@ -92,6 +96,7 @@ const RULES: Record<Climate, Rules> = {
     requestTimeoutMillis: 500,
     shutdownMillis: [300, 1_000],
     maxBytes: 1024 * 1024,
+    recordsPerTick: [20, 120],
     pauses: 0,
   },
 };
@@ -136,7 +141,7 @@ function planLife(chance: Chance, name: string, spool: LifePlan['spool'], rules:
     patienceMillis: chance.pick([50, 200, 1_000]),
     requestTimeoutMillis: rules.requestTimeoutMillis,
     shutdownMillis: chance.pick(rules.shutdownMillis),
-    recordsPerTick: chance.integer(1, 40),
+    recordsPerTick: chance.integer(...rules.recordsPerTick),
     tickMillis: 10,
     maxRecords: Number.MAX_SAFE_INTEGER,
     padding: chance.pick([0, 100, 1_000]),

@@ -23,7 +23,7 @@ export interface Verdict {
 }
 
 /** What else arrives: records of the library's own, which say what is lost. */
-const MARKER = /^\d+ log records? (was|were) lost /;
+const MARKER = /^(\d+) log records? (?:was|were) lost /;
 
 const EXPECTED_END: Record<LifeReport['kind'], (report: LifeReport) => boolean> = {
   killed: ({ signal }) => signal === 'SIGKILL',
@@ -52,14 +52,17 @@ export function judge(lives: readonly LifeReport[], received: Received, allowed:
   let arrived = 0;
   let duplicates = 0;
   let markers = 0;
+  let marked = 0;
   let missed = 0;
   for (const [body, times] of received) {
     const slash = body.lastIndexOf('/');
     const digits = body.slice(slash + 1);
     const number = Number(digits);
     const numbers = arrivals.get(body.slice(0, slash));
-    if (MARKER.test(body)) {
+    const marker = MARKER.exec(body);
+    if (marker !== null) {
       markers++;
+      marked += Number(marker[1]);
       if (!allowed.drop) violations.push(`a marker arrived: ${body}`);
     } else if (String(number) !== digits || numbers?.[number] === undefined) {
       violations.push(`invented: ${body.slice(0, 200)}`);
@@ -69,10 +72,14 @@ export function judge(lives: readonly LifeReport[], received: Received, allowed:
       duplicates += times - 1;
     }
   }
-  if (duplicates > 0 && !allowed.repeat) violations.push(`${duplicates} duplicates, and no reason for any`);
   for (const life of lives) {
     const about = `${life.name} (${life.kind})`;
-    const missing = missingOf(arrivals.get(life.name) ?? new Uint32Array(), life.owed);
+    const times = arrivals.get(life.name) ?? new Uint32Array();
+    const again = rangesOf(times.length, (number) => (times[number] ?? 0) > 1);
+    if (again.count > 0 && !allowed.repeat) {
+      violations.push(`${about}: ${again.count} arrived more than once, for no reason: ${again.text}`);
+    }
+    const missing = rangesOf(life.owed, (number) => !((times[number] ?? 0) > 0));
     missed += missing.count;
     if (missing.count > 0 && !allowed.drop) {
       violations.push(
@@ -93,6 +100,7 @@ export function judge(lives: readonly LifeReport[], received: Received, allowed:
   if (allowed.drop && missed > known) {
     violations.push(`${missed} records are missing, ${known} are accounted for`);
   }
+  if (marked > known) violations.push(`markers tell of ${marked} records, only ${known} were lost`);
   return {
     emitted: lives.reduce((sum, life) => sum + life.emitted, 0),
     owed: lives.reduce((sum, life) => sum + life.owed, 0),
@@ -136,14 +144,14 @@ function nonZero(counts: SpillwayStats['dropped']): string {
   return JSON.stringify(Object.fromEntries(Object.entries(counts).filter(([, records]) => records > 0)));
 }
 
-function missingOf(times: Uint32Array, owed: number): { count: number; text: string } {
+function rangesOf(end: number, isMeant: (number: number) => boolean): { count: number; text: string } {
   const ranges: string[] = [];
   let count = 0;
   let start = -1;
-  for (let number = 0; number <= owed; number++) {
-    const isMissing = number < owed && !((times[number] ?? 0) > 0);
-    if (isMissing && start < 0) start = number;
-    if (!isMissing && start >= 0) {
+  for (let number = 0; number <= end; number++) {
+    const isIn = number < end && isMeant(number);
+    if (isIn && start < 0) start = number;
+    if (!isIn && start >= 0) {
       count += number - start;
       ranges.push(number - start === 1 ? `${start}` : `${start}-${number - 1}`);
       start = -1;

@@ -80,7 +80,7 @@ export class Ending {
     const upTo = queue.seal();
     const result = await driver.flush(this.#sendingMillis(timeoutMillis), true);
     if (result === 'done' || durable === undefined) return result;
-    await durable.drain(Math.max(0, deadline - clock.now()));
+    await durable.drain(Math.max(0, deadline - clock.now()), false);
     return queue.disk.isStoredUpTo(upTo) ? 'done' : result;
   }
 
@@ -106,7 +106,7 @@ export class Ending {
     }
     if (durable !== undefined) {
       driver.pause();
-      await durable.drain(Math.max(0, deadline - clock.now()));
+      await durable.drain(Math.max(0, deadline - clock.now()), true);
     }
     driver.stop();
     await this.callExporter('shutdown', deadline);

@@ -10,9 +10,9 @@ export function noSeverities(): number[] {
   return new Array<number>(SEVERITY_RANGES.length).fill(0);
 }
 
-/** The index of a severity number's range; 0 for a number that is none. */
-export function severityRange(severityNumber: number | undefined): number {
-  return severityNumber !== undefined && severityNumber >= 1 && severityNumber <= 24
+/** The index of a severity number's range; 0 for what is none, which an application in plain JavaScript may pass. */
+export function severityRange(severityNumber: unknown): number {
+  return typeof severityNumber === 'number' && severityNumber >= 1 && severityNumber <= 24
     ? ((severityNumber - 1) >> 2) + 1
     : 0;
 }
@@ -22,7 +22,7 @@ const ONE_OF_EACH: readonly SeverityCounts[] = SEVERITY_RANGES.map((_, range) =>
 );
 
 /** The counts of a single record. */
-export function oneOf(severityNumber: number | undefined): SeverityCounts {
+export function oneOf(severityNumber: unknown): SeverityCounts {
   return ONE_OF_EACH[severityRange(severityNumber)] as SeverityCounts;
 }
 

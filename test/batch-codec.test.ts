@@ -398,3 +398,16 @@ test('a regrouped batch of many sources takes in further records of each, where 
   for (const { source, bodies } of sections)
     expect(bodies).toEqual(Array(source === 'r0 s0' ? 1 : 3).fill(source));
 });
+
+test('the severities of a batch are those of its records at every moment, however it grows', () => {
+  for (const [, lane] of LANES) {
+    const batch = lane().open();
+    const records: EmittedRecord[] = [];
+    for (const severityNumber of [9, 17, 1, 21, undefined, 5, 24, 13]) {
+      records.push(record({ severityNumber, body: 'x'.repeat(200 * (records.length + 1)) }));
+      batch.add(records.at(-1) as EmittedRecord);
+      expect(batch.severities()).toEqual(severitiesOf(records));
+      expect([batch.severityAt('oldest'), batch.severityAt('newest')]).toEqual([9, severityNumber ?? 0]);
+    }
+  }
+});

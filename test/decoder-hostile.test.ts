@@ -120,6 +120,7 @@ test.each([
   { name: 'a length beyond the end', bytes: [0x0a, 0x05, 0x12] },
   { name: 'a length of 4 GB', bytes: [0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f] },
   { name: 'a length of 64 bits', bytes: [0x0a, ...Array(9).fill(0xff), 0x01] },
+  { name: 'a length of 4 GB and two bytes', bytes: [0x0a, 0x82, 0x80, 0x80, 0x80, 0x10, 0x12, 0x00] },
   { name: 'a number that does not end', bytes: [0x0a, ...Array(20).fill(0x80)] },
   { name: 'field 0', bytes: [0x02, 0x00] },
   { name: 'a group', bytes: [0x0b, 0x0c] },

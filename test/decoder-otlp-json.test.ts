@@ -43,7 +43,7 @@ test('a request in JSON says what the official decoder reads in it', () => {
       expect(JSON.parse(JSON.stringify(json))).toEqual(json);
       expect(json).toEqual(asJson(decodeRequest(requestOf(records))));
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
@@ -115,7 +115,7 @@ test('lines hold all records once, in order and with their sources, and are as s
         if (count > 1) expect(bytes).toBeLessThanOrEqual(maxBytes);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 

@@ -17,6 +17,7 @@ import {
 
 const RECORDS = 3;
 const NAMES = ['a', 'b', 'c', 'd'];
+const PAYLOAD_BYTES = 30;
 
 /** What a process left: a frame for each name, in one segment. `ends[i]` is the size of the segment with frame i. */
 interface Left {
@@ -24,7 +25,7 @@ interface Left {
   readonly ends: readonly number[];
 }
 
-async function leave(names = NAMES, bytes = 60): Promise<Left> {
+async function leave(names = NAMES, bytes = PAYLOAD_BYTES): Promise<Left> {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   const ends: number[] = [];
@@ -58,7 +59,7 @@ interface Recovery {
 }
 
 /** Opens, takes over what there is, drains it and closes. Every payload that is found is checked to be what was stored. */
-async function recover(directory: string, bytes = 60): Promise<Recovery> {
+async function recover(directory: string, bytes = PAYLOAD_BYTES): Promise<Recovery> {
   const member = await SpoolMember.open(directory);
   const found = await member.drain();
   for (const [index, name] of namesOf(found).entries()) {
@@ -263,7 +264,7 @@ describe('an open does not fail', () => {
   });
 
   test('over segments of random bytes, which are never taken for records', { timeout: 20_000 }, async () => {
-    const left = await leave(['a'], 60);
+    const left = await leave(['a']);
     const whole = readFileSync(only(left.directory, '.seg'));
     await fc.assert(
       fc.asyncProperty(

@@ -302,15 +302,17 @@ test.each(['ENOSPC', 'EROFS', 'EIO', 'ENOENT'])(
   },
 );
 
-test('a directory that is removed is made again, and what was in it is not owned any more', async () => {
+test('a directory that is removed is made again, and what the spool alone had in it is lost', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   await member.store(entryOf('lost', { records: 3 }));
   const held = await member.spool.append(entryOf('held', { records: 4 }));
   rmSync(directory, { recursive: true });
   await member.pass(2 * LEASE_MILLIS);
-  expect(member.events.disownedRecords).toBe(3);
-  expect(held?.state).toBe('disowned');
+  expect(member.events.droppedRecords('spool_corrupt')).toBe(3);
+  expect(member.events.disownments).toEqual([]);
+  // Whoever holds it is not to rely on the copy.
+  expect(held?.state).toBe('damaged');
   expect(member.spool.records).toBe(0);
   expect(member.spool.next()).toBeUndefined();
   await appendInTurn(member, 'perhaps');

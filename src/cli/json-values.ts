@@ -15,7 +15,7 @@ import {
 } from '../otlp/wire-tags.ts';
 import { MAX_DEPTH } from '../queue/value-copy.ts';
 
-export type JsonValue = Record<string, unknown>;
+type JsonValue = Record<string, unknown>;
 export interface JsonKeyValue {
   key: string;
   value?: JsonValue;

@@ -49,7 +49,9 @@ function usageOf(name: string, { synopsis, details }: Command): string {
 }
 
 /** What to run, or what to print instead. @throws Problem. */
-function understand([group, name, ...rest]: readonly string[]): string | { command: Command; args: string[] } {
+function understand([group, name, ...rest]: readonly string[]):
+  | string
+  | { command: Command; args: string[] } {
   if (group === '--version') return VERSION;
   if (asksForHelp(group)) return usage();
   if (group === undefined) throw usageProblem('the command is missing');

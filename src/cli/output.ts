@@ -74,7 +74,9 @@ export const standardOutput = new LineWriter(process.stdout, 'standard output');
 
 /** A line for people: what went wrong, or how it goes. */
 export function tell(message: string): void {
-  process.stderr.write(`otel-spillway: ${plain(message)}\n`);
+  // In a terminal there may be a line that says how it goes, and is written over.
+  const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
+  process.stderr.write(`${clear}otel-spillway: ${plain(message)}\n`);
 }
 
 /** Whoever reads the output may have seen enough, as `head` does: that is no error. */

@@ -2,14 +2,16 @@
 
 import type { Clock } from '../clock.ts';
 import type { SpillwayStats } from '../stats.ts';
-import { counted, durationText } from './words.ts';
+import { counted, durationText, plain } from './words.ts';
 
 const TERMINAL_MILLIS = 250;
 const FILE_MILLIS = 5_000;
 const CLEAR_LINE = '\r\u001b[K';
+const USUAL_COLUMNS = 80;
 
 interface Screen {
   readonly isTTY?: boolean;
+  readonly columns?: number;
   write(text: string): unknown;
 }
 
@@ -17,7 +19,7 @@ export class Progress {
   readonly #screen: Screen;
   readonly #clock: Clock;
   readonly #startedAt: number;
-  #saidAt = Number.NEGATIVE_INFINITY;
+  #saidAt: number | undefined;
   #saidExported = 0;
   #isShown = false;
 
@@ -30,16 +32,17 @@ export class Progress {
   update(stats: SpillwayStats): void {
     const now = this.#clock.now();
     const isTerminal = this.#screen.isTTY === true;
-    const sinceMillis = now - this.#saidAt;
+    const sinceMillis = now - (this.#saidAt ?? Number.NEGATIVE_INFINITY);
     // Before anything was found there is nothing to say.
     if (stats.recovered === 0 || sinceMillis < (isTerminal ? TERMINAL_MILLIS : FILE_MILLIS)) return;
-    const rate = Number.isFinite(sinceMillis) ? (stats.exported - this.#saidExported) / (sinceMillis / 1_000) : 0;
+    const rate = (stats.exported - this.#saidExported) / (now - (this.#saidAt ?? this.#startedAt));
     this.#saidAt = now;
     this.#saidExported = stats.exported;
     const left = stats.spooled.records + stats.inFlight.records;
     const failing = stats.breaker.state === 'closed' ? '' : `; failing: ${stats.exports.lastError}`;
     const text = `${counted(stats.exported, 'record')} sent, ${left.toLocaleString('en-US')} left, ${perSecond(rate)}${failing}`;
-    this.#screen.write(isTerminal ? `${CLEAR_LINE}${text.slice(0, 120)}` : `${text}\n`);
+    const columns = (this.#screen.columns ?? USUAL_COLUMNS) - 1;
+    this.#screen.write(isTerminal ? `${CLEAR_LINE}${plain(text).slice(0, columns)}` : `${plain(text)}\n`);
     this.#isShown = isTerminal;
   }
 
@@ -52,10 +55,10 @@ export class Progress {
     const millis = this.#clock.now() - this.#startedAt;
     const left = spooled.records + inFlight.records;
     const rest = left === 0 ? '' : `; ${counted(left, 'record')} left`;
-    return `${counted(exported, 'record')} sent in ${durationText(millis)}, ${perSecond((exported * 1_000) / millis)}${rest}`;
+    return `${counted(exported, 'record')} sent in ${durationText(millis)}, ${perSecond(exported / millis)}${rest}`;
   }
 }
 
-function perSecond(rate: number): string {
-  return `${Math.round(rate).toLocaleString('en-US')} per second`;
+function perSecond(perMilli: number): string {
+  return `${Math.round(perMilli * 1_000).toLocaleString('en-US')} per second`;
 }

@@ -27,6 +27,7 @@ interface Left extends Holder {
 
 export class ReplayWatch {
   readonly #directory: string;
+  readonly #stats: () => SpillwayStats;
   readonly #timeoutMillis: number;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
@@ -39,9 +40,19 @@ export class ReplayWatch {
   #lookAt = Number.NEGATIVE_INFINITY;
   #idleSince = Number.POSITIVE_INFINITY;
 
-  /** @param timeoutMillis how long the endpoint may take nothing. */
-  constructor(directory: string, timeoutMillis: number, clock: Clock, files: SpoolFiles) {
+  /**
+   * @param stats of the processor that sends.
+   * @param timeoutMillis how long the endpoint may take nothing.
+   */
+  constructor(
+    directory: string,
+    stats: () => SpillwayStats,
+    timeoutMillis: number,
+    clock: Clock,
+    files: SpoolFiles,
+  ) {
     this.#directory = directory;
+    this.#stats = stats;
     this.#timeoutMillis = timeoutMillis;
     this.#clock = clock;
     this.#files = files;
@@ -50,19 +61,30 @@ export class ReplayWatch {
   }
 
   /** Undefined while it goes on. @throws what the file system does, when the directory cannot be read. */
-  async look(stats: SpillwayStats): Promise<Ending | undefined> {
-    const failing = this.#endpoint(stats);
+  async look(): Promise<Ending | undefined> {
+    const failing = this.#endpoint(this.#stats());
     if (failing !== undefined) return failing;
     const now = this.#clock.now();
     if (now < this.#lookAt) return undefined;
     const holders = await this.#holders.look();
-    const isBusy = stats.spooled.records + stats.inFlight.records > 0;
-    if (isBusy) this.#idleSince = Number.POSITIVE_INFINITY;
+    if (this.#isBusy) this.#idleSince = Number.POSITIVE_INFINITY;
     else this.#idleSince = Math.min(this.#idleSince, now);
-    const ending = isBusy ? undefined : await this.#rest(holders);
+    const ending = this.#isBusy ? undefined : await this.#rest(holders);
     const end = this.#clock.now();
     this.#lookAt = end + Math.max(LOOK_MILLIS, (end - now) * LOOK_SHARE);
-    return ending;
+    // What was taken over meanwhile may not have been found under either name.
+    return (await this.#isUnchanged(holders)) && !this.#isBusy ? ending : undefined;
+  }
+
+  get #isBusy(): boolean {
+    const { spooled, inFlight } = this.#stats();
+    return spooled.records + inFlight.records > 0;
+  }
+
+  async #isUnchanged(before: readonly Holder[]): Promise<boolean> {
+    const after = await this.#holders.look();
+    const names = new Set(after.map(({ shelf }) => shelf));
+    return before.length === names.size && before.every(({ shelf }) => names.has(shelf));
   }
 
   #endpoint({ exported, dropped, exports, spooled, inFlight }: SpillwayStats): Ending | undefined {
@@ -89,11 +111,15 @@ export class ReplayWatch {
     const left = await this.#left(holders);
     if (left.length === 0) return { kind: 'done' };
     const isStuck = this.#clock.now() - this.#idleSince > STUCK_MILLIS;
-    const waiting = left.filter(({ state, isNewer }) => !isNewer && state !== 'alive' && !(isStuck && state === 'own'));
+    const waiting = left.filter(
+      ({ state, isNewer }) => !isNewer && state !== 'alive' && !(isStuck && state === 'own'),
+    );
     for (const { shelf, state, info, silenceMillis, records } of waiting) {
       if (state !== 'silent' || this.#announced.has(shelf)) continue;
       this.#announced.add(shelf);
-      tell(`${shelf}, ${counted(records, 'record')}: waiting up to ${durationText(silenceMillis)} to see whether ${ownerText(info)} lives`);
+      tell(
+        `${shelf}, ${counted(records, 'record')}: waiting up to ${durationText(silenceMillis)} to see whether ${ownerText(info)} lives`,
+      );
     }
     if (waiting.length > 0) return undefined;
     return endingFor(left);
@@ -122,7 +148,13 @@ function endingFor(left: readonly Left[]): Ending {
   }
   const newer = left.filter(({ isNewer }) => isNewer).map(({ shelf }) => shelf);
   if (newer.length > 0) {
-    return { kind: 'unreadable', message: `written by a newer version of otel-spillway: ${newer.join(', ')}` };
+    return {
+      kind: 'unreadable',
+      message: `written by a newer version of otel-spillway: ${newer.join(', ')}`,
+    };
   }
-  return { kind: 'unreadable', message: 'some files of the spool cannot be written to: records may be sent again' };
+  return {
+    kind: 'unreadable',
+    message: 'some files of the spool cannot be written to: records may be sent again',
+  };
 }

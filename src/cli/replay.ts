@@ -47,8 +47,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
     timeout: { type: 'string' },
   });
   const share = numberValue(values.share, 'share', 0.01, 0.9) ?? DEFAULT_SHARE;
-  const timeout =
-    numberValue(values.timeout, 'timeout', 1, MAX_TIMEOUT_SECONDS) ?? DEFAULT_TIMEOUT_SECONDS;
+  const timeout = numberValue(values.timeout, 'timeout', 1, MAX_TIMEOUT_SECONDS) ?? DEFAULT_TIMEOUT_SECONDS;
   const otlp = {
     ...(values.endpoint !== undefined && { url: endpointUrl(values.endpoint) }),
     ...(values.header !== undefined && { headers: headersOf(values.header) }),
@@ -56,14 +55,13 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   await checkSpool(directory);
   const interruption = interrupted();
   const processor = await processorFor(directory, share, otlp);
-  const watch = new ReplayWatch(directory, timeout * 1_000, systemClock, nodeFiles);
+  const watch = new ReplayWatch(directory, () => processor.stats(), timeout * 1_000, systemClock, nodeFiles);
   const progress = new Progress(process.stderr, systemClock);
   let ending: Ending | undefined;
   while (ending === undefined) {
     await sleep(POLL_MILLIS);
-    const stats = processor.stats();
-    progress.update(stats);
-    ending = interruption.signal === undefined ? await watch.look(stats) : { kind: 'interrupted' };
+    progress.update(processor.stats());
+    ending = interruption.signal === undefined ? await watch.look() : { kind: 'interrupted' };
   }
   progress.clear();
   await processor.shutdown({ timeoutMillis: SHUTDOWN_MILLIS });
@@ -87,7 +85,7 @@ async function processorFor(
   const [{ diag, DiagLogLevel }, { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter }] = await Promise.all(
     [import('@opentelemetry/api'), import('../index.ts')],
   );
-  const say = (message: string) => tell(message.replace(/^otel-spillway: (log records: )?/, ''));
+  const say = (message: string) => tell(message.replace(/^otel-spillway: (\w+\/\d+: )?/, ''));
   const silent = () => {};
   diag.setLogger(
     { error: say, warn: say, info: silent, debug: silent, verbose: silent },
@@ -105,7 +103,9 @@ async function processorFor(
     });
   } catch (error) {
     const { exitCode, message } = problemOf(error);
-    throw message.includes(`'spool.directory'`) ? new Problem(EXIT.unreadable, message) : new Problem(exitCode, message);
+    throw message.includes(`'spool.directory'`)
+      ? new Problem(EXIT.unreadable, message)
+      : new Problem(exitCode, message);
   }
 }
 
@@ -122,7 +122,8 @@ function exitCodeOf(ending: Ending, { dropped }: SpillwayStats): ExitCode {
       const { spool_corrupt: damaged, spool_full: _, ...others } = dropped;
       const refused = Object.values(others).reduce((sum, records) => sum + records, 0);
       if (refused > 0) tell(`the endpoint refused ${counted(refused, 'record')} for good`);
-      if (damaged > 0) tell(`${counted(damaged, 'record')} could not be read back: see the directory 'damaged'`);
+      if (damaged > 0)
+        tell(`${counted(damaged, 'record')} could not be read back: see the directory 'damaged'`);
       return refused > 0 ? EXIT.refused : damaged > 0 ? EXIT.damaged : EXIT.done;
     }
   }

@@ -32,7 +32,8 @@ export interface StoredBatch {
 export class SegmentContents {
   readonly bytes: number;
   readonly ackBytes: number;
-  readonly salt: number | undefined;
+  /** The same when the shelf has another name. */
+  readonly identity: string;
   readonly #path: string;
   readonly #fd: number;
   readonly #files: SpoolFiles;
@@ -53,7 +54,7 @@ export class SegmentContents {
     this.#path = path;
     this.#fd = fd;
     this.bytes = bytes;
-    this.salt = salt;
+    this.identity = `${salt}/${path.split('/').at(-1)}`;
     this.ackBytes = acks.length;
     this.#frames = frames;
     this.#remaining = salt === undefined ? new Map() : remainders(frames, acks, salt);

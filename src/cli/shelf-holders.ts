@@ -10,7 +10,7 @@ import type { SpoolFiles } from '../spool/spool-files.ts';
 import { isMovingName, isShelfName } from '../spool/spool-names.ts';
 
 /** - `silent`: there was no sign of life so far, and not for long enough to call the owner dead. */
-export type HolderState = 'own' | 'free' | 'silent' | 'alive';
+type HolderState = 'own' | 'free' | 'silent' | 'alive';
 
 export interface Holder {
   readonly shelf: string;
@@ -69,7 +69,9 @@ export class HolderWatch {
 function isOwn(info: LeaseInfo | undefined): boolean {
   return (
     info?.pid === process.pid &&
-    hostname().replaceAll(/[^\w.-]/g, '_').startsWith(String(info.host)) &&
+    hostname()
+      .replaceAll(/[^\w.-]/g, '_')
+      .startsWith(String(info.host)) &&
     Date.parse(String(info.since)) >= Math.floor(performance.timeOrigin)
   );
 }

@@ -6,7 +6,14 @@ import { type LeaseInfo, parseLease } from '../spool/lease.ts';
 import { readLease } from '../spool/shelf-watch.ts';
 import { nodeFiles, type SpoolFiles } from '../spool/spool-files.ts';
 import { FORMAT_VERSION } from '../spool/spool-format.ts';
-import { DAMAGED_NAME, isMovingName, isShelfName, LEASE_NAME, segmentName, sequenceOf } from '../spool/spool-names.ts';
+import {
+  DAMAGED_NAME,
+  isMovingName,
+  isShelfName,
+  LEASE_NAME,
+  segmentName,
+  sequenceOf,
+} from '../spool/spool-names.ts';
 import { Findings } from './findings.ts';
 import { EXIT, fileProblem, Problem } from './problem.ts';
 import { SegmentContents, type StoredBatch } from './segment-contents.ts';
@@ -24,6 +31,8 @@ export interface ShelfContents {
 
 /** What a file system puts into a directory of its own. */
 const FOREIGN = /^(\.|lost\+found$)/;
+/** A spool whose shelves are taken over all the time is not waited for. */
+const MAX_PASSES = 3;
 
 /** @throws Problem when there is no spool, or it cannot be read. An empty directory is one that has nothing to do. */
 export async function checkSpool(directory: string, files: SpoolFiles = nodeFiles): Promise<void> {
@@ -58,7 +67,13 @@ export async function shelvesIn(
       const sequences = names.flatMap((one) => sequenceOf(one) ?? []).toSorted((a, b) => a - b);
       const isNewer = owner !== undefined && owner.format > FORMAT_VERSION;
       if (isNewer) findings.newer(name);
-      shelves.push({ name, isHeld: lease !== undefined, owner, isNewer, sequences: isNewer ? [] : sequences });
+      shelves.push({
+        name,
+        isHeld: lease !== undefined,
+        owner,
+        isNewer,
+        sequences: isNewer ? [] : sequences,
+      });
     } catch (error) {
       if (!isMissing(error)) findings.unreadable(name, error);
     }
@@ -94,9 +109,18 @@ export async function* batchesByAge(
   findings: Findings,
   files: SpoolFiles = nodeFiles,
 ): AsyncGenerator<StoredBatch> {
-  const shelves = await shelvesIn(directory, findings, files);
   const seen = new Set<string>();
-  const sources = shelves.map((shelf) => batchesOf(directory, shelf, seen, findings, files));
+  let isComplete = false;
+  for (let pass = 1; pass <= MAX_PASSES && !isComplete; pass++) {
+    const shelves = await shelvesIn(directory, findings, files);
+    yield* merged(shelves.map((shelf) => batchesOf(directory, shelf, seen, findings, files)));
+    // A shelf that was taken over meanwhile has another name now, and the same segments.
+    const names = new Set(await files.readdir(directory));
+    isComplete = shelves.every(({ name }) => names.has(name));
+  }
+}
+
+async function* merged(sources: readonly AsyncGenerator<StoredBatch>[]): AsyncGenerator<StoredBatch> {
   try {
     const heads = await Promise.all(sources.map((source) => source.next()));
     for (;;) {
@@ -115,6 +139,7 @@ export async function* batchesByAge(
   }
 }
 
+/** @param seen the segments that need not be looked at again. */
 async function* batchesOf(
   directory: string,
   shelf: ShelfContents,
@@ -122,7 +147,11 @@ async function* batchesOf(
   findings: Findings,
   files: SpoolFiles,
 ): AsyncGenerator<StoredBatch> {
-  for await (const segment of segmentsOf(directory, shelf, findings, files)) yield* segment.batches();
+  for await (const segment of segmentsOf(directory, shelf, findings, files)) {
+    if (seen.has(segment.identity)) continue;
+    seen.add(segment.identity);
+    yield* segment.batches();
+  }
 }
 
 /** Records of each shelf that are not done with. @throws Problem when the directory cannot be read. */

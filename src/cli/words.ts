@@ -9,8 +9,12 @@ const DAY_MILLIS = 24 * HOUR_MILLIS;
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 const MAX_DATE_MILLIS = 8_640_000_000_000_000;
 
-/** `12,345 records`, `1 record`; `shelf` has a plural of its own. */
-export function counted(count: number, one: string, many = one.endsWith('ch') ? `${one}es` : `${one}s`): string {
+/** `12,345 records`, `1 record`. */
+export function counted(
+  count: number,
+  one: string,
+  many = one.endsWith('ch') ? `${one}es` : `${one}s`,
+): string {
   return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }
 
@@ -24,7 +28,7 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? amount : amount.toFixed(1)} ${BYTE_UNITS[unit]}`;
 }
 
-/** In its two largest units, such as `3 h 12 min`. */
+/** In its two largest units, such as `3 h 12 min`; to the tenth of a second below ten. */
 export function durationText(millis: number): string {
   const whole = Math.max(0, millis);
   const days = Math.floor(whole / DAY_MILLIS);
@@ -34,7 +38,7 @@ export function durationText(millis: number): string {
   if (days > 0) return `${days} d ${hours} h`;
   if (hours > 0) return `${hours} h ${minutes} min`;
   if (minutes > 0) return `${minutes} min ${seconds} s`;
-  return `${seconds} s`;
+  return whole < 10 * SECOND_MILLIS ? `${Number((whole / SECOND_MILLIS).toFixed(1))} s` : `${seconds} s`;
 }
 
 /** ISO 8601; a time on disk can be any number. */

@@ -31,8 +31,9 @@ const TWO_32 = 0x1_0000_0000;
  * What OTLP does not tell apart comes back as: null for undefined inside of lists, and for functions and symbols; a
  * number for a bigint that a number can hold, and a text for one beyond 64 bits; a map of its own enumerable
  * properties for any object; no text for an empty severity text or event name, no number for severity 0. Lone
- * surrogates are U+FFFD. Attributes that are undefined are not there. Identifiers are in lower case, or empty
- * if they were none, and trace state and remoteness are not sent. Times are a signed count of nanoseconds: from 1677 to 2262.
+ * surrogates are U+FFFD, and keys that are then the same are one. Attributes that are undefined are not there.
+ * Identifiers are in lower case, or empty if they were none; trace state and remoteness are not sent. Times are a
+ * signed count of nanoseconds, from 1677 to 2262.
  * @throws RangeError if it is no record.
  */
 export function readRecord(reader: WireReader, resource: Resource, scope: Scope): EmittedRecord {

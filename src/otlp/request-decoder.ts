@@ -14,11 +14,9 @@ interface Section {
   readonly ranges: readonly number[];
 }
 
-export type ScopeSection = Section;
-
-export interface ResourceSection {
+interface ResourceSection {
   readonly frame: Frame;
-  readonly scopes: readonly ScopeSection[];
+  readonly scopes: readonly Section[];
 }
 
 /** @throws RangeError when it is no such request; what is inside of records, resources and scopes is not looked at. */

@@ -251,7 +251,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   /** A batch in flight goes back to its place in the queue; halved first if `halve` is set. */
   giveBack(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
-    if (!batch.isProtected && this.#rules.refusesUnprotected) {
+    if (!batch.isProtected && this.#rules.refusesUnprotected && batch.canLeave) {
       this.#eviction.giveUp(batch, 'memory_limit');
       return;
     }
@@ -268,7 +268,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Lets every batch be sent at once that waits for a time of its own. */
   hasten(): void {
-    for (const batch of this.#waiting) batch.notBefore = 0;
+    for (const batch of this.#waiting) if (!batch.isGivenUp) batch.notBefore = 0;
   }
 
   /** Puts memory pressure on the queue, or takes it away, and trims it to what is allowed now. */
@@ -289,7 +289,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** A batch in flight is not to be tried again: it is the disk's, or lost. */
   giveUp(batch: QueuedBatch<B>, reason: DropReason): void {
-    if (this.#inFlight.remove(batch)) this.#eviction.giveUp(batch, reason);
+    if (!this.#inFlight.remove(batch)) return;
+    if (batch.canLeave) this.#eviction.giveUp(batch, reason);
+    else this.#waitToLeave(batch);
+  }
+
+  /** A batch in flight is not to be tried again, and waits until it can leave memory for the disk. */
+  setAside(batch: QueuedBatch<B>): void {
+    if (this.#inFlight.remove(batch)) this.#waitToLeave(batch);
   }
 
   // Methods, not getters: V8 calls into its runtime for each use of a private getter, and these are used per record.
@@ -310,10 +317,20 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Whether a record would only be packed to be dropped again: worth knowing before the work of packing. */
   #cannotMakeRoom(isProtected: boolean): boolean {
-    if (this.#heldRecords() < this.#limits.maxQueueSize) return false;
+    const isFull = () => this.#heldRecords() >= this.#limits.maxQueueSize;
+    if (!isFull()) return false;
+    this.#eviction.makeRoom(isFull);
+    if (!isFull()) return false;
     if (isProtected && this.#waiting.ordinaryRecords > 0) return false;
     if (this.#limits.overflow === 'drop-newest') return true;
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;
+  }
+
+  #waitToLeave(batch: QueuedBatch<B>): void {
+    batch.isGivenUp = true;
+    batch.notBefore = Number.POSITIVE_INFINITY;
+    this.#waiting.putBack(batch);
+    this.#listener.work();
   }
 
   #open(isProtected: boolean): QueuedBatch<B> {

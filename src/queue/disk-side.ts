@@ -38,6 +38,11 @@ export class DiskSide<B extends LogBatch> {
     return this.#waiting.sealRipe(now);
   }
 
+  /** Closes what is open. */
+  seal(): void {
+    this.#waiting.sealAll();
+  }
+
   /** The closed batches that wait and that are not on disk, nor on their way there: oldest first, protected ones last. */
   *storable(): Generator<QueuedBatch<B>> {
     for (const batch of this.#waiting.sealed()) if (batch.isStorable) yield batch;
@@ -70,6 +75,11 @@ export class DiskSide<B extends LogBatch> {
     if (this.#inFlight.has(batch) || batch.isDone || !batch.copy?.isReleasable) return;
     this.#eviction.release(batch);
     this.#listener.work();
+  }
+
+  /** Releases what will not be tried again. */
+  releaseGivenUp(): void {
+    for (const batch of [...this.#waiting]) if (batch.isGivenUp) this.release(batch);
   }
 
   /** Releases what has a copy on disk, oldest first, as long as it is too much. */

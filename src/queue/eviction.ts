@@ -38,9 +38,16 @@ export class Eviction<B extends LogBatch> {
     this.#lose(isRestricted ? 'memory_limit' : 'queue_full', () => this.#isTooHeavy());
   }
 
+  /** Has the disk take what it can, as long as it is too much. */
+  makeRoom(isTooMuch: () => boolean): void {
+    if (this.#listener.makeRoom === undefined) return;
+    this.releaseStored(isTooMuch);
+    while (isTooMuch() && this.#listener.makeRoom());
+  }
+
   /** Gives up what is not protected and not in flight. */
   discardUnprotected(reason: DropReason): void {
-    this.#discardWaiting(reason, (batch) => !batch.isProtected);
+    this.#discardWaiting(reason, (batch) => !batch.isProtected && batch.canLeave);
   }
 
   /** Gives up everything, in flight or not. */
@@ -105,10 +112,7 @@ export class Eviction<B extends LogBatch> {
   }
 
   #lose(reason: DropReason, isTooMuch: () => boolean): void {
-    if (this.#listener.makeRoom !== undefined) {
-      this.releaseStored(isTooMuch);
-      while (isTooMuch() && this.#listener.makeRoom());
-    }
+    this.makeRoom(isTooMuch);
     const end = this.#limits.overflow === 'drop-newest' ? 'newest' : 'oldest';
     while (isTooMuch()) {
       const loser = this.#waiting.loser(end);

@@ -56,6 +56,8 @@ export class QueuedBatch<B extends LogBatch> {
   /** Shared by all parts of one refused batch; undefined until it is refused. */
   bisect: BisectBudget | undefined;
   durability: Durability = 'unstored';
+  /** Whether this process will not try it again: it only waits to leave memory. */
+  isGivenUp = false;
   /** Whether the queue is done with it: delivered, dropped or left to the disk. */
   isDone = false;
 
@@ -91,6 +93,11 @@ export class QueuedBatch<B extends LogBatch> {
     return !this.isStoring && this.copy === undefined;
   }
 
+  /** Whether it may leave memory: not while another part of it has to stay, and its copy with that. */
+  get canLeave(): boolean {
+    return this.copy?.isReleasable ?? true;
+  }
+
   /** Whether it could be written to disk now. */
   get isStorable(): boolean {
     const { durability } = this;
@@ -122,6 +129,7 @@ export class QueuedBatch<B extends LogBatch> {
     part.deliveriesAtLastFailure = this.deliveriesAtLastFailure;
     part.bisect = this.bisect;
     part.durability = this.durability;
+    part.isGivenUp = this.isGivenUp;
     this.copy?.split();
     return part;
   }

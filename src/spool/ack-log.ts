@@ -1,5 +1,6 @@
 /** What of a segment is done with, written down beside it, many notes at a time. */
 
+import { codeOf } from './file-errors.ts';
 import { without } from './record-ranges.ts';
 import type { RecordRange } from './spool-entry.ts';
 import type { SpoolFiles } from './spool-files.ts';
@@ -20,7 +21,6 @@ export class AckLog {
   /** What is being written. */
   #underWay: Notes = new Map();
   #writing: Promise<void> | undefined;
-  #exists = false;
   /** Of the file, with what is being written. */
   bytes = 0;
 
@@ -45,7 +45,6 @@ export class AckLog {
 
   /** The file was found, with so many bytes; what is torn off at its end is written over. */
   exists(bytes: number): void {
-    this.#exists = true;
     this.bytes = bytes - (bytes % ACK_BYTES);
   }
 
@@ -70,7 +69,8 @@ export class AckLog {
    * @throws what the file system does; the notes are kept then.
    */
   async flush(files: SpoolFiles, hasRoom: boolean): Promise<void> {
-    await this.idle();
+    // Here and not by "idle": nothing may come between the last look and the write.
+    while (this.#writing !== undefined) await this.#writing.catch(() => {});
     const notes = this.#take(hasRoom);
     if (notes.size === 0) return;
     this.#underWay = notes;
@@ -94,8 +94,7 @@ export class AckLog {
     const bytes = encode(notes, this.#salt);
     const at = this.bytes;
     this.bytes += bytes.length;
-    const fd = files.openSync(this.#path, this.#exists ? 'r+' : 'w', FILE_MODE);
-    this.#exists = true;
+    const fd = this.#openSync(files, at === 0);
     try {
       for (let done = 0; done < bytes.length; ) {
         done += files.writeSync(fd, bytes.subarray(done), at + done);
@@ -114,12 +113,32 @@ export class AckLog {
     return notes;
   }
 
+  /** Never truncated: another write may have made it a moment ago. */
+  async #open(files: SpoolFiles, isNew: boolean): Promise<number> {
+    const [first, second] = flagsFor(isNew);
+    try {
+      return await files.open(this.#path, first, FILE_MODE);
+    } catch (error) {
+      if (!isOtherwise(error)) throw error;
+      return await files.open(this.#path, second, FILE_MODE);
+    }
+  }
+
+  #openSync(files: SpoolFiles, isNew: boolean): number {
+    const [first, second] = flagsFor(isNew);
+    try {
+      return files.openSync(this.#path, first, FILE_MODE);
+    } catch (error) {
+      if (!isOtherwise(error)) throw error;
+      return files.openSync(this.#path, second, FILE_MODE);
+    }
+  }
+
   async #write(files: SpoolFiles, bytes: Buffer): Promise<void> {
     const at = this.bytes;
     this.bytes += bytes.length;
     try {
-      const fd = await files.open(this.#path, this.#exists ? 'r+' : 'w', FILE_MODE);
-      this.#exists = true;
+      const fd = await this.#open(files, at === 0);
       try {
         for (let done = 0; done < bytes.length; ) {
           done += await files.writev(fd, [bytes.subarray(done)], at + done);
@@ -132,6 +151,16 @@ export class AckLog {
       throw error;
     }
   }
+}
+
+function flagsFor(isNew: boolean): readonly [string, string] {
+  return isNew ? ['wx', 'r+'] : ['r+', 'wx'];
+}
+
+/** Whether a file is there that was thought not to be, or the other way round. */
+function isOtherwise(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'EEXIST' || code === 'ENOENT';
 }
 
 function add(notes: Notes, index: number, ranges: readonly RecordRange[]): void {

@@ -2,7 +2,16 @@
 
 import type { Clock } from '../clock.ts';
 import { quietly } from '../errors.ts';
+import type { SeverityCounts } from '../severity-counts.ts';
 import type { SpoolListener } from './spool-entry.ts';
+
+/** Records that are lost together. */
+export interface Loss {
+  /** Whether they had been handed to the exporter. */
+  readonly wasPassed: boolean;
+  readonly records: number;
+  readonly severities: SeverityCounts | undefined;
+}
 
 export class Announcements implements SpoolListener {
   readonly #listener: SpoolListener;
@@ -25,6 +34,12 @@ export class Announcements implements SpoolListener {
 
   dropped(...args: Parameters<SpoolListener['dropped']>): void {
     this.#later(() => this.#listener.dropped(...args));
+  }
+
+  droppedAll(reason: 'spool_full' | 'spool_corrupt', losses: readonly Loss[]): void {
+    for (const { records, wasPassed, severities } of losses) {
+      this.dropped(reason, records, wasPassed, severities);
+    }
   }
 
   warn(...args: Parameters<SpoolListener['warn']>): void {

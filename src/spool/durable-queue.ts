@@ -47,10 +47,11 @@ export class DurableQueue<B extends LogBatch> {
         this.#replay.wake();
       },
       disowned: (records: number) => {
-        this.#replay.disowned();
+        this.#replay.forgetGone();
         listener.recovered(-records - queue.disk.forgetForeign());
       },
       changed: () => {
+        this.#replay.forgetGone();
         this.#spiller.wake();
         this.#replay.wake();
         listener.work();
@@ -126,9 +127,12 @@ export class DurableQueue<B extends LogBatch> {
     this.#spiller.memoryChanged(isShort);
   }
 
-  /** Puts everything on disk that is in memory, in flight included, as far as `timeoutMillis` allow. Never rejects. */
-  drain(timeoutMillis: number): Promise<void> {
-    return this.#spiller.drain(timeoutMillis);
+  /**
+   * Puts everything on disk that is in memory, in flight included, as far as `timeoutMillis` allow. Never rejects.
+   * @param isLast whether there will be no other time: what is left then is written synchronously.
+   */
+  drain(timeoutMillis: number, isLast: boolean): Promise<void> {
+    return this.#spiller.drain(timeoutMillis, isLast);
   }
 
   /** The same at once, for a process that is about to be gone. Never throws. */

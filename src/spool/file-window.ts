@@ -2,7 +2,7 @@
 
 import type { SpoolFiles } from './spool-files.ts';
 
-const WINDOW_BYTES = 256 * 1024;
+const WINDOW_BYTES = 64 * 1024;
 
 export class FileWindow {
   readonly #fd: number;

@@ -33,8 +33,11 @@ export interface LeaseInfo {
   readonly since: string;
 }
 
-/** - `lost`: another process has the shelf. */
-export type Renewal = 'held' | 'lost' | 'failed';
+/**
+ * - `lost`: another process has the shelf.
+ * - `vanished`: there is no spool any more, so that nobody has it.
+ */
+export type Renewal = 'held' | 'lost' | 'vanished' | 'failed';
 
 /** The lease of a shelf that this process holds. */
 export class Lease {
@@ -98,9 +101,9 @@ export class Lease {
       const result = await this.#try();
       if (result !== 'missing') return result;
       const place = await this.#findShelf();
-      if (place === 'failed' || (place === 'gone' && looks > 1) || looks === LOOKS) {
-        return place === 'failed' ? 'failed' : 'lost';
-      }
+      if (place === 'failed' || place === 'vanished') return place;
+      // Looked for twice: it may have been given back between the one look and the other.
+      if ((place === 'gone' && looks > 1) || looks === LOOKS) return 'lost';
       if (place === 'moving') {
         await new Promise<void>((resolve) => void this.#clock.timer(resolve, LOOK_AGAIN_MILLIS));
       }
@@ -108,7 +111,7 @@ export class Lease {
   }
 
   /** Whoever takes a shelf over renames it first, and gives it back when its lease turns out to be alive. */
-  async #findShelf(): Promise<'here' | 'moving' | 'gone' | 'failed'> {
+  async #findShelf(): Promise<'here' | 'moving' | 'gone' | 'vanished' | 'failed'> {
     const shelf = dirname(this.#path);
     const directory = dirname(shelf);
     try {
@@ -120,7 +123,7 @@ export class Lease {
       return 'gone';
     } catch (error) {
       this.#lastError = error;
-      return isMissing(error) ? 'gone' : 'failed';
+      return isMissing(error) ? 'vanished' : 'failed';
     }
   }
 

@@ -19,7 +19,7 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
 
   /**
    * @param replayShare share of the batches that are replays while live ones wait as well.
-   * @param leave has a batch written to disk that waits in the queue.
+   * @param leave sees to it that a batch leaves memory that is not to be tried again, or whose other part is not.
    */
   constructor(
     queue: AsyncSinkQueue<B>,
@@ -74,6 +74,8 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
 
   settle(batch: QueuedBatch<B>): void {
     this.#sourceOf(batch).settle(batch);
+    // Its other part may wait to leave memory.
+    if (batch.copy !== undefined) this.#leave(batch);
   }
 
   giveBack(batch: QueuedBatch<B>, halve = false): void {
@@ -84,9 +86,8 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
     if (this.#replay.has(batch)) {
       this.#replay.giveBack(batch);
       batch.notBefore = Number.POSITIVE_INFINITY;
-    } else if (batch.copy === undefined && this.#spool.usable) {
-      this.#queue.giveBack(batch);
-      batch.notBefore = Number.POSITIVE_INFINITY;
+    } else if (this.#spool.usable) {
+      this.#queue.setAside(batch);
       this.#leave(batch);
     } else {
       this.#queue.giveUp(batch, reason);

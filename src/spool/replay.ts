@@ -107,7 +107,9 @@ export class Replay<B extends LogBatch> {
     return earliest;
   }
 
+  /** Whether a batch is in flight from here, and still this process's to account for. */
   has(batch: QueuedBatch<B>): boolean {
+    if (this.#inFlight.has(batch) && batch.copy === undefined) this.#inFlight.remove(batch);
     return this.#inFlight.has(batch);
   }
 
@@ -131,8 +133,8 @@ export class Replay<B extends LogBatch> {
     for (const batch of this.#waiting) batch.notBefore = 0;
   }
 
-  /** Forgets what another process has taken over, in flight or not. */
-  disowned(): void {
+  /** Forgets what is not in the spool any more, in flight or not: another process has taken it over, or it is lost. */
+  forgetGone(): void {
     for (const batch of [...this.#waiting]) if (batch.copy === undefined) this.#waiting.remove(batch);
     for (const batch of [...this.#inFlight]) if (batch.copy === undefined) this.#inFlight.remove(batch);
     this.#forgetDone();

@@ -22,6 +22,7 @@ export class SegmentFile {
   /** Whether there is anything that a loss of power would take. */
   isDirty = true;
   #underWay: Promise<unknown> = Promise.resolve();
+  #writes = 0;
   #isClosed = false;
 
   private constructor(segment: Segment, fd: number, files: SpoolFiles) {
@@ -99,8 +100,18 @@ export class SegmentFile {
     await this.#files.close(this.#fd).catch(() => {});
   }
 
+  /** At once. What is under way keeps it open: its number must not become another file's. */
+  closeSync(): void {
+    if (this.#isClosed || this.#writes > 0) return;
+    this.#isClosed = true;
+    this.#files.closeSync(this.#fd);
+  }
+
   #during<T>(work: Promise<T>): Promise<T> {
-    this.#underWay = Promise.allSettled([this.#underWay, work]).then(() => undefined);
+    this.#writes++;
+    this.#underWay = Promise.allSettled([this.#underWay, work]).then(() => {
+      this.#writes--;
+    });
     return work;
   }
 

@@ -1,6 +1,7 @@
 /** All segments that this process holds, oldest first: what it gives out, and what it can do without. */
 
 import type { Segment } from './segment.ts';
+import type { Shelf } from './shelf.ts';
 import type { SpoolEntry } from './spool-entry.ts';
 
 export class SegmentStock {
@@ -18,6 +19,20 @@ export class SegmentStock {
   /** With what it takes to acknowledge everything. */
   get bytesInAll(): number {
     return this.#sum((segment) => segment.bytesInAll);
+  }
+
+  /** Of what the spool alone holds: of the first segment with any of it. */
+  get oldestUnixMillis(): number | undefined {
+    for (const segment of this.#segments) {
+      if (segment.records === 0) continue;
+      for (const position of segment.ownPositions()) return segment.frames.openedAtUnixMillis(position);
+    }
+    return undefined;
+  }
+
+  /** Whether there is any segment of a shelf. */
+  has(shelf: Shelf): boolean {
+    return this.#segments.some((segment) => segment.shelf === shelf);
   }
 
   add(...segments: readonly Segment[]): void {

@@ -10,35 +10,25 @@ import type { SpoolListener } from './spool-entry.ts';
 import type { SpoolFiles } from './spool-files.ts';
 import type { SpoolRoom } from './spool-room.ts';
 
+export interface TidyContext {
+  readonly stock: SegmentStock;
+  readonly room: SpoolRoom;
+  readonly damaged: DamagedFiles;
+  readonly clock: Clock;
+  readonly files: SpoolFiles;
+  readonly warn: SpoolListener['warn'];
+  /** A segment of this shelf is gone. */
+  emptied(shelf: Shelf): Promise<void>;
+}
+
 export class SegmentTidy {
-  readonly #stock: SegmentStock;
-  readonly #room: SpoolRoom;
-  readonly #damaged: DamagedFiles;
-  readonly #listener: Pick<SpoolListener, 'warn'>;
-  readonly #emptied: (shelf: Shelf) => Promise<void>;
-  readonly #clock: Clock;
-  readonly #files: SpoolFiles;
+  readonly #context: TidyContext;
   #due = new Set<Segment>();
   #isScheduled = false;
   #running: Promise<void> = Promise.resolve();
 
-  /** @param emptied is called for the shelf of a segment that is gone. */
-  constructor(
-    stock: SegmentStock,
-    room: SpoolRoom,
-    damaged: DamagedFiles,
-    listener: Pick<SpoolListener, 'warn'>,
-    emptied: (shelf: Shelf) => Promise<void>,
-    clock: Clock,
-    files: SpoolFiles,
-  ) {
-    this.#stock = stock;
-    this.#room = room;
-    this.#damaged = damaged;
-    this.#listener = listener;
-    this.#emptied = emptied;
-    this.#clock = clock;
-    this.#files = files;
+  constructor(context: TidyContext) {
+    this.#context = context;
   }
 
   /** There may be something to do about a segment. */
@@ -46,7 +36,7 @@ export class SegmentTidy {
     this.#due.add(segment);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#clock.immediate(() => {
+    this.#context.clock.immediate(() => {
       this.#isScheduled = false;
       void this.run();
     });
@@ -54,7 +44,7 @@ export class SegmentTidy {
 
   /** What failed before is tried again. */
   noteAll(): void {
-    for (const segment of this.#stock) {
+    for (const segment of this.#context.stock) {
       if (segment.acks.isPending || (segment.isComplete && segment.isDone)) this.note(segment);
     }
   }
@@ -67,10 +57,10 @@ export class SegmentTidy {
 
   /** The same at once, at the end of the process. Never throws. */
   runSync(): void {
-    for (const segment of [...this.#stock]) {
+    for (const segment of [...this.#context.stock]) {
       try {
         if (segment.isComplete && segment.isDone && !segment.isDamaged) this.#deleteSync(segment);
-        else segment.acks.flushSync(this.#files);
+        else segment.acks.flushSync(this.#context.files);
       } catch {
         // It is delivered a second time: there is no one left to tell.
       }
@@ -84,15 +74,19 @@ export class SegmentTidy {
       try {
         await this.#tidy(segment);
       } catch (error) {
-        this.#listener.warn('spool acknowledgements', `the spool cannot be tidied: ${reasonOf(error)}`);
+        this.#context.warn('spool acknowledgements', `the spool cannot be tidied: ${reasonOf(error)}`);
       }
     }
   }
 
   async #tidy(segment: Segment): Promise<void> {
-    if (segment.isLeaving || segment.fate !== 'stored') return;
+    if (segment.fate !== 'stored') {
+      if (segment.records === 0) this.#context.stock.remove(segment);
+      return;
+    }
+    if (segment.isLeaving) return;
     if (!segment.isComplete || !segment.isDone) {
-      await segment.acks.flush(this.#files, this.#room.has(segment.acks.optionalBytes));
+      await segment.acks.flush(this.#context.files, this.#context.room.has(segment.acks.optionalBytes));
       return;
     }
     segment.isLeaving = true;
@@ -106,14 +100,14 @@ export class SegmentTidy {
       segment.isLeaving = false;
       throw error;
     }
-    this.#stock.remove(segment);
-    await this.#emptied(segment.shelf);
+    this.#context.stock.remove(segment);
+    await this.#context.emptied(segment.shelf);
   }
 
   async #setAside(segment: Segment): Promise<void> {
     try {
-      await this.#damaged.add(segment);
-      this.#room.otherBytes += segment.bytes;
+      await this.#context.damaged.add(segment);
+      this.#context.room.otherBytes += segment.bytes;
     } catch {
       await this.#unlink(segment.path);
     }
@@ -121,15 +115,15 @@ export class SegmentTidy {
 
   async #unlink(path: string): Promise<void> {
     try {
-      await this.#files.unlink(path);
+      await this.#context.files.unlink(path);
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
   }
 
   #deleteSync(segment: Segment): void {
-    this.#files.unlinkSync(segment.path);
-    this.#stock.remove(segment);
-    this.#files.unlinkSync(segment.ackPath);
+    this.#context.files.unlinkSync(segment.path);
+    this.#context.stock.remove(segment);
+    this.#context.files.unlinkSync(segment.ackPath);
   }
 }

@@ -44,11 +44,14 @@ export class Segment {
   readonly #remaining = new Map<number, readonly RecordRange[]>();
   readonly #entries = new Map<number, SegmentEntry>();
   #live = 0;
+  #beingWritten = 0;
   #waiting = 0;
   #given = 0;
   #records = 0;
-  /** No frame before this one waits. */
+  /** No frame before this one waits … */
   #cursor = 0;
+  /** … and all before this one are done with. */
+  #oldest = 0;
 
   constructor(shelf: Shelf, sequence: number, salt: number) {
     this.shelf = shelf;
@@ -66,11 +69,12 @@ export class Segment {
 
   /** On disk, as far as it is known. */
   get bytesOnDisk(): number {
-    return this.bytes + this.acks.bytes;
+    return this.fate === 'stored' ? this.bytes + this.acks.bytes : 0;
   }
 
   /** With what it takes to acknowledge every frame. */
   get bytesInAll(): number {
+    if (this.fate !== 'stored') return 0;
     return this.bytesOnDisk + this.#live * ACK_BYTES + this.acks.pendingBytes;
   }
 
@@ -79,19 +83,13 @@ export class Segment {
   }
 
   get isEvictable(): boolean {
-    return this.isComplete && this.#given === 0 && !this.isLeaving && !this.isBeingWritten;
+    return this.isComplete && this.#given === 0 && this.#beingWritten === 0 && !this.isLeaving;
   }
 
   /** Whether there is no frame left that anybody needs. */
   get isDone(): boolean {
     return this.#live === 0;
   }
-
-  get isBeingWritten(): boolean {
-    return this.#beingWritten > 0;
-  }
-
-  #beingWritten = 0;
 
   /** Takes the next place in the file for a frame. */
   begin(header: Uint8Array, payloadBytes: number): number {
@@ -111,6 +109,12 @@ export class Segment {
   failed(position: number): void {
     this.#beingWritten--;
     this.#end(position);
+  }
+
+  /** A write of these buffers ended early. What comes behind them, if anything does, keeps its place. */
+  cutShort(offset: number, buffers: readonly Uint8Array[], writtenBytes: number): void {
+    const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (this.bytes === offset + bytes) this.bytes = offset + writtenBytes;
   }
 
   /** A frame was found in the file. */
@@ -182,6 +186,13 @@ export class Segment {
     return lost;
   }
 
+  /** The file is gone: what waits is lost, and what is given out is in the memory of whoever has it. */
+  vanish(): void {
+    this.fate = 'damaged';
+    for (const position of this.waitingPositions())
+      this.#subtract(position, 0, this.frames.records(position));
+  }
+
   /** What is not settled of a frame, in order. */
   remaining(position: number): readonly RecordRange[] {
     if (this.#holds[position] === DONE) return [];
@@ -189,8 +200,16 @@ export class Segment {
   }
 
   /** The positions of the frames that the spool alone holds. */
+  *ownPositions(): Generator<number> {
+    for (; this.#holds[this.#oldest] === DONE; this.#oldest++);
+    for (let position = this.#oldest; position < this.frames.length; position++) {
+      const hold = this.#holds[position];
+      if (hold === WAITING || hold === GIVEN) yield position;
+    }
+  }
+
   *waitingPositions(): Generator<number> {
-    for (let position = 0; position < this.frames.length; position++) {
+    for (let position = this.#cursor; position < this.frames.length; position++) {
       if (this.#holds[position] === WAITING) yield position;
     }
   }

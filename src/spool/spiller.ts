@@ -89,8 +89,9 @@ export class Spiller<B extends LogBatch> {
   /**
    * Writes everything that is in memory, in flight included. Resolves when that is done, has failed, or
    * `timeoutMillis` have passed; never rejects.
+   * @param isLast whether there will be no other time: what is left then is written synchronously.
    */
-  drain(timeoutMillis: number): Promise<void> {
+  drain(timeoutMillis: number, isLast: boolean): Promise<void> {
     this.#isDraining = true;
     this.#queue.seal();
     this.#look();
@@ -101,15 +102,20 @@ export class Spiller<B extends LogBatch> {
         this.wake();
         resolve();
       };
-      const cancel = this.#clock.timer(done, timeoutMillis, true);
+      const late = () => {
+        if (isLast) this.storeAtExit();
+        done();
+      };
+      const cancel = this.#clock.timer(late, timeoutMillis, true);
       this.#idle.push(done);
       this.#tellIdle();
     });
   }
 
-  /** Writes one batch that waits in the queue, which then leaves memory. */
+  /** A batch that waits in the queue is to leave memory, if it is not done with already. */
   leave(batch: QueuedBatch<B>): void {
-    if (batch.isStorable) void this.#store(batch, true);
+    if (!batch.isDone && batch.isStorable) void this.#store(batch, true);
+    else this.wake();
   }
 
   /**
@@ -119,20 +125,20 @@ export class Spiller<B extends LogBatch> {
   makeRoom(): boolean {
     const now = this.#clock.now();
     if (!this.#spool.usable || now < this.#noSyncBefore) return false;
-    for (const batch of this.#queue.disk.storable()) {
-      this.#storeNow(batch);
-      if (this.#clock.now() - now > SLOW_WRITE_MILLIS) {
-        this.#noSyncBefore = this.#clock.now() + SLOW_PAUSE_MILLIS;
-        this.#warn(
-          'slow disk',
-          'the disk is too slow for bursts: records that do not fit into the queue are dropped',
-        );
-      }
-      if (batch.copy === undefined) return false;
-      this.#queue.disk.release(batch);
-      return true;
+    if (this.#queue.disk.storable().next().done) this.#queue.disk.seal();
+    const [batch] = this.#queue.disk.storable();
+    if (batch === undefined) return false;
+    this.#storeNow(batch);
+    if (this.#clock.now() - now > SLOW_WRITE_MILLIS) {
+      this.#noSyncBefore = this.#clock.now() + SLOW_PAUSE_MILLIS;
+      this.#warn(
+        'slow disk',
+        'the disk is too slow for bursts: records that do not fit into the queue are dropped',
+      );
     }
-    return false;
+    if (batch.copy === undefined) return false;
+    this.#queue.disk.release(batch);
+    return true;
   }
 
   /** Writes everything, in flight included, before the process is gone; within the bounds of the settings. */
@@ -146,6 +152,7 @@ export class Spiller<B extends LogBatch> {
       bytes += batch.contents.bytes;
       this.#storeNow(batch);
     }
+    this.#spool.flushSync();
   }
 
   /** Ends the timers. */
@@ -178,6 +185,7 @@ export class Spiller<B extends LogBatch> {
       );
     }
     if (this.#isDraining) this.#storeInFlight();
+    this.#queue.disk.releaseGivenUp();
     if (leaves) this.#queue.disk.releaseStored(() => true);
     else if (this.#queue.pressure > HIGH_WATER)
       this.#queue.disk.releaseStored(() => this.#queue.pressure > LOW_WATER);

@@ -1,11 +1,11 @@
 /** Keeps the spool within its bound: what is stored longest gives way to what is new. */
 
 import type { SeverityCounts } from '../severity-counts.ts';
+import type { Announcements, Loss } from './announcements.ts';
 import { isMissing } from './file-errors.ts';
 import { recordsIn } from './record-ranges.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentStock } from './segment-stock.ts';
-import type { SpoolListener } from './spool-entry.ts';
 import type { SpoolFiles } from './spool-files.ts';
 
 const MIN_SEGMENT_BYTES = 256 * 1024;
@@ -19,18 +19,11 @@ export function segmentBytesFor(maxBytes: number): number {
   return Math.min(share, Math.floor(maxBytes / 4));
 }
 
-/** What is lost with a segment, by whether it had been handed to the exporter. */
-interface Loss {
-  readonly wasPassed: boolean;
-  records: number;
-  severities: number[] | undefined;
-}
-
 export class SpoolRoom {
   readonly #maxBytes: number;
   readonly #stock: SegmentStock;
   readonly #files: SpoolFiles;
-  readonly #listener: Pick<SpoolListener, 'dropped'>;
+  readonly #listener: Pick<Announcements, 'droppedAll'>;
   /** What others have in the directory, and what is set aside. */
   otherBytes = 0;
 
@@ -38,7 +31,7 @@ export class SpoolRoom {
     maxBytes: number,
     stock: SegmentStock,
     files: SpoolFiles,
-    listener: Pick<SpoolListener, 'dropped'>,
+    listener: Pick<Announcements, 'droppedAll'>,
   ) {
     this.#maxBytes = maxBytes;
     this.#stock = stock;
@@ -103,20 +96,22 @@ export class SpoolRoom {
   }
 
   #evicted(segment: Segment): void {
-    for (const { records, wasPassed, severities } of lossesOf(segment)) {
-      this.#listener.dropped('spool_full', records, wasPassed, severities);
-    }
+    this.#listener.droppedAll('spool_full', lossesOf(segment));
     segment.fate = 'evicted';
     this.#stock.remove(segment);
   }
 }
 
-/** What the spool alone holds of a segment. */
-function lossesOf(segment: Segment): Loss[] {
-  const losses = [false, true].map((wasPassed): Loss => ({ wasPassed, records: 0, severities: undefined }));
+/** What waits in a segment. */
+export function lossesOf(segment: Segment): Loss[] {
+  const losses = [false, true].map((wasPassed) => ({
+    wasPassed,
+    records: 0,
+    severities: undefined as number[] | undefined,
+  }));
   const { frames } = segment;
   for (const position of segment.waitingPositions()) {
-    const loss = losses[Number(wasPassedHere(segment, position))] as Loss;
+    const loss = losses[Number(wasPassedHere(segment, position))] as (typeof losses)[number];
     const records = recordsIn(segment.remaining(position));
     const known = records === frames.records(position) ? frames.severities(position) : undefined;
     const isKnown = known !== undefined && (loss.records === 0 || loss.severities !== undefined);

@@ -13,6 +13,7 @@ export class SpoolTrouble {
   #backoffMillis = FIRST_BACKOFF_MILLIS;
   #retryAt = 0;
   #cancel: Cancel | undefined;
+  #isStopped = false;
 
   /** @param changed is called when writing has failed, may be tried again, or works again. */
   constructor(clock: Clock, changed: () => void) {
@@ -39,6 +40,7 @@ export class SpoolTrouble {
     this.#retryAt = now + wait;
     this.#backoffMillis = Math.min(wait * 2, MAX_BACKOFF_MILLIS);
     this.#cancel?.();
+    if (this.#isStopped) return;
     this.#cancel = this.#clock.timer(this.#changed, wait);
     this.#changed();
   }
@@ -46,12 +48,13 @@ export class SpoolTrouble {
   succeeded(): void {
     if (this.#because === undefined) return;
     this.#because = undefined;
-    this.stop();
+    this.#cancel?.();
     this.#changed();
   }
 
+  /** Nobody is told any more. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancel?.();
-    this.#cancel = undefined;
   }
 }

@@ -1,11 +1,11 @@
-/** Appends: many that wait go out in one write, into the segment that is being filled. */
+/** Appends: many that wait go out in one write. */
 
 import { crc32 } from 'node:zlib';
-import type { Cancel, Clock } from '../clock.ts';
-import { Segment } from './segment.ts';
-import { SegmentFile, WriteFailure } from './segment-file.ts';
-import type { SegmentStock } from './segment-stock.ts';
-import { makeShelf, makeShelfSync, type Shelf, type ShelfContext } from './shelf.ts';
+import type { Clock } from '../clock.ts';
+import { OpenSegment, type OpenSegmentContext } from './open-segment.ts';
+import type { Segment } from './segment.ts';
+import { type SegmentFile, WriteFailure } from './segment-file.ts';
+import type { Shelf } from './shelf.ts';
 import type { NewEntry, SpoolEntry } from './spool-entry.ts';
 import {
   ACK_BYTES,
@@ -14,10 +14,6 @@ import {
   MAX_PAYLOAD_BYTES,
   SEGMENT_HEADER_BYTES,
 } from './spool-format.ts';
-import { newSalt } from './spool-names.ts';
-import { type SpoolRoom, segmentBytesFor } from './spool-room.ts';
-import type { SpoolSettings } from './spool-settings.ts';
-import type { SpoolTrouble } from './spool-trouble.ts';
 
 /** What goes out in one write, at most, unless a single frame is larger. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
@@ -28,108 +24,86 @@ interface Append {
   readonly resolve: (entry: SpoolEntry | undefined) => void;
 }
 
+/** Frames on their way to their place in a file. */
 interface Write {
   readonly file: SegmentFile;
   readonly appends: readonly Append[];
   readonly positions: readonly number[];
   readonly buffers: readonly Uint8Array[];
   readonly offset: number;
-}
-
-export interface WriterContext extends ShelfContext {
-  readonly settings: SpoolSettings;
-  readonly stock: SegmentStock;
-  readonly room: SpoolRoom;
-  readonly trouble: SpoolTrouble;
-  /** A shelf was made. */
-  opened(shelf: Shelf): void;
-  /** Finds out whether a shelf is still this process's. @returns false when it is not, or that cannot be found out. */
-  confirm(shelf: Shelf): Promise<boolean>;
-  /** Nothing more is written to a segment. */
-  completed(segment: Segment): void;
+  /** Whether its appends have their answer, however it ends. */
+  isAnswered: boolean;
 }
 
 export class SpoolWriter {
-  readonly #context: WriterContext;
+  readonly #context: OpenSegmentContext;
   readonly #clock: Clock;
-  readonly #segmentBytes: number;
+  readonly #open: OpenSegment;
   readonly #waiting: Append[] = [];
   #pumping: Promise<void> | undefined;
   #write: Write | undefined;
-  #shelf: Shelf | undefined;
-  #file: SegmentFile | undefined;
-  /** Those that are not closed yet. */
-  readonly #files = new Set<SegmentFile>();
-  #cancelSync: Cancel | undefined;
   #isClosed = false;
 
-  constructor(context: WriterContext) {
+  constructor(context: OpenSegmentContext) {
     this.#context = context;
     this.#clock = context.clock;
-    this.#segmentBytes = segmentBytesFor(context.settings.maxBytes);
+    this.#open = new OpenSegment(context);
   }
 
   /** The shelf that is being filled. */
   get shelf(): Shelf | undefined {
-    return this.#shelf;
+    return this.#open.shelf;
   }
 
   append(entry: NewEntry): Promise<SpoolEntry | undefined> {
-    if (!this.#accepts(entry)) return Promise.resolve(undefined);
+    if (this.#isClosed || !this.#accepts(entry)) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#waiting.push({ entry, payloadCrc: crc32(entry.payload), resolve });
       this.#pumping ??= this.#pump();
     });
   }
 
+  /** After `closeSync` as well: the shelf it is in is a new one then, and the caller's to give up. */
   appendSync(entry: NewEntry): SpoolEntry | undefined {
-    if (!this.#accepts(entry)) return undefined;
-    return this.#appendSync(entry, crc32(entry.payload));
+    return this.#accepts(entry) ? this.#appendSync(entry, crc32(entry.payload)) : undefined;
   }
 
   /** The shelf is another's: what comes goes into a new one. */
   forget(shelf: Shelf): void {
-    if (this.#shelf === shelf) this.#shelf = undefined;
-    for (const file of this.#files) if (file.segment.shelf === shelf) void this.#finish(file, false);
+    this.#open.forget(shelf);
   }
 
   /** Nothing was written for a while: a segment of which nothing is needed any more can go. */
   rest(): void {
-    const file = this.#file;
-    if (file?.segment.isDone && !file.segment.isBeingWritten && this.#waiting.length === 0)
-      void this.#finish(file);
+    const { file } = this.#open;
+    if (file?.segment.isDone && this.#waiting.length === 0) void this.#open.finish(file);
+  }
+
+  /** Writes at once what waits or is under way, and answers it. Never throws. */
+  flushSync(): void {
+    this.#rewrite();
+    for (const { entry, payloadCrc, resolve } of this.#waiting.splice(0)) {
+      resolve(this.#appendSync(entry, payloadCrc));
+    }
   }
 
   /** Writes what waits, and closes. Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;
     while (this.#pumping !== undefined) await this.#pumping;
-    this.#cancelSync?.();
-    for (const file of [...this.#files]) await this.#finish(file);
+    await this.#open.close();
   }
 
   /** The same at once. Never throws. */
   closeSync(): void {
     this.#isClosed = true;
-    this.#cancelSync?.();
-    this.#rewrite();
-    for (const append of this.#waiting.splice(0)) {
-      append.resolve(this.#appendSync(append.entry, append.payloadCrc));
-    }
-    for (const file of this.#files) {
-      try {
-        if (this.#context.settings.fsync !== 'never') file.syncSync();
-      } catch {
-        // It is as durable as it could be made.
-      }
-      file.segment.isComplete = true;
-    }
+    this.flushSync();
+    this.#open.closeSync();
   }
 
   #accepts({ payload }: NewEntry): boolean {
     const { room, trouble } = this.#context;
     return (
-      !this.#isClosed &&
       trouble.isOver &&
       payload.byteLength <= MAX_PAYLOAD_BYTES &&
       room.couldHave(footprint(payload) + SEGMENT_HEADER_BYTES)
@@ -152,51 +126,46 @@ export class SpoolWriter {
   }
 
   async #writeSome(): Promise<void> {
-    const { room } = this.#context;
     const first = this.#waiting[0] as Append;
     const needed = footprint(first.entry.payload);
-    const file = await this.#fileFor(needed);
-    // What waits may have been written at once meanwhile.
+    const file = await this.#open.take(needed);
+    const hasRoom = file !== undefined && (await this.#context.room.make(needed));
+    // What waits may have been written at once meanwhile, and the file have been finished.
     if (this.#waiting[0] !== first) return;
-    if (file === undefined || !(await room.make(needed))) {
+    if (!hasRoom) {
       this.#waiting.shift();
       first.resolve(undefined);
       return;
     }
-    if (this.#file !== file || this.#waiting[0] !== first) return;
-    const appends = this.#take(file.segment);
-    const write = reserve(file, appends);
+    if (this.#open.file !== file) return;
+    const write = reserve(file, this.#take(file.segment));
     this.#write = write;
     try {
       await this.#perform(write);
     } finally {
-      if (this.#write === write) this.#write = undefined;
+      this.#write = undefined;
     }
   }
 
   /** As many of those that wait as go out in one write. */
   #take(segment: Segment): Append[] {
-    const { room } = this.#context;
-    const appends: Append[] = [];
     let bytes = 0;
+    let count = 0;
     for (const { entry } of this.#waiting) {
-      const more = FRAME_HEADER_BYTES + entry.payload.byteLength;
-      const isFirst = appends.length === 0;
-      const all = bytes + more + (appends.length + 1) * ACK_BYTES;
+      const more = bytes + FRAME_HEADER_BYTES + entry.payload.byteLength;
       const fits =
-        bytes + more <= MAX_WRITE_BYTES &&
-        segment.bytes + bytes + more <= this.#segmentBytes &&
-        room.has(all);
-      if (!isFirst && !fits) break;
-      appends.push(this.#waiting[appends.length] as Append);
-      bytes += more;
+        more <= MAX_WRITE_BYTES &&
+        segment.bytes + more <= this.#open.maxBytes &&
+        this.#context.room.has(more + (count + 1) * ACK_BYTES);
+      if (count > 0 && !fits) break;
+      bytes = more;
+      count++;
     }
-    this.#waiting.splice(0, appends.length);
-    return appends;
+    return this.#waiting.splice(0, count);
   }
 
   async #perform(write: Write): Promise<void> {
-    const { file, appends, positions, buffers, offset } = write;
+    const { file, buffers, offset } = write;
     const { settings, trouble } = this.#context;
     let goodBytes = Number.POSITIVE_INFINITY;
     let failure: unknown;
@@ -205,6 +174,7 @@ export class SpoolWriter {
     } catch (error) {
       failure = error;
       goodBytes = error instanceof WriteFailure ? error.writtenBytes : 0;
+      file.segment.cutShort(offset, buffers, goodBytes);
     }
     try {
       if (settings.fsync === 'always') await file.sync();
@@ -212,77 +182,39 @@ export class SpoolWriter {
       failure ??= error;
       goodBytes = 0;
     }
-    // A write that took so long may have gone into another's shelf by now.
     const { shelf } = file.segment;
-    const isRewritten = () => this.#write !== write;
-    const isOurs =
-      isRewritten() || shelf.lease.isInDate(this.#clock.now()) || (await this.#context.confirm(shelf));
-    let end = 0;
-    for (const [at, { entry, resolve }] of appends.entries()) {
-      end += FRAME_HEADER_BYTES + entry.payload.byteLength;
-      const position = positions[at] as number;
-      const isGood = isOurs && !shelf.isLost && (end <= goodBytes || isRewritten());
-      if (isGood) resolve(file.segment.written(position));
-      else {
-        file.segment.failed(position);
-        resolve(undefined);
-      }
-    }
+    // A write that took so long may have gone into another's shelf by now.
+    const isOurs = shelf.lease.isInDate(this.#clock.now()) || (await this.#context.confirm(shelf));
+    this.#answer(write, isOurs && !shelf.isLost ? goodBytes : 0);
     if (failure !== undefined) {
-      if (file.segment.bytes === offset + end) file.segment.bytes = offset + Math.min(end, goodBytes);
-      void this.#finish(file, false);
+      void this.#open.finish(file, false);
       throw failure;
     }
     trouble.succeeded();
-    if (settings.fsync === 'interval') this.#syncLater();
+    if (settings.fsync === 'interval') this.#open.syncLater();
   }
 
-  /** The file that takes the next frame; a new one if it must be. @throws what the file system does. */
-  async #fileFor(bytes: number): Promise<SegmentFile | undefined> {
-    const { settings, stock, room, files } = this.#context;
-    const shelf = await this.#heldShelf();
-    const current = this.#file;
-    if (current !== undefined && !room.has(bytes) && current.segment.isDone) await this.#finish(current);
-    else if (current !== undefined && this.#fits(current.segment, bytes)) return current;
-    else if (current !== undefined) await this.#finish(current);
-    if (!(await room.make(bytes + SEGMENT_HEADER_BYTES))) return undefined;
-    if (this.#file !== undefined) return this.#file;
-    const segment = new Segment(shelf, shelf.takeSequence(), newSalt());
-    stock.add(segment);
-    try {
-      const file = await SegmentFile.create(segment, settings.fsync !== 'never', files);
-      return this.#begin(file);
-    } catch (error) {
-      stock.remove(segment);
-      throw error;
+  /** Frames are stored that end within the first `goodBytes` of what was written. */
+  #answer(write: Write, goodBytes: number): void {
+    if (write.isAnswered) return;
+    write.isAnswered = true;
+    const { segment } = write.file;
+    let end = 0;
+    for (const [at, { entry, resolve }] of write.appends.entries()) {
+      end += FRAME_HEADER_BYTES + entry.payload.byteLength;
+      const position = write.positions[at] as number;
+      if (end > goodBytes) segment.failed(position);
+      resolve(end <= goodBytes ? segment.written(position) : undefined);
     }
   }
 
-  /** @throws what the file system does. */
-  async #heldShelf(): Promise<Shelf> {
-    const held = this.#shelf;
-    if (held !== undefined) {
-      if (held.lease.isInDate(this.#clock.now()) || (await this.#context.confirm(held))) return held;
-      if (!held.isLost) throw held.lease.lastError;
-    }
-    const made = await makeShelf(this.#context);
-    const madeMeanwhile = this.#shelf;
-    if (madeMeanwhile !== undefined) {
-      await made.remove();
-      return madeMeanwhile;
-    }
-    this.#shelf = made;
-    this.#context.opened(made);
-    return made;
-  }
-
-  #appendSync(entry: NewEntry, payloadCrc: number): SpoolEntry | undefined {
+  #appendSync(entry: NewEntry, payloadCrc: number, isLastTry = false): SpoolEntry | undefined {
     const { room, settings, trouble } = this.#context;
     let file: SegmentFile | undefined;
     let position: number | undefined;
     try {
       const needed = footprint(entry.payload);
-      file = this.#fileForSync(needed);
+      file = this.#open.takeSync(needed);
       if (file === undefined || !room.makeSync(needed)) return undefined;
       const { segment } = file;
       const offset = segment.bytes;
@@ -291,84 +223,46 @@ export class SpoolWriter {
       file.writeSync(header, offset);
       file.writeSync(entry.payload, offset + FRAME_HEADER_BYTES);
       if (settings.fsync === 'always') file.syncSync();
-      if (settings.fsync === 'interval' && !this.#isClosed) this.#syncLater();
+      if (settings.fsync === 'interval' && !this.#isClosed) this.#open.syncLater();
+      if (!isLastTry && !segment.shelf.lease.isInDate(this.#clock.now())) {
+        // As in the asynchronous way; a new shelf is quicker than an answer.
+        segment.failed(position);
+        return this.#appendSync(entry, payloadCrc, true);
+      }
       trouble.succeeded();
       return segment.written(position);
     } catch (error) {
       if (position !== undefined) file?.segment.failed(position);
-      if (file !== undefined) void this.#finish(file, false);
+      if (file !== undefined) void this.#open.finish(file, false);
       trouble.failed(error);
       return undefined;
     }
   }
 
-  #fileForSync(bytes: number): SegmentFile | undefined {
-    const { settings, stock, room, files } = this.#context;
-    const now = this.#clock.now();
-    const current = this.#file;
-    const isHeld = this.#shelf?.lease.isInDate(now) === true;
-    if (current !== undefined && isHeld && this.#fits(current.segment, bytes)) return current;
-    if (current !== undefined) void this.#finish(current);
-    if (!room.makeSync(bytes + SEGMENT_HEADER_BYTES)) return undefined;
-    if (this.#shelf === undefined || !isHeld) {
-      // There is no time to find out whether the one there is has been taken over.
-      this.#shelf = makeShelfSync(this.#context);
-      this.#context.opened(this.#shelf);
-    }
-    const segment = new Segment(this.#shelf, this.#shelf.takeSequence(), newSalt());
-    const file = SegmentFile.createSync(segment, settings.fsync !== 'never', files);
-    stock.add(segment);
-    return this.#begin(file);
-  }
-
-  #fits(segment: Segment, bytes: number): boolean {
-    return segment.frames.length === 0 || segment.bytes + bytes <= this.#segmentBytes;
-  }
-
-  #begin(file: SegmentFile): SegmentFile {
-    if (this.#file !== undefined) void this.#finish(this.#file);
-    this.#file = file;
-    this.#files.add(file);
-    return file;
-  }
-
-  /** Nothing more is appended to a file. Never rejects. */
-  async #finish(file: SegmentFile, isSynced = this.#context.settings.fsync !== 'never'): Promise<void> {
-    if (this.#file === file) this.#file = undefined;
-    file.segment.isComplete = true;
-    if (isSynced) await file.sync().catch((error: unknown) => this.#context.trouble.failed(error));
-    await file.close();
-    this.#files.delete(file);
-    this.#context.completed(file.segment);
-  }
-
-  #syncLater(): void {
-    this.#cancelSync ??= this.#clock.timer(() => {
-      this.#cancelSync = undefined;
-      for (const file of this.#files) {
-        file.sync().catch((error: unknown) => {
-          this.#context.trouble.failed(error);
-          void this.#finish(file, false);
-        });
-      }
-    }, this.#context.settings.fsyncIntervalMillis);
-  }
-
   /** What is being written is written again, at the same place: it may never come to its end. */
   #rewrite(): void {
     const write = this.#write;
-    if (write === undefined) return;
+    if (write === undefined || write.isAnswered) return;
+    const { file, buffers, appends } = write;
+    if (!file.segment.shelf.lease.isInDate(this.#clock.now())) {
+      // The shelf may be another's by now: they go into a new one.
+      write.isAnswered = true;
+      for (const position of write.positions) file.segment.failed(position);
+      this.#waiting.unshift(...appends);
+      return;
+    }
     try {
-      let offset = write.offset;
-      for (const buffer of write.buffers) {
-        write.file.writeSync(buffer, offset);
+      let { offset } = write;
+      for (const buffer of buffers) {
+        file.writeSync(buffer, offset);
         offset += buffer.byteLength;
       }
-      // From now on it is good, however the other write ends.
-      this.#write = undefined;
+      if (this.#context.settings.fsync === 'always') file.syncSync();
     } catch {
-      // Then that one's result is what counts.
+      // Then the other write's result is what counts.
+      return;
     }
+    this.#answer(write, Number.POSITIVE_INFINITY);
   }
 }
 
@@ -386,5 +280,5 @@ function reserve(file: SegmentFile, appends: readonly Append[]): Write {
     buffers.push(header, entry.payload);
     return segment.begin(header, entry.payload.byteLength);
   });
-  return { file, appends, positions, buffers, offset };
+  return { file, appends, positions, buffers, offset, isAnswered: false };
 }

@@ -1,26 +1,23 @@
 /** The spool: batches on disk, for as long as they cannot be delivered, across the lives of processes. */
 
 import type { Cancel, Clock } from '../clock.ts';
-import { type AdoptionContext, adoptShelf, scanShelf } from './adoption.ts';
 import { Announcements } from './announcements.ts';
 import { DamagedFiles } from './damaged-files.ts';
-import { checkDirectory, makeDirectory } from './directory-check.ts';
-import { isMissing, reasonOf } from './file-errors.ts';
+import { checkDirectory } from './directory-check.ts';
+import { reasonOf } from './file-errors.ts';
 import { readPayload } from './payload-reader.ts';
-import type { SegmentEntry } from './segment.ts';
+import type { Segment, SegmentEntry } from './segment.ts';
 import { SegmentStock } from './segment-stock.ts';
 import { SegmentTidy } from './segment-tidy.ts';
 import type { Shelf } from './shelf.ts';
-import { ShelfWatch } from './shelf-watch.ts';
+import { ShelfKeeper } from './shelf-keeper.ts';
 import type { NewEntry, SpoolEntry, SpoolListener } from './spool-entry.ts';
 import { nodeFiles, type SpoolFiles } from './spool-files.ts';
-import { SpoolRoom, wasPassedHere } from './spool-room.ts';
+import { lossesOf, SpoolRoom, wasPassedHere } from './spool-room.ts';
 import type { SpoolSettings } from './spool-settings.ts';
 import { SpoolTrouble } from './spool-trouble.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
-/** Renewals and looks at others within the time of a lease. */
-const BEATS_PER_LEASE = 4;
 /** When reading fails for want of something that others use up as well, it waits for so long. */
 const READ_PAUSE_MILLIS = 1_000;
 
@@ -38,16 +35,10 @@ export class Spool {
   readonly #trouble: SpoolTrouble;
   readonly #tidy: SegmentTidy;
   readonly #writer: SpoolWriter;
-  readonly #watch: ShelfWatch;
-  readonly #context: AdoptionContext;
-  readonly #shelves = new Set<Shelf>();
-  #state: 'new' | 'open' | 'closed' = 'new';
-  /** Whether the directory could be made when it was last tried. */
-  #hasDirectory = false;
-  #watching: Promise<void> = Promise.resolve();
-  #isWatching = false;
+  readonly #keeper: ShelfKeeper;
+  /** `exiting`: closed at once, while the process may still have something to store. */
+  #state: 'new' | 'open' | 'exiting' | 'closed' = 'new';
   #readsAgainAt = 0;
-  #cancelBeat: Cancel | undefined;
   #cancelPause: Cancel | undefined;
   #closing: Promise<void> | undefined;
 
@@ -56,29 +47,42 @@ export class Spool {
     this.#clock = clock;
     this.#files = files;
     this.#listener = new Announcements(listener, clock);
-    this.#context = { settings, clock, files, listener: this.#listener };
     this.#room = new SpoolRoom(settings.maxBytes, this.#stock, files, this.#listener);
     this.#trouble = new SpoolTrouble(clock, () => this.#listener.changed());
-    this.#tidy = new SegmentTidy(
-      this.#stock,
-      this.#room,
-      new DamagedFiles(settings.directory, settings.maxBytes, clock, files),
-      this.#listener,
-      (shelf) => this.#emptied(shelf),
+    this.#tidy = new SegmentTidy({
+      stock: this.#stock,
+      room: this.#room,
+      damaged: new DamagedFiles(settings.directory, settings.maxBytes, clock, files),
+      warn: (topic, message) => this.#listener.warn(topic, message),
+      emptied: (shelf) => this.#emptied(shelf),
       clock,
       files,
+    });
+    const context = { settings, clock, files };
+    this.#keeper = new ShelfKeeper(
+      { ...context, listener: this.#listener },
+      {
+        warn: (topic, message) => this.#listener.warn(topic, message),
+        changed: () => this.#listener.changed(),
+        adopted: (shelf, segments) => this.#adopted(shelf, segments),
+        lost: (shelf, isForeign) => this.#lost(shelf, isForeign),
+        surveyed: (otherBytes) => {
+          this.#room.otherBytes = otherBytes;
+        },
+        beat: () => {
+          this.#tidy.noteAll();
+          this.#writer.rest();
+        },
+      },
     );
-    this.#watch = new ShelfWatch(settings, clock, files);
     this.#writer = new SpoolWriter({
-      settings,
-      clock,
-      files,
+      ...context,
       stock: this.#stock,
       room: this.#room,
       trouble: this.#trouble,
-      opened: (shelf) => this.#shelves.add(shelf),
-      confirm: (shelf) => this.#confirm(shelf),
-      completed: (segment) => this.#tidy.note(segment),
+      opened: (shelf) => this.#keeper.add(shelf),
+      confirm: (shelf) => this.#keeper.confirm(shelf),
+      completed: (segment) => this.#note(segment),
     });
   }
 
@@ -91,9 +95,8 @@ export class Spool {
   open(): void {
     const failure = checkDirectory(this.#settings.directory, this.#files);
     this.#state = 'open';
-    this.#hasDirectory = failure === undefined;
     if (failure !== undefined) this.#trouble.failed(failure);
-    this.#beat();
+    this.#keeper.start(failure === undefined);
   }
 
   /** Whether an append may succeed: false when it is not open, or the disk has failed and it is not yet time to try again. */
@@ -116,19 +119,18 @@ export class Spool {
     return this.#stock.bytes;
   }
 
+  /** When the oldest record was admitted that the spool alone holds, about; milliseconds since the Unix epoch. */
+  get oldestUnixMillis(): number | undefined {
+    return this.#stock.oldestUnixMillis;
+  }
+
   /**
    * Whether the leases are in date: nothing that is stored may be sent otherwise, for another process may be
    * sending it. When they are not, they are renewed at once, and `changed` tells when that is done.
    * @param now on the monotonic clock.
    */
   isHeld(now: number): boolean {
-    let isHeld = true;
-    for (const shelf of this.#shelves) {
-      if (shelf.lease.isInDate(now)) continue;
-      isHeld = false;
-      if (this.#state === 'open') void this.#confirm(shelf);
-    }
-    return isHeld;
+    return this.#keeper.isHeld(now);
   }
 
   /**
@@ -140,9 +142,13 @@ export class Spool {
     return this.#state === 'open' ? this.#writer.append(entry) : Promise.resolve(undefined);
   }
 
-  /** The same at once, for the exit of the process and for bursts. Never throws. */
+  /** The same at once, for the exit of the process, after `closeSync` as well, and for bursts. Never throws. */
   appendSync(entry: NewEntry): SpoolEntry | undefined {
-    return this.#state === 'open' ? this.#writer.appendSync(entry) : undefined;
+    if (this.#state === 'open') return this.#writer.appendSync(entry);
+    if (this.#state !== 'exiting') return undefined;
+    const stored = this.#writer.appendSync(entry);
+    this.#leave();
+    return stored;
   }
 
   /**
@@ -151,7 +157,7 @@ export class Spool {
    */
   settle(entry: SpoolEntry, first: number, records: number): void {
     const { segment, position } = own(entry);
-    if (segment.settle(position, first, records) && this.#state === 'open') this.#tidy.note(segment);
+    if (segment.settle(position, first, records)) this.#note(segment);
   }
 
   /**
@@ -160,9 +166,9 @@ export class Spool {
    */
   release(entry: SpoolEntry): void {
     const { segment, position, state } = own(entry);
-    if (!segment.release(position) || state === 'disowned') return;
+    if (!segment.release(position)) return;
     if (state === 'stored') this.#listener.changed();
-    else this.#lose(own(entry), state === 'evicted' ? 'spool_full' : 'spool_corrupt');
+    else this.#forsake(own(entry));
   }
 
   /**
@@ -181,16 +187,16 @@ export class Spool {
    */
   async read(entry: SpoolEntry): Promise<Buffer | undefined> {
     const { segment, position } = own(entry);
-    if (entry.state !== 'stored') return undefined;
-    const result = await readPayload(segment, position, this.#files);
-    if (Buffer.isBuffer(result)) return entry.state === 'stored' ? result : undefined;
-    if (entry.state !== 'stored') return undefined;
-    // A shelf that was taken over is elsewhere now.
-    if (result === 'missing' && !(await this.#confirm(segment.shelf))) {
-      if (!segment.shelf.isLost) this.#pause(entry);
+    const result = entry.state === 'stored' ? await readPayload(segment, position, this.#files) : 'missing';
+    if (entry.state !== 'stored') {
+      this.#forsake(own(entry));
       return undefined;
     }
-    if (result === 'passing') this.#pause(entry);
+    if (Buffer.isBuffer(result)) return result;
+    // A shelf that was taken over is elsewhere now.
+    const isOurs = result !== 'missing' || (await this.#keeper.confirm(segment.shelf));
+    if (entry.state !== 'stored') this.#forsake(own(entry));
+    else if (result === 'passing' || !isOurs) this.#pause(entry);
     else this.#lose(own(entry), 'spool_corrupt');
     return undefined;
   }
@@ -199,6 +205,12 @@ export class Spool {
   giveBack(entry: SpoolEntry): void {
     const { segment, position } = own(entry);
     segment.giveBack(position);
+    if (entry.state !== 'stored') this.#forsake(own(entry));
+  }
+
+  /** Writes at once what waits for the disk or is on its way there, and keeps the promises of it. Never throws. */
+  flushSync(): void {
+    if (this.#state === 'open') this.#writer.flushSync();
   }
 
   /**
@@ -217,157 +229,96 @@ export class Spool {
   closeSync(): void {
     if (this.#state !== 'open') return;
     this.#end();
-    this.#writer.closeSync();
-    this.#tidy.runSync();
-    const full = new Set(Array.from(this.#stock, ({ shelf }) => shelf));
-    for (const shelf of this.#shelves) {
-      try {
-        if (full.has(shelf)) shelf.giveUpSync();
-        else shelf.removeSync();
-      } catch {
-        // Then it is taken over when its lease has run out.
-      }
-    }
-    this.#shelves.clear();
+    this.#state = 'exiting';
+    this.#leave();
   }
 
   async #close(): Promise<void> {
-    if (this.#state !== 'open') {
-      this.#state = 'closed';
-      return;
-    }
+    const wasOpen = this.#state === 'open';
     this.#end();
+    if (!wasOpen) return;
     await this.#writer.close();
-    await this.#watching;
     this.#tidy.noteAll();
     await this.#tidy.run();
-    const full = new Set(Array.from(this.#stock, ({ shelf }) => shelf));
-    for (const shelf of this.#shelves) {
-      if (full.has(shelf)) await shelf.giveUp().catch(() => {});
-      else await shelf.remove();
-    }
-    this.#shelves.clear();
+    await this.#keeper.close((shelf) => this.#stock.has(shelf));
     this.#listener.tell();
   }
 
   #end(): void {
     this.#state = 'closed';
-    this.#cancelBeat?.();
     this.#cancelPause?.();
     this.#trouble.stop();
+    this.#keeper.stop();
   }
 
-  /** Timed from beat to beat, however long the disk takes. */
-  #beat(): void {
-    const millis = this.#settings.leaseMillis / BEATS_PER_LEASE;
-    this.#cancelBeat = this.#clock.timer(() => this.#beat(), millis);
-    for (const shelf of this.#shelves) void this.#confirm(shelf);
+  #leave(): void {
+    this.#writer.closeSync();
+    this.#tidy.runSync();
+    this.#keeper.closeSync((shelf) => this.#stock.has(shelf));
+  }
+
+  #adopted(shelf: Shelf, segments: readonly Segment[]): void {
+    this.#stock.add(...segments);
     this.#tidy.noteAll();
-    this.#writer.rest();
-    if (this.#isWatching) return;
-    this.#isWatching = true;
-    this.#watching = this.#lookAround().finally(() => {
-      this.#isWatching = false;
-    });
+    if (segments.length === 0) void this.#emptied(shelf);
+    const records = segments.reduce((sum, segment) => sum + segment.records, 0);
+    if (records === 0) return;
+    this.#listener.recovered(records);
+    this.#listener.changed();
   }
 
-  async #lookAround(): Promise<void> {
-    try {
-      if (!this.#hasDirectory) await makeDirectory(this.#settings.directory, this.#files);
-      this.#hasDirectory = true;
-      const isOwn = (name: string) => [...this.#shelves].some((shelf) => shelf.name === name);
-      const { left, otherBytes, newer } = await this.#watch.look(isOwn);
-      this.#room.otherBytes = otherBytes;
-      if (newer.length > 0) {
-        this.#listener.warn(
-          'spool version',
-          'the spool holds records of a newer version, which are left alone',
-        );
-      }
-      for (const shelf of left) if (this.#state === 'open') await this.#adopt(shelf);
-    } catch (error) {
-      if (!isMissing(error))
-        this.#listener.warn('spool watch', `the spool cannot be looked through: ${reasonOf(error)}`);
-    }
-  }
-
-  async #adopt(left: Parameters<typeof adoptShelf>[0]): Promise<void> {
-    let shelf: Shelf | undefined;
-    try {
-      shelf = await adoptShelf(left, this.#context);
-      if (shelf === undefined) return;
-      this.#shelves.add(shelf);
-      const segments = await scanShelf(shelf, this.#context);
-      if (shelf.isLost) return;
-      this.#stock.add(...segments);
-      this.#tidy.noteAll();
-      if (segments.length === 0) await this.#emptied(shelf);
-      const records = segments.reduce((sum, segment) => sum + segment.records, 0);
-      if (records === 0) return;
-      this.#listener.recovered(records);
-      this.#listener.changed();
-    } catch (error) {
-      this.#listener.warn('spool recovery', `records in the spool cannot be taken over: ${reasonOf(error)}`);
-    }
-  }
-
-  /** Renews a shelf's lease. @returns whether it is this process's beyond doubt. */
-  async #confirm(shelf: Shelf): Promise<boolean> {
-    if (shelf.isLost) return false;
-    const wasInDate = shelf.lease.isInDate(this.#clock.now());
-    const renewal = await shelf.lease.renew();
-    if (renewal === 'lost' && this.#state === 'open') this.#disown(shelf);
-    else if (renewal === 'held' && !wasInDate) this.#listener.changed();
-    return renewal === 'held' && !shelf.isLost;
-  }
-
-  #disown(shelf: Shelf): void {
-    if (shelf.isLost) return;
-    shelf.isLost = true;
-    this.#shelves.delete(shelf);
+  #lost(shelf: Shelf, isForeign: boolean): void {
     let records = 0;
     for (const segment of [...this.#stock]) {
       if (segment.shelf !== shelf) continue;
       records += segment.records;
-      segment.fate = 'disowned';
-      this.#stock.remove(segment);
+      if (isForeign) segment.fate = 'disowned';
+      else {
+        this.#listener.droppedAll('spool_corrupt', lossesOf(segment));
+        segment.vanish();
+      }
+      if (isForeign || segment.records === 0) this.#stock.remove(segment);
     }
     this.#writer.forget(shelf);
-    this.#listener.disowned(records);
-    this.#listener.warn(
-      'spool lease',
-      'another process has taken over what this one stored: it was silent for too long',
-    );
+    if (isForeign) this.#listener.disowned(records);
+    const what = isForeign
+      ? 'another process has taken over what this one stored: it was silent for too long'
+      : 'the directory of the spool is gone';
+    this.#listener.warn('spool lease', what);
     this.#listener.changed();
+  }
+
+  /** Nobody has the records of an entry any more that is not stored any more. */
+  #forsake(entry: SegmentEntry): void {
+    if (entry.state === 'evicted') this.#lose(entry, 'spool_full');
+    if (entry.state === 'damaged') this.#lose(entry, 'spool_corrupt');
   }
 
   #lose(entry: SegmentEntry, reason: 'spool_full' | 'spool_corrupt'): void {
     const { segment, position } = entry;
     const records = segment.lose(position, reason === 'spool_corrupt');
     if (records > 0) {
-      const isWhole = records === entry.records;
-      this.#listener.dropped(
-        reason,
-        records,
-        wasPassedHere(segment, position),
-        isWhole ? segment.frames.severities(position) : undefined,
-      );
+      const severities = records === entry.records ? segment.frames.severities(position) : undefined;
+      this.#listener.dropped(reason, records, wasPassedHere(segment, position), severities);
     }
-    this.#tidy.note(segment);
+    this.#note(segment);
+  }
+
+  #note(segment: Segment): void {
+    if (this.#state === 'open') this.#tidy.note(segment);
   }
 
   #pause(entry: SpoolEntry): void {
     this.giveBack(entry);
+    if (this.#state !== 'open') return;
     this.#readsAgainAt = this.#clock.now() + READ_PAUSE_MILLIS;
     this.#cancelPause?.();
     this.#cancelPause = this.#clock.timer(() => this.#listener.changed(), READ_PAUSE_MILLIS);
   }
 
   async #emptied(shelf: Shelf): Promise<void> {
-    if (shelf === this.#writer.shelf || this.#state !== 'open') return;
-    for (const segment of this.#stock) if (segment.shelf === shelf) return;
-    this.#shelves.delete(shelf);
-    await shelf.remove();
+    if (shelf === this.#writer.shelf || this.#state !== 'open' || this.#stock.has(shelf)) return;
+    await this.#keeper.remove(shelf);
   }
 }
 

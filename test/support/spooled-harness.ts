@@ -108,6 +108,10 @@ export class SpooledHarness {
     return tookMillis;
   }
 
+  removeDirectory(): void {
+    rmSync(this.directory, { recursive: true });
+  }
+
   /** Whether anything is left in the directory but the directory itself. */
   get leftOnDisk(): string[] {
     return readdirSync(this.directory);

@@ -50,7 +50,7 @@ export function storedFieldsOf(record: EmittedRecord): Fields {
   });
 }
 
-export function storedValue(value: unknown): unknown {
+function storedValue(value: unknown): unknown {
   switch (typeof value) {
     case 'string':
       return value.toWellFormed();

@@ -1,0 +1,114 @@
+/** A disk that fails: records stay in memory as without a spool, people are told, and it is used again when it works. */
+
+import { describe, expect, test } from 'vitest';
+import { FaultyFiles } from './support/faulty-files.ts';
+import { promptFiles } from './support/prompt-files.ts';
+import { droppedTotal } from './support/records.ts';
+import { inOrder, numbers, SpooledHarness } from './support/spooled-harness.ts';
+
+const down = { fail: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) };
+const breaker = { failureThreshold: 2, resetTimeoutMillis: 30_000, maxResetTimeoutMillis: 30_000 };
+const quickRetry = { initialDelayMillis: 1, maxDelayMillis: 1 };
+
+describe('a disk that is full', () => {
+  test('leaves the records in memory, says so, and takes them when there is room again', async () => {
+    const disk = new FaultyFiles(promptFiles);
+    const h = new SpooledHarness({ breaker, retry: quickRetry }, [down], undefined, disk.files);
+    disk.freeBytes = 0;
+    h.emit(50);
+    await h.advance(10_000);
+    expect(h.held).toEqual({ memory: 50, disk: 0 });
+    expect(droppedTotal(h.stats)).toBe(0);
+    expect(h.processor.health()).toMatchObject({ reasons: expect.arrayContaining([expect.stringContaining('ENOSPC')]) });
+    disk.freeBytes = 1_000_000;
+    await h.advance(31_000);
+    h.exporter.script = ['succeed'];
+    expect(h.processor.health().reasons.join()).not.toContain('ENOSPC');
+    await h.advance(61_000);
+    expect(inOrder(h.delivered)).toEqual(numbers(0, 50));
+  });
+
+  test('does not stop records in always mode: they are sent from memory', async () => {
+    const disk = new FaultyFiles(promptFiles);
+    const h = new SpooledHarness({ spool: { mode: 'always' } }, [], undefined, disk.files);
+    disk.freeBytes = 0;
+    h.emit(50);
+    await h.advance(3_000);
+    expect(h.delivered).toEqual(numbers(0, 50));
+    disk.freeBytes = 1_000_000;
+    await h.advance(31_000);
+    h.emit(50);
+    await h.advance(3_000);
+    expect(h.delivered).toEqual(numbers(0, 100));
+    expect(h.processor.health()).toEqual({ status: 'ok', reasons: [] });
+  });
+
+  test('loses what memory cannot hold, as without a spool, and counts it', async () => {
+    const disk = new FaultyFiles(promptFiles);
+    const h = new SpooledHarness({}, ['hang'], undefined, disk.files);
+    disk.freeBytes = 0;
+    h.emit(1_000);
+    await h.settle();
+    expect(h.stats.dropped.queue_full).toBe(900);
+  });
+});
+
+test('a directory that is removed meanwhile is made again', async () => {
+  const h = new SpooledHarness({ breaker, retry: quickRetry }, [down]);
+  h.emit(20);
+  await h.advance(8_000);
+  expect(h.held.disk).toBe(20);
+  h.removeDirectory();
+  await h.advance(5_000);
+  h.emit(20);
+  await h.advance(30_000);
+  h.exporter.script = ['succeed'];
+  await h.advance(61_000);
+  // What lay in it is lost, and counted.
+  expect(inOrder(h.delivered)).toEqual(numbers(20, 40));
+  expect(h.stats.dropped.spool_corrupt).toBe(20);
+  expect(h.held).toEqual({ memory: 0, disk: 0 });
+});
+
+test('a batch that arrives while it is being written is not found again', async () => {
+  const disk = new FaultyFiles(promptFiles);
+  const h = new SpooledHarness({ exportTimeoutMillis: 0 }, ['hang'], undefined, disk.files);
+  h.emit(10);
+  await h.settle();
+  const open = disk.hold('write');
+  const shutdown = h.processor.shutdown({ strategy: 'immediate' });
+  await h.clock.settle();
+  h.exporter.calls[0]?.succeed();
+  await h.clock.settle();
+  await open();
+  await h.clock.advance(5_001);
+  await shutdown;
+  expect(h.stats.exported).toBe(10);
+  expect(h.held).toEqual({ memory: 0, disk: 0 });
+  const next = new SpooledHarness({}, [], h);
+  await next.advance(1_000);
+  expect(next.stats.recovered).toBe(0);
+});
+
+test('at the deadline of a shutdown, what a slow disk has not taken yet is written all the same', async () => {
+  const disk = new FaultyFiles(promptFiles);
+  const h = new SpooledHarness({ exportTimeoutMillis: 0 }, ['hang'], undefined, disk.files);
+  h.emit(50);
+  await h.settle();
+  const open = disk.hold('write');
+  let isOver = false;
+  const shutdown = h.processor.shutdown({ timeoutMillis: 300 }).then(() => {
+    isOver = true;
+  });
+  await h.clock.advance(299);
+  expect(isOver).toBe(false);
+  await h.clock.advance(1);
+  await open();
+  await h.clock.advance(50);
+  await shutdown;
+  expect(droppedTotal(h.stats)).toBe(0);
+  expect(h.held).toEqual({ memory: 0, disk: 50 });
+  const next = new SpooledHarness({}, [], h);
+  await next.advance(1_000);
+  expect(inOrder(next.delivered)).toEqual(numbers(0, 50));
+});

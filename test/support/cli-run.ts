@@ -1,0 +1,74 @@
+/** Runs the command line from its source in a process of its own. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { onTestFinished } from 'vitest';
+
+const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+/** No command takes as long as this; one that does is killed, and its test fails. */
+const MAX_MILLIS = 15_000;
+
+export interface CliEnd {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class CliRun {
+  readonly end: Promise<CliEnd>;
+  readonly #child;
+  #stdout = '';
+  #stderr = '';
+
+  constructor(...args: string[]) {
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    this.#child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+      timeout: MAX_MILLIS,
+      killSignal: 'SIGKILL',
+    });
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+    });
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    this.end = this.#ended();
+    onTestFinished(() => void this.#child.kill('SIGKILL'));
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Reads no more of what it prints, as `head` does when it has enough. */
+  async stopReading(): Promise<void> {
+    await once(this.#child.stdout, 'data');
+    this.#child.stdout.destroy();
+  }
+
+  async #ended(): Promise<CliEnd> {
+    const [code, signal] = (await once(this.#child, 'close')) as [number | null, NodeJS.Signals | null];
+    return { code, signal, stdout: this.#stdout, stderr: this.#stderr };
+  }
+}
+
+/** `otel-spillway spool <args>`, to its end. */
+export function spool(...args: string[]): Promise<CliEnd> {
+  return new CliRun('spool', ...args).end;
+}
+
+/** What it printed, each line parsed. */
+export function jsonLinesOf<T>({ stdout }: CliEnd): T[] {
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T);
+}
