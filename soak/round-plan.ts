@@ -37,6 +37,8 @@ interface Rules {
   readonly shutdownMillis: Some<number>;
   readonly maxBytes: number;
   readonly recordsPerTick: readonly [low: number, high: number];
+  /** The share of the processes that have this package's exporter: the stock one tries again on its own, beyond any end. */
+  readonly ownExporters: number;
   /** The share of the processes that are stopped for a while. */
   readonly pauses: number;
 }
@@ -75,6 +77,7 @@ const RULES: Record<Climate, Rules> = {
     shutdownMillis: [300, 1_000, 5_000],
     maxBytes: 256 * 1024 * 1024,
     recordsPerTick: [1, 40],
+    ownExporters: 0.7,
     pauses: 0.2,
   },
   gentle: {
@@ -86,6 +89,7 @@ const RULES: Record<Climate, Rules> = {
     shutdownMillis: [5_000],
     maxBytes: 256 * 1024 * 1024,
     recordsPerTick: [1, 40],
+    ownExporters: 1,
     pauses: 0,
   },
   tight: {
@@ -97,6 +101,7 @@ const RULES: Record<Climate, Rules> = {
     shutdownMillis: [300, 1_000],
     maxBytes: 1024 * 1024,
     recordsPerTick: [20, 120],
+    ownExporters: 0.7,
     pauses: 0,
   },
 };
@@ -134,7 +139,7 @@ function planLife(chance: Chance, name: string, spool: LifePlan['spool'], rules:
   };
   return {
     name,
-    exporter: chance.isTrue(0.7) ? 'own' : 'stock',
+    exporter: chance.isTrue(rules.ownExporters) ? 'own' : 'stock',
     spool,
     scheduledDelayMillis: chance.pick([0, 20, 100, 1_000]),
     maxQueueSize: chance.pick([1_000, 4_000, 65_536]),

@@ -286,12 +286,13 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
 
   #gauges(): Gauges {
     const { oldestAt } = this.#queue;
+    const oldestOnDisk = this.#durable?.oldestUnixMillis ?? Number.POSITIVE_INFINITY;
     return {
       queueRecords: this.#queue.records + this.#queue.inFlightRecords,
       queueCapacity: this.#settings.maxQueueSize,
       queueBytes: this.#queue.bytes + this.#queue.inFlightBytes,
       queueLimitBytes: this.#queue.maxBytes,
-      oldestAgeMillis: Math.max(0, this.#clock.now() - oldestAt),
+      oldestAgeMillis: Math.max(0, this.#clock.now() - oldestAt, this.#clock.wallNow() - oldestOnDisk),
       breakerState: this.#breaker.state,
       spoolRecords: this.#durable?.records ?? 0,
       spoolBytes: this.#durable?.bytes ?? 0,

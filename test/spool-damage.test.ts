@@ -95,12 +95,15 @@ test('a bit that flipped costs the frame it is in at most, and is not kept quiet
   timeout: 20_000,
 }, async () => {
   const left = await leave();
-  const headerBytes = (left.ends[0] as number) * 2 - (left.ends[1] as number);
+  const [end, next] = left.ends as [number, number];
+  const headerBytes = end - (next - end);
   for (let byte = 0; byte < (left.ends.at(-1) as number); byte++) {
+    // All of the header and of the second frame, and some of the others.
+    if (byte >= headerBytes && (byte < end || byte >= next) && byte % 11 > 0) continue;
     const directory = copyOf(left);
     flipBit(only(directory, '.seg'), byte, byte % 8);
     const { names, corruptRecords, warnings } = await recover(directory);
-    const hit = byte < headerBytes ? -1 : left.ends.findIndex((end) => byte < end);
+    const hit = byte < headerBytes ? -1 : left.ends.findIndex((frameEnd) => byte < frameEnd);
     const others = NAMES.filter((_, index) => index !== hit);
     expect(
       names.filter((name) => name !== NAMES[hit]),

@@ -207,6 +207,58 @@ test.each([
   expect(await namesLeft(directory)).toEqual(['a', 'b', 'c', 'd']);
 });
 
+test.each([
+  ['never end', false],
+  ['end after all', true],
+])('flushSync stores what waits for writes that %s, and the spool goes on', async (_how, doEnd) => {
+  const directory = await spoolDirectory();
+  const member = await SpoolMember.open(directory);
+  await member.store(entryOf('a'));
+  const letGo = member.disk.hold('write');
+  const appends = ['b', 'c'].map((name) => appendInTurn(member, name, 700));
+  await member.rest();
+  appends.push(appendInTurn(member, 'd'));
+  member.events.during(() => member.spool.flushSync());
+  expect(await Promise.all(appends)).toEqual([true, true, true]);
+  if (doEnd) await letGo();
+  expect(await appendAtOnce(member, 'e')).toBe(true);
+  await member.rest();
+  expect(member.spool.records).toBe(5);
+  if (doEnd) expect(await appendInTurn(member, 'f')).toBe(true);
+  await member.crash();
+  expect(await namesLeft(directory)).toEqual(['a', 'b', 'c', 'd', 'e', ...(doEnd ? ['f'] : [])]);
+});
+
+test('flushSync on a disk that fails does not throw, and answers every append', async () => {
+  const directory = await spoolDirectory();
+  const member = await SpoolMember.open(directory);
+  await member.store(entryOf('a'));
+  const letGo = member.disk.hold('write');
+  const appends = ['b', 'c'].map((name) => appendInTurn(member, name, 700));
+  await member.rest();
+  member.disk.fail({ on: WRITING, code: 'EIO' });
+  expect(() => member.spool.flushSync()).not.toThrow();
+  await letGo();
+  expect(await Promise.all(appends)).toEqual([false, false]);
+  expect(member.spool.records).toBe(1);
+  await member.crash();
+  expect(await namesLeft(directory)).toEqual(['a']);
+});
+
+test('what is appended at once after closeSync is stored as well', async () => {
+  const directory = await spoolDirectory();
+  const member = await SpoolMember.open(directory);
+  await member.store(entryOf('a'));
+  member.spool.closeSync();
+  expect(await appendAtOnce(member, 'b')).toBe(true);
+  expect(await appendAtOnce(member, 'c')).toBe(true);
+  expect(member.clock.pendingTimers).toBe(0);
+  await member.crash();
+  const successor = await SpoolMember.open(directory);
+  expect(namesOf(await successor.drain()).toSorted()).toEqual(['a', 'b', 'c']);
+  await successor.close();
+});
+
 test('closeSync on a disk that fails does not throw', async () => {
   const member = await SpoolMember.open(await spoolDirectory());
   await member.store(entryOf('a'));

@@ -32,6 +32,8 @@ export interface StoredBatch {
 export class SegmentContents {
   readonly bytes: number;
   readonly ackBytes: number;
+  /** Whether it is of a version that this one cannot read. */
+  readonly isNewer: boolean;
   /** The same when the shelf has another name. */
   readonly identity: string;
   readonly #path: string;
@@ -46,7 +48,7 @@ export class SegmentContents {
     fd: number,
     bytes: number,
     frames: FrameTable,
-    salt: number | undefined,
+    { header, salt }: ScannedSegment,
     acks: Buffer,
     files: SpoolFiles,
     findings: Findings,
@@ -54,6 +56,7 @@ export class SegmentContents {
     this.#path = path;
     this.#fd = fd;
     this.bytes = bytes;
+    this.isNewer = header.kind === 'newer';
     this.identity = `${salt}/${path.split('/').at(-1)}`;
     this.ackBytes = acks.length;
     this.#frames = frames;
@@ -86,7 +89,7 @@ export class SegmentContents {
       const { salt } = scan.result;
       judge(`${path}.seg`, size, frames, scan.result, findings);
       if (salt !== undefined) judgeAcks(`${path}.ack`, acks, salt, findings);
-      return new SegmentContents(`${path}.seg`, fd, size, frames, salt, acks, files, findings);
+      return new SegmentContents(`${path}.seg`, fd, size, frames, scan.result, acks, files, findings);
     } catch (error) {
       if (fd !== undefined) await files.close(fd);
       if (!isMissing(error)) findings.unreadable(`${path}.seg`, error);

@@ -163,10 +163,12 @@ export async function pendingByShelf(
   const pending = new Map<string, { records: number; isNewer: boolean }>();
   for (const shelf of await shelvesIn(directory, findings, files)) {
     let records = 0;
+    let { isNewer } = shelf;
     for await (const segment of segmentsOf(directory, shelf, findings, files)) {
+      isNewer ||= segment.isNewer;
       for (const batch of segment.batches()) records += batch.pending;
     }
-    pending.set(shelf.name, { records, isNewer: shelf.isNewer });
+    pending.set(shelf.name, { records, isNewer });
   }
   return pending;
 }

@@ -47,11 +47,10 @@ export class DurableQueue<B extends LogBatch> {
         this.#replay.wake();
       },
       disowned: (records: number) => {
-        this.#replay.forgetGone();
+        this.#replay.forgetForeign();
         listener.recovered(-records - queue.disk.forgetForeign());
       },
       changed: () => {
-        this.#replay.forgetGone();
         this.#spiller.wake();
         this.#replay.wake();
         listener.work();
@@ -94,6 +93,11 @@ export class DurableQueue<B extends LogBatch> {
 
   get replayingBytes(): number {
     return this.#replay.inFlightBytes;
+  }
+
+  /** When the oldest of its records was admitted, milliseconds since the Unix epoch; undefined when there is none. */
+  get oldestUnixMillis(): number | undefined {
+    return this.#spool.oldestUnixMillis;
   }
 
   /** Records that came from disk and are done with, since this process began. */

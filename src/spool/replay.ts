@@ -109,7 +109,7 @@ export class Replay<B extends LogBatch> {
 
   /** Whether a batch is in flight from here, and still this process's to account for. */
   has(batch: QueuedBatch<B>): boolean {
-    if (this.#inFlight.has(batch) && batch.copy === undefined) this.#inFlight.remove(batch);
+    if (batch.isForeign) this.#inFlight.remove(batch);
     return this.#inFlight.has(batch);
   }
 
@@ -133,10 +133,10 @@ export class Replay<B extends LogBatch> {
     for (const batch of this.#waiting) batch.notBefore = 0;
   }
 
-  /** Forgets what is not in the spool any more, in flight or not: another process has taken it over, or it is lost. */
-  forgetGone(): void {
-    for (const batch of [...this.#waiting]) if (batch.copy === undefined) this.#waiting.remove(batch);
-    for (const batch of [...this.#inFlight]) if (batch.copy === undefined) this.#inFlight.remove(batch);
+  /** Forgets what another process has taken over, in flight or not. */
+  forgetForeign(): void {
+    for (const batch of [...this.#waiting]) if (batch.isForeign) this.#waiting.remove(batch);
+    for (const batch of [...this.#inFlight]) if (batch.isForeign) this.#inFlight.remove(batch);
     this.#forgetDone();
   }
 
@@ -205,7 +205,7 @@ export class Replay<B extends LogBatch> {
 
   #forgetDone(): void {
     for (const entry of this.#held.keys()) {
-      if (entry.state !== 'stored' || entry.remaining.length === 0) this.#forget(entry);
+      if (entry.state === 'disowned' || entry.remaining.length === 0) this.#forget(entry);
     }
   }
 
