@@ -1,13 +1,15 @@
 /**
- * Conservation under crashes, for as long as one likes: `node soak/main.ts [--seconds 600]`, or
- * `SOAK_SEED=… SOAK_ROUNDS=… node soak/main.ts` to play rounds again. Ends with 1 if a round was violated.
+ * Conservation under crashes, for as long as one likes: `node soak/main.ts [--seconds 600] [--climate gentle]`,
+ * or `SOAK_SEED=… SOAK_ROUNDS=… node soak/main.ts` to play rounds again. Ends with 1 if a round was violated.
  */
 
 import { parseArgs } from 'node:util';
 import { playRound, type RoundResult } from './round.ts';
-import { planRound } from './round-plan.ts';
+import { type Climate, planRound } from './round-plan.ts';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } });
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '600' }, climate: { type: 'string' } },
+});
 const { SOAK_SEED, SOAK_ROUNDS } = process.env;
 const firstSeed =
   SOAK_SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number.parseInt(SOAK_SEED, 10);
@@ -37,13 +39,17 @@ let round = 0;
 console.log(`first seed ${firstSeed}`);
 for (; round < maxRounds && performance.now() < deadline; round++) {
   const startedAt = performance.now();
-  const result = await playRound(planRound(firstSeed + round));
+  const result = await playRound(
+    planRound(firstSeed + round, undefined, values.climate as Climate | undefined),
+  );
   console.log(describe(result, performance.now() - startedAt));
   if (result.violations.length === 0) continue;
   failed++;
   for (const violation of result.violations) console.log(`     ${violation}`);
   console.log(`     spool directory: ${result.directory}`);
-  console.log(`     again: SOAK_SEED=${result.plan.seed} SOAK_ROUNDS=1 node soak/main.ts`);
+  console.log(
+    `     again: SOAK_SEED=${result.plan.seed} SOAK_ROUNDS=1 node soak/main.ts --climate ${result.plan.climate}`,
+  );
 }
 console.log(`${round} rounds, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

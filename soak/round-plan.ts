@@ -25,7 +25,7 @@ export interface RoundPlan {
  * - `gentle`: nothing happens that could excuse a duplicate, and there must be none.
  * - `tight`: the spool is too small: what is lost must have been counted.
  */
-type Climate = 'rough' | 'gentle' | 'tight';
+export type Climate = 'rough' | 'gentle' | 'tight';
 
 type Some<T> = readonly [T, ...T[]];
 
@@ -107,9 +107,11 @@ const RULES: Record<Climate, Rules> = {
 };
 const MAX_PROCESSES = 8;
 
-export function planRound(seed: number, maxProcesses = MAX_PROCESSES): RoundPlan {
+/** @param wanted instead of the climate that is drawn. */
+export function planRound(seed: number, maxProcesses = MAX_PROCESSES, wanted?: Climate): RoundPlan {
   const chance = new Chance(seed);
-  const climate = chance.pick<Climate>(['rough', 'rough', 'gentle', 'tight']);
+  const drawn = chance.pick<Climate>(['rough', 'rough', 'gentle', 'tight']);
+  const climate = wanted ?? drawn;
   const rules = RULES[climate];
   const spool: LifePlan['spool'] = {
     mode: chance.pick(['overflow', 'always']),

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SpoolEntry } from '../src/spool/spool-entry.ts';
+import { nodeFiles } from '../src/spool/spool-files.ts';
+import { FaultyFiles } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import {
   entryOf,
@@ -363,6 +365,7 @@ describe('one who was stopped', () => {
     // Before any timer of it could fire: whoever says that it is stored must mean it.
     const lateAppend = owner.spool.append(entryOf('late'));
     const later = owner.spool.appendSync(entryOf('later'));
+    expect(later?.state).toBe('stored');
     const late = await owner.finish(lateAppend);
     await owner.pass(LEASE_MILLIS);
     const expected = ['a'];
@@ -380,6 +383,44 @@ describe('one who was stopped', () => {
     expect(found.toSorted()).toEqual(expected);
     await Promise.all([owner.close(), heir.close()]);
   });
+
+  test.each(['append', 'appendSync'] as const)(
+    'in the middle of %s loses nothing that it calls stored',
+    async (way) => {
+      const directory = await spoolDirectory();
+      const clock = new StoppableClock();
+      let isStopped = false;
+      const wake = () => {
+        if (isStopped) clock.stop(SURELY_MILLIS);
+        isStopped = false;
+      };
+      const disk = new FaultyFiles({
+        ...nodeFiles,
+        writeSync(...args) {
+          wake();
+          return nodeFiles.writeSync(...args);
+        },
+        writev(...args) {
+          wake();
+          return nodeFiles.writev(...args);
+        },
+      });
+      const owner = await SpoolMember.open(directory, {}, clock, disk);
+      await owner.store(entryOf('a'));
+      const heir = await SpoolMember.open(directory);
+      await heir.pass(SURELY_MILLIS);
+      expect(heir.events.recoveries).toEqual([1]);
+      // It has read its clock before it was stopped, and writes when it goes on.
+      isStopped = true;
+      const entry = await owner.finish(Promise.resolve(owner.spool[way](entryOf('late'))));
+      expect(isStopped).toBe(false);
+      if (entry !== undefined) owner.spool.release(entry);
+      await passAll([owner, heir], SURELY_MILLIS);
+      const found = [...namesOf(await heir.drain()), ...namesOf(await owner.drain())];
+      expect(found).toEqual(entry === undefined ? ['a'] : ['a', 'late']);
+      await Promise.all([owner.close(), heir.close()]);
+    },
+  );
 
   test('and renews just before the heir takes its shelf has it back', async () => {
     const directory = await spoolDirectory();

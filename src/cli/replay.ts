@@ -6,7 +6,7 @@ import type { SpillwayLogRecordProcessor, SpillwayStats } from '../index.ts';
 import { nodeFiles } from '../spool/spool-files.ts';
 import { type Command, numberValue, parseCommand, usageProblem } from './command.ts';
 import { standardOutput, tell } from './output.ts';
-import { EXIT, type ExitCode, Problem, problemOf } from './problem.ts';
+import { EXIT, type ExitCode, fileProblem, Problem, problemOf } from './problem.ts';
 import { Progress } from './progress.ts';
 import { type Ending, ReplayWatch } from './replay-watch.ts';
 import { checkSpool } from './spool-contents.ts';
@@ -58,10 +58,14 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   const watch = new ReplayWatch(directory, () => processor.stats(), timeout * 1_000, systemClock, nodeFiles);
   const progress = new Progress(process.stderr, systemClock);
   let ending: Ending | undefined;
-  while (ending === undefined) {
-    await sleep(POLL_MILLIS);
-    progress.update(processor.stats());
-    ending = interruption.signal === undefined ? await watch.look() : { kind: 'interrupted' };
+  try {
+    while (ending === undefined) {
+      await sleep(POLL_MILLIS);
+      progress.update(processor.stats());
+      ending = interruption.signal === undefined ? await watch.look() : { kind: 'interrupted' };
+    }
+  } catch (error) {
+    ending = { kind: 'unreadable', message: fileProblem(directory, error).message };
   }
   progress.clear();
   await processor.shutdown({ timeoutMillis: SHUTDOWN_MILLIS });

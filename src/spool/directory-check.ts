@@ -2,7 +2,7 @@
 
 import { dirname } from 'node:path';
 import { invalid } from '../validation.ts';
-import { codeOf } from './file-errors.ts';
+import { codeOf, isMissing } from './file-errors.ts';
 import type { SpoolFiles } from './spool-files.ts';
 import { DIRECTORY_MODE } from './spool-names.ts';
 
@@ -20,9 +20,9 @@ const MISTAKES = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP',
 export function checkDirectory(directory: string, files: SpoolFiles): unknown {
   try {
     makeDirectorySync(directory, files);
-    const { mode, uid } = files.statSync(directory);
-    if (!files.statSync(directory).isDirectory()) throw mistake('a directory', directory);
-    checkOwner(directory, mode, uid);
+    const found = files.statSync(directory);
+    if (!found.isDirectory()) throw mistake('a directory', directory);
+    checkOwner(directory, found.mode, found.uid);
     // Whether it can be entered.
     files.statSync(`${directory}/.`);
   } catch (error) {
@@ -39,24 +39,31 @@ export function checkDirectory(directory: string, files: SpoolFiles): unknown {
 /** @throws what the file system does. */
 export function makeDirectorySync(directory: string, files: SpoolFiles): void {
   try {
-    files.mkdirSync(directory, DIRECTORY_MODE);
+    // Not made at once and be told that it is there: a disk that is full or read-only may say that first.
+    files.statSync(directory);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return;
-    if (codeOf(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
-    makeDirectorySync(dirname(directory), files);
-    files.mkdirSync(directory, DIRECTORY_MODE);
+    if (!isMissing(error)) throw error;
+    if (dirname(directory) !== directory) makeDirectorySync(dirname(directory), files);
+    try {
+      files.mkdirSync(directory, DIRECTORY_MODE);
+    } catch (failure) {
+      if (codeOf(failure) !== 'EEXIST') throw failure;
+    }
   }
 }
 
 /** @throws what the file system does. */
 export async function makeDirectory(directory: string, files: SpoolFiles): Promise<void> {
   try {
-    await files.mkdir(directory, DIRECTORY_MODE);
+    await files.stat(directory);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return;
-    if (codeOf(error) !== 'ENOENT' || dirname(directory) === directory) throw error;
-    await makeDirectory(dirname(directory), files);
-    await files.mkdir(directory, DIRECTORY_MODE);
+    if (!isMissing(error)) throw error;
+    if (dirname(directory) !== directory) await makeDirectory(dirname(directory), files);
+    try {
+      await files.mkdir(directory, DIRECTORY_MODE);
+    } catch (failure) {
+      if (codeOf(failure) !== 'EEXIST') throw failure;
+    }
   }
 }
 

@@ -126,11 +126,12 @@ export class Spool {
 
   /**
    * Whether the leases are in date: nothing that is stored may be sent otherwise, for another process may be
-   * sending it. When they are not, they are renewed at once, and `changed` tells when that is done.
+   * sending it. When they are not, they are renewed at once, and `changed` tells when that is done. Never once it
+   * is closed.
    * @param now on the monotonic clock.
    */
   isHeld(now: number): boolean {
-    return this.#keeper.isHeld(now);
+    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.isHeld(now);
   }
 
   /**

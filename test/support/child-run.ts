@@ -27,7 +27,11 @@ export class ChildRun {
   #reported = '';
 
   /** Runs `scenario` of the script; the rest is handed to it. */
-  constructor(script: 'ending.ts' | 'signalled.ts', scenario: string, ...rest: (string | number)[]) {
+  constructor(
+    script: 'ending.ts' | 'exiting.ts' | 'signalled.ts',
+    scenario: string,
+    ...rest: (string | number)[]
+  ) {
     const path = new URL(`../children/${script}`, import.meta.url).pathname;
     const { NODE_OPTIONS: _, ...env } = process.env;
     this.#child = spawn(process.execPath, [path, scenario, ...rest.map(String)], {

@@ -68,7 +68,7 @@ export class SpoolModel {
     if (count(entry, 'owed', 'doubtful') === 0) entry.holder = 'nobody';
   }
 
-  /** The process is gone, in good order or not: what it held waits for the next one. */
+  /** The process is gone, and what it held waits for the next one. @param isOrderly whether what is settled was written down. */
   restart(isOrderly: boolean): void {
     for (const entry of this.entries) {
       const after = isOrderly ? 'gone' : 'doubtful';

@@ -1,0 +1,94 @@
+/** Processes with a spool and a destination that hangs, which end in every way: `node exiting.ts <scenario> <directory>`. */
+
+import { fileURLToPath } from 'node:url';
+import { isMainThread, Worker } from 'node:worker_threads';
+import { emit, hangingExporter, PATIENT, providerWith, report, spillway } from './child.ts';
+
+const directory = process.argv[3] ?? '';
+const wait = (millis: number) => setTimeout(() => {}, millis);
+
+function loggerWith(spool: object = {}, options: object = {}) {
+  const processor = spillway(hangingExporter(), {
+    ...PATIENT,
+    exportTimeoutMillis: 0,
+    shutdown: { timeoutMillis: 300 },
+    ...options,
+    spool: { directory, ...spool },
+  });
+  return { processor, logger: providerWith(processor).getLogger('child') };
+}
+
+/** 250 records: two batches, of which one is in flight, and an open one. */
+function begin(spool: object = {}, options: object = {}) {
+  const { processor, logger } = loggerWith(spool, options);
+  emit(logger, 250);
+  return { processor, logger };
+}
+
+const scenarios: Record<string, () => void> = {
+  'calls process.exit': () => {
+    begin();
+    setTimeout(() => process.exit(4), 50);
+  },
+  'calls process.exit in the turn in which it logs': () => {
+    begin();
+    process.exit(5);
+  },
+  throws: () => {
+    begin();
+    setTimeout(() => {
+      throw new Error('thrown on purpose');
+    }, 50);
+  },
+  rejects: () => {
+    begin();
+    setTimeout(() => void Promise.reject(new Error('rejected on purpose')), 50);
+  },
+  'ends by itself': () => {
+    begin();
+  },
+  'logs while it exits': () => {
+    const { logger } = begin();
+    process.prependListener('exit', () => emit(logger));
+    process.on('exit', () => emit(logger));
+    process.on('exit', () => emit(logger, 2));
+    setTimeout(() => process.exit(0), 50);
+  },
+  'may write less than it has': () => {
+    begin({ exitMaxBytes: 60_000 });
+    process.exit(0);
+  },
+  'has two processors in one directory': () => {
+    begin();
+    begin();
+    process.exit(0);
+  },
+  'exits while it shuts down': () => {
+    const { processor } = begin();
+    void processor.shutdown();
+    setTimeout(() => process.exit(6), 100);
+  },
+  'has workers that exit': () => {
+    const workers = [0, 1, 2].map(
+      () => new Worker(fileURLToPath(import.meta.url), { argv: ['calls process.exit', directory] }),
+    );
+    for (const worker of workers) worker.on('exit', (code) => report(`worker ended with ${code}`));
+  },
+  'writes ahead and waits to be killed': () => {
+    const { processor, logger } = begin({ mode: 'always', leaseMillis: 1_000 }, { scheduledDelayMillis: 50 });
+    const timer = setInterval(() => {
+      if (processor.stats().inFlight.records === 0) return;
+      clearInterval(timer);
+      setTimeout(() => {
+        // Open when it is killed.
+        for (let index = 0; index < 3; index++) emit(logger);
+        report('written');
+      }, 200);
+    }, 10);
+    wait(30_000);
+  },
+};
+
+// A worker has no pipe for reports.
+if (!isMainThread) process.removeAllListeners('exit');
+scenarios[process.argv[2] ?? '']?.();
