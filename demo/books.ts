@@ -37,6 +37,8 @@ export class Books {
   #latest: Sample | undefined;
   #peaks = noPeaks();
   #lives = 1;
+  /** As the processes said that have ended. */
+  #lostBefore = perPipeline(() => 0);
 
   /** Of the life that goes on; `undefined` before its first report. */
   get latest(): Sample | undefined {
@@ -47,6 +49,7 @@ export class Books {
     this.#latest = sample;
     this.offered = sample.offered;
     for (const name of pipelineNames) {
+      sample.pipelines[name].lost += this.#lostBefore[name];
       const { queued, onDiskBytes, balance } = sample.pipelines[name];
       this.#peaks[name] = deeper(this.#peaks[name], {
         ...queued,
@@ -68,6 +71,7 @@ export class Books {
       }
     }
     this.#lives++;
+    for (const name of pipelineNames) this.#lostBefore[name] = this.#latest?.pipelines[name].lost ?? 0;
     this.#latest = undefined;
   }
 
@@ -79,7 +83,8 @@ export class Books {
   }
 
   #check(name: keyof typeof this.laws, balance: Balance): void {
-    const law = (this.laws[name] ??= { samples: 0, lives: [] });
+    const law = this.laws[name] ?? { samples: 0, lives: [] };
+    this.laws[name] = law;
     law.samples++;
     law.lives[this.#lives - 1] = balance;
     if (!balances(balance)) law.violation ??= balance;
@@ -97,14 +102,13 @@ export function leftIn(lives: readonly Balance[]): number {
   return lives.slice(0, -1).reduce((sum, life) => sum + heldIn(life), 0);
 }
 
-/** All lives as if they were one: what one left and the next one found is neither here nor there. */
+/** All lives as if they were one: what one left and the next one found is not counted on either side. */
 export function total(lives: readonly Balance[]): Balance {
-  const sum = (count: (life: Balance) => number): number =>
-    lives.reduce((so, life) => so + count(life), 0);
+  const sum = (count: (life: Balance) => number): number => lives.reduce((so, life) => so + count(life), 0);
   const { queued, inFlight, spooled } = lives.at(-1) as Balance;
   return {
     offered: sum((life) => life.offered),
-    recovered: sum((life) => life.recovered),
+    recovered: 0,
     exported: sum((life) => life.exported),
     dropped: { all: sum((life) => sumOfCounts(life.dropped)) },
     queued,

@@ -1,10 +1,11 @@
-/** The demo: one service, real requests, the same logs through two pipelines, and what became of every record. */
+/** The demo: one service, real requests, the same logs through three pipelines, and what became of every record. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
+import { heldIn } from './balance.ts';
 import { type CollectorProcess, spawnCollector } from './collector/client.ts';
 import { seconds } from './format.ts';
 import { createLoad } from './load.ts';
-import { type PerPipeline, type PipelineName, pipelineNames } from './messages.ts';
+import { type PerPipeline, perPipeline, pipelineNames } from './messages.ts';
 import { type Account, type SceneResult, table, verdicts } from './report.ts';
 import { scenes } from './scenes.ts';
 import { type Service, startService } from './service-process.ts';
@@ -14,18 +15,16 @@ import { openView } from './view.ts';
 const deadlineMillis = 90_000;
 const maxDrainMillis = 5_000;
 
-function perPipeline<T>(value: (name: PipelineName) => T): PerPipeline<T> {
-  return Object.fromEntries(pipelineNames.map((name) => [name, value(name)])) as PerPipeline<T>;
-}
-
-/** Bounded: what is not drained by then stays in the queues, and is counted all the same in the end. */
-async function drain(service: Service): Promise<void> {
+/** Bounded: what is not drained by then is still held, and is counted all the same in the end. */
+async function drain({ books }: Service): Promise<void> {
   const endMillis = performance.now() + maxDrainMillis;
   let emptyReports = 0;
   while (emptyReports < 3 && performance.now() < endMillis) {
     await sleep(100);
-    const sample = service.latest();
-    const empty = sample && pipelineNames.every((name) => sample.pipelines[name].queued.records === 0);
+    const empty = pipelineNames.every((name) => {
+      const sample = books.latest?.pipelines[name];
+      return sample && (sample.balance ? heldIn(sample.balance) : sample.queued.records) === 0;
+    });
     emptyReports = empty ? emptyReports + 1 : 0;
   }
 }
@@ -38,35 +37,40 @@ async function run(): Promise<Account> {
   );
   const collectors = Object.fromEntries(spawned) as PerPipeline<CollectorProcess>;
   const service = await startService(perPipeline((name) => collectors[name].logsUrl));
+  const { books } = service;
   const load = createLoad(service.port);
   const view = openView(process.stdout, () => ({
-    sample: service.latest(),
+    sample: books.latest,
     delivered: perPipeline((name) => collectors[name].ids().size),
   }));
   service.onNews(view.say);
-  const stage = { load, collectors: Object.values(collectors), say: view.say };
+  const stage = { load, service, collectors: Object.values(collectors), say: view.say };
 
   const results: SceneResult[] = [];
-  let recordBytes = 0;
-  let { offered: from } = await service.mark();
+  let from = 0;
   for (const [index, scene] of scenes.entries()) {
     view.say(`scene ${index + 1} of ${scenes.length}, ${scene.name}: ${scene.story}`);
     await scene.play(stage);
     view.say('the load has stopped, the queues drain');
     await drain(service);
     await scene.restore?.(stage);
-    const mark = await service.mark();
-    results.push({ name: scene.name, from, to: mark.offered, peaks: mark.peaks });
-    from = mark.offered;
-    recordBytes = mark.recordBytes;
+    await service.mark();
+    results.push({ name: scene.name, from, to: books.offered, peaks: books.takePeaks() });
+    from = books.offered;
   }
   view.say('shutdown: the pipelines send what they still hold');
   load.close();
-  const { offered, laws } = await service.finish();
+  await service.finish();
   view.close();
   await Promise.all(Object.values(collectors).map((collector) => collector.close()));
   const arrived = perPipeline((name) => ({ ids: collectors[name].ids(), stats: collectors[name].stats() }));
-  return { scenes: results, arrived, laws, offered, recordBytes };
+  return {
+    scenes: results,
+    arrived,
+    laws: books.laws,
+    offered: books.offered,
+    recordBytes: books.recordBytes,
+  };
 }
 
 const startMillis = performance.now();
@@ -81,8 +85,9 @@ A small HTTP service logs with pino through three pipelines at once, each with i
   stock          BatchLogRecordProcessor and the official OTLP exporter, with their defaults
   spillway       SpillwayLogRecordProcessor and the official OTLP exporter
   spillway-otlp  SpillwayLogRecordProcessor and its own OTLP exporter
-The latter two have shorter times than their defaults, so that the demo ends soon: breaker reset 1 to 2 s (30 to
-300 s), retry delay 0.2 to 1 s (1 to 30 s), exporter time limit 0.7 s (10 s), which leaves all retrying to the processor.
+The latter two have a disk spool each, in mode 'always', and shorter times than their defaults, so that the demo ends
+soon: breaker reset 1 to 2 s (30 to 300 s), retry delay 0.2 to 1 s (1 to 30 s), lease of the spool 2 s (10 s), exporter
+time limit 0.7 s (10 s), which leaves all retrying to the processor.
 While it runs, "lost" is what each processor says of itself. The table at the end counts what the collectors decoded.
 `);
 const account = await run();

@@ -1,6 +1,6 @@
 /** The service's side of the demo: samples the pipelines and reports them over IPC, and at its end in a file. */
 import { writeFileSync } from 'node:fs';
-import { type PerPipeline, type PipelineSample, type Sample, type ToService, tell } from './messages.ts';
+import { type PerPipeline, type PipelineSample, type ToService, tell } from './messages.ts';
 import type { Pipeline } from './pipelines.ts';
 
 export interface MonitorOptions {
@@ -15,17 +15,14 @@ const sampleIntervalMillis = 20;
 
 export function monitor({ port, pipelines, offered, finish }: MonitorOptions): void {
   async function sample(): Promise<void> {
-    const losses = await Promise.all(pipelines.map((pipeline) => pipeline.look()));
-    tell({ type: 'sample', ...samples(losses) });
-  }
-
-  /** In one turn, so that the numbers are those of one instant. */
-  function samples(looks: readonly Omit<PipelineSample, 'balance'>[]): Sample {
+    const looks = await Promise.all(pipelines.map((pipeline) => pipeline.look()));
+    // In one turn: the numbers on both sides of the law are those of one instant.
     const entries = pipelines.map(({ name, balance }, index) => [
       name,
       { ...looks[index], ...(balance && { balance: balance() }) },
     ]);
-    return { offered: offered(), pipelines: Object.fromEntries(entries) as PerPipeline<PipelineSample> };
+    const samples = Object.fromEntries(entries) as PerPipeline<PipelineSample>;
+    tell({ type: 'sample', offered: offered(), pipelines: samples });
   }
 
   const timer = setInterval(() => void sample(), sampleIntervalMillis);

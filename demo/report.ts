@@ -1,23 +1,17 @@
 /** What the demo says at its end: the table by scene and whether the accounts agree, from what the collectors decoded. */
 
 import { balances, sumOfCounts } from './balance.ts';
+import { deeper, type LawReport, leftIn, missingIn, type Peak, total } from './books.ts';
 import type { CollectorStats } from './collector/protocol.ts';
 import { byteSize, columns, count } from './format.ts';
-import {
-  type Balance,
-  type LawReport,
-  type Mark,
-  type PerPipeline,
-  type PipelineName,
-  pipelineNames,
-} from './messages.ts';
+import { type Balance, type PerPipeline, type PipelineName, perPipeline, pipelineNames } from './messages.ts';
 
 /** Records with `from <= seq < to` were logged in this scene. */
 export interface SceneResult {
   name: string;
   from: number;
   to: number;
-  peaks: Mark['peaks'];
+  peaks: PerPipeline<Peak>;
 }
 
 /** What the collector of one pipeline has to show for. */
@@ -35,11 +29,11 @@ export interface Account {
 }
 
 export function table({ scenes, arrived, offered, recordBytes }: Account): string[] {
-  const rows = [['scene', 'pipeline', 'offered', 'delivered', 'lost', '', 'peak queue', 'bytes']];
-  const total: SceneResult = { name: 'all', from: 0, to: offered, peaks: deepest(scenes) };
-  for (const scene of [...scenes, total]) {
+  const rows = [['scene', 'pipeline', 'offered', 'delivered', 'lost', '', 'peak queue', 'bytes', 'on disk']];
+  const all: SceneResult = { name: 'all', from: 0, to: offered, peaks: deepest(scenes) };
+  for (const scene of [...scenes, all]) {
     for (const name of pipelineNames) {
-      const { records, bytes } = scene.peaks[name];
+      const { records, bytes, onDiskBytes } = scene.peaks[name];
       const sceneOffered = scene.to - scene.from;
       const delivered = countArrived(arrived[name].ids, scene);
       const lost = sceneOffered - delivered;
@@ -52,56 +46,85 @@ export function table({ scenes, arrived, offered, recordBytes }: Account): strin
         lost > 0 ? `${((100 * lost) / sceneOffered).toFixed(1)} %` : '',
         count(records),
         bytes === undefined ? `~${byteSize(records * recordBytes)}` : byteSize(bytes),
+        onDiskBytes === undefined ? '-' : byteSize(onDiskBytes),
       ]);
     }
   }
   return columns(rows, 2);
 }
 
-/** One verdict for each pipeline that keeps an account of its own. */
-export function verdicts({ laws, arrived, offered }: Account): { text: string; good: boolean }[] {
+interface Verdict {
+  text: string;
+  good: boolean;
+}
+
+/** What is said of each pipeline that keeps an account of its own. */
+export function verdicts({ laws, arrived, offered }: Account): Verdict[] {
   return Object.entries(laws).flatMap(([name, law]) => [
     lawVerdict(name, law, offered),
-    arrivalVerdict(name, law.final, arrived[name as PipelineName]),
+    spoolVerdict(name, law),
+    arrivalVerdict(name, law, arrived[name as PipelineName]),
   ]);
 }
 
-function lawVerdict(name: string, law: LawReport, offered: number): { text: string; good: boolean } {
-  if (law.violation) {
-    const text = `${name}: the law did not hold in all of ${count(law.samples)} samples, first here: ${equation(law.violation)}`;
+function lawVerdict(name: string, { samples, violation, lives }: LawReport, offered: number): Verdict {
+  if (violation) {
+    const text = `${name}: the law did not hold in all of ${count(samples)} samples, first here: ${equation(violation)}`;
     return { text, good: false };
   }
-  if (law.final.offered !== offered) {
-    const text = `${name}: ${count(offered)} records were logged but it counts ${count(law.final.offered)} as offered`;
+  const sum = total(lives);
+  // After losses it logs how many, in a record of its own: at most one for each.
+  const ownRecords = sum.offered - offered;
+  if (ownRecords < 0 || ownRecords > sumOfCounts(sum.dropped)) {
+    const text = `${name}: ${count(offered)} records were logged but it counts ${count(sum.offered)} as offered`;
     return { text, good: false };
   }
-  const text = `${name}: the law balances, at the end and in each of ${count(law.samples)} samples: ${equation(law.final)}`;
+  const processes = `${count(samples)} samples of ${lives.length} processes`;
+  const text = `${name}: the law balances in each of ${processes}. All of them: ${equation(sum)}`;
   return { text, good: true };
+}
+
+function spoolVerdict(name: string, law: LawReport): Verdict {
+  const left = count(leftIn(law.lives));
+  const missing = missingIn(law);
+  const found = missing === 0 ? 'as many' : `${count(Math.abs(missing))} ${missing > 0 ? 'less' : 'more'}`;
+  const text = `${name}: its processes had ${left} records left when they were killed or crashed, and the next ones found ${found} on disk`;
+  return { text, good: missing === 0 };
 }
 
 /**
  * Delivery is at least once: an answer that is lost on the way makes a record arrive twice, or arrive and be counted
  * as dropped. Nothing can make a record exported that has not arrived.
  */
-function arrivalVerdict(
-  name: string,
-  final: Balance,
-  { ids, stats }: Arrived,
-): { text: string; good: boolean } {
-  const surplus = ids.size - final.exported;
-  const good = surplus >= 0 && surplus <= sumOfCounts(final.dropped);
-  const repeats = count(stats.records - ids.size);
-  const decoded = `its collector decoded ${count(ids.size)} records (and ${repeats} repeats)`;
+function arrivalVerdict(name: string, { lives }: LawReport, { ids, stats }: Arrived): Verdict {
+  const { exported, dropped } = total(lives);
+  const { different, ownRecords } = countIds(ids);
+  const surplus = different + ownRecords - exported;
+  const good = surplus >= 0 && surplus <= sumOfCounts(dropped);
+  const repeats = count(stats.records - different - ownRecords);
+  const decoded = `its collector decoded ${count(different + ownRecords)} records (and ${repeats} repeats)`;
   const relation = surplus === 0 ? 'as many as' : good ? 'which agrees with' : 'which contradicts';
-  const text = `${name}: ${decoded}, ${relation} the ${count(final.exported)} it counts as exported`;
+  const text = `${name}: ${decoded}, ${relation} the ${count(exported)} it counts as exported`;
   return { text, good };
 }
 
-function equation({ offered, recovered, exported, dropped, queued, inFlight, spooled }: Balance): string {
-  const left = `offered ${count(offered)} + recovered ${count(recovered)}`;
-  const losses = sumOfCounts(dropped);
-  const right = `exported ${count(exported)} + dropped ${count(losses)} + queued ${count(queued)}`;
-  const sign = balances({ offered, recovered, exported, dropped, queued, inFlight, spooled }) ? '=' : '!=';
+/** What a processor says of its losses has no number. */
+function countIds(ids: ReadonlyMap<string, number>): { different: number; ownRecords: number } {
+  let ownRecords = 0;
+  let different = 0;
+  for (const [id, times] of ids) {
+    if (/^\d+$/.test(id)) different++;
+    else ownRecords += times;
+  }
+  return { different, ownRecords };
+}
+
+/** Of one process, or of several of which each has found what the one before had left. */
+function equation(balance: Balance): string {
+  const { offered, recovered, exported, dropped, queued, inFlight, spooled } = balance;
+  const left = `offered ${count(offered)}${recovered > 0 ? ` + recovered ${count(recovered)}` : ''}`;
+  const right = `exported ${count(exported)} + dropped ${count(sumOfCounts(dropped))} + queued ${count(queued)}`;
+  const sign = balances(balance) ? '=' : '!=';
   return `${left} ${sign} ${right} + in flight ${count(inFlight)} + spooled ${count(spooled)}`;
 }
 
@@ -111,12 +134,6 @@ function countArrived(ids: ReadonlyMap<string, number>, { from, to }: SceneResul
   return arrived;
 }
 
-function deepest(scenes: readonly SceneResult[]): Mark['peaks'] {
-  const entries = pipelineNames.map((name) => {
-    const depths = scenes.map((scene) => scene.peaks[name]);
-    const records = Math.max(...depths.map((depth) => depth.records));
-    const bytes = depths.map((depth) => depth.bytes).filter((value) => value !== undefined);
-    return [name, bytes.length > 0 ? { records, bytes: Math.max(...bytes) } : { records }];
-  });
-  return Object.fromEntries(entries) as Mark['peaks'];
+function deepest(scenes: readonly SceneResult[]): PerPipeline<Peak> {
+  return perPipeline((name) => scenes.map((scene) => scene.peaks[name]).reduce(deeper));
 }

@@ -1,10 +1,14 @@
 /** The scenes of the demo, in order: what happens to the collectors and what load the service is under. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { missingIn } from './books.ts';
 import type { CollectorProcess } from './collector/client.ts';
+import { count, seconds } from './format.ts';
 import type { Load } from './load.ts';
+import type { Service } from './service-process.ts';
 
 interface Stage {
   load: Load;
+  service: Service;
   /** One for each pipeline; what befalls one befalls all, at the same time. */
   collectors: readonly CollectorProcess[];
   /** Tells the audience. */
@@ -18,6 +22,11 @@ export interface Scene {
   /** Undoes what `play` did to the collectors, after the queues had time to drain. */
   restore?(stage: Stage): Promise<void>;
 }
+
+/** Longer than `scheduledDelayMillis`, and what writing a batch takes. */
+const quietMillis = 2_000;
+/** Longer than `leaseMillis`; what is not found by then is missing in the end. */
+const maxTakeoverMillis = 5_000;
 
 /** Each request to `/checkout` logs ten lines. */
 const checkout = '/checkout';
@@ -65,4 +74,36 @@ export const scenes: readonly Scene[] = [
       await traffic;
     },
   },
+  {
+    name: 'kill',
+    story:
+      '2,000 records/s, collectors are gone; the service is killed, started, crashes, and is started again',
+    play: async ({ load, service, collectors, say }) => {
+      const { books } = service;
+      await Promise.all(collectors.map((collector) => collector.kill()));
+      say('collectors killed (SIGKILL)');
+      await load.run(checkout, 200, 2_000);
+      // What is in the open batch is in memory only. It is closed, and put on disk, after a second.
+      await sleep(quietMillis);
+      await service.kill();
+      say(
+        `service killed (SIGKILL) after ${seconds(quietMillis)} without traffic, the collectors still gone`,
+      );
+      await service.restart();
+      say('service is back; the collectors are not');
+      await load.run(checkout, 200, 1_000);
+      // It has no answer for this one.
+      await Promise.all([load.get('/crash').catch(() => {}), service.end()]);
+      say(`service ended by an exception, in the middle of its work, after ${count(books.offered)} records`);
+      await service.restart();
+      await Promise.all(collectors.map((collector) => collector.restart()));
+      say('service and collectors are back; what was killed is taken over when its lease has run out');
+      await until(() => Object.values(books.laws).every((law) => missingIn(law) === 0), maxTakeoverMillis);
+    },
+  },
 ];
+
+async function until(condition: () => boolean, maxMillis: number): Promise<void> {
+  const endMillis = performance.now() + maxMillis;
+  while (!condition() && performance.now() < endMillis) await sleep(50);
+}

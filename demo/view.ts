@@ -1,8 +1,7 @@
 /** Shows the demo while it runs: a few lines redrawn in place in a terminal, a plain line a second anywhere else. */
 import { styleText } from 'node:util';
 import { byteSize, columns, count, seconds } from './format.ts';
-import { type PerPipeline, type PipelineName, pipelineNames } from './messages.ts';
-import type { Sample } from './service-process.ts';
+import { type PerPipeline, type PipelineName, pipelineNames, type Sample } from './messages.ts';
 
 export interface Now {
   sample: Sample | undefined;
@@ -35,7 +34,7 @@ function liveView(output: NodeJS.WriteStream, clock: () => string, now: () => No
 
   function frame(): string {
     const { sample, delivered } = now();
-    const header = [clock(), 'breaker', 'offered', 'delivered', 'queue', 'bytes', 'lost'];
+    const header = [clock(), 'breaker', 'offered', 'delivered', 'queue', 'bytes', 'on disk', 'lost'];
     const rows = pipelineNames.map((name) => liveRow(name, sample, delivered[name]));
     const lines = columns([header, ...rows], 2, 9).map((line, index) => {
       // A line that wraps would take two rows and break the count.
@@ -60,10 +59,11 @@ function liveView(output: NodeJS.WriteStream, clock: () => string, now: () => No
 
 function liveRow(name: PipelineName, sample: Sample | undefined, delivered: number): string[] {
   if (!sample) return [`  ${name}`];
-  const { queued, lost, breaker = '-' } = sample.pipelines[name];
+  const { queued, onDiskBytes, lost, breaker = '-' } = sample.pipelines[name];
   const bytes = queued.bytes === undefined ? '-' : byteSize(queued.bytes);
+  const onDisk = onDiskBytes === undefined ? '-' : byteSize(onDiskBytes);
   const flow = [count(sample.offered), count(delivered), count(queued.records)];
-  return [`  ${name}`, breaker, ...flow, bytes, count(lost)];
+  return [`  ${name}`, breaker, ...flow, bytes, onDisk, count(lost)];
 }
 
 function plainView(output: NodeJS.WriteStream, clock: () => string, now: () => Now): View {
@@ -73,10 +73,11 @@ function plainView(output: NodeJS.WriteStream, clock: () => string, now: () => N
     const { sample, delivered } = now();
     if (!sample) return;
     const parts = pipelineNames.map((name) => {
-      const { queued, lost, breaker } = sample.pipelines[name];
+      const { queued, onDiskBytes, lost, breaker } = sample.pipelines[name];
       const bytes = queued.bytes === undefined ? '' : ` (${byteSize(queued.bytes)})`;
+      const onDisk = onDiskBytes === undefined ? '' : `, on disk ${byteSize(onDiskBytes)}`;
       const state = breaker === undefined ? '' : `, breaker ${breaker}`;
-      return `${name}: delivered ${count(delivered[name])}, queue ${count(queued.records)}${bytes}${state}, lost ${count(lost)}`;
+      return `${name}: delivered ${count(delivered[name])}, queue ${count(queued.records)}${bytes}${onDisk}${state}, lost ${count(lost)}`;
     });
     print(`offered ${count(sample.offered)} | ${parts.join(' | ')}`);
   }

@@ -100,9 +100,13 @@ export class Ending {
     this.#hurry.signal.addEventListener('abort', () => this.#stopSending());
     // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
     // the leftovers go to disk, or are dropped; only then the exporter goes, which nothing needs any more.
+    durable?.stopReplaying();
     if (strategy !== 'immediate') {
       if (strategy === 'flush') driver.giveUpRetries();
-      await driver.flush(this.#sendingMillis(timeoutMillis), false);
+      const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
+      const result = await driver.flush(sendingUntil - clock.now(), false);
+      // A replay whose answer is not heard would be sent again by the next process.
+      if (result === 'done') await durable?.replaysEnded(Math.max(0, sendingUntil - clock.now()));
     }
     if (durable !== undefined) {
       driver.pause();

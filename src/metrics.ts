@@ -158,7 +158,11 @@ export class ProcessorMetrics {
     });
     const spoolRecords = updown('spillway.spool.records', '{log_record}', 'Records in the spool.');
     const spoolBytes = updown('spillway.spool.bytes', 'By', 'Bytes in the spool.');
-    const spoolLimit = updown('spillway.spool.limit', 'By', 'Bytes the spool may take, all processes together.');
+    const spoolLimit = updown(
+      'spillway.spool.limit',
+      'By',
+      'Bytes the spool may take, all processes together.',
+    );
     const replayed = counter(
       'spillway.spool.replayed',
       '{log_record}',

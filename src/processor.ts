@@ -228,6 +228,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   /** Where every record went, and how delivery is doing: a plain JSON object. */
   stats(): SpillwayStats {
     const { probeAt } = this.#breaker;
+    this.#durable?.settleAccounts();
     return statsOf(this.#observation.ledger, this.#queue, this.#durable, {
       state: this.#breaker.state,
       ...(probeAt !== undefined && { nextProbeMillis: Math.max(0, probeAt - this.#clock.now()) }),
@@ -286,6 +287,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
 
   #gauges(): Gauges {
     const { oldestAt } = this.#queue;
+    this.#durable?.settleAccounts();
     const oldestOnDisk = this.#durable?.oldestUnixMillis ?? Number.POSITIVE_INFINITY;
     return {
       queueRecords: this.#queue.records + this.#queue.inFlightRecords,

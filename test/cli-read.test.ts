@@ -212,7 +212,7 @@ describe('export', () => {
 });
 
 describe('all of them', () => {
-  test('change no file, no name and no time', async () => {
+  test('change no file, no name and no time', { timeout: 20_000 }, async () => {
     const killed = await killedProcess({ records: 20 });
     await abandonedSpool({ records: 10, from: 20, beside: killed });
     const [path = ''] = filesIn(killed.directory, '.seg');

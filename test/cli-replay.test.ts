@@ -19,7 +19,10 @@ const once = (end: number): Map<string, number> =>
 const sorted = (ids: ReadonlyMap<string, number>): Map<string, number> =>
   new Map([...ids].sort(([a], [b]) => Number(a) - Number(b)));
 
-describe('replay', () => {
+/** Several processes, on a machine that may have other things to do. */
+const SLOW = { timeout: 20_000 };
+
+describe('replay', SLOW, () => {
   test('delivers every record once, with the headers it is given, and empties the directory', async () => {
     const collector = await collectorWith();
     const directory = await abandonedSpool({ records: 2_000 });

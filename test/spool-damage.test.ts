@@ -117,6 +117,21 @@ test('a bit that flipped costs the frame it is in at most, and is not kept quiet
   }
 });
 
+test('a payload that quotes another segment is not taken for it when its own frame is damaged', async () => {
+  const quoted = readFileSync(only((await leave()).directory, '.seg'));
+  const directory = await spoolDirectory();
+  const member = await SpoolMember.open(directory);
+  await member.store(entryOf('x'));
+  const start = bytesBelow(directory, '.seg');
+  await member.store({ ...entryOf('quote'), payload: quoted });
+  await member.store(entryOf('z'));
+  await member.close();
+  flipBit(only(directory, '.seg'), start + 30, 3);
+  const successor = await SpoolMember.open(directory);
+  expect(namesOf(await successor.drain())).toEqual(['x', 'z']);
+  await successor.close();
+});
+
 test('a payload that is damaged is counted with its severities, and kept aside', async () => {
   const left = await leave();
   flipBit(only(left.directory, '.seg'), (left.ends[1] as number) - 1, 0);

@@ -22,7 +22,10 @@ async function endOf(scenario: string) {
 async function foundIn(directory: string, leaseMillis = 1_000): Promise<number[]> {
   const exporter = new ScriptedExporter();
   const processor = new SpillwayLogRecordProcessor({ exporter, spool: { directory, leaseMillis } });
-  const isThrough = () => !readdirSync(directory).some((name) => name.startsWith('shelf'));
+  const isThrough = () =>
+    processor.stats().recovered > 0 &&
+    processor.stats().spooled.records === 0 &&
+    readdirSync(directory).every((name) => name === 'damaged');
   await until(isThrough, () => JSON.stringify(processor.stats()), 15_000);
   await processor.shutdown();
   expectLaw(processor.stats());

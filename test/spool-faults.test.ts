@@ -188,6 +188,23 @@ test('a disk that is slow gets many appends in few writes', async () => {
   expect(await namesLeft(directory)).toEqual(['0', ...names]);
 });
 
+test('a file is not closed while something is being written to it', async () => {
+  const directory = await spoolDirectory();
+  const member = await SpoolMember.open(directory, { fsync: 'always', maxBytes: 1024 * 1024 });
+  await member.store(entryOf('a'));
+  const letGo = member.disk.hold('write');
+  const append = appendInTurn(member, 'b', 100_000);
+  await member.rest();
+  // Larger than what is left of the segment: it is finished.
+  for (const name of ['c', 'd', 'e']) expect(await appendAtOnce(member, name, 150_000)).toBe(true);
+  await member.rest();
+  await letGo();
+  expect(await append).toBe(true);
+  await member.close();
+  expect(member.disk.misuses).toEqual([]);
+  expect((await namesLeft(directory)).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e']);
+});
+
 test.each([
   ['never made', false],
   ['made after all', true],

@@ -1,12 +1,12 @@
 /** Several processes at one spool: nobody takes from the living, the dead leave nothing behind, nothing has two owners. */
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SpoolEntry } from '../src/spool/spool-entry.ts';
 import { nodeFiles } from '../src/spool/spool-files.ts';
-import { FaultyFiles } from './support/faulty-files.ts';
+import { FaultyFiles, filesBelow } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import {
   entryOf,
@@ -316,6 +316,22 @@ describe('one who was stopped', () => {
     await owner.close();
   });
 
+  test('while it renewed holds its lease from the time at which it began with that', async () => {
+    const owner = await writer(await spoolDirectory(), ['a']);
+    const clock = owner.clock as StoppableClock;
+    const letGo = owner.disk.hold('write');
+    await clock.advance(LEASE_MILLIS / 4);
+    await owner.rest();
+    expect(owner.disk.heldCalls).toBe(1);
+    clock.stop(LEASE_MILLIS);
+    await letGo();
+    await owner.rest();
+    expect(owner.spool.isHeld(clock.now())).toBe(false);
+    await owner.rest();
+    expect(owner.spool.isHeld(clock.now())).toBe(true);
+    await owner.close();
+  });
+
   test('finds its shelf taken, disowns what was in it, and sends none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
@@ -464,6 +480,23 @@ test('a shelf moved away under its owner by hand is disowned, and goes on as ano
   await heir.close();
 });
 
+test('a lease that is in the place of its own is another owner', async () => {
+  const directory = await spoolDirectory();
+  const owner = await writer(directory, ['a']);
+  const lease = filesBelow(directory, 'lease')[0] as string;
+  const { token } = JSON.parse(readFileSync(lease, 'latin1'));
+  const other = [...token].toReversed().join('');
+  writeFileSync(lease, readFileSync(lease, 'latin1').replace(token, other));
+  await owner.pass(LEASE_MILLIS / 2);
+  expect(owner.events.disownments).toEqual([2]);
+  expect(readFileSync(lease, 'latin1')).toContain(other);
+  await owner.close();
+  const heir = await SpoolMember.open(directory);
+  await heir.pass(SURELY_MILLIS);
+  expect(namesOf(await heir.drain())).toEqual(['a']);
+  await heir.close();
+});
+
 test('a shelf that goes because it is empty, while its lease is renewed, is not taken for stolen', async () => {
   const directory = await spoolDirectory();
   await (await writer(directory, ['a'])).close();
@@ -485,8 +518,7 @@ test('a shelf that goes because it is empty, while its lease is renewed, is not 
 test('what a maker left half made is removed after a while, not at once', async () => {
   const directory = await spoolDirectory();
   mkdirSync(join(directory, '.new-0123456789abcdef'), { recursive: true, mode: 0o700 });
-  rmSync(join(directory, '.new-none'), { force: true });
-  const watcher = await SpoolMember.open(directory, {}, new ManualClock(), undefined);
+  const watcher = await SpoolMember.open(directory);
   expect(existsSync(join(directory, '.new-0123456789abcdef'))).toBe(true);
   await watcher.pass(30 * LEASE_MILLIS, LEASE_MILLIS);
   expect(existsSync(join(directory, '.new-0123456789abcdef'))).toBe(false);

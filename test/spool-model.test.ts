@@ -378,6 +378,7 @@ class Scenario {
     expect(events.droppedRecords('spool_corrupt')).toBe(0);
     expect(events.disownments).toEqual([]);
     expect(events.untimely).toEqual([]);
+    expect(this.#member.disk.misuses).toEqual([]);
     expect(events.warnings).toEqual([]);
     expect(spool.usable).toBe(true);
     expect(spool.isHeld(clock.now())).toBe(true);

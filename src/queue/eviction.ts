@@ -42,7 +42,7 @@ export class Eviction<B extends LogBatch> {
   makeRoom(isTooMuch: () => boolean): void {
     if (this.#listener.makeRoom === undefined) return;
     this.releaseStored(isTooMuch);
-    while (isTooMuch() && this.#listener.makeRoom());
+    while (isTooMuch() && this.#listener.makeRoom()) this.releaseStored(isTooMuch);
   }
 
   /** Gives up what is not protected and not in flight. */

@@ -77,6 +77,11 @@ export class DurableQueue<B extends LogBatch> {
     this.#spiller.wake();
   }
 
+  /** Makes all counts agree: what the spool has done is told to the listener in a turn of its own. */
+  settleAccounts(): void {
+    this.#spool.tell();
+  }
+
   /** Records on disk that are neither in memory nor on their way to the exporter. */
   get records(): number {
     return this.#spool.records - this.#replay.inFlightRecords;
@@ -129,6 +134,16 @@ export class DurableQueue<B extends LogBatch> {
 
   memoryChanged(isShort: boolean): void {
     this.#spiller.memoryChanged(isShort);
+  }
+
+  /** Nothing more is read back, and nothing more of it is sent: it is safe where it is. */
+  stopReplaying(): void {
+    this.#replay.pause();
+  }
+
+  /** Resolves when no replay is in flight any more, or after `timeoutMillis`. Never rejects. */
+  replaysEnded(timeoutMillis: number): Promise<void> {
+    return this.#replay.ended(timeoutMillis);
   }
 
   /**

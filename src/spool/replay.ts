@@ -41,7 +41,9 @@ export class Replay<B extends LogBatch> {
   /** Records that came from disk and are done with. */
   replayedRecords = 0;
   #isReading = false;
+  #isPaused = false;
   #isStopped = false;
+  #waitingForEnd: (() => void)[] = [];
 
   constructor(
     spool: Spool,
@@ -67,14 +69,14 @@ export class Replay<B extends LogBatch> {
 
   /** There may be more to read. */
   wake(): void {
-    if (this.#isReading || this.#isStopped || !this.#hasRoom()) return;
+    if (this.#isReading || this.#isPaused || !this.#hasRoom()) return;
     this.#isReading = true;
     this.#clock.timer(() => void this.#readNext(), PAUSE_MILLIS);
   }
 
   /** The batch `take` would give. */
   peek(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
-    if (this.#inFlight.batches >= this.#settings.maxReplays) return undefined;
+    if (this.#isPaused || this.#inFlight.batches >= this.#settings.maxReplays) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
       if (batch.notBefore > now) continue;
@@ -101,7 +103,8 @@ export class Replay<B extends LogBatch> {
   }
 
   dueAt(now: number): number {
-    if (this.#inFlight.batches >= this.#settings.maxReplays) return Number.POSITIVE_INFINITY;
+    if (this.#isPaused || this.#inFlight.batches >= this.#settings.maxReplays)
+      return Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
     for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
     return earliest;
@@ -117,6 +120,7 @@ export class Replay<B extends LogBatch> {
     if (!this.#inFlight.remove(batch)) return;
     this.replayedRecords += batch.contents.records;
     settleCopy(batch);
+    this.#tellEnd();
     this.#forgetDone();
     this.wake();
   }
@@ -127,6 +131,7 @@ export class Replay<B extends LogBatch> {
     const older = halve && batch.contents.records > 1 ? batch.split(half) : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
+    this.#tellEnd();
   }
 
   hasten(): void {
@@ -140,14 +145,37 @@ export class Replay<B extends LogBatch> {
     this.#forgetDone();
   }
 
-  /** Nothing more is read; what is here stays on disk. */
+  /** Nothing more is read, or sent; what is in flight may still end. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** Resolves when nothing is in flight any more, or after `timeoutMillis`. */
+  ended(timeoutMillis: number): Promise<void> {
+    if (this.#inFlight.batches === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#clock.timer(resolve, timeoutMillis, true);
+      this.#waitingForEnd.push(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** What is here stays on disk. */
   stop(): void {
+    this.#isPaused = true;
     this.#isStopped = true;
     for (const batch of [...this.#inFlight]) this.#inFlight.remove(batch);
     for (const batch of [...this.#waiting]) this.#waiting.remove(batch);
     for (const entry of this.#held.keys()) this.#spool.giveBack(entry);
     this.#held.clear();
     this.#heldBytes = 0;
+  }
+
+  #tellEnd(): void {
+    if (this.#inFlight.batches > 0) return;
+    for (const tell of this.#waitingForEnd.splice(0)) tell();
   }
 
   #hasRoom(): boolean {

@@ -114,7 +114,7 @@ export class Spiller<B extends LogBatch> {
 
   /** A batch that waits in the queue is to leave memory, if it is not done with already. */
   leave(batch: QueuedBatch<B>): void {
-    if (!batch.isDone && batch.isStorable) void this.#store(batch, true);
+    if (!batch.isDone && batch.isStorable) this.#store(batch, true);
     else this.wake();
   }
 
@@ -125,10 +125,14 @@ export class Spiller<B extends LogBatch> {
   makeRoom(): boolean {
     const now = this.#clock.now();
     if (!this.#spool.usable || now < this.#noSyncBefore) return false;
-    if (this.#queue.disk.storable().next().done) this.#queue.disk.seal();
-    const [batch] = this.#queue.disk.storable();
-    if (batch === undefined) return false;
-    this.#storeNow(batch);
+    let [batch] = this.#queue.disk.storable();
+    if (batch === undefined && this.#storingBatches === 0) {
+      this.#queue.disk.seal();
+      [batch] = this.#queue.disk.storable();
+      if (batch === undefined) return false;
+    }
+    if (batch === undefined) this.#spool.flushSync();
+    else this.#storeNow(batch);
     if (this.#clock.now() - now > SLOW_WRITE_MILLIS) {
       this.#noSyncBefore = this.#clock.now() + SLOW_PAUSE_MILLIS;
       this.#warn(
@@ -136,6 +140,7 @@ export class Spiller<B extends LogBatch> {
         'the disk is too slow for bursts: records that do not fit into the queue are dropped',
       );
     }
+    if (batch === undefined) return this.#storingBatches === 0;
     if (batch.copy === undefined) return false;
     this.#queue.disk.release(batch);
     return true;
@@ -197,18 +202,18 @@ export class Spiller<B extends LogBatch> {
   #storeWhile(isWanted: () => boolean, leaves: boolean): void {
     for (const batch of [...this.#queue.disk.storable()]) {
       if (this.#storingBytes >= MAX_STORING_BYTES || !isWanted()) return;
-      void this.#store(batch, leaves);
+      this.#store(batch, leaves);
     }
   }
 
   #storeInFlight(): void {
     for (const batch of [...this.#queue.disk.storableInFlight()]) {
       if (this.#storingBytes >= MAX_STORING_BYTES) return;
-      void this.#store(batch, false);
+      this.#store(batch, false);
     }
   }
 
-  async #store(batch: QueuedBatch<B>, leaves: boolean): Promise<void> {
+  #store(batch: QueuedBatch<B>, leaves: boolean): void {
     const { records, bytes } = batch.contents;
     const entry = this.#entryOf(batch);
     if (entry === undefined) return;
@@ -216,14 +221,15 @@ export class Spiller<B extends LogBatch> {
     this.#storingBatches++;
     this.#storingRecords += records;
     this.#storingBytes += bytes;
-    const stored = await this.#spool.append(entry);
-    this.#storingBatches--;
-    this.#storingRecords -= records;
-    this.#storingBytes -= bytes;
-    this.#stored(batch, stored);
-    if (leaves && stored !== undefined) this.#queue.disk.release(batch);
-    // There may be more, if there was too much for once; if it failed, the spool says when it is usable again.
-    this.wake();
+    this.#spool.store(entry, (stored) => {
+      this.#storingBatches--;
+      this.#storingRecords -= records;
+      this.#storingBytes -= bytes;
+      this.#stored(batch, stored);
+      if (leaves && stored !== undefined) this.#queue.disk.release(batch);
+      // There may be more, if there was too much for once; if it failed, the spool says when it is usable again.
+      this.wake();
+    });
   }
 
   #storeNow(batch: QueuedBatch<B>): void {

@@ -55,12 +55,13 @@ export class SpoolWriter {
     return this.#open.shelf;
   }
 
-  append(entry: NewEntry): Promise<SpoolEntry | undefined> {
-    if (this.#isClosed || !this.#accepts(entry)) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      this.#waiting.push({ entry, payloadCrc: crc32(entry.payload), resolve });
-      this.#pumping ??= this.#pump();
-    });
+  append(entry: NewEntry, resolve: (entry: SpoolEntry | undefined) => void): void {
+    if (this.#isClosed || !this.#accepts(entry)) {
+      resolve(undefined);
+      return;
+    }
+    this.#waiting.push({ entry, payloadCrc: crc32(entry.payload), resolve });
+    this.#pumping ??= this.#pump();
   }
 
   /** After `closeSync` as well: the shelf it is in is a new one then, and the caller's to give up. */

@@ -140,7 +140,13 @@ export class Spool {
    * evicted, the batch is larger than the spool, or the spool is closed.
    */
   append(entry: NewEntry): Promise<SpoolEntry | undefined> {
-    return this.#state === 'open' ? this.#writer.append(entry) : Promise.resolve(undefined);
+    return new Promise((resolve) => this.store(entry, resolve));
+  }
+
+  /** The same for who has to know in the turn in which it is known; see `flushSync`. */
+  store(entry: NewEntry, done: (stored: SpoolEntry | undefined) => void): void {
+    if (this.#state === 'open') this.#writer.append(entry, done);
+    else done(undefined);
   }
 
   /** The same at once, for the exit of the process, after `closeSync` as well, and for bursts. Never throws. */
@@ -232,6 +238,12 @@ export class Spool {
     this.#end();
     this.#state = 'exiting';
     this.#leave();
+    this.#listener.tell();
+  }
+
+  /** Tells the listener now what it is to be told in the next turn: whoever looks at all counts needs them to agree. */
+  tell(): void {
+    this.#listener.tell();
   }
 
   async #close(): Promise<void> {

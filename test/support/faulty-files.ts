@@ -71,6 +71,9 @@ export class FaultyFiles {
   maxReadBytes = Number.POSITIVE_INFINITY;
   /** The process dies in the call after so many. */
   diesAfterCalls = Number.POSITIVE_INFINITY;
+  /** What would go wrong one day: a file that is closed while something is under way on it, or used when it is closed. */
+  readonly misuses: string[] = [];
+  readonly #inUse = new Map<number, number>();
   /** Each call and what it was on, as `write /path`. */
   readonly log: string[] = [];
 
@@ -163,6 +166,7 @@ export class FaultyFiles {
 
   async #call(call: Call, method: AnyFunction, args: unknown[]): Promise<unknown> {
     const path = this.#enter(call, args);
+    const release = this.#use(call, args);
     const gate = this.#gates.find(({ on }) => on.includes(call));
     if (gate !== undefined && !this.#isDead) {
       const held = { call, args };
@@ -184,8 +188,16 @@ export class FaultyFiles {
       if (this.#isDead) return await this.#leaveForever();
       throw error;
     } finally {
+      release();
       this.#underWay--;
     }
+  }
+
+  /** @returns what ends it. */
+  #use(call: Call, [fd]: readonly unknown[]): () => void {
+    if (typeof fd !== 'number' || call === 'close') return () => {};
+    this.#inUse.set(fd, (this.#inUse.get(fd) ?? 0) + 1);
+    return () => this.#inUse.set(fd, (this.#inUse.get(fd) ?? 0) - 1);
   }
 
   #callSync(call: Call, method: AnyFunction, args: unknown[]): unknown {
@@ -209,6 +221,11 @@ export class FaultyFiles {
     const path = typeof target === 'number' ? (this.#paths.get(target) ?? '') : String(target);
     this.#counts.set(call, (this.#counts.get(call) ?? 0) + 1);
     this.log.push(`${call} ${path}`);
+    if (typeof target === 'number' && !this.#isDead) {
+      if (!this.#paths.has(target)) this.misuses.push(`${call} of a file that is closed`);
+      if (call === 'close' && (this.#inUse.get(target) ?? 0) > 0)
+        this.misuses.push(`close of ${path} in use`);
+    }
     if (this.totalCalls > this.diesAfterCalls) this.#isDead = true;
     return path;
   }
