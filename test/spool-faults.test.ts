@@ -153,6 +153,21 @@ describe.each(WAYS)('%s', (_way, append) => {
   });
 });
 
+test.each(WAYS)('%s: a segment that cannot be made takes no room', async (_way, append) => {
+  const directory = await spoolDirectory();
+  const member = await SpoolMember.open(directory);
+  const cure = member.disk.fail({ on: ['open', 'write'], code: 'EIO', path: /\.seg$/ });
+  expect(await append(member, 'refused', 5_000)).toBe(false);
+  await member.rest();
+  expect(member.spool.bytes).toBe(0);
+  cure();
+  await member.pass(BACKOFF_MILLIS);
+  expect(await append(member, 'stored')).toBe(true);
+  expect(member.spool.bytes).toBe(bytesBelow(directory, '.seg'));
+  await member.close();
+  expect(await namesLeft(directory)).toEqual(['stored']);
+});
+
 test('each append of many that one write was for is answered for itself: what is stored is found again', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);

@@ -151,3 +151,17 @@ test('a batch that is refused in parts leaves the parts that were not on disk', 
   expect(h.stats.dropped.rejected).toBe(1);
   expect(h.held).toEqual({ memory: 0, disk: 0 });
 });
+
+test('flushes that overlap each end when everything of theirs is safe', async () => {
+  const h = new SpooledHarness({ breaker, retry: quickRetry }, [down]);
+  h.emit(25);
+  await h.advance(2_000);
+  const ended: string[] = [];
+  const first = h.processor.forceFlush({ timeoutMillis: 1_000 }).then(() => ended.push('first'));
+  h.emit(25);
+  const second = h.processor.forceFlush({ timeoutMillis: 1_000 }).then(() => ended.push('second'));
+  await h.settle();
+  expect(ended).toEqual(['first', 'second']);
+  await Promise.all([first, second]);
+  expect(h.held).toEqual({ memory: 0, disk: 50 });
+});

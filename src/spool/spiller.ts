@@ -42,8 +42,8 @@ export class Spiller<B extends LogBatch> {
   #isLooking = false;
   /** When the breaker left its closed state; Infinity while it is in it. */
   #brokenSince = Number.POSITIVE_INFINITY;
-  /** Whether all that waits is to leave memory. */
-  #isDraining = false;
+  /** How many ask for all that waits to leave memory. */
+  #drains = 0;
   #isMemoryShort = false;
   #noSyncBefore = 0;
   #cancelTimer: Cancel | undefined;
@@ -92,13 +92,14 @@ export class Spiller<B extends LogBatch> {
    * @param isLast whether there will be no other time: what is left then is written synchronously.
    */
   drain(timeoutMillis: number, isLast: boolean): Promise<void> {
-    this.#isDraining = true;
+    this.#drains++;
     this.#queue.seal();
     this.#look();
     return new Promise((resolve) => {
       const done = () => {
         cancel();
-        this.#isDraining = false;
+        this.#idle = this.#idle.filter((other) => other !== done);
+        this.#drains--;
         this.wake();
         resolve();
       };
@@ -178,7 +179,7 @@ export class Spiller<B extends LogBatch> {
       return;
     }
     const spillsAt = this.#brokenSince + this.#settings.spillAfterOpenMillis;
-    const leaves = this.#isDraining || this.#isMemoryShort || spillsAt <= now;
+    const leaves = this.#drains > 0 || this.#isMemoryShort || spillsAt <= now;
     let next = spillsAt > now ? spillsAt : Number.POSITIVE_INFINITY;
     if (isAlways || leaves) next = Math.min(next, this.#queue.disk.sealRipe(now));
     if (isAlways) this.#storeWhile(() => true, leaves);
@@ -189,7 +190,7 @@ export class Spiller<B extends LogBatch> {
         true,
       );
     }
-    if (this.#isDraining) this.#storeInFlight();
+    if (this.#drains > 0) this.#storeInFlight();
     this.#queue.disk.releaseGivenUp();
     if (leaves) this.#queue.disk.releaseStored(() => true);
     else if (this.#queue.pressure > HIGH_WATER)
