@@ -11,7 +11,7 @@ import { showCommand } from '../src/cli/show.ts';
 import { verifyCommand } from '../src/cli/verify.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../src/index.ts';
 import { VERSION } from '../src/version.ts';
-import { CliRun, jsonLinesOf, spool } from './support/cli-run.ts';
+import { CliRun, jsonLinesOf, runHere, spool } from './support/cli-run.ts';
 import { abandonedSpool, filesIn } from './support/left-spool.ts';
 import { record } from './support/records.ts';
 import { temporaryDirectory } from './support/spooled-harness.ts';
@@ -91,7 +91,7 @@ describe('wrong usage is answered with the right one', () => {
       '--header is NAME=VALUE',
     ],
   ])('%s', async (_, command, args, message) => {
-    expect(await problemOf(command.run(args))).toMatchObject({ exitCode: 64, message });
+    expect(await problemOf(runHere(command, ...args))).toMatchObject({ exitCode: 64, message });
   });
 });
 
@@ -130,7 +130,7 @@ describe('what is no spool is said to be none, and not made one', () => {
   ])('a directory %s', async (_, make, reason) => {
     const directory = make();
     for (const command of [listCommand, showCommand, verifyCommand, replayCommand, exportCommand]) {
-      const { exitCode, message } = await problemOf(command.run([directory]));
+      const { exitCode, message } = await problemOf(runHere(command, directory));
       expect(message).toContain(reason);
       expect(exitCode).toBe(66);
     }
@@ -145,7 +145,7 @@ describe('what is no spool is said to be none, and not made one', () => {
 
   test('a shelf, for which the directory above is asked', async () => {
     const [segment = ''] = filesIn(await abandonedSpool(), '.seg');
-    const { exitCode, message } = await problemOf(listCommand.run([join(segment, '..')]));
+    const { exitCode, message } = await problemOf(runHere(listCommand, join(segment, '..')));
     expect(message).toContain('name the directory above it');
     expect(exitCode).toBe(66);
   });
@@ -155,7 +155,7 @@ test.skipIf(isRoot)('what may not be read is said to be so', async () => {
   const directory = await abandonedSpool();
   chmodSync(directory, 0);
   onTestFinished(() => chmodSync(directory, 0o700));
-  const { exitCode, message } = await problemOf(listCommand.run([directory]));
+  const { exitCode, message } = await problemOf(runHere(listCommand, directory));
   expect(message).toContain('EACCES');
   expect(exitCode).toBe(77);
 });
@@ -182,7 +182,7 @@ describe('in a shelf there may be anything', () => {
     const shelf = join(filesIn(directory, '.seg')[0] as string, '..');
     const lease = { format: 1, token: 'x', leaseMillis: 1, pid: {}, host: '\u001b[2J\u009b', since: '\r\n' };
     writeFileSync(join(shelf, 'lease'), JSON.stringify(lease).padEnd(255).concat('\n'));
-    const { code, stdout } = await spool('list', directory);
+    const { code, stdout } = await runHere(listCommand, directory);
     expect(stdout).toMatch(/^shelf-\w+ {2}held by pid \[object Object\] on \?\[2J/);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);

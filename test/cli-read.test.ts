@@ -3,8 +3,11 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { listCommand } from '../src/cli/list.ts';
+import { showCommand } from '../src/cli/show.ts';
+import { verifyCommand } from '../src/cli/verify.ts';
 import { SEGMENT_HEADER_BYTES } from '../src/spool/spool-format.ts';
-import { jsonLinesOf, spool } from './support/cli-run.ts';
+import { jsonLinesOf, runHere, spool } from './support/cli-run.ts';
 import { abandonedSpool, filesIn, flipByte, killedProcess, settleIn, stateOf } from './support/left-spool.ts';
 import { numbers, temporaryDirectory } from './support/spooled-harness.ts';
 
@@ -51,7 +54,7 @@ describe('list', () => {
     const directory = await abandonedSpool();
     // Numbers 3 to 5 of the first ten: ERROR, DEBUG, INFO.
     await settleIn(directory, 3, 3);
-    const { code, stdout } = await spool('list', directory, '--json');
+    const { code, stdout } = await runHere(listCommand, directory, '--json');
     const { shelves, total, damaged } = JSON.parse(stdout);
     expect(code).toBe(0);
     const pending = {
@@ -72,7 +75,7 @@ describe('list', () => {
   });
 
   test('of a spool in which nothing is left says so', async () => {
-    const { code, stdout } = await spool('list', temporaryDirectory());
+    const { code, stdout } = await runHere(listCommand, temporaryDirectory());
     expect(code).toBe(0);
     expect(stdout).toBe('total, 0 shelves\n  0 records, 0 batches, 0 segments, 0 B\n');
   });
@@ -100,9 +103,9 @@ describe('show', () => {
   test('leaves out what is settled, unless it is asked for, and then marks it', async () => {
     const directory = await abandonedSpool({ records: 10 });
     await settleIn(directory, 2, 3);
-    const pending = jsonLinesOf<Shown>(await spool('show', directory));
+    const pending = jsonLinesOf<Shown>(await runHere(showCommand, directory));
     expect(pending.map(bodyOf)).toEqual([0, 1, 5, 6, 7, 8, 9]);
-    const all = jsonLinesOf<Shown>(await spool('show', directory, '--all'));
+    const all = jsonLinesOf<Shown>(await runHere(showCommand, directory, '--all'));
     expect(all.map(bodyOf)).toEqual(numbers(0, 10));
     expect(all.filter(({ settled }) => settled).map(bodyOf)).toEqual([2, 3, 4]);
   });
@@ -110,10 +113,10 @@ describe('show', () => {
   test('prints no more than it is asked for, and nothing below a severity', async () => {
     const directory = await abandonedSpool();
     const warnings = jsonLinesOf<Shown>(
-      await spool('show', directory, '--severity', 'warn', '--limit', '12'),
+      await runHere(showCommand, directory, '--severity', 'warn', '--limit', '12'),
     );
     expect(warnings.map(bodyOf)).toEqual(numbers(0, 24).filter((number) => number % 4 >= 2));
-    expect(await spool('show', directory, '--severity', '18')).toMatchObject({ code: 0, stdout: '' });
+    expect(await runHere(showCommand, directory, '--severity', '18')).toMatchObject({ code: 0, stdout: '' });
   });
 });
 
@@ -121,7 +124,7 @@ describe('verify', () => {
   test('finds nothing in what the library has written, and has read all of it', async () => {
     const directory = await abandonedSpool();
     await settleIn(directory, 2, 3);
-    const { code, stdout } = await spool('verify', directory);
+    const { code, stdout } = await runHere(verifyCommand, directory);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^1 shelf, 1 segment, 3 batches, [\d.]+ (B|KiB): no damage\n$/);
   });
@@ -130,7 +133,7 @@ describe('verify', () => {
     const directory = await abandonedSpool();
     const [path = ''] = filesIn(directory, '.seg');
     writeFileSync(path, readFileSync(path).subarray(0, -20));
-    const { code, stdout } = await spool('verify', directory);
+    const { code, stdout } = await runHere(verifyCommand, directory);
     expect(stdout).toMatch(/^note .*00000001\.seg: \d+ bytes of a write that has not come to its end$/m);
     expect(stdout).toMatch(/2 batches, .*: no damage$/m);
     expect(code).toBe(0);
@@ -155,7 +158,7 @@ describe('verify', () => {
     const directory = await abandonedSpool();
     await settleIn(directory, 2, 3);
     flipByte(filesIn(directory, ending)[0] as string, at);
-    const { code, stdout } = await spool('verify', directory);
+    const { code, stdout } = await runHere(verifyCommand, directory);
     expect(stdout).toMatch(finding);
     expect(stdout).toMatch(/: damage was found\n$/);
     expect(code).toBe(2);

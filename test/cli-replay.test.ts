@@ -2,8 +2,10 @@
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { listCommand } from '../src/cli/list.ts';
+import { replayCommand } from '../src/cli/replay.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../src/index.ts';
-import { CliRun, spool } from './support/cli-run.ts';
+import { CliRun, runHere, spool } from './support/cli-run.ts';
 import { abandonedSpool, killedProcess } from './support/left-spool.ts';
 import { collectorWith } from './support/otlp-pipeline.ts';
 import { record } from './support/records.ts';
@@ -78,7 +80,7 @@ describe('replay', SLOW, () => {
       /^otel-spillway: the endpoint took nothing for 1 s, .* stays in the spool: .*ECONNREFUSED/m,
     );
     expect(code).toBe(4);
-    const { stdout } = await spool('list', directory);
+    const { stdout } = await runHere(listCommand, directory);
     expect(stdout).toMatch(/^shelf-\w+ {2}free\n {2}30 records, 3 batches, /);
   });
 
@@ -92,7 +94,7 @@ describe('replay', SLOW, () => {
       /^otel-spillway: the endpoint takes nothing, and refused [\d,]+ records for good: .*422/m,
     );
     expect(code).toBe(4);
-    const { stdout } = await spool('list', directory, '--json');
+    const { stdout } = await runHere(listCommand, directory, '--json');
     expect(JSON.parse(stdout).total.records).toBeGreaterThan(0);
   });
 
@@ -123,7 +125,7 @@ describe('replay', SLOW, () => {
   });
 
   test('of a spool in which nothing is left has nothing to do', async () => {
-    const { code, stdout } = await spool('replay', temporaryDirectory(), '--endpoint', NOWHERE);
+    const { code, stdout } = await runHere(replayCommand, temporaryDirectory(), '--endpoint', NOWHERE);
     expect(stdout).toMatch(/^0 records sent /);
     expect(code).toBe(0);
   });

@@ -6,13 +6,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { appendGarbage, bytesBelow, filesBelow, flipBit, truncate } from './support/faulty-files.ts';
-import {
-  entryOf,
-  LEASE_MILLIS,
-  namesOf,
-  SpoolMember,
-  spoolDirectory,
-} from './support/spool-member.ts';
+import { entryOf, LEASE_MILLIS, namesOf, SpoolMember, spoolDirectory } from './support/spool-member.ts';
 
 const RECORDS = 3;
 const NAMES = ['a', 'b', 'c', 'd'];

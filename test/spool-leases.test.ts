@@ -6,7 +6,6 @@ import { describe, expect, test } from 'vitest';
 import { nodeFiles } from '../src/spool/spool-files.ts';
 import { FaultyFiles, filesBelow } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
-import { StoppableClock } from './support/stoppable-clock.ts';
 import {
   entryOf,
   LEASE_MILLIS,
@@ -15,6 +14,7 @@ import {
   SpoolMember,
   spoolDirectory,
 } from './support/spool-member.ts';
+import { StoppableClock } from './support/stoppable-clock.ts';
 
 const HOUR_MILLIS = 3_600_000;
 /** After which a dead one's shelf has surely been taken over by a watcher that runs. */

@@ -3,7 +3,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { SpoolEntry } from '../src/spool/spool-entry.ts';
-import { entryOf, LEASE_MILLIS, nameOf, namesOf, SpoolMember, spoolDirectory } from './support/spool-member.ts';
+import {
+  entryOf,
+  LEASE_MILLIS,
+  nameOf,
+  namesOf,
+  SpoolMember,
+  spoolDirectory,
+} from './support/spool-member.ts';
 import { StoppableClock } from './support/stoppable-clock.ts';
 
 type Event =

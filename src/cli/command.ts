@@ -2,6 +2,7 @@
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../errors.ts';
+import type { LineWriter } from './output.ts';
 import { EXIT, type ExitCode, Problem } from './problem.ts';
 
 export interface Command {
@@ -12,7 +13,7 @@ export interface Command {
   /** What it does, its options included. */
   readonly details: string;
   /** @throws Problem. */
-  run(args: readonly string[]): Promise<ExitCode>;
+  run(args: readonly string[], output: LineWriter): Promise<ExitCode>;
 }
 
 /** Reads `<directory>` and options. @throws Problem when they are not what the command takes. */

@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts';
 import { type Command, parseCommand, usageProblem } from './command.ts';
 import { Findings } from './findings.ts';
 import { jsonLines } from './otlp-json.ts';
-import { createFile, standardOutput, tell } from './output.ts';
+import { createFile, type LineWriter, tell } from './output.ts';
 import type { ExitCode } from './problem.ts';
 import { recordsOf } from './remaining-records.ts';
 import { batchesByAge, checkSpool } from './spool-contents.ts';
@@ -24,7 +24,7 @@ of the Collector takes it in. The spool stays as it is, and what is in it is sti
   run,
 };
 
-async function run(args: readonly string[]): Promise<ExitCode> {
+async function run(args: readonly string[], standardOutput: LineWriter): Promise<ExitCode> {
   const { directory, values } = parseCommand(args, { output: { type: 'string' } });
   if (values.output === '') throw usageProblem('the name of the output is empty');
   await checkSpool(directory);

@@ -7,7 +7,7 @@ import { nodeFiles } from '../spool/spool-files.ts';
 import { DAMAGED_NAME } from '../spool/spool-names.ts';
 import { type Command, parseCommand } from './command.ts';
 import { Findings } from './findings.ts';
-import { standardOutput } from './output.ts';
+import type { LineWriter } from './output.ts';
 import type { ExitCode } from './problem.ts';
 import { recordsOf } from './remaining-records.ts';
 import type { StoredBatch } from './segment-contents.ts';
@@ -38,7 +38,7 @@ interface Stock {
   newestUnixMillis: number | undefined;
 }
 
-async function run(args: readonly string[]): Promise<ExitCode> {
+async function run(args: readonly string[], output: LineWriter): Promise<ExitCode> {
   const { directory, values } = parseCommand(args, { json: { type: 'boolean' } });
   const findings = new Findings();
   const total = noStock();
@@ -63,20 +63,18 @@ async function run(args: readonly string[]): Promise<ExitCode> {
       total: jsonOfStock(total),
       damaged,
     };
-    await standardOutput.line(JSON.stringify(json, undefined, 2));
+    await output.line(JSON.stringify(json, undefined, 2));
     return findings.exitCode;
   }
   for (const { shelf, stock } of shelves) {
-    await standardOutput.line(headline(shelf));
-    await standardOutput.line(linesOf(stock).join('\n'));
+    await output.line(headline(shelf));
+    await output.line(linesOf(stock).join('\n'));
   }
   const [first, ...others] = linesOf(total);
-  await standardOutput.line(
-    [`total, ${counted(shelves.length, 'shelf', 'shelves')}`, first, ...others].join('\n'),
-  );
+  await output.line([`total, ${counted(shelves.length, 'shelf', 'shelves')}`, first, ...others].join('\n'));
   if (damaged.files > 0) {
     const files = counted(damaged.files, 'file');
-    await standardOutput.line(`set aside as damaged: ${files}, ${bytesText(damaged.bytes)}`);
+    await output.line(`set aside as damaged: ${files}, ${bytesText(damaged.bytes)}`);
   }
   return findings.exitCode;
 }

@@ -74,7 +74,9 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     const understood = understand(args);
     if (typeof understood === 'string') await standardOutput.line(understood);
     const exitCode =
-      typeof understood === 'string' ? EXIT.done : await understood.command.run(understood.args);
+      typeof understood === 'string'
+        ? EXIT.done
+        : await understood.command.run(understood.args, standardOutput);
     await standardOutput.flush();
     return exitCode;
   } catch (error) {

@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts';
 import type { SpillwayLogRecordProcessor, SpillwayStats } from '../index.ts';
 import { nodeFiles } from '../spool/spool-files.ts';
 import { type Command, numberValue, parseCommand, usageProblem } from './command.ts';
-import { standardOutput, tell } from './output.ts';
+import { type LineWriter, tell } from './output.ts';
 import { EXIT, type ExitCode, fileProblem, Problem, problemOf } from './problem.ts';
 import { Progress } from './progress.ts';
 import { type Ending, ReplayWatch } from './replay-watch.ts';
@@ -39,7 +39,7 @@ option 'leaseMillis' says otherwise. Run it as the user who owns the directory.
   run,
 };
 
-async function run(args: readonly string[]): Promise<ExitCode> {
+async function run(args: readonly string[], output: LineWriter): Promise<ExitCode> {
   const { directory, values } = parseCommand(args, {
     endpoint: { type: 'string' },
     header: { type: 'string', multiple: true },
@@ -69,8 +69,8 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   }
   progress.clear();
   await processor.shutdown({ timeoutMillis: SHUTDOWN_MILLIS });
-  await standardOutput.line(progress.summary(processor.stats()));
-  await standardOutput.flush();
+  await output.line(progress.summary(processor.stats()));
+  await output.flush();
   interruption.stop();
   if (interruption.signal !== undefined) {
     tell('interrupted: what is left goes on being in the spool');

@@ -6,7 +6,7 @@ import type { RecordRange } from '../spool/spool-entry.ts';
 import { type Command, numberValue, parseCommand, usageProblem } from './command.ts';
 import { Findings } from './findings.ts';
 import { requestToJson } from './otlp-json.ts';
-import { standardOutput } from './output.ts';
+import type { LineWriter } from './output.ts';
 import type { ExitCode } from './problem.ts';
 import type { StoredBatch } from './segment-contents.ts';
 import { batchesByAge } from './spool-contents.ts';
@@ -25,7 +25,7 @@ has its scope and its resource with it.
   run,
 };
 
-async function run(args: readonly string[]): Promise<ExitCode> {
+async function run(args: readonly string[], output: LineWriter): Promise<ExitCode> {
   const { directory, values } = parseCommand(args, {
     limit: { type: 'string' },
     severity: { type: 'string' },
@@ -42,7 +42,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
     for (const { record, isSettled } of recordsIn(batch, payload, findings)) {
       if (isSettled && !values.all) continue;
       if (minSeverity > 0 && !(Number(record.severityNumber) >= minSeverity)) continue;
-      await standardOutput.line(JSON.stringify(isSettled ? { ...record, settled: true } : record));
+      await output.line(JSON.stringify(isSettled ? { ...record, settled: true } : record));
       if (--left < 1) break;
     }
   }

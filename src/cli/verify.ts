@@ -3,7 +3,7 @@
 import { messageOf } from '../errors.ts';
 import { type Command, parseCommand } from './command.ts';
 import { type Finding, Findings } from './findings.ts';
-import { standardOutput } from './output.ts';
+import type { LineWriter } from './output.ts';
 import { EXIT, type ExitCode } from './problem.ts';
 import { recordsOf } from './remaining-records.ts';
 import type { StoredBatch } from './segment-contents.ts';
@@ -25,12 +25,12 @@ const VERDICTS: Partial<Record<ExitCode, string>> = {
   [EXIT.unreadable]: 'not everything could be read',
 };
 
-async function run(args: readonly string[]): Promise<ExitCode> {
+async function run(args: readonly string[], output: LineWriter): Promise<ExitCode> {
   const { directory } = parseCommand(args, {});
   const lines: string[] = [];
   const findings = new Findings((finding) => lines.push(lineFor(finding)));
   const say = async () => {
-    for (const line of lines.splice(0)) await standardOutput.line(line);
+    for (const line of lines.splice(0)) await output.line(line);
   };
   const shelves = await shelvesIn(directory, findings);
   let segments = 0;
@@ -55,7 +55,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
     bytesText(bytes),
   ];
   const verdict = VERDICTS[findings.exitCode];
-  await standardOutput.line(`${what.join(', ')}: ${verdict}`);
+  await output.line(`${what.join(', ')}: ${verdict}`);
   return findings.exitCode;
 }
 

@@ -2,7 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
+import type { Command } from '../../src/cli/command.ts';
+import { LineWriter } from '../../src/cli/output.ts';
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 /** No command takes as long as this; one that does is killed, and its test fails. */
@@ -65,8 +68,24 @@ export function spool(...args: string[]): Promise<CliEnd> {
   return new CliRun('spool', ...args).end;
 }
 
+/** A command in this process; what it says on standard error is not caught. */
+export async function runHere(command: Command, ...args: string[]): Promise<Pick<CliEnd, 'code' | 'stdout'>> {
+  let stdout = '';
+  const stream = new Writable({
+    decodeStrings: false,
+    write(text, _encoding, done) {
+      stdout += text;
+      done();
+    },
+  });
+  const output = new LineWriter(stream, 'a test');
+  const code = await command.run(args, output);
+  await output.flush();
+  return { code, stdout };
+}
+
 /** What it printed, each line parsed. */
-export function jsonLinesOf<T>({ stdout }: CliEnd): T[] {
+export function jsonLinesOf<T>({ stdout }: Pick<CliEnd, 'stdout'>): T[] {
   return stdout
     .split('\n')
     .filter((line) => line !== '')
