@@ -171,6 +171,8 @@ interface SpillwayOptions {
   retry?: RetryOptions;
   memoryLimit?: MemoryLimitOptions | false;
   shutdown?: ShutdownOptions;
+  spool?: SpoolOptions | false;
+  gapMarker?: boolean;
   meterProvider?: MeterProvider;
   selfObsMeterProvider?: MeterProvider;
   onDrop?: (event: DropEvent) => void;
@@ -208,6 +210,20 @@ interface SpillwayStats {
   readonly deliveryMillis: Percentiles;
 }
 
+interface SpoolOptions {
+  directory: string;
+  maxBytes?: number;
+  mode?: 'overflow' | 'always';
+  fsync?: 'never' | 'interval' | 'always';
+  fsyncIntervalMillis?: number;
+  replayShare?: number;
+  maxReplayBytes?: number;
+  spillAfterOpenMillis?: number;
+  leaseMillis?: number;
+  exitMaxBytes?: number;
+  exitTimeoutMillis?: number;
+}
+
 declare function shutdownOnSignals(target: Shutdownable, options?: ShutdownOnSignalsOptions): () => void;
 
 export {
@@ -239,5 +255,6 @@ export {
   type SpillwayOptions,
   SpillwayOtlpLogExporter,
   type SpillwayStats,
+  type SpoolOptions,
   shutdownOnSignals,
 };

@@ -24,9 +24,9 @@ export const DROP_REASONS = [
   'self',
   /** Emitted after `shutdown()` was called. */
   'already_shutdown',
-  /** Left over when the shutdown deadline passed. */
+  /** Left over when the shutdown deadline passed, and there is no spool, or the disk failed. */
   'shutdown',
-  /** Evicted from a full spool. */
+  /** Evicted from a full spool: the oldest records in it. */
   'spool_full',
   /** Lost to damage on disk. */
   'spool_corrupt',

@@ -162,7 +162,10 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     );
   }
 
-  /** Admits a record: no I/O, no waiting, nothing thrown. */
+  /**
+   * Admits a record: no waiting, nothing thrown, and no I/O, but for a burst that would otherwise overflow the
+   * queue: with a spool its batches are written to disk at once.
+   */
   onEmit(logRecord: EmittedRecord, context?: Context): void {
     if (this.#ending.isShutDown || isExporting(context)) {
       this.#observation.ledger.offered++;
@@ -183,7 +186,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
 
   /**
    * Resolves when every record emitted before the call is delivered, dropped or safe in the spool, and the
-   * exporter has flushed. Does not wait for the scheduled delay, nor out a back-off. After `shutdown()` it
+   * exporter has flushed. With a spool, what cannot be sent in time is put there. Does not wait for the scheduled delay, nor out a back-off. After `shutdown()` it
    * is the same promise.
    *
    * @throws SpillwayError (as a rejection) `ERR_SPILLWAY_FLUSH_TIMEOUT` or `ERR_SPILLWAY_UNAVAILABLE`; the
@@ -212,7 +215,8 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
 
   /**
    * Ends the processor within its deadline (plus 50 ms), whatever the exporter does; see `ShutdownOptions`.
-   * Includes the effect of `forceFlush`. What could not be sent is dropped as `shutdown`. Never rejects.
+   * Includes the effect of `forceFlush`. What could not be sent is left in the spool or, without one, dropped as
+   * `shutdown`. Never rejects.
    * A second call returns the same promise, and can only make it shorter.
    */
   shutdown(options?: ShutdownOptions): Promise<void> {

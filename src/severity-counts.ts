@@ -25,7 +25,3 @@ const ONE_OF_EACH: readonly SeverityCounts[] = SEVERITY_RANGES.map((_, range) =>
 export function oneOf(severityNumber: unknown): SeverityCounts {
   return ONE_OF_EACH[severityRange(severityNumber)] as SeverityCounts;
 }
-
-export function totalOf(severities: SeverityCounts): number {
-  return severities.reduce((sum, records) => sum + records, 0);
-}

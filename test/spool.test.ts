@@ -205,20 +205,33 @@ describe('a full spool', () => {
     await member.close();
   });
 
-  test('stays within its bytes at every step, with acknowledgements of single records', async () => {
-    const directory = await spoolDirectory();
-    const maxBytes = 40_000;
-    const member = await SpoolMember.open(directory, { maxBytes });
-    const entries: SpoolEntry[] = [];
-    for (let index = 0; index < 120; index++) {
-      entries.push(await append(member, entryOf(`${index}`, { bytes: 900, records: 40 })));
-      for (const entry of entries.slice(-8)) member.spool.settle(entry, (index * 7) % 40, 1);
-      await member.rest();
-      expect(bytesBelow(directory, '.seg') + bytesBelow(directory, '.ack')).toBeLessThanOrEqual(maxBytes);
-    }
-    expect(entries[0]?.state).toBe('evicted');
-    await member.close();
-  });
+  test.each([
+    ['one for each batch', 1],
+    ['many for each batch', 24],
+  ])(
+    'stays within its bytes at every step, with acknowledgements that take as much as it: %s',
+    async (_how, records) => {
+      const directory = await spoolDirectory();
+      const maxBytes = 20_000;
+      const member = await SpoolMember.open(directory, { maxBytes });
+      const onDisk = () => bytesBelow(directory, '.seg') + bytesBelow(directory, '.ack');
+      const entries: SpoolEntry[] = [];
+      while (entries[0]?.state !== 'evicted') {
+        entries.push(await append(member, entryOf(`${entries.length}`, { bytes: 10, records })));
+        expect(onDisk()).toBeLessThanOrEqual(maxBytes);
+      }
+      expect(onDisk()).toBeGreaterThan(maxBytes / 2);
+      // One in twenty is kept, so that no segment is done with.
+      const settled = entries.filter((_, index) => index % 20 !== 0);
+      for (let record = 0; record < records; record += 2) {
+        for (const entry of settled) member.spool.settle(entry, record, 1);
+        await member.rest();
+        expect(onDisk()).toBeLessThanOrEqual(maxBytes);
+      }
+      expect(bytesBelow(directory, '.ack')).toBeGreaterThan(1_000);
+      await member.close();
+    },
+  );
 
   test('of others leaves room for two segments of its own', async () => {
     const directory = await spoolDirectory();

@@ -70,7 +70,10 @@ export async function makeDirectory(directory: string, files: SpoolFiles): Promi
 function checkOwner(directory: string, mode: number, uid: number): void {
   if (process.platform === 'win32') return;
   if ((mode & WRITABLE_BY_OTHERS) !== 0) {
-    throw mistake('a directory that only its owner can write to (on a shared volume: one of its own in it)', directory);
+    throw mistake(
+      'a directory that only its owner can write to (on a shared volume: one of its own in it)',
+      directory,
+    );
   }
   const own = process.getuid?.();
   if (own !== undefined && uid !== own && uid !== 0) {

@@ -157,6 +157,8 @@ export class DurableQueue<B extends LogBatch> {
   /** The same at once, for a process that is about to be gone. Never throws. */
   storeAtExit(): void {
     this.#spiller.storeAtExit();
+    // There may be no other turn.
+    this.#spool.tell();
   }
 
   /** Leaves what is on disk to whoever comes next. Never rejects. */

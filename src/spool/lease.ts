@@ -9,7 +9,7 @@ import type { SpoolFiles } from './spool-files.ts';
 import { FORMAT_VERSION } from './spool-format.ts';
 import { FILE_MODE, isMovingName, LEASE_NAME } from './spool-names.ts';
 
-export const LEASE_BYTES = 256;
+const LEASE_BYTES = 256;
 const TOKEN_BYTES = 16;
 /** Whatever a lease says, it is waited for this long at least, and at most. */
 const MIN_LEASE_MILLIS = 1_000;

@@ -133,7 +133,8 @@ export class Segment {
 
   next(): SpoolEntry | undefined {
     if (!this.hasWaiting) return undefined;
-    while (this.#holds[this.#cursor] !== WAITING) this.#cursor++;
+    while (this.#cursor < this.frames.length && this.#holds[this.#cursor] !== WAITING) this.#cursor++;
+    if (this.#cursor === this.frames.length) return undefined;
     const position = this.#cursor++;
     this.#holds[position] = GIVEN;
     this.#waiting--;
