@@ -44,6 +44,15 @@ export class GapMarker {
     this.#clock = clock;
   }
 
+  /** A record was offered. Called for each of them: a store, and nothing else. Never throws, whatever the record is. */
+  offered(record: EmittedRecord): void {
+    try {
+      this.resource = record.resource;
+    } catch {
+      // The next one will have one that can be read.
+    }
+  }
+
   /**
    * Records were lost. Called for each of them under overload: a few additions, and nothing allocated.
    * @param severities how many of each range; undefined when that is not known.

@@ -173,7 +173,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       return;
     }
     this.#offer(logRecord);
-    if (this.#marker !== undefined) this.#marker.resource = logRecord.resource;
+    this.#marker?.offered(logRecord);
   }
 
   /** Whether a record like this would be admitted now: false after shutdown, and for what `shed` or memory refuses. */
@@ -186,8 +186,8 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
 
   /**
    * Resolves when every record emitted before the call is delivered, dropped or safe in the spool, and the
-   * exporter has flushed. With a spool, what cannot be sent in time is put there. Does not wait for the scheduled delay, nor out a back-off. After `shutdown()` it
-   * is the same promise.
+   * exporter has flushed. With a spool, what cannot be sent in time is put there. Does not wait for the scheduled
+   * delay, nor out a back-off. After `shutdown()` it is the same promise.
    *
    * @throws SpillwayError (as a rejection) `ERR_SPILLWAY_FLUSH_TIMEOUT` or `ERR_SPILLWAY_UNAVAILABLE`; the
    * records are then still queued.
