@@ -1,7 +1,7 @@
 /** A disk that fails: records stay in memory as without a spool, people are told, and it is used again when it works. */
 
 import { describe, expect, test } from 'vitest';
-import { FaultyFiles } from './support/faulty-files.ts';
+import { FaultyFiles, WRITING } from './support/faulty-files.ts';
 import { promptFiles } from './support/prompt-files.ts';
 import { droppedTotal } from './support/records.ts';
 import { inOrder, numbers, SpooledHarness } from './support/spooled-harness.ts';
@@ -129,3 +129,31 @@ test('at the deadline of a shutdown, what a slow disk has not taken yet is writt
   await next.advance(1_000);
   expect(inOrder(next.delivered)).toEqual(numbers(0, 50));
 });
+
+test.each(['overflow', 'always'] as const)(
+  'a disk that becomes read-only does not stop live records in %s mode',
+  async (mode) => {
+    const disk = new FaultyFiles(promptFiles);
+    const h = new SpooledHarness(
+      { breaker, retry: quickRetry, spool: { mode } },
+      [down],
+      undefined,
+      disk.files,
+    );
+    h.emit(30);
+    await h.advance(8_000);
+    expect(h.held.disk).toBe(30);
+    const heal = disk.fail({ on: WRITING, code: 'EROFS' });
+    h.exporter.script = ['succeed'];
+    // The lease runs out without being renewed.
+    await h.advance(60_000);
+    const before = h.delivered.length;
+    h.emit(50);
+    await h.advance(5_000);
+    expect(h.delivered.slice(before)).toEqual(numbers(30, 80));
+    heal();
+    await h.advance(60_000);
+    expect(inOrder(h.delivered)).toEqual(numbers(0, 80));
+    expect(h.held).toEqual({ memory: 0, disk: 0 });
+  },
+);

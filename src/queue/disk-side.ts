@@ -38,6 +38,11 @@ export class DiskSide<B extends LogBatch> {
     return this.#waiting.sealRipe(now);
   }
 
+  /** Whether what has a copy on disk may be taken; it is looked at, not told of. */
+  set areCopiesOurs(areOurs: boolean) {
+    this.#waiting.areCopiesOurs = areOurs;
+  }
+
   /** Closes what is open. */
   seal(): void {
     this.#waiting.sealAll();

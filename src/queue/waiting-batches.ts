@@ -15,6 +15,8 @@ export class WaitingBatches<B extends LogBatch> {
   #bytes = 0;
   /** Whether only what is on disk may be sent. */
   isWriteAhead = false;
+  /** Whether what has a copy on disk may be sent: another process may have taken the copy over. */
+  areCopiesOurs = true;
 
   /** @param scheduledDelayMillis how long an open batch waits for more records. */
   constructor(scheduledDelayMillis: number) {
@@ -174,6 +176,8 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   #isHeldBack(batch: QueuedBatch<B>): boolean {
+    if (batch.durability === 'unstored') return this.isWriteAhead;
+    if (batch.copy !== undefined) return !this.areCopiesOurs;
     return batch.isStoring || (this.isWriteAhead && batch.isStorable);
   }
 

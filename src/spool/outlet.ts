@@ -49,9 +49,7 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
     size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    // Whoever was silent for too long may have been taken for dead, and what it stored be another's by now.
-    if (!this.#spool.isHeld(now)) return undefined;
-    const replay = this.#replay.peek(now, passOver);
+    const replay = this.#mayUseDisk(now) ? this.#replay.peek(now, passOver) : undefined;
     const live = this.#queue.peek(now, passOver);
     const sendsReplay =
       replay !== undefined && (live === undefined || this.#prefersReplay(live, replay, passOver));
@@ -64,8 +62,8 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
   }
 
   dueAt(now: number): number {
-    if (!this.#spool.isHeld(now)) return Number.POSITIVE_INFINITY;
-    return Math.min(this.#queue.dueAt(now), this.#replay.dueAt(now));
+    const replayAt = this.#mayUseDisk(now) ? this.#replay.dueAt(now) : Number.POSITIVE_INFINITY;
+    return Math.min(this.#queue.dueAt(now), replayAt);
   }
 
   isInFlight(batch: QueuedBatch<B>): boolean {
@@ -102,6 +100,16 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
   discard(reason: DropReason): void {
     this.#replay.stop();
     this.#queue.discard(reason);
+  }
+
+  /**
+   * Whoever was silent for too long, or cannot give a sign of life because the disk fails, may have been taken for
+   * dead, and what it stored be another's by now. What is in memory only is sent all the same.
+   */
+  #mayUseDisk(now: number): boolean {
+    const isHeld = this.#spool.isHeld(now);
+    this.#queue.disk.areCopiesOurs = isHeld;
+    return isHeld;
   }
 
   /** A batch that is stuck gives way to the other kind as it would to one of its own. */
