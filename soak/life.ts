@@ -19,7 +19,7 @@ const MAX_DRAIN_MILLIS = 25_000;
 const MAX_PRINTED = 4_000;
 
 /** On top of the scheduled delay: what `always` may take from the emission of a record to its being stored. */
-export const ALWAYS_GRACE_MILLIS = 250;
+const ALWAYS_GRACE_MILLIS = 250;
 /** The same in turns of the child's event loop: a process that gets no processor time cannot keep a time. */
 const ALWAYS_GRACE_TICKS = 20;
 

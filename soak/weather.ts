@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CollectorProcess } from '../demo/collector/client.ts';
 import type { Reply } from '../demo/collector/protocol.ts';
 
-export type FaultKind =
+type FaultKind =
   | 'killed'
   | 'refusing'
   | 'stalled'
