@@ -7,10 +7,10 @@ import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import { messageOf } from './errors.ts';
 import { flushBeforeExit } from './exit-flush.ts';
 import { storeAtExit } from './exit-store.ts';
+import type { ShutdownSettings } from './option-groups.ts';
 import type { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { LogBatch } from './queue/log-batch.ts';
 import type { SelfObservation } from './self-observation.ts';
-import type { ShutdownSettings } from './settings.ts';
 import type { DurableQueue } from './spool/durable-queue.ts';
 
 /** Of the time a flush or a shutdown has, what is kept for the disk … */

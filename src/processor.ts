@@ -11,26 +11,23 @@ import { Ending } from './ending.ts';
 import { messageOf, SpillwayError } from './errors.ts';
 import { GapMarker } from './gap-marker.ts';
 import { laneOf } from './lane.ts';
+import { MemoryRelief } from './memory-relief.ts';
 import type { Gauges } from './metrics.ts';
+import { shutdownSettings } from './option-groups.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options.ts';
 import { SpillwayOtlpLogExporter } from './otlp/otlp-exporter.ts';
 import { PressureGate, type ReadyOptions } from './pressure-gate.ts';
 import { memoryUseRatio, usableMemoryBytes } from './process-memory.ts';
 import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { EmittedRecord, LogBatch } from './queue/log-batch.ts';
-import { MemoryGuard, type MemoryLevel } from './queue/memory-guard.ts';
 import { SelfObservation } from './self-observation.ts';
-import { checkOptions, resolveSettings, type Settings, shutdownSettings } from './settings.ts';
+import { checkOptions, resolveSettings, type Settings } from './settings.ts';
 import { DurableQueue } from './spool/durable-queue.ts';
 import { nodeFiles, type SpoolFiles } from './spool/spool-files.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
 
 /** The specification's default for a flush of the whole provider. */
 const FLUSH_TIMEOUT_MILLIS = 30_000;
-/** Under memory pressure the queue shrinks to this share of `maxQueueBytes` … */
-const SAVING_SHARE = 0.5;
-/** … and refuses what is below INFO. */
-const SAVING_MIN_SEVERITY = 9;
 
 export interface FlushOptions {
   /** Milliseconds after which the promise rejects. Default 30,000. */
@@ -57,7 +54,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #breaker: CircuitBreaker;
   readonly #durable: DurableQueue<LogBatch> | undefined;
   readonly #marker: GapMarker | undefined;
-  readonly #guard: MemoryGuard | undefined;
+  readonly #relief: MemoryRelief | undefined;
   readonly #gate: PressureGate;
   readonly #ending: Ending;
 
@@ -135,13 +132,14 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       observation.marker = this.#marker;
     }
     if (settings.memoryLimit !== undefined) {
-      this.#guard = new MemoryGuard(
-        settings.memoryLimit,
-        useRatio,
-        (level, ratio) => this.#memoryChanged(level, ratio),
+      this.#relief = new MemoryRelief(settings.memoryLimit, settings.maxQueueBytes, {
+        queue: this.#queue,
+        durable: this.#durable,
+        notices: observation.notices,
         clock,
-      );
-      this.#guard.start();
+        memoryUseRatio: useRatio,
+        changed: () => this.#gate.update(),
+      });
     }
     this.#ending = new Ending(
       {
@@ -153,7 +151,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
         clock,
         begin: () => {
           this.#gate.close();
-          this.#guard?.stop();
+          this.#relief?.stop();
           this.#marker?.flush();
           this.#marker?.close();
         },
@@ -243,7 +241,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   health(): SpillwayHealth {
     return healthOf({
       breakerState: this.#breaker.state,
-      memoryLevel: this.#guard?.level ?? 'normal',
+      memoryLevel: this.#relief?.level ?? 'normal',
       pressure: this.#queue.pressure,
       failuresInARow: this.#driver.failuresInARow,
       dropsRecently: this.#observation.droppedRecently,
@@ -271,22 +269,6 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     this.#observation.ledger.offered++;
     this.#queue.admit(record);
     if (this.#ending.isExiting) this.#durable?.storeAtExit();
-  }
-
-  #memoryChanged(level: MemoryLevel, ratio: number): void {
-    this.#observation.notices.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
-    if (level === 'normal') {
-      this.#queue.restrict();
-      this.#durable?.memoryChanged(false);
-      this.#gate.update();
-      return;
-    }
-    this.#queue.restrict({
-      maxBytes: Math.floor(this.#settings.maxQueueBytes * SAVING_SHARE),
-      minSeverity: level === 'hard' ? Number.POSITIVE_INFINITY : SAVING_MIN_SEVERITY,
-    });
-    this.#durable?.memoryChanged(true);
-    if (level === 'hard' && !this.#durable?.isUsable) this.#queue.discardUnprotected('memory_limit');
   }
 
   #gauges(): Gauges {

@@ -5,20 +5,29 @@ import type { BreakerSettings } from './delivery/breaker.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { RetrySettings } from './delivery/retry.ts';
 import { type LaneDefaults, MAX_CONCURRENT_EXPORTS } from './lane.ts';
+import {
+  breakerSettings,
+  clamp,
+  MAX_SEVERITY,
+  memoryLimitSettings,
+  retrySettings,
+  type ShutdownSettings,
+  shedSettings,
+  shutdownSettings,
+} from './option-groups.ts';
 import type { SpillwayOptions } from './options.ts';
+import type { ShedRule } from './queue/admission-rules.ts';
 import type { MemoryGuardSettings } from './queue/memory-guard.ts';
 import type { SpoolSettings } from './spool/spool-settings.ts';
 import { spoolSettings } from './spool/spool-settings.ts';
 import {
   booleanOption,
   type Environment,
-  flag,
   functionOrUndefined,
   invalid,
   type NumberRange,
   numberFromEnvironment,
   numberOption,
-  objectOption,
   oneOf,
 } from './validation.ts';
 
@@ -26,10 +35,6 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const DAY_MILLIS = 86_400_000;
 const INT_MAX = Number.MAX_SAFE_INTEGER;
-
-const INFO = 9;
-const MAX_SEVERITY = 24;
-const SHUTDOWN_STRATEGIES = ['graceful', 'flush', 'immediate'] as const;
 
 /** The default of `maxQueueBytes` is this share of the memory the process may use … */
 const QUEUE_MEMORY_SHARE = 0.05;
@@ -48,18 +53,13 @@ export interface Settings {
   readonly overflow: 'drop-oldest' | 'drop-newest';
   /** Infinity when off. */
   readonly protectSeverity: number;
-  readonly shed: { readonly above: number; readonly belowSeverity: number } | undefined;
+  readonly shed: ShedRule | undefined;
   readonly breaker: BreakerSettings | undefined;
   readonly retry: RetrySettings;
   readonly memoryLimit: MemoryGuardSettings | undefined;
   readonly shutdown: ShutdownSettings;
   readonly spool: SpoolSettings | undefined;
   readonly gapMarker: boolean;
-}
-
-export interface ShutdownSettings {
-  readonly strategy: (typeof SHUTDOWN_STRATEGIES)[number];
-  readonly timeoutMillis: number;
 }
 
 const KNOWN_OPTIONS = new Set(
@@ -171,118 +171,6 @@ export function resolveSettings(
   });
 }
 
-/**
- * Also for the options of a single `shutdown()` call, where what is not given comes from the constructor's.
- * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
- */
-export function shutdownSettings(
-  value: SpillwayOptions['shutdown'],
-  defaults: ShutdownSettings = { strategy: 'graceful', timeoutMillis: 5_000 },
-): ShutdownSettings {
-  const group = objectOption(value, 'shutdown');
-  return Object.freeze({
-    strategy: oneOf(group.strategy, 'shutdown.strategy', SHUTDOWN_STRATEGIES, defaults.strategy),
-    timeoutMillis: numberOption(group.timeoutMillis, 'shutdown.timeoutMillis', {
-      min: 0,
-      max: 3_600_000,
-      default: defaults.timeoutMillis,
-    }),
-  });
-}
-
-function shedSettings(value: SpillwayOptions['shed']): Settings['shed'] {
-  if (value === undefined || !flag(value, 'shed')) return undefined;
-  const group = objectOption(value, 'shed');
-  return Object.freeze({
-    above: numberOption(group.above, 'shed.above', { min: 0, max: 1, default: 0.8, fraction: true }),
-    belowSeverity: numberOption(group.belowSeverity, 'shed.belowSeverity', {
-      min: 1,
-      max: MAX_SEVERITY,
-      default: INFO,
-    }),
-  });
-}
-
-function breakerSettings(value: SpillwayOptions['breaker']): BreakerSettings | undefined {
-  if (!flag(value, 'breaker')) return undefined;
-  const group = objectOption(value, 'breaker');
-  const wait = { min: 1, max: DAY_MILLIS };
-  const resetTimeoutMillis = numberOption(group.resetTimeoutMillis, 'breaker.resetTimeoutMillis', {
-    ...wait,
-    default: 30_000,
-  });
-  const maxResetTimeoutMillis = numberOption(group.maxResetTimeoutMillis, 'breaker.maxResetTimeoutMillis', {
-    ...wait,
-    default: Math.max(resetTimeoutMillis, 300_000),
-  });
-  return Object.freeze({
-    failureThreshold: numberOption(group.failureThreshold, 'breaker.failureThreshold', {
-      min: 1,
-      max: 1_000,
-      default: 5,
-    }),
-    resetTimeoutMillis: clamp(
-      resetTimeoutMillis,
-      'breaker.resetTimeoutMillis',
-      maxResetTimeoutMillis,
-      'breaker.maxResetTimeoutMillis',
-    ),
-    maxResetTimeoutMillis,
-  });
-}
-
-function retrySettings(value: SpillwayOptions['retry']): RetrySettings {
-  const group = objectOption(value, 'retry');
-  const wait = { min: 1, max: DAY_MILLIS };
-  const initialDelayMillis = numberOption(group.initialDelayMillis, 'retry.initialDelayMillis', {
-    ...wait,
-    default: 1_000,
-  });
-  const maxDelayMillis = numberOption(group.maxDelayMillis, 'retry.maxDelayMillis', {
-    ...wait,
-    default: Math.max(initialDelayMillis, 30_000),
-  });
-  return Object.freeze({
-    initialDelayMillis: clamp(
-      initialDelayMillis,
-      'retry.initialDelayMillis',
-      maxDelayMillis,
-      'retry.maxDelayMillis',
-    ),
-    maxDelayMillis,
-    maxElapsedMillis: numberOption(group.maxElapsedMillis, 'retry.maxElapsedMillis', {
-      min: 0,
-      max: Number.POSITIVE_INFINITY,
-      default: Number.POSITIVE_INFINITY,
-    }),
-  });
-}
-
-function memoryLimitSettings(value: SpillwayOptions['memoryLimit']): MemoryGuardSettings | undefined {
-  if (!flag(value, 'memoryLimit')) return undefined;
-  const group = objectOption(value, 'memoryLimit');
-  const softRatio = numberOption(group.softRatio, 'memoryLimit.softRatio', {
-    min: 0.01,
-    max: 1,
-    default: 0.8,
-    fraction: true,
-  });
-  return Object.freeze({
-    softRatio,
-    hardRatio: numberOption(group.hardRatio, 'memoryLimit.hardRatio', {
-      min: softRatio,
-      max: 1,
-      default: Math.max(softRatio, 0.9),
-      fraction: true,
-    }),
-    checkIntervalMillis: numberOption(group.checkIntervalMillis, 'memoryLimit.checkIntervalMillis', {
-      min: 10,
-      max: 3_600_000,
-      default: 1_000,
-    }),
-  });
-}
-
 function checkCollaborators(options: SpillwayOptions): void {
   const exporter: Partial<AnyLogRecordExporter> | null | undefined = options.exporter;
   const isExporter = typeof exporter?.export === 'function' && typeof exporter.shutdown === 'function';
@@ -297,11 +185,4 @@ function checkCollaborators(options: SpillwayOptions): void {
   }
   for (const name of ['onDrop', 'onBreakerStateChange', 'onError'] as const)
     functionOrUndefined(options[name], name);
-}
-
-/** As the stock processor does where two options contradict each other: the smaller one holds, and `diag` says so. */
-function clamp(value: number, name: string, limit: number, limitName: string, isChosen = true): number {
-  if (value <= limit) return value;
-  if (isChosen) diag.warn(`otel-spillway: ${name} (${value}) is larger than ${limitName}; using ${limit}`);
-  return limit;
 }
