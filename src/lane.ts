@@ -5,27 +5,13 @@ import type { Clock } from './clock.ts';
 import { type AnyLogRecordExporter, ExporterSender } from './delivery/exporter-sender.ts';
 import type { Sender } from './delivery/sender.ts';
 import { RecordBatchCodec } from './otlp/record-batch-codec.ts';
-import type { LogBatch, OpenBatch } from './queue/log-batch.ts';
+import type { BatchCodec, LogBatch, OpenBatch } from './queue/log-batch.ts';
 import { RecordBatch } from './queue/record-batch.ts';
 
 export interface LaneSettings {
   readonly maxRecordBytes: number;
   readonly meterProvider: MeterProvider | undefined;
   readonly clock: Clock;
-}
-
-/** Turns batches into bytes that can be kept outside of the process, and back. */
-export interface BatchCodec<B extends LogBatch> {
-  /**
-   * Regroups the batch first, so that its record `i` is record `i` of what is returned: an OTLP
-   * `ExportLogsServiceRequest`, which may share the memory of the batch and is then good until that changes.
-   */
-  encode(batch: B): Uint8Array;
-  /**
-   * The records of a request in their order. Nothing of the payload is kept.
-   * @throws RangeError when it is no such request.
-   */
-  decode(payload: Uint8Array): B;
 }
 
 /** The queue fills the batches and the driver sends them; neither knows what they are made of. */

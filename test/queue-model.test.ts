@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AsyncSinkQueue, type QueueLimits } from '../src/queue/async-sink-queue.ts';
+import { AsyncSinkQueue } from '../src/queue/async-sink-queue.ts';
+import type { QueueLimits } from '../src/queue/queue-contract.ts';
 import type { QueuedBatch } from '../src/queue/queued-batch.ts';
 import { type ModelDrop, type ModelRecord, QueueModel, WatchedBatch } from './support/queue-model.ts';
 import {

@@ -1,6 +1,6 @@
 /** Stores batches of encoded records as the requests they are, and takes them back without decoding a record. */
 
-import type { BatchCodec } from '../lane.ts';
+import type { BatchCodec } from '../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import type { Resource, Scope } from './record-groups.ts';
 import { sectionsOf } from './request-decoder.ts';

@@ -1,7 +1,6 @@
 /** Stores batches of snapshots as OTLP requests, and takes them back with every field that OTLP can hold. */
 
-import type { BatchCodec } from '../lane.ts';
-import type { EmittedRecord } from '../queue/log-batch.ts';
+import type { BatchCodec, EmittedRecord } from '../queue/log-batch.ts';
 import { RecordBatch } from '../queue/record-batch.ts';
 import { RecordSnapshot } from '../queue/record-snapshot.ts';
 import { EncodedBatch } from './encoded-batch.ts';

@@ -1,40 +1,15 @@
 /** The bounded queue between the application and the exporter: records go in one by one, batches come out. */
 
 import type { DropReason } from '../errors.ts';
-import { oneOf, type SeverityCounts } from '../severity-counts.ts';
-import { AdmissionRules, type Restriction, type ShedRule } from './admission-rules.ts';
+import { oneOf } from '../severity-counts.ts';
+import { AdmissionRules, type Restriction } from './admission-rules.ts';
 import { DiskSide } from './disk-side.ts';
 import { Eviction } from './eviction.ts';
 import { InFlight } from './in-flight.ts';
 import type { EmittedRecord, LogBatch, OpenBatch } from './log-batch.ts';
+import type { QueueLimits, QueueListener } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
 import { WaitingBatches } from './waiting-batches.ts';
-
-/** The bounds and rules of a queue; validated by whoever builds it. */
-export interface QueueLimits {
-  readonly maxQueueSize: number;
-  readonly maxQueueBytes: number;
-  readonly maxExportBatchSize: number;
-  readonly maxExportBatchBytes: number;
-  readonly scheduledDelayMillis: number;
-  readonly overflow: 'drop-oldest' | 'drop-newest';
-  /** Infinity when no severity is protected. */
-  readonly protectSeverity: number;
-  readonly shed: ShedRule | undefined;
-}
-
-/** What the queue tells its owner: of records it lost, and that the loop has something new to look at. */
-export interface QueueListener {
-  /** `wasPassed`: the records had been handed to the exporter before, and had come back. */
-  dropped(reason: DropReason, records: number, wasPassed: boolean, severities: SeverityCounts): void;
-  /** A batch was opened, became full, or lost records. */
-  work(): void;
-  /**
-   * The queue is over its bounds: whether some of it could be put elsewhere, at once. Called again until it
-   * says no or there is room; then records are lost.
-   */
-  makeRoom?(): boolean;
-}
 
 /**
  * Batches that wait and batches in flight.

@@ -1,10 +1,10 @@
 /** What a durable queue sees of the queue in memory: which batches can be written, and what became of the writing. */
 
 import type { DropReason } from '../errors.ts';
-import type { QueueListener } from './async-sink-queue.ts';
 import type { Eviction } from './eviction.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';
+import type { QueueListener } from './queue-contract.ts';
 import type { Durability, QueuedBatch } from './queued-batch.ts';
 import type { WaitingBatches } from './waiting-batches.ts';
 

@@ -3,9 +3,9 @@
 import type { DropReason } from '../errors.ts';
 import { oneOf } from '../severity-counts.ts';
 import type { AdmissionRules } from './admission-rules.ts';
-import type { QueueLimits, QueueListener } from './async-sink-queue.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';
+import type { QueueLimits, QueueListener } from './queue-contract.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import type { WaitingBatches } from './waiting-batches.ts';
 

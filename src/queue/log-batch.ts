@@ -50,3 +50,17 @@ export type BatchEnd = 'oldest' | 'newest';
 
 /** Opens an empty batch: the one thing a lane gives to the queue. */
 export type OpenBatch<B extends LogBatch> = () => B;
+
+/** Turns batches into bytes that can be kept outside of the process, and back. */
+export interface BatchCodec<B extends LogBatch> {
+  /**
+   * Regroups the batch first, so that its record `i` is record `i` of what is returned: an OTLP
+   * `ExportLogsServiceRequest`, which may share the memory of the batch and is then good until that changes.
+   */
+  encode(batch: B): Uint8Array;
+  /**
+   * The records of a request in their order. Nothing of the payload is kept.
+   * @throws RangeError when it is no such request.
+   */
+  decode(payload: Uint8Array): B;
+}

@@ -2,9 +2,8 @@
 
 import type { Clock } from '../clock.ts';
 import type { DropReason } from '../errors.ts';
-import type { BatchCodec } from '../lane.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
-import type { LogBatch } from '../queue/log-batch.ts';
+import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { SeverityCounts } from '../severity-counts.ts';
 import { Outlet } from './outlet.ts';
 import { Replay } from './replay.ts';

@@ -3,10 +3,9 @@
 import type { Clock } from '../clock.ts';
 import type { TakeSize } from '../delivery/batch-source.ts';
 import { messageOf } from '../errors.ts';
-import type { BatchCodec } from '../lane.ts';
 import { BatchLane } from '../queue/batch-lane.ts';
 import { InFlight } from '../queue/in-flight.ts';
-import type { LogBatch } from '../queue/log-batch.ts';
+import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import { QueuedBatch } from '../queue/queued-batch.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolEntry, SpoolListener } from './spool-entry.ts';

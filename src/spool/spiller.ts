@@ -2,9 +2,8 @@
 
 import type { Cancel, Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import type { BatchCodec } from '../lane.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
-import type { LogBatch } from '../queue/log-batch.ts';
+import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { Spool } from './spool.ts';
 import type { NewEntry, SpoolEntry } from './spool-entry.ts';

@@ -1,8 +1,8 @@
 /** A model of the queue in plain arrays of records, without batches: who is in it, who is dropped, who leaves first. */
 
 import type { DropReason } from '../../src/errors.ts';
-import type { QueueLimits } from '../../src/queue/async-sink-queue.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
+import type { QueueLimits } from '../../src/queue/queue-contract.ts';
 import { RecordBatch } from '../../src/queue/record-batch.ts';
 
 export interface ModelRecord {

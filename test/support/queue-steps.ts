@@ -1,7 +1,7 @@
 /** Everything that can be done to a queue, and the limits it can be built with, for random sequences of both. */
 
 import fc from 'fast-check';
-import type { QueueLimits } from '../../src/queue/async-sink-queue.ts';
+import type { QueueLimits } from '../../src/queue/queue-contract.ts';
 
 export const SCHEDULED_DELAY_MILLIS = 100;
 export const BATCH_RECORDS = 4;
