@@ -14,8 +14,8 @@ describe('HTTP status', () => {
     retryable: [408, 429, 502, 503, 504],
     too_large: [413],
     malformed: [400],
-    ambiguous: [401, 403, 404, 407, 500, 501, 505, 599],
-    rejected: [402, 405, 406, 409, 410, 411, 415, 422, 431, 499],
+    ambiguous: [401, 403, 404, 405, 407, 415, 500, 501, 505, 599],
+    rejected: [402, 406, 409, 410, 411, 422, 431, 499],
   };
   test.each(Object.entries(kinds).flatMap(([kind, codes]) => codes.map((code) => [code, kind] as const)))(
     '%i is %s',

@@ -84,10 +84,27 @@ describe('replay', SLOW, () => {
     expect(stdout).toMatch(/^shelf-\w+ {2}free\n {2}30 records, 3 batches, /);
   });
 
+  test.each([404, 405, 422])(
+    'sends nothing to a place that answers %i to a request without records',
+    async (status) => {
+      const collector = await collectorWith({ reply: { kind: 'status', status, message: 'no logs here' } });
+      const directory = await abandonedSpool();
+      const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
+      expect(stderr).toMatch(
+        /^otel-spillway: the endpoint takes no logs, and was sent none: .*no logs here/m,
+      );
+      expect(code).toBe(4);
+      expect(collector.stats().requests).toBe(1);
+      const { stdout } = await runHere(listCommand, directory, '--json');
+      expect(JSON.parse(stdout).total.records).toBe(30);
+    },
+  );
+
   test('stops when the endpoint refuses all it gets for good, before it has had all of it', async () => {
     const collector = await collectorWith({
       reply: { kind: 'status', status: 422, message: 'no logs here' },
     });
+    await collector.script({ kind: 'accept' });
     const directory = await abandonedSpool({ records: 5_000 });
     const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
     expect(stderr).toMatch(
@@ -100,7 +117,7 @@ describe('replay', SLOW, () => {
 
   test('says how many records the endpoint refused for good, when it took others', async () => {
     const collector = await collectorWith();
-    await collector.script({ kind: 'accept' }, { kind: 'partial', rejected: 4 });
+    await collector.script({ kind: 'accept' }, { kind: 'accept' }, { kind: 'partial', rejected: 4 });
     const directory = await abandonedSpool();
     const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
     expect(stderr).toMatch(/^otel-spillway: the endpoint refused 4 records for good$/m);

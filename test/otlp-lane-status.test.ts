@@ -19,7 +19,7 @@ const retryAfter = (value: string) => ({ headers: { 'retry-after': value } });
 
 describe('a batch refused once with', () => {
   const passing = [408, 429, 502, 503, 504].map((code) => [`${code}, which passes,`, status(code)] as const);
-  const configuration = [401, 403, 404, 407].map(
+  const configuration = [401, 403, 404, 405, 407, 415].map(
     (code) => [`${code}, which is for people to mend,`, status(code)] as const,
   );
   const ambiguous = [500, 501, 505].map(
@@ -61,7 +61,7 @@ describe('a batch refused once with', () => {
   );
 });
 
-describe.each([307, 401, 403, 404, 408, 429, 500, 502, 503])(
+describe.each([307, 401, 403, 404, 405, 408, 415, 429, 500, 502, 503])(
   'while everything is refused with %i',
   (code) => {
     test('the breaker opens and nothing is lost; all of it arrives once when that ends', async () => {
@@ -99,7 +99,7 @@ test.each([401, 403, 404])(
   },
 );
 
-describe.each([402, 405, 409, 410, 415, 418, 422, 431, 451])('a batch refused with %i', (code) => {
+describe.each([402, 406, 409, 410, 418, 422, 431, 451])('a batch refused with %i', (code) => {
   test('is rejected at once, says nothing against the collector, and costs no other', async () => {
     const collector = await collectorWith();
     const drops: DropEvent[] = [];

@@ -45,11 +45,11 @@ describe('a status', () => {
     [402, 'rejected'],
     [403, 'ambiguous'],
     [404, 'ambiguous'],
-    [405, 'rejected'],
+    [405, 'ambiguous'],
     [407, 'ambiguous'],
     [408, 'retryable'],
     [413, 'too_large'],
-    [415, 'rejected'],
+    [415, 'ambiguous'],
     [418, 'rejected'],
     [429, 'retryable'],
     [431, 'rejected'],
@@ -199,10 +199,13 @@ describe('a message', () => {
     expect(messageOf(503, fields)).toBe(`HTTP 503 Service Unavailable from ${ENDPOINT}`);
   });
 
-  test.each([401, 403, 404, 407])('says of %i that it is likely a matter of configuration', (status) => {
-    expect(messageOf(status)).toMatch(/^HTTP \d+ .* from https:.* \(likely a configuration error\)$/);
-    expect(messageOf(status, { body: encodeStatus('protobuf', 16, reason) })).toContain(': key expired');
-  });
+  test.each([401, 403, 404, 405, 407, 415])(
+    'says of %i that it is likely a matter of configuration',
+    (status) => {
+      expect(messageOf(status)).toMatch(/^HTTP \d+ .* from https:.* \(likely a configuration error\)$/);
+      expect(messageOf(status, { body: encodeStatus('protobuf', 16, reason) })).toContain(': key expired');
+    },
+  );
 
   test('quotes the name of the status as the server has it, on one line', () => {
     expect(messageOf(500, { statusText: 'So\tSorry' })).toBe(`HTTP 500 So Sorry from ${ENDPOINT}`);

@@ -65,6 +65,37 @@ describe('the directory', () => {
     expect(await member.spool.append(entryOf('a'))).toBeUndefined();
   });
 
+  // As root, which these are run as in containers, no permission is missing: the disk has to say so.
+  test('that cannot be written to is an error of the option', async () => {
+    const directory = await spoolDirectory();
+    mkdirOf(directory, 0o555);
+    const member = new SpoolMember(directory);
+    member.disk.fail({ on: ['access'], code: 'EACCES' });
+    expect(() => member.spool.open()).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SPILLWAY_OPTION',
+        message: expect.stringContaining('made, entered and written to (EACCES)'),
+      }),
+    );
+  });
+
+  test("of its own that a volume has opened to the volume's group is closed again, with a warning", async () => {
+    const directory = await spoolDirectory();
+    const first = await SpoolMember.open(directory);
+    await append(first, entryOf('a'));
+    await first.close();
+    for (const path of [directory, ...filesBelow(directory)]) {
+      chmodSync(path, (statSync(path).mode | 0o2070) & 0o7777);
+    }
+    const second = await SpoolMember.open(directory);
+    expect(statSync(directory).mode & 0o7777).toBe(0o700);
+    await second.rest();
+    expect(await readName(second, second.spool.next())).toBe('a');
+    const message = `the group could write to ${directory}: its mode is 0700 again`;
+    expect(second.events.warnings).toEqual([{ topic: 'spool directory', message }]);
+    await second.close();
+  });
+
   test('that others can read is taken as it is', async () => {
     const directory = await spoolDirectory();
     mkdirOf(directory, 0o755);

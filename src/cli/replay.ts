@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { SpillwayLogRecordProcessor, SpillwayStats } from '../index.ts';
 import { nodeFiles } from '../spool/spool-files.ts';
-import { type Command, numberValue, parseCommand, usageProblem } from './command.ts';
+import { type Command, numberValue, parseCommand } from './command.ts';
+import { checkEndpoint, otlpOptions } from './endpoint.ts';
 import { type LineWriter, tell } from './output.ts';
 import { EXIT, type ExitCode, fileProblem, Problem, problemOf } from './problem.ts';
 import { Progress } from './progress.ts';
@@ -48,10 +49,7 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
   });
   const share = numberValue(values.share, 'share', 0.01, 0.9) ?? DEFAULT_SHARE;
   const timeout = numberValue(values.timeout, 'timeout', 1, MAX_TIMEOUT_SECONDS) ?? DEFAULT_TIMEOUT_SECONDS;
-  const otlp = {
-    ...(values.endpoint !== undefined && { url: endpointUrl(values.endpoint) }),
-    ...(values.header !== undefined && { headers: headersOf(values.header) }),
-  };
+  const otlp = otlpOptions(values.endpoint, values.header);
   await checkSpool(directory);
   const interruption = interrupted();
   const processor = await processorFor(directory, share, otlp);
@@ -83,7 +81,7 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
 async function processorFor(
   directory: string,
   replayShare: number,
-  otlp: { url?: string; headers?: Record<string, string> },
+  otlp: ReturnType<typeof otlpOptions>,
 ): Promise<SpillwayLogRecordProcessor> {
   // Loaded here: the other commands need none of it.
   const [{ diag, DiagLogLevel }, { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter }] = await Promise.all(
@@ -97,6 +95,7 @@ async function processorFor(
   );
   try {
     const exporter = new SpillwayOtlpLogExporter(otlp);
+    await checkEndpoint(exporter);
     return new SpillwayLogRecordProcessor({
       exporter,
       spool: { directory, maxBytes: MAX_BYTES, maxReplayBytes: MAX_REPLAY_BYTES, replayShare },
@@ -131,27 +130,6 @@ function exitCodeOf(ending: Ending, { dropped }: SpillwayStats): ExitCode {
       return refused > 0 ? EXIT.refused : damaged > 0 ? EXIT.damaged : EXIT.done;
     }
   }
-}
-
-/** As OTEL_EXPORTER_OTLP_ENDPOINT where there is no path, and OTEL_EXPORTER_OTLP_LOGS_ENDPOINT where there is one. */
-function endpointUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    throw usageProblem('--endpoint is an http: or https: URL');
-  }
-  if (url.pathname === '/') url.pathname = '/v1/logs';
-  return url.href;
-}
-
-function headersOf(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const equals = pair.indexOf('=');
-      // What is not a pair may be a secret all the same: it is not repeated.
-      if (equals < 1) throw usageProblem('--header is NAME=VALUE');
-      return [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
-    }),
-  );
 }
 
 /** The first signal that asks for an end; the second one ends the process as it would without this. */

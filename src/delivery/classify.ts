@@ -14,8 +14,11 @@ import type { Outcome } from './sender.ts';
 
 /** HTTP statuses that pass by themselves: OTLP's list (specification, "Retryable Response Codes"), and 408. */
 const RETRYABLE_HTTP = new Set([408, 429, 502, 503, 504]);
-/** Refusals of the client or of its address rather than of what it sent: fixing the configuration ends them. */
-const CONFIGURATION_HTTP = new Set([401, 403, 404, 407]);
+/**
+ * Refusals of the client, or by something that is no collector, rather than of what was sent: fixing the configuration
+ * ends them. A web server answers a POST with 405; whoever knows OTLP in JSON only, with 415.
+ */
+const CONFIGURATION_HTTP = new Set([401, 403, 404, 405, 407, 415]);
 
 const GRPC_RESOURCE_EXHAUSTED = 8;
 /** CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS: OTLP specification, "Failures". */

@@ -9,6 +9,8 @@ import { DIRECTORY_MODE } from './spool-names.ts';
 const OPTION = 'spool.directory';
 /** Whoever may write in the directory can have this process read and send what they like. */
 const WRITABLE_BY_OTHERS = 0o022;
+/** Group-writable and setgid, and closed to others: what Kubernetes makes of all directories on a volume (`fsGroup`). */
+const OPENED_TO_VOLUME_GROUP = 0o2020;
 /** What no waiting mends: the directory is the wrong one, or its permissions are. */
 const MISTAKES = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
 
@@ -17,19 +19,27 @@ const MISTAKES = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP',
  * @throws SpillwayError ERR_SPILLWAY_OPTION when it is not a directory that is this process's alone to use.
  * @returns what the disk said, when it is the disk that failed.
  */
-export function checkDirectory(directory: string, files: SpoolFiles): unknown {
+export function checkDirectory(
+  directory: string,
+  files: SpoolFiles,
+  warn: (topic: string, message: string) => void,
+): unknown {
   try {
     makeDirectorySync(directory, files);
     const found = files.statSync(directory);
     if (!found.isDirectory()) throw mistake('a directory', directory);
-    checkOwner(directory, found.mode, found.uid);
-    // Whether it can be entered.
-    files.statSync(`${directory}/.`);
+    if (isClosable(found.mode, found.uid)) {
+      files.chmodSync(directory, DIRECTORY_MODE);
+      warn('spool directory', `the group could write to ${directory}: its mode is 0700 again`);
+    } else {
+      checkOwner(directory, found.mode, found.uid);
+    }
+    files.accessSync(directory);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ERR_SPILLWAY_OPTION') throw error;
     if (code !== undefined && MISTAKES.has(code)) {
-      throw mistake(`a directory that can be made and entered (${code})`, directory);
+      throw mistake(`a directory that can be made, entered and written to (${code})`, directory);
     }
     return error ?? new Error('unknown error');
   }
@@ -65,6 +75,11 @@ export async function makeDirectory(directory: string, files: SpoolFiles): Promi
       if (codeOf(failure) !== 'EEXIST') throw failure;
     }
   }
+}
+
+/** Otherwise a service whose volume is given to its group would not start a second time. */
+function isClosable(mode: number, uid: number): boolean {
+  return (mode & 0o2022) === OPENED_TO_VOLUME_GROUP && uid === process.getuid?.();
 }
 
 function checkOwner(directory: string, mode: number, uid: number): void {

@@ -27,6 +27,9 @@ export interface SpoolFiles {
   datasync(fd: number): Promise<void>;
   mkdirSync(path: string, mode: number): void;
   statSync(path: string): fs.Stats;
+  chmodSync(path: string, mode: number): void;
+  /** Throws unless this process can list the directory, enter it and write to it. */
+  accessSync(path: string): void;
   openSync(path: string, flags: string, mode: number): number;
   closeSync(fd: number): void;
   /** May write less than it was given. @returns the bytes written. */
@@ -63,6 +66,8 @@ export const nodeFiles: SpoolFiles = {
   datasync: promisify(fs.fdatasync),
   mkdirSync: (path, mode) => fs.mkdirSync(path, mode),
   statSync: (path) => fs.statSync(path),
+  chmodSync: (path, mode) => fs.chmodSync(path, mode),
+  accessSync: (path) => fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK),
   openSync: (path, flags, mode) => fs.openSync(path, flags, mode),
   closeSync: (fd) => fs.closeSync(fd),
   writeSync: (fd, buffer, position) => fs.writeSync(fd, buffer, 0, buffer.byteLength, position),

@@ -37,7 +37,7 @@ export class Spool {
   readonly #writer: SpoolWriter;
   readonly #keeper: ShelfKeeper;
   /** `exiting`: closed at once, while the process may still have something to store. */
-  #state: 'new' | 'open' | 'exiting' | 'closed' = 'new';
+  #state: 'new' | 'open' | 'closing' | 'exiting' | 'closed' = 'new';
   #readsAgainAt = 0;
   #cancelPause: Cancel | undefined;
   #closing: Promise<void> | undefined;
@@ -89,11 +89,14 @@ export class Spool {
   /**
    * Makes or checks the directory, and begins to look for what others left. Nothing else is made on disk before
    * there is something to store. A disk that fails does not throw: the spool starts degraded, and tries again.
-   * @throws SpillwayError ERR_SPILLWAY_OPTION when the directory is not one, cannot be made or entered, can be
-   * written to by others, or belongs to another user who is not root.
+   * @throws SpillwayError ERR_SPILLWAY_OPTION when the directory is not one, cannot be made, entered or
+   * written to, can be written to by others, or belongs to another user who is not root.
    */
   open(): void {
-    const failure = checkDirectory(this.#settings.directory, this.#files);
+    const { directory } = this.#settings;
+    const failure = checkDirectory(directory, this.#files, (topic, message) =>
+      this.#listener.warn(topic, message),
+    );
     this.#state = 'open';
     if (failure !== undefined) this.#trouble.failed(failure);
     this.#keeper.start(failure === undefined);
@@ -232,9 +235,9 @@ export class Spool {
     return this.#closing;
   }
 
-  /** The same at once at the exit of the process. Never throws. */
+  /** The same at once at the exit of the process, also when `close` has not come to its end. Never throws. */
   closeSync(): void {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open' && this.#state !== 'closing') return;
     this.#end();
     this.#state = 'exiting';
     this.#leave();
@@ -250,10 +253,12 @@ export class Spool {
     const wasOpen = this.#state === 'open';
     this.#end();
     if (!wasOpen) return;
+    this.#state = 'closing';
     await this.#writer.close();
     this.#tidy.noteAll();
     await this.#tidy.run();
     await this.#keeper.close((shelf) => this.#stock.has(shelf));
+    this.#state = 'closed';
     this.#listener.tell();
   }
 
@@ -272,6 +277,7 @@ export class Spool {
 
   #adopted(shelf: Shelf, segments: readonly Segment[]): void {
     this.#stock.add(...segments);
+    this.#room.adopted(segments);
     this.#tidy.noteAll();
     if (segments.length === 0) void this.#emptied(shelf);
     const records = segments.reduce((sum, segment) => sum + segment.records, 0);

@@ -18,6 +18,8 @@ export type Call =
   | 'mkdir'
   | 'readdir'
   | 'stat'
+  | 'access'
+  | 'chmod'
   | 'readFile'
   | 'rename'
   | 'unlink'
