@@ -69,42 +69,60 @@ export interface ShutdownOptions {
 
 export interface SpoolOptions {
   /**
-   * Where it lies; made if it is not there. Other users must not be able to write to it. Several processes can
-   * share it. Relative paths are resolved against the working directory at construction.
+   * Where it lies; made with the mode 0700 if it is not there. Relative paths are resolved against the working
+   * directory at construction. Several processes can share it. When it cannot be made, entered or written to, or
+   * others may write to it, the constructor throws `ERR_SPILLWAY_OPTION`; a disk that fails is for `health()` to tell.
    */
   directory: string;
-  /** Bytes the directory may take, all processes together; the oldest records go when it is full. Default 512 MiB, range 1 MiB to 1 TiB. */
+  /**
+   * Bytes the directory may take, all processes together. When it is full, the oldest segment is dropped as
+   * `spool_full`: a sixteenth of it, 256 KiB to 8 MiB. Each process may have two segments whatever the others take.
+   * Default 512 MiB, range 1 MiB to 1 TiB.
+   */
   maxBytes?: number;
   /**
-   * - `overflow`: memory first; to disk goes what memory has no room for, what waits while the breaker is
-   *   open, and what is left at the end. Default.
-   * - `always`: each batch is on disk before it is sent.
+   * - `overflow` (default): memory first; to disk goes what memory has no room for, what waits while the breaker is
+   *   open, and what is left at the end.
+   * - `always`: each batch is on disk before it is sent, or sent from memory while the disk fails.
    */
   mode?: 'overflow' | 'always';
   /**
    * When what is written is forced to the device, which only matters for a machine that crashes:
-   * `never`, `interval` (default), or `always` (before a batch counts as stored).
+   * - `never`: when the system sees fit.
+   * - `interval` (default): every `fsyncIntervalMillis` in which something was written.
+   * - `always`: before a batch counts as stored.
    */
   fsync?: 'never' | 'interval' | 'always';
-  /** Milliseconds between two of them with `interval`. Default 1,000, range 10 to 60,000. */
+  /** Milliseconds from a write to the time it is forced to the device, with `interval`. Default 1,000, range 10 to 60,000. */
   fsyncIntervalMillis?: number;
   /**
-   * Share of the batches that come from disk while live ones wait as well, and of the exports that may be replays at once.
-   * Default 0.25, range 0.01 to 0.9.
+   * Share of the batches that come from disk while live ones wait as well, and of `maxConcurrentExports` that may be
+   * replays at once, but one at least. Default 0.25, range 0.01 to 0.9.
    */
   replayShare?: number;
   /** Bytes read back from disk and held in memory at once; two batches at least. Default 8 MiB, range 64 KiB to 1 GiB. */
   maxReplayBytes?: number;
-  /** Milliseconds the breaker is open before all that waits is put on disk. Default 5,000, range 0 to 86,400,000. */
+  /**
+   * Milliseconds the breaker is not closed before all that waits is put on disk; never with `breaker: false`.
+   * Default 5,000, range 0 (at once) to 86,400,000.
+   */
   spillAfterOpenMillis?: number;
   /**
    * Milliseconds without a sign of life after which others take over what a process left. It must be longer
-   * than the event loop is ever blocked. Default 10,000, range 1,000 to 600,000.
+   * than the event loop is ever blocked: a process that is silent for three quarters of it sends nothing that is stored
+   * until it has given a sign, and what it stored may be another's after all of it. Default 10,000, range
+   * 1,000 to 600,000.
    */
   leaseMillis?: number;
-  /** Bytes written at the exit of the process at most. Default the larger of 64 MiB and `maxQueueBytes`, range 0 to 1 TiB. */
+  /**
+   * Bytes written at the exit of the process at most; what is beyond is lost. Default the larger of 64 MiB and
+   * `maxQueueBytes`, range 0 to 1 TiB.
+   */
   exitMaxBytes?: number;
-  /** Milliseconds that writing at the exit of the process takes at most. Default 2,000, range 0 to 60,000. */
+  /**
+   * Milliseconds after which writing at the exit of the process stops, to the batch; what is left is lost. Default
+   * 2,000, range 0 to 60,000.
+   */
   exitTimeoutMillis?: number;
 }
 
@@ -146,15 +164,15 @@ export interface SpillwayOptions {
   protectSeverity?: number;
   /** Refuses low severities while the queue is nearly full. Default: off. */
   shed?: ShedOptions | false;
-  /** `false` turns the circuit breaker off. */
+  /** `false` turns the circuit breaker off. Default: on. */
   breaker?: BreakerOptions | false;
   retry?: RetryOptions;
-  /** `false` turns the watch over the memory of the process off. */
+  /** `false` turns the watch over the memory of the process off. Default: on. */
   memoryLimit?: MemoryLimitOptions | false;
   shutdown?: ShutdownOptions;
   /** Keeps on disk what cannot be delivered yet, also beyond the end of the process. Default: off. */
   spool?: SpoolOptions | false;
-  /** `false` turns off the WARN record that is delivered after records were lost. */
+  /** Whether one WARN record is delivered after records were lost, which says how many, when and why. Default `true`. */
   gapMarker?: boolean;
   /** Where the processor reports itself. Default: the global MeterProvider, also when it is registered later. */
   meterProvider?: MeterProvider;
