@@ -37,6 +37,8 @@ export class Ending {
   readonly #stopExitStore: () => void;
   /** Aborts when a shutdown has to end before its own deadline. */
   readonly #hurry = new AbortController();
+  /** Aborts when the destination is not waited for any longer. */
+  readonly #sending = new AbortController();
   #offeredAtExitFlush = 0;
   #shutdown: Promise<void> | undefined;
   /** Whether `shutdown` was called. A field, like the next one: both are looked at for every record. */
@@ -79,9 +81,11 @@ export class Ending {
     const deadline = clock.now() + timeoutMillis;
     const upTo = queue.seal();
     const result = await driver.flush(this.#sendingMillis(timeoutMillis), true);
-    if (result === 'done' || durable === undefined) return result;
+    // A shutdown that came meanwhile may have ended the sending.
+    if (durable === undefined || (result === 'done' && !this.isShutDown)) return result;
     await durable.drain(Math.max(0, deadline - clock.now()), false);
-    return queue.disk.isStoredUpTo(upTo) ? 'done' : result;
+    if (queue.disk.isStoredUpTo(upTo)) return 'done';
+    return result === 'done' ? 'timeout' : result;
   }
 
   /** Calls the exporter's own method, within a bound; never rejects. */
@@ -106,22 +110,33 @@ export class Ending {
       const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
       const result = await driver.flush(sendingUntil - clock.now(), false);
       // A replay whose answer is not heard would be sent again by the next process.
-      if (result === 'done') await durable?.replaysEnded(Math.max(0, sendingUntil - clock.now()));
+      if (result === 'done') {
+        await durable?.replaysEnded(Math.max(0, sendingUntil - clock.now()), this.#sending.signal);
+      }
     }
     if (durable !== undefined) {
       driver.pause();
       await durable.drain(Math.max(0, deadline - clock.now()), true);
     }
     driver.stop();
-    await this.callExporter('shutdown', deadline);
-    await durable?.close();
-    this.#stopExitStore();
+    await Promise.all([this.callExporter('shutdown', deadline), this.#closeDisk(deadline)]);
     observation.close();
+  }
+
+  /** What a slow disk has not done by the deadline it does afterwards, or at the exit of the process. */
+  async #closeDisk(deadline: number): Promise<void> {
+    const { durable, clock } = this.#parts;
+    if (durable === undefined) return;
+    const { promise: isLate, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.timer(resolve, Math.max(0, deadline - clock.now()), true);
+    await Promise.race([durable.close().then(() => this.#stopExitStore()), isLate]);
+    cancel();
   }
 
   /** Without waiting for the destination any more; what is left then has a little time to get to disk. */
   #stopSending(): void {
     const { driver, durable } = this.#parts;
+    this.#sending.abort();
     if (durable === undefined) driver.stop();
     else driver.pause();
   }

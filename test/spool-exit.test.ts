@@ -61,6 +61,18 @@ test('no more is written at the exit than exitMaxBytes', async () => {
   expect(found.length).toBeLessThan(250);
 });
 
+test('of what does not fit into exitMaxBytes, protected records are the last', async () => {
+  const { found } = await endOf('has protected records and may write less than it has');
+  expect(found.slice(-50)).toEqual(upTo(300).slice(250));
+  expect(found.length).toBeLessThan(300);
+});
+
+test('exitMaxBytes holds for all that is logged while the process exits', async () => {
+  const { found } = await endOf('logs more while it exits than it may write');
+  expect(found).toEqual(upTo(found.length));
+  expect(found.length).toBeLessThan(10);
+});
+
 test('processors of one process share a directory', async () => {
   expect((await endOf('has two processors in one directory')).found).toEqual(upTo(500));
 });

@@ -171,8 +171,10 @@ export class Driver<B extends LogBatch> {
     const wasFull = this.#activeExports >= this.#concurrency.current;
     this.#activeExports--;
     // After `stop` the batch is accounted for, and whatever its fate was comes too late.
-    if (!this.#source.isInFlight(batch)) return;
-    this.#settle(batch, outcome, startedAt, wasFull);
+    if (this.#stop.signal.aborted) return;
+    // One that another process has taken over is none of ours any more; what it says of the destination holds.
+    if (this.#source.isInFlight(batch)) this.#settle(batch, outcome, startedAt, wasFull);
+    else this.#learn(batch, outcome, this.#clock.now());
     this.wake();
   }
 

@@ -221,12 +221,16 @@ export class AsyncSinkQueue<B extends LogBatch> {
     if (!this.#inFlight.remove(batch)) return;
     batch.isDone = true;
     batch.copy?.settle(batch.offset, batch.contents.records);
+    this.#eviction.noteBatch();
   }
 
-  /** A batch in flight goes back to its place in the queue; halved first if `halve` is set. */
-  giveBack(batch: QueuedBatch<B>, halve = false): void {
+  /**
+   * A batch in flight goes back to its place in the queue; halved first if `halve` is set.
+   * @param isStorable whether there is a disk to which it can go if memory is short.
+   */
+  giveBack(batch: QueuedBatch<B>, halve = false, isStorable = false): void {
     if (!this.#inFlight.remove(batch)) return;
-    if (!batch.isProtected && this.#rules.refusesUnprotected && batch.canLeave) {
+    if (!batch.isProtected && this.#rules.refusesUnprotected && batch.canLeave && !isStorable) {
       this.#eviction.giveUp(batch, 'memory_limit');
       return;
     }
@@ -237,8 +241,10 @@ export class AsyncSinkQueue<B extends LogBatch> {
         : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
+    this.#eviction.noteBatch();
     // The bound may have been lowered meanwhile.
     this.#eviction.relieve();
+    this.#listener.work();
   }
 
   /** Lets every batch be sent at once that waits for a time of its own. */
@@ -305,6 +311,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     batch.isGivenUp = true;
     batch.notBefore = Number.POSITIVE_INFINITY;
     this.#waiting.putBack(batch);
+    this.#eviction.noteBatch();
     this.#listener.work();
   }
 

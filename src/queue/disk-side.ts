@@ -53,9 +53,9 @@ export class DiskSide<B extends LogBatch> {
     for (const batch of this.#waiting.sealed()) if (batch.isStorable) yield batch;
   }
 
-  /** The batches in flight that are not on disk, nor on their way there. */
+  /** The batches in flight that are not on disk, nor on their way there, nor had to give way there. */
   *storableInFlight(): Generator<QueuedBatch<B>> {
-    for (const batch of this.#inFlight) if (batch.isStorable) yield batch;
+    for (const batch of this.#inFlight) if (batch.isStorable && !batch.wasEvicted) yield batch;
   }
 
   /** Whether all batches up to this sequence number that are still here have a copy on disk. */
@@ -67,7 +67,15 @@ export class DiskSide<B extends LogBatch> {
   /** What became of a batch that was being written is known; a batch that has a copy now may be released. */
   stored(batch: QueuedBatch<B>, durability: Exclude<Durability, 'storing'>): void {
     batch.durability = durability;
+    this.#eviction.noteBatch();
     this.#listener.work();
+  }
+
+  /** Lets what the disk would not have be tried again: there may be room for it by now. */
+  retryUnstorable(): void {
+    for (const batch of [...this.#waiting, ...this.#inFlight]) {
+      if (batch.durability === 'unstorable') batch.durability = 'unstored';
+    }
   }
 
   /** Gives up everything that is not on disk, nor on its way there. */
@@ -94,14 +102,16 @@ export class DiskSide<B extends LogBatch> {
     if (this.#waiting.records < before) this.#listener.work();
   }
 
-  /** Takes out what another process will send. @returns how many records that were. */
+  /** Takes out what another process will send, in flight or not. @returns how many records that were. */
   forgetForeign(): number {
     let records = 0;
-    for (const batch of [...this.#waiting]) {
-      if (!batch.isForeign) continue;
-      this.#waiting.remove(batch);
-      batch.isDone = true;
-      records += batch.contents.records;
+    for (const held of [this.#waiting, this.#inFlight]) {
+      for (const batch of [...held]) {
+        if (!batch.isForeign) continue;
+        held.remove(batch);
+        batch.isDone = true;
+        records += batch.contents.records;
+      }
     }
     this.#listener.work();
     return records;

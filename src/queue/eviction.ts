@@ -15,6 +15,8 @@ export class Eviction<B extends LogBatch> {
   readonly #waiting: WaitingBatches<B>;
   readonly #inFlight: InFlight<B>;
   readonly #listener: QueueListener;
+  /** False when the waiting batches were looked through in vain: that is too much to do for each record. */
+  #mayBeReleasable = false;
 
   constructor(
     limits: QueueLimits,
@@ -88,10 +90,17 @@ export class Eviction<B extends LogBatch> {
 
   /** Frees the memory of what is on disk as well, oldest first, as long as it is too much. */
   releaseStored(isTooMuch: () => boolean): void {
+    if (!this.#mayBeReleasable || !isTooMuch()) return;
     for (const batch of [...this.#waiting]) {
       if (!isTooMuch()) return;
       if (batch.copy?.isReleasable) this.release(batch);
     }
+    this.#mayBeReleasable = false;
+  }
+
+  /** Something became of a batch, so that it, or another part of it, may be releasable now. */
+  noteBatch(): void {
+    this.#mayBeReleasable = true;
   }
 
   #discardWaiting(reason: DropReason, isUnwanted: (batch: QueuedBatch<B>) => boolean): void {

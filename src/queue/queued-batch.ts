@@ -11,6 +11,8 @@ export interface BisectBudget {
 export interface DurableCopy {
   /** Whether it is there, and ours: a copy can be evicted when its disk space is needed. */
   readonly isStored: boolean;
+  /** Whether it had to give way to others on disk. */
+  readonly isEvicted: boolean;
   /** Whether another process has taken the copy over, and will send it. */
   readonly isForeign: boolean;
   /** Whether the batch may leave memory now; not while another part of it is still here. */
@@ -26,7 +28,7 @@ export interface DurableCopy {
 /**
  * - `unstored`: in memory only.
  * - `storing`: being written; it must not change, nor be sent, until that has ended.
- * - `unstorable`: no bytes can be made of it.
+ * - `unstorable`: no bytes can be made of it, or the disk works and will not have it: there is no room.
  * - otherwise its copy.
  */
 export type Durability = 'unstored' | 'storing' | 'unstorable' | DurableCopy;
@@ -88,6 +90,11 @@ export class QueuedBatch<B extends LogBatch> {
     return typeof this.durability === 'object' && this.durability.isForeign;
   }
 
+  /** Whether its copy had to give way: as long as it stays in memory, another one would only push others out in turn. */
+  get wasEvicted(): boolean {
+    return typeof this.durability === 'object' && this.durability.isEvicted;
+  }
+
   /** Whether its records may be taken out one by one: a copy on disk would not be the same any more. */
   get isChangeable(): boolean {
     return !this.isStoring && this.copy === undefined;
@@ -130,7 +137,8 @@ export class QueuedBatch<B extends LogBatch> {
     part.bisect = this.bisect;
     part.durability = this.durability;
     part.isGivenUp = this.isGivenUp;
-    this.copy?.split();
+    // Also when it is not there any more: it is told when each of its parts has ended.
+    if (typeof this.durability === 'object') this.durability.split();
     return part;
   }
 }

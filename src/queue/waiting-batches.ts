@@ -178,7 +178,8 @@ export class WaitingBatches<B extends LogBatch> {
   #isHeldBack(batch: QueuedBatch<B>): boolean {
     if (batch.durability === 'unstored') return this.isWriteAhead;
     if (batch.copy !== undefined) return !this.areCopiesOurs;
-    return batch.isStoring || (this.isWriteAhead && batch.isStorable);
+    if (batch.isForeign) return true;
+    return batch.isStoring || (this.isWriteAhead && batch.isStorable && !batch.wasEvicted);
   }
 
   #dueAt(batch: QueuedBatch<B>, lane: BatchLane<B>): number {

@@ -140,9 +140,9 @@ export class DurableQueue<B extends LogBatch> {
     this.#replay.pause();
   }
 
-  /** Resolves when no replay is in flight any more, or after `timeoutMillis`. Never rejects. */
-  replaysEnded(timeoutMillis: number): Promise<void> {
-    return this.#replay.ended(timeoutMillis);
+  /** Resolves when no replay is in flight any more, when the signal aborts, or after `timeoutMillis`. Never rejects. */
+  replaysEnded(timeoutMillis: number, signal: AbortSignal): Promise<void> {
+    return this.#replay.ended(timeoutMillis, signal);
   }
 
   /**

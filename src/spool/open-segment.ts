@@ -72,7 +72,10 @@ export class OpenSegment {
     const segment = new Segment(shelf, shelf.takeSequence(), newSalt());
     stock.add(segment);
     try {
-      return this.#begin(await SegmentFile.create(segment, this.#isDurable, files));
+      const file = this.#begin(await SegmentFile.create(segment, this.#isDurable, files));
+      // It is in another's hands by now: the next one will be in a new shelf.
+      if (shelf.isLost) void this.finish(file, false);
+      return file;
     } catch (error) {
       stock.remove(segment);
       throw error;

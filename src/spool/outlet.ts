@@ -77,7 +77,8 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
   }
 
   giveBack(batch: QueuedBatch<B>, halve = false): void {
-    this.#sourceOf(batch).giveBack(batch, halve);
+    if (this.#replay.has(batch)) this.#replay.giveBack(batch, halve);
+    else this.#queue.giveBack(batch, halve, this.#spool.usable);
   }
 
   giveUp(batch: QueuedBatch<B>, reason: DropReason): void {

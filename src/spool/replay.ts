@@ -16,6 +16,14 @@ import { StoredCopy } from './stored-copy.ts';
  * does so between two replays, and the next one goes on with them.
  */
 const PAUSE_MILLIS = 1;
+/** So long replays go on; then they rest, or there would never be a moment in which the process can end. */
+const STRETCH_MILLIS = 2_000;
+/** From when nothing is in flight any more: what was settled is written down meanwhile. */
+const REST_MILLIS = 50;
+/** Whatever is in flight: one that hangs is not to hold up the others. */
+const MAX_REST_MILLIS = 500;
+/** Batches held at once, however small: each takes memory beyond its bytes, and is looked at in every turn. */
+const MAX_HELD_BATCHES = 128;
 
 export interface ReplaySettings {
   /** Bytes read back and held at once. */
@@ -40,6 +48,8 @@ export class Replay<B extends LogBatch> {
   /** Records that came from disk and are done with. */
   replayedRecords = 0;
   #isReading = false;
+  #isStretchTimed = false;
+  #isResting = false;
   #isPaused = false;
   #isStopped = false;
   #waitingForEnd: (() => void)[] = [];
@@ -68,17 +78,17 @@ export class Replay<B extends LogBatch> {
 
   /** There may be more to read. */
   wake(): void {
-    if (this.#isReading || this.#isPaused || !this.#hasRoom()) return;
+    if (this.#isReading || this.#isPaused || this.#isResting || !this.#hasRoom()) return;
     this.#isReading = true;
     this.#clock.timer(() => void this.#readNext(), PAUSE_MILLIS);
   }
 
   /** The batch `take` would give. */
   peek(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
-    if (this.#isPaused || this.#inFlight.batches >= this.#settings.maxReplays) return undefined;
+    if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
-      if (batch.notBefore > now) continue;
+      if (batch.notBefore > now || batch.isForeign) continue;
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -98,12 +108,12 @@ export class Replay<B extends LogBatch> {
     if (records > most) batch = batch.split(most);
     else this.#waiting.remove(batch);
     this.#inFlight.add(batch);
+    this.#timeStretch();
     return batch;
   }
 
   dueAt(now: number): number {
-    if (this.#isPaused || this.#inFlight.batches >= this.#settings.maxReplays)
-      return Number.POSITIVE_INFINITY;
+    if (!this.#mayTake()) return Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
     for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
     return earliest;
@@ -111,7 +121,7 @@ export class Replay<B extends LogBatch> {
 
   /** Whether a batch is in flight from here, and still this process's to account for. */
   has(batch: QueuedBatch<B>): boolean {
-    if (batch.isForeign) this.#inFlight.remove(batch);
+    if (batch.isForeign && this.#inFlight.remove(batch)) this.#tellEnd();
     return this.#inFlight.has(batch);
   }
 
@@ -141,6 +151,7 @@ export class Replay<B extends LogBatch> {
   forgetForeign(): void {
     for (const batch of [...this.#waiting]) if (batch.isForeign) this.#waiting.remove(batch);
     for (const batch of [...this.#inFlight]) if (batch.isForeign) this.#inFlight.remove(batch);
+    this.#tellEnd();
     this.#forgetDone();
   }
 
@@ -149,15 +160,18 @@ export class Replay<B extends LogBatch> {
     this.#isPaused = true;
   }
 
-  /** Resolves when nothing is in flight any more, or after `timeoutMillis`. */
-  ended(timeoutMillis: number): Promise<void> {
-    if (this.#inFlight.batches === 0) return Promise.resolve();
+  /** Resolves when nothing is in flight any more, when the signal aborts, or after `timeoutMillis`. */
+  ended(timeoutMillis: number, signal: AbortSignal): Promise<void> {
+    if (this.#inFlight.batches === 0 || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const cancel = this.#clock.timer(resolve, timeoutMillis, true);
-      this.#waitingForEnd.push(() => {
+      const done = () => {
         cancel();
+        signal.removeEventListener('abort', done);
         resolve();
-      });
+      };
+      const cancel = this.#clock.timer(done, timeoutMillis, true);
+      signal.addEventListener('abort', done);
+      this.#waitingForEnd.push(done);
     });
   }
 
@@ -175,10 +189,40 @@ export class Replay<B extends LogBatch> {
   #tellEnd(): void {
     if (this.#inFlight.batches > 0) return;
     for (const tell of this.#waitingForEnd.splice(0)) tell();
+    this.#rest();
+  }
+
+  #mayTake(): boolean {
+    return !this.#isPaused && !this.#isResting && this.#inFlight.batches < this.#settings.maxReplays;
+  }
+
+  #timeStretch(): void {
+    if (this.#isStretchTimed) return;
+    this.#isStretchTimed = true;
+    this.#clock.timer(() => {
+      this.#isResting = true;
+      this.#rest();
+      this.#clock.timer(() => this.#goOn(), MAX_REST_MILLIS);
+    }, STRETCH_MILLIS);
+  }
+
+  /** When nothing of it keeps the process alive any more, it goes on if something else does. */
+  #rest(): void {
+    if (!this.#isResting || this.#isReading || this.#inFlight.batches > 0) return;
+    this.#clock.timer(() => this.#goOn(), REST_MILLIS);
+  }
+
+  #goOn(): void {
+    if (!this.#isResting) return;
+    this.#isResting = false;
+    this.#isStretchTimed = false;
+    this.wake();
+    this.#listener.work();
   }
 
   #hasRoom(): boolean {
-    return this.#held.size < 2 || this.#heldBytes < this.#settings.maxReplayBytes;
+    const { size } = this.#held;
+    return size < 2 || (size < MAX_HELD_BATCHES && this.#heldBytes < this.#settings.maxReplayBytes);
   }
 
   async #readNext(): Promise<void> {
@@ -192,6 +236,7 @@ export class Replay<B extends LogBatch> {
     }
     this.#isReading = false;
     this.#forgetDone();
+    this.#rest();
     if (entry !== undefined) this.wake();
   }
 

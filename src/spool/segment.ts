@@ -108,6 +108,8 @@ export class Segment {
 
   failed(position: number): void {
     this.#beingWritten--;
+    // The frame may be there all the same, and is not to be found.
+    this.acks.noteWhole(this.frames.index(position), this.frames.records(position));
     this.#end(position);
   }
 

@@ -16,6 +16,8 @@ const HIGH_WATER = 0.7;
 const LOW_WATER = 0.4;
 /** Bytes on their way to disk at once: what is being written can neither be sent nor dropped. */
 const MAX_STORING_BYTES = 8 * 1024 * 1024;
+/** However small: they are passed over each time that a batch is looked for. */
+const MAX_STORING_BATCHES = 512;
 /** A disk that takes longer than this for one batch is not written to synchronously any more … */
 const SLOW_WRITE_MILLIS = 100;
 /** … for this time. */
@@ -45,6 +47,9 @@ export class Spiller<B extends LogBatch> {
   #drains = 0;
   #isMemoryShort = false;
   #noSyncBefore = 0;
+  /** What was written at the exit, and how long that took. */
+  #exitBytes = 0;
+  #exitMillis = 0;
   #cancelTimer: Cancel | undefined;
   #idle: (() => void)[] = [];
 
@@ -92,6 +97,8 @@ export class Spiller<B extends LogBatch> {
    */
   drain(timeoutMillis: number, isLast: boolean): Promise<void> {
     this.#drains++;
+    if (isLast) this.#spool.tryNow();
+    this.#queue.disk.retryUnstorable();
     this.#queue.seal();
     this.#look();
     return new Promise((resolve) => {
@@ -146,16 +153,24 @@ export class Spiller<B extends LogBatch> {
     return true;
   }
 
-  /** Writes everything, in flight included, before the process is gone; within the bounds of the settings. */
+  /**
+   * Writes everything, in flight included, before the process is gone; within the bounds of the settings, which hold for
+   * all calls together: listeners of the exit may log, and each record of theirs comes here.
+   */
   storeAtExit(): void {
-    const startedAt = this.#clock.now();
-    let bytes = 0;
+    const { exitMaxBytes, exitTimeoutMillis } = this.#settings;
+    this.#spool.tryNow();
+    this.#queue.disk.retryUnstorable();
     this.#queue.seal();
-    for (const batch of [...this.#queue.disk.storableInFlight(), ...this.#queue.disk.storable()]) {
-      const isLate = this.#clock.now() - startedAt > this.#settings.exitTimeoutMillis;
-      if (isLate || bytes + batch.contents.bytes > this.#settings.exitMaxBytes) break;
-      bytes += batch.contents.bytes;
+    const batches = [...this.#queue.disk.storableInFlight(), ...this.#queue.disk.storable()];
+    // What is protected is lost last.
+    for (const batch of batches.toSorted((a, b) => Number(b.isProtected) - Number(a.isProtected))) {
+      const { bytes } = batch.contents;
+      if (this.#exitMillis > exitTimeoutMillis || this.#exitBytes + bytes > exitMaxBytes) break;
+      const startedAt = this.#clock.now();
       this.#storeNow(batch);
+      this.#exitBytes += bytes;
+      this.#exitMillis += this.#clock.now() - startedAt;
     }
     this.#spool.flushSync();
   }
@@ -201,16 +216,20 @@ export class Spiller<B extends LogBatch> {
 
   #storeWhile(isWanted: () => boolean, leaves: boolean): void {
     for (const batch of [...this.#queue.disk.storable()]) {
-      if (this.#storingBytes >= MAX_STORING_BYTES || !isWanted()) return;
-      this.#store(batch, leaves);
+      if (this.#isStoringEnough() || !isWanted()) return;
+      if (leaves || !batch.wasEvicted) this.#store(batch, leaves);
     }
   }
 
   #storeInFlight(): void {
     for (const batch of [...this.#queue.disk.storableInFlight()]) {
-      if (this.#storingBytes >= MAX_STORING_BYTES) return;
+      if (this.#isStoringEnough()) return;
       this.#store(batch, false);
     }
+  }
+
+  #isStoringEnough(): boolean {
+    return this.#storingBytes >= MAX_STORING_BYTES || this.#storingBatches >= MAX_STORING_BATCHES;
   }
 
   #store(batch: QueuedBatch<B>, leaves: boolean): void {

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 
+const open = promisify(fs.open);
 const writev = promisify(fs.writev);
 const read = promisify(fs.read);
 
@@ -41,11 +42,18 @@ export interface SpoolFiles {
   rmdirSync(path: string): void;
 }
 
+/** A pipe that somebody put in the place of a file must not hold up a thread, and with it the exit of the process. */
+const { O_RDONLY, O_RDWR, O_NONBLOCK = 0 } = fs.constants;
+const FLAGS = new Map<string, number>([
+  ['r', O_RDONLY | O_NONBLOCK],
+  ['r+', O_RDWR | O_NONBLOCK],
+]);
+
 export const nodeFiles: SpoolFiles = {
   mkdir: (path, mode) => fs.promises.mkdir(path, mode),
   readdir: (path) => fs.promises.readdir(path),
   stat: (path) => fs.promises.stat(path),
-  readFile: (path) => fs.promises.readFile(path),
+  readFile: (path) => fs.promises.readFile(path, { flag: O_RDONLY | O_NONBLOCK }),
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),
   rmdir: (path) => fs.promises.rmdir(path),
@@ -59,7 +67,7 @@ export const nodeFiles: SpoolFiles = {
       await handle.close();
     }
   },
-  open: promisify(fs.open) as SpoolFiles['open'],
+  open: (path, flags, mode) => open(path, FLAGS.get(flags) ?? flags, mode),
   close: promisify(fs.close),
   read: async (fd, buffer, position) => (await read(fd, buffer, 0, buffer.byteLength, position)).bytesRead,
   writev: async (fd, buffers, position) => (await writev(fd, buffers, position)).bytesWritten,

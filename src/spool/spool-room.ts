@@ -39,6 +39,12 @@ export class SpoolRoom {
     this.#listener = listener;
   }
 
+  /** What was another's until now is in the stock, and is not to be counted twice until the next look at the others. */
+  adopted(segments: readonly Segment[]): void {
+    const bytes = segments.reduce((sum, segment) => sum + segment.bytesOnDisk, 0);
+    this.otherBytes = Math.max(0, this.otherBytes - bytes);
+  }
+
   has(bytes: number): boolean {
     return this.#stock.bytesInAll + bytes <= this.#limit;
   }

@@ -45,6 +45,11 @@ export class SpoolTrouble {
     this.#changed();
   }
 
+  /** Whoever has no other time tries at once. */
+  tryNow(): void {
+    this.#retryAt = 0;
+  }
+
   succeeded(): void {
     if (this.#because === undefined) return;
     this.#because = undefined;

@@ -186,7 +186,14 @@ export class SpoolWriter {
     const { shelf } = file.segment;
     // A write that took so long may have gone into another's shelf by now.
     const isOurs = shelf.lease.isInDate(this.#clock.now()) || (await this.#context.confirm(shelf));
-    this.#answer(write, isOurs && !shelf.isLost ? goodBytes : 0);
+    if (shelf.isLost) {
+      this.#startAfresh(write);
+      return;
+    }
+    if (!isOurs) failure ??= shelf.lease.lastError;
+    // Before the answer, as whoever hears it looks whether the disk works.
+    if (failure !== undefined) trouble.failed(failure instanceof WriteFailure ? failure.cause : failure);
+    this.#answer(write, isOurs ? goodBytes : 0);
     if (failure !== undefined) {
       void this.#open.finish(file, false);
       throw failure;
@@ -207,6 +214,14 @@ export class SpoolWriter {
       if (end > goodBytes) segment.failed(position);
       resolve(end <= goodBytes ? segment.written(position) : undefined);
     }
+  }
+
+  /** The shelf is another's, or may be: what was written to it goes into a new one. */
+  #startAfresh(write: Write): void {
+    if (write.isAnswered) return;
+    write.isAnswered = true;
+    for (const position of write.positions) write.file.segment.failed(position);
+    this.#waiting.unshift(...write.appends);
   }
 
   #appendSync(entry: NewEntry, payloadCrc: number, isLastTry = false): SpoolEntry | undefined {
@@ -244,12 +259,9 @@ export class SpoolWriter {
   #rewrite(): void {
     const write = this.#write;
     if (write === undefined || write.isAnswered) return;
-    const { file, buffers, appends } = write;
+    const { file, buffers } = write;
     if (!file.segment.shelf.lease.isInDate(this.#clock.now())) {
-      // The shelf may be another's by now: they go into a new one.
-      write.isAnswered = true;
-      for (const position of write.positions) file.segment.failed(position);
-      this.#waiting.unshift(...appends);
+      this.#startAfresh(write);
       return;
     }
     try {

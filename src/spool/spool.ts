@@ -218,6 +218,11 @@ export class Spool {
     if (entry.state !== 'stored') this.#forsake(own(entry));
   }
 
+  /** Does not wait any longer before a disk that failed is tried again: there may be no other time. */
+  tryNow(): void {
+    this.#trouble.tryNow();
+  }
+
   /** Writes at once what waits for the disk or is on its way there, and keeps the promises of it. Never throws. */
   flushSync(): void {
     if (this.#state === 'open') this.#writer.flushSync();

@@ -22,6 +22,10 @@ export class StoredCopy implements DurableCopy {
     return this.entry.state === 'stored';
   }
 
+  get isEvicted(): boolean {
+    return this.entry.state === 'evicted';
+  }
+
   /** Whether another process has taken it over, and will send it. */
   get isForeign(): boolean {
     return this.entry.state === 'disowned';

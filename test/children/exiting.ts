@@ -58,6 +58,19 @@ const scenarios: Record<string, () => void> = {
     begin({ exitMaxBytes: 60_000 });
     process.exit(0);
   },
+  'has protected records and may write less than it has': () => {
+    const { logger } = begin({ exitMaxBytes: 60_000 }, { protectSeverity: 17 });
+    for (let number = 250; number < 300; number++) logger.emit({ body: String(number), severityNumber: 17 });
+    process.exit(0);
+  },
+  'logs more while it exits than it may write': () => {
+    const { logger } = loggerWith({ exitMaxBytes: 2_000 });
+    emit(logger, 2);
+    process.on('exit', () => {
+      for (let index = 0; index < 50; index++) emit(logger);
+    });
+    process.exit(0);
+  },
   'has two processors in one directory': () => {
     begin();
     begin();
