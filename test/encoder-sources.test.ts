@@ -43,6 +43,21 @@ test('a resource whose attributes resolve late is sent with what it has, and wit
   expect(resourcesOf(batch)).toEqual([['shop', 'host of shop']]);
 });
 
+test('a request that was handed out stays as it is when late attributes make the next one longer', async () => {
+  const { resource, settle } = lateResource('shop');
+  const batch = openBatch();
+  for (let body = 0; body < 4; body++) batch.add(record({ body: `${body}`.repeat(100), resource }));
+  // Room before the records, for a longer resource.
+  batch.shift();
+  batch.shift();
+  const first = batch.toRequest();
+  const before = Buffer.from(first);
+  await settle();
+  expect(resourcesOf(batch)).toEqual([['shop', 'host of shop']]);
+  expect(first).toEqual(before);
+  expect(decodeRequest(first).resourceLogs[0]?.scopeLogs?.[0]?.logRecords).toHaveLength(2);
+});
+
 test('late attributes reach every part of a batch that was split before, and the batch it is joined with', async () => {
   const sources = new SourceEncoder();
   const [shop, bank] = [lateResource('shop'), lateResource('bank')];

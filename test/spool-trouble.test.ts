@@ -55,6 +55,51 @@ describe('a disk that is full', () => {
   });
 });
 
+describe('a disk that does not answer', () => {
+  test('does not hold up what is emitted after the first 5 s in always mode, and says so until it answers', async () => {
+    const disk = new FaultyFiles(promptFiles);
+    const h = new SpooledHarness({ spool: { mode: 'always' } }, [], undefined, disk.files);
+    h.emit(10);
+    await h.advance(2_000);
+    expect(h.delivered).toEqual(numbers(0, 10));
+    const answer = disk.hold('write');
+    h.emit(10);
+    await h.advance(4_000);
+    h.emit(10);
+    await h.advance(900);
+    expect([h.delivered.length, h.processor.health().status]).toEqual([10, 'ok']);
+    await h.advance(200);
+    expect(h.delivered).toEqual([...numbers(0, 10), ...numbers(20, 30)]);
+    expect(h.processor.health()).toEqual({
+      status: 'degraded',
+      reasons: [expect.stringContaining('no answer for 5 s')],
+    });
+    h.emit(10);
+    await h.advance(2_000);
+    expect(h.delivered).toEqual([...numbers(0, 10), ...numbers(20, 40)]);
+    await answer();
+    await h.advance(2_000);
+    expect(inOrder(h.delivered)).toEqual(numbers(0, 40));
+    expect(h.processor.health()).toEqual({ status: 'ok', reasons: [] });
+    expect(h.held).toEqual({ memory: 0, disk: 0 });
+  });
+
+  test('is not written to synchronously at the end, which would never come', async () => {
+    const disk = new FaultyFiles(promptFiles);
+    const h = new SpooledHarness({ spool: { mode: 'always' } }, ['hang'], undefined, disk.files);
+    disk.hold('write', 'open', 'close', 'mkdir', 'unlink', 'rename', 'datasync', 'rmdir');
+    h.emit(10);
+    await h.advance(6_000);
+    h.emit(10);
+    await h.advance(1_100);
+    expect(h.exporter.calls).toHaveLength(1);
+    const before = disk.log.length;
+    expect(await h.shutdown()).toBeLessThanOrEqual(5_050);
+    expect(h.stats.dropped.shutdown).toBe(20);
+    expect(disk.log.slice(before).filter((line) => /Sync|^write|^rename|^unlink/.test(line))).toEqual([]);
+  });
+});
+
 test('a directory that is removed meanwhile is made again', async () => {
   const h = new SpooledHarness({ breaker, retry: quickRetry }, [down]);
   h.emit(20);

@@ -30,6 +30,8 @@ export class EncodedBatch implements LogBatch {
   #groupIndexes: number[] | undefined;
   #head = 0;
   #start = 0;
+  /** Where the request begins that was handed out with the memory of this batch. */
+  #lentFrom: number | undefined;
   /** Of severities; made when it is asked for them. */
   #reader: WireReader | undefined;
 
@@ -132,6 +134,7 @@ export class EncodedBatch implements LogBatch {
     this.#ends = ends;
     this.#head = 0;
     this.#start = 0;
+    this.#lentFrom = undefined;
     this.#reader = undefined;
   }
 
@@ -185,6 +188,9 @@ export class EncodedBatch implements LogBatch {
     const start = this.#start - head.length;
     // More than was expected, if its resource has got attributes since.
     if (start < 0 || group.records === 0) return undefined;
+    // What was handed out may be on its way to the disk or to the collector: it must not change.
+    this.#lentFrom ??= start;
+    if (start !== this.#lentFrom) return undefined;
     writer.raw(tail);
     writer.position = end;
     head.copy(writer.buffer, start);

@@ -5,6 +5,8 @@ import { reasonOf } from './file-errors.ts';
 
 const FIRST_BACKOFF_MILLIS = 1_000;
 const MAX_BACKOFF_MILLIS = 30_000;
+/** A write that takes longer than this may never end, as on a network file system without its server. */
+const HANG_MILLIS = 5_000;
 
 export class SpoolTrouble {
   readonly #clock: Clock;
@@ -13,6 +15,8 @@ export class SpoolTrouble {
   #backoffMillis = FIRST_BACKOFF_MILLIS;
   #retryAt = 0;
   #cancel: Cancel | undefined;
+  #isHanging = false;
+  #cancelHang: Cancel | undefined;
   #isStopped = false;
 
   /** @param changed is called when writing has failed, may be tried again, or works again. */
@@ -23,12 +27,34 @@ export class SpoolTrouble {
 
   /** Until a write has succeeded. Says no path. */
   get because(): string | undefined {
-    return this.#because;
+    return this.#because ?? (this.#isHanging ? `no answer for ${HANG_MILLIS / 1_000} s` : undefined);
+  }
+
+  /** Whether a write has been under way for so long that a synchronous one could hold up the process for ever. */
+  get isHanging(): boolean {
+    return this.#isHanging;
   }
 
   /** Whether a write may be tried. */
   get isOver(): boolean {
+    if (this.#isHanging) return false;
     return this.#because === undefined || this.#clock.now() >= this.#retryAt;
+  }
+
+  /** Writing begins, until `ended`. @param hangs is called when that takes too long. */
+  began(hangs: () => void): void {
+    this.#cancelHang = this.#clock.timer(() => {
+      this.#isHanging = true;
+      hangs();
+      if (!this.#isStopped) this.#changed();
+    }, HANG_MILLIS);
+  }
+
+  ended(): void {
+    this.#cancelHang?.();
+    if (!this.#isHanging) return;
+    this.#isHanging = false;
+    if (!this.#isStopped) this.#changed();
   }
 
   failed(error: unknown): void {

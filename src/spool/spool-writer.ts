@@ -82,9 +82,9 @@ export class SpoolWriter {
 
   /** Writes at once what waits or is under way, and answers it. Never throws. */
   flushSync(): void {
-    this.#rewrite();
+    if (!this.#context.trouble.isHanging) this.#rewrite();
     for (const { entry, payloadCrc, resolve } of this.#waiting.splice(0)) {
-      resolve(this.#appendSync(entry, payloadCrc));
+      resolve(this.#context.trouble.isHanging ? undefined : this.#appendSync(entry, payloadCrc));
     }
   }
 
@@ -99,7 +99,7 @@ export class SpoolWriter {
   closeSync(): void {
     this.#isClosed = true;
     this.flushSync();
-    this.#open.closeSync();
+    if (!this.#context.trouble.isHanging) this.#open.closeSync();
   }
 
   #accepts({ payload }: NewEntry): boolean {
@@ -115,15 +115,23 @@ export class SpoolWriter {
     // Appends of the same turn go out together.
     await null;
     while (this.#waiting.length > 0) {
+      // What is not on its way to the disk yet can be sent from memory.
+      this.#context.trouble.began(() => this.#refuse());
       try {
         await this.#writeSome();
       } catch (error) {
         this.#context.trouble.failed(error instanceof WriteFailure ? error.cause : error);
-        for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+        this.#refuse();
+      } finally {
+        this.#context.trouble.ended();
       }
     }
     // In the turn in which there was nothing left: what comes next starts it again.
     this.#pumping = undefined;
+  }
+
+  #refuse(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
   }
 
   async #writeSome(): Promise<void> {
