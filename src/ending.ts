@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import type { Driver } from './delivery/driver.ts';
 import { callExporter } from './delivery/exporter-calls.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+import type { DurableQueue } from './durable/durable-queue.ts';
 import { messageOf } from './errors.ts';
 import { flushBeforeExit } from './exit-flush.ts';
 import { storeAtExit } from './exit-store.ts';
@@ -11,7 +12,6 @@ import type { ShutdownSettings } from './option-groups.ts';
 import type { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { LogBatch } from './queue/log-batch.ts';
 import type { SelfObservation } from './self-observation.ts';
-import type { DurableQueue } from './spool/durable-queue.ts';
 
 /** Of the time a flush or a shutdown has, what is kept for the disk … */
 const DISK_TIME_SHARE = 0.2;

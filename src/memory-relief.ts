@@ -1,11 +1,11 @@
 /** What the queue does when the process runs short of memory: it shrinks, refuses what matters least, and writes to disk. */
 
 import type { Clock } from './clock.ts';
+import type { DurableQueue } from './durable/durable-queue.ts';
 import type { Notices } from './notices.ts';
 import type { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { LogBatch } from './queue/log-batch.ts';
 import { MemoryGuard, type MemoryGuardSettings, type MemoryLevel } from './queue/memory-guard.ts';
-import type { DurableQueue } from './spool/durable-queue.ts';
 
 /** Under memory pressure the queue shrinks to this share of `maxQueueBytes` … */
 const SAVING_SHARE = 0.5;

@@ -7,6 +7,7 @@ import { CircuitBreaker } from './delivery/breaker.ts';
 import { Driver } from './delivery/driver.ts';
 import { isExporting } from './delivery/export-context.ts';
 import { TimeLimit } from './delivery/time-limit.ts';
+import { DurableQueue } from './durable/durable-queue.ts';
 import { Ending } from './ending.ts';
 import { messageOf, SpillwayError } from './errors.ts';
 import { GapMarker } from './gap-marker.ts';
@@ -22,8 +23,7 @@ import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { EmittedRecord, LogBatch } from './queue/log-batch.ts';
 import { SelfObservation } from './self-observation.ts';
 import { checkOptions, resolveSettings, type Settings } from './settings.ts';
-import { DurableQueue } from './spool/durable-queue.ts';
-import { nodeFiles, type SpoolFiles } from './spool/spool-files.ts';
+import { nodeFiles, type SpoolFiles } from './spool/files/spool-files.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
 
 /** The specification's default for a flush of the whole provider. */

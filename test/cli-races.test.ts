@@ -7,7 +7,7 @@ import { Findings } from '../src/cli/findings.ts';
 import { HolderWatch } from '../src/cli/shelf-holders.ts';
 import { batchesByAge } from '../src/cli/spool-contents.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../src/index.ts';
-import { nodeFiles, type SpoolFiles } from '../src/spool/spool-files.ts';
+import { nodeFiles, type SpoolFiles } from '../src/spool/files/spool-files.ts';
 import { abandonedSpool, filesIn, killedProcess } from './support/left-spool.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import { record } from './support/records.ts';

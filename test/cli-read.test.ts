@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { listCommand } from '../src/cli/list.ts';
 import { showCommand } from '../src/cli/show.ts';
 import { verifyCommand } from '../src/cli/verify.ts';
-import { SEGMENT_HEADER_BYTES } from '../src/spool/spool-format.ts';
+import { SEGMENT_HEADER_BYTES } from '../src/spool/files/spool-format.ts';
 import { jsonLinesOf, runHere, spool } from './support/cli-run.ts';
 import { abandonedSpool, filesIn, flipByte, killedProcess, settleIn, stateOf } from './support/left-spool.ts';
 import { numbers, temporaryDirectory } from './support/spooled-harness.ts';

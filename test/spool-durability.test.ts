@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, type TestContext, test } from 'vitest';
 import type { Clock } from '../src/clock.ts';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
-import type { SpoolFiles } from '../src/spool/spool-files.ts';
+import type { SpoolFiles } from '../src/spool/files/spool-files.ts';
 import { diagLines } from './support/diag-lines.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import { promptFiles } from './support/prompt-files.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { NewEntry } from '../src/spool/spool-entry.ts';
+import type { NewEntry } from '../src/spool/files/spool-entry.ts';
 import {
   ACK_BYTES,
   acksIn,
@@ -18,7 +18,7 @@ import {
   SEGMENT_HEADER_BYTES,
   segmentHeader,
   writeAck,
-} from '../src/spool/spool-format.ts';
+} from '../src/spool/files/spool-format.ts';
 import { filesBelow } from './support/faulty-files.ts';
 import { SpoolMember, spoolDirectory } from './support/spool-member.ts';
 

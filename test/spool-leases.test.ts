@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { nodeFiles } from '../src/spool/spool-files.ts';
+import { nodeFiles } from '../src/spool/files/spool-files.ts';
 import { FaultyFiles, filesBelow } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import {

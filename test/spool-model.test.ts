@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { SpoolEntry } from '../src/spool/spool-entry.ts';
+import type { SpoolEntry } from '../src/spool/files/spool-entry.ts';
 import { bytesBelow, filesBelow } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import { LEASE_MILLIS, SpoolMember, spoolDirectory } from './support/spool-member.ts';

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { SpoolEntry } from '../src/spool/spool-entry.ts';
+import type { SpoolEntry } from '../src/spool/files/spool-entry.ts';
 import {
   entryOf,
   LEASE_MILLIS,

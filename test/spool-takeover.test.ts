@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { SpoolFiles } from '../src/spool/spool-files.ts';
-import { SEGMENT_HEADER_BYTES } from '../src/spool/spool-format.ts';
+import type { SpoolFiles } from '../src/spool/files/spool-files.ts';
+import { SEGMENT_HEADER_BYTES } from '../src/spool/files/spool-format.ts';
 import { FaultyFiles } from './support/faulty-files.ts';
 import { promptFiles } from './support/prompt-files.ts';
 import { droppedTotal } from './support/records.ts';

@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { NewEntry, SpoolEntry } from '../src/spool/spool-entry.ts';
+import type { NewEntry, SpoolEntry } from '../src/spool/files/spool-entry.ts';
 import { bytesBelow, filesBelow } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import {

@@ -1,6 +1,6 @@
 /** What is wrong with the files of a spool, as it comes to light. */
 
-import { reasonOf } from '../spool/file-errors.ts';
+import { reasonOf } from '../spool/files/file-errors.ts';
 import { tell } from './output.ts';
 import { EXIT, type ExitCode } from './problem.ts';
 

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { noSeverities, SEVERITY_RANGES, type SeverityCounts } from '../severity-counts.ts';
-import { nodeFiles } from '../spool/spool-files.ts';
-import { DAMAGED_NAME } from '../spool/spool-names.ts';
+import { nodeFiles } from '../spool/files/spool-files.ts';
+import { DAMAGED_NAME } from '../spool/files/spool-names.ts';
 import { type Command, parseCommand } from './command.ts';
 import { Findings } from './findings.ts';
 import type { LineWriter } from './output.ts';

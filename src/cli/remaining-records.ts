@@ -3,7 +3,7 @@
 import type { EncodedBatch } from '../otlp/encoded-batch.ts';
 import { EncodedBatchCodec } from '../otlp/encoded-batch-codec.ts';
 import { SourceEncoder } from '../otlp/source-encoder.ts';
-import type { RecordRange } from '../spool/spool-entry.ts';
+import type { RecordRange } from '../spool/files/spool-entry.ts';
 
 /**
  * @param payload an OTLP request.

@@ -1,7 +1,7 @@
 /** Decides when a replay is over, and why. */
 
 import type { Clock } from '../clock.ts';
-import type { SpoolFiles } from '../spool/spool-files.ts';
+import type { SpoolFiles } from '../spool/files/spool-files.ts';
 import type { SpillwayStats } from '../stats.ts';
 import { tell } from './output.ts';
 import { type Holder, HolderWatch, ownerText } from './shelf-holders.ts';

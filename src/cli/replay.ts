@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import type { SpillwayLogRecordProcessor, SpillwayStats } from '../index.ts';
-import { nodeFiles } from '../spool/spool-files.ts';
+import { nodeFiles } from '../spool/files/spool-files.ts';
 import { type Command, numberValue, parseCommand } from './command.ts';
 import { checkEndpoint, otlpOptions } from './endpoint.ts';
 import { type LineWriter, tell } from './output.ts';

@@ -2,13 +2,13 @@
 
 import { crc32 } from 'node:zlib';
 import type { SeverityCounts } from '../severity-counts.ts';
-import { isMissing } from '../spool/file-errors.ts';
-import { FrameTable } from '../spool/frame-table.ts';
-import { recordsIn, without } from '../spool/record-ranges.ts';
-import { type ScannedSegment, SegmentScan } from '../spool/segment-scan.ts';
-import type { RecordRange } from '../spool/spool-entry.ts';
-import type { SpoolFiles } from '../spool/spool-files.ts';
-import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../spool/spool-format.ts';
+import { isMissing } from '../spool/files/file-errors.ts';
+import { FrameTable } from '../spool/files/frame-table.ts';
+import { recordsIn, without } from '../spool/files/record-ranges.ts';
+import { type ScannedSegment, SegmentScan } from '../spool/files/segment-scan.ts';
+import type { RecordRange } from '../spool/files/spool-entry.ts';
+import type { SpoolFiles } from '../spool/files/spool-files.ts';
+import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../spool/files/spool-format.ts';
 import type { Findings } from './findings.ts';
 import { counted } from './words.ts';
 

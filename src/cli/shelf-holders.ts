@@ -4,10 +4,10 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.ts';
-import { type LeaseInfo, parseLease, silenceMillis } from '../spool/lease.ts';
+import { type LeaseInfo, parseLease, silenceMillis } from '../spool/files/lease.ts';
+import type { SpoolFiles } from '../spool/files/spool-files.ts';
+import { isMovingName, isShelfName } from '../spool/files/spool-names.ts';
 import { isSameLease, readLease } from '../spool/shelf-watch.ts';
-import type { SpoolFiles } from '../spool/spool-files.ts';
-import { isMovingName, isShelfName } from '../spool/spool-names.ts';
 
 /** - `silent`: there was no sign of life so far, and not for long enough to call the owner dead. */
 type HolderState = 'own' | 'free' | 'silent' | 'alive';

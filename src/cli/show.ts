@@ -2,7 +2,7 @@
 
 import { messageOf } from '../errors.ts';
 import { SEVERITY_RANGES, severityRange } from '../severity-counts.ts';
-import type { RecordRange } from '../spool/spool-entry.ts';
+import type { RecordRange } from '../spool/files/spool-entry.ts';
 import { type Command, numberValue, parseCommand, usageProblem } from './command.ts';
 import { Findings } from './findings.ts';
 import { requestToJson } from './otlp-json.ts';

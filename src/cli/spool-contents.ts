@@ -1,11 +1,10 @@
 /** What is in the directory of a spool, read without changing anything, beside whoever writes there. */
 
 import { join } from 'node:path';
-import { isMissing } from '../spool/file-errors.ts';
-import { type LeaseInfo, parseLease } from '../spool/lease.ts';
-import { readLease } from '../spool/shelf-watch.ts';
-import { nodeFiles, type SpoolFiles } from '../spool/spool-files.ts';
-import { FORMAT_VERSION } from '../spool/spool-format.ts';
+import { isMissing } from '../spool/files/file-errors.ts';
+import { type LeaseInfo, parseLease } from '../spool/files/lease.ts';
+import { nodeFiles, type SpoolFiles } from '../spool/files/spool-files.ts';
+import { FORMAT_VERSION } from '../spool/files/spool-format.ts';
 import {
   DAMAGED_NAME,
   isMovingName,
@@ -13,7 +12,8 @@ import {
   LEASE_NAME,
   segmentName,
   sequenceOf,
-} from '../spool/spool-names.ts';
+} from '../spool/files/spool-names.ts';
+import { readLease } from '../spool/shelf-watch.ts';
 import { Findings } from './findings.ts';
 import { EXIT, fileProblem, Problem } from './problem.ts';
 import { SegmentContents, type StoredBatch } from './segment-contents.ts';

@@ -1,15 +1,15 @@
 /** Takes over a shelf that nobody holds, and finds what is in it. */
 
 import { join } from 'node:path';
-import { isMissing, reasonOf } from './file-errors.ts';
+import { isMissing, reasonOf } from './files/file-errors.ts';
+import type { FoundFrame } from './files/segment-scan.ts';
+import { readSegmentHeader, SegmentScan } from './files/segment-scan.ts';
+import type { SpoolListener } from './files/spool-entry.ts';
+import { acksIn, frameField } from './files/spool-format.ts';
+import { movingName, newId, newSalt, sequenceOf } from './files/spool-names.ts';
 import { Segment } from './segment.ts';
-import type { FoundFrame } from './segment-scan.ts';
-import { readSegmentHeader, SegmentScan } from './segment-scan.ts';
 import { removeShelf, replaceLease, Shelf, type ShelfContext } from './shelf.ts';
 import { isSameLease, type LeftShelf, readLease } from './shelf-watch.ts';
-import type { SpoolListener } from './spool-entry.ts';
-import { acksIn, frameField } from './spool-format.ts';
-import { movingName, newId, newSalt, sequenceOf } from './spool-names.ts';
 
 export interface AdoptionContext extends ShelfContext {
   readonly listener: Pick<SpoolListener, 'warn'>;

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import { quietly } from '../errors.ts';
 import type { SeverityCounts } from '../severity-counts.ts';
-import type { SpoolListener } from './spool-entry.ts';
+import type { SpoolListener } from './files/spool-entry.ts';
 
 /** Records that are lost together. */
 export interface Loss {

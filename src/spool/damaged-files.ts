@@ -2,10 +2,10 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { codeOf } from './file-errors.ts';
+import { codeOf } from './files/file-errors.ts';
+import type { SpoolFiles } from './files/spool-files.ts';
+import { DAMAGED_NAME, DIRECTORY_MODE, segmentName } from './files/spool-names.ts';
 import type { Segment } from './segment.ts';
-import type { SpoolFiles } from './spool-files.ts';
-import { DAMAGED_NAME, DIRECTORY_MODE, segmentName } from './spool-names.ts';
 
 /** Of `maxBytes`. */
 const SHARE = 1 / 8;

@@ -2,9 +2,9 @@
 
 import { dirname } from 'node:path';
 import { invalid } from '../validation.ts';
-import { codeOf, isMissing } from './file-errors.ts';
-import type { SpoolFiles } from './spool-files.ts';
-import { DIRECTORY_MODE } from './spool-names.ts';
+import { codeOf, isMissing } from './files/file-errors.ts';
+import type { SpoolFiles } from './files/spool-files.ts';
+import { DIRECTORY_MODE } from './files/spool-names.ts';
 
 const OPTION = 'spool.directory';
 /** Whoever may write in the directory can have this process read and send what they like. */

@@ -1,12 +1,12 @@
 /** The segment that is being filled: made when there is something to write, and finished when it is full. */
 
 import type { Cancel, Clock } from '../clock.ts';
+import { SEGMENT_HEADER_BYTES } from './files/spool-format.ts';
+import { newSalt } from './files/spool-names.ts';
 import { Segment } from './segment.ts';
 import { SegmentFile } from './segment-file.ts';
 import type { SegmentStock } from './segment-stock.ts';
 import { makeShelf, makeShelfSync, type Shelf, type ShelfContext } from './shelf.ts';
-import { SEGMENT_HEADER_BYTES } from './spool-format.ts';
-import { newSalt } from './spool-names.ts';
 import { type SpoolRoom, segmentBytesFor } from './spool-room.ts';
 import type { SpoolSettings } from './spool-settings.ts';
 import type { SpoolTrouble } from './spool-trouble.ts';

@@ -1,10 +1,10 @@
 /** Reads payloads back, and tells damage from what passes by itself. */
 
 import { crc32 } from 'node:zlib';
-import { codeOf } from './file-errors.ts';
+import { codeOf } from './files/file-errors.ts';
+import type { SpoolFiles } from './files/spool-files.ts';
+import { FRAME_HEADER_BYTES } from './files/spool-format.ts';
 import type { Segment } from './segment.ts';
-import type { SpoolFiles } from './spool-files.ts';
-import { FRAME_HEADER_BYTES } from './spool-format.ts';
 
 /** Short of something that others use up as well. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR', 'EACCES', 'EPERM']);

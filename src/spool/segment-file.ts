@@ -1,9 +1,9 @@
 /** A segment's file while frames are appended to it: every write has its place, so that writing twice does no harm. */
 
+import type { SpoolFiles } from './files/spool-files.ts';
+import { segmentHeader } from './files/spool-format.ts';
+import { FILE_MODE } from './files/spool-names.ts';
 import type { Segment } from './segment.ts';
-import type { SpoolFiles } from './spool-files.ts';
-import { segmentHeader } from './spool-format.ts';
-import { FILE_MODE } from './spool-names.ts';
 
 /** A write that failed: so many bytes of it are in the file. */
 export class WriteFailure extends Error {

@@ -1,8 +1,8 @@
 /** All segments that this process holds, oldest first: what it gives out, and what it can do without. */
 
+import type { SpoolEntry } from './files/spool-entry.ts';
 import type { Segment } from './segment.ts';
 import type { Shelf } from './shelf.ts';
-import type { SpoolEntry } from './spool-entry.ts';
 
 export class SegmentStock {
   readonly #segments: Segment[] = [];

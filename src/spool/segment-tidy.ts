@@ -2,12 +2,12 @@
 
 import type { Clock } from '../clock.ts';
 import type { DamagedFiles } from './damaged-files.ts';
-import { isMissing, reasonOf } from './file-errors.ts';
+import { isMissing, reasonOf } from './files/file-errors.ts';
+import type { SpoolListener } from './files/spool-entry.ts';
+import type { SpoolFiles } from './files/spool-files.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentStock } from './segment-stock.ts';
 import type { Shelf } from './shelf.ts';
-import type { SpoolListener } from './spool-entry.ts';
-import type { SpoolFiles } from './spool-files.ts';
 import type { SpoolRoom } from './spool-room.ts';
 
 export interface TidyContext {

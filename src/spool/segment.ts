@@ -1,11 +1,11 @@
 /** One file of frames: what is in it, who holds which frame, and what of it is done with. */
 
-import { AckLog } from './ack-log.ts';
-import { FrameTable } from './frame-table.ts';
-import { recordsIn, without } from './record-ranges.ts';
+import { AckLog } from './files/ack-log.ts';
+import { FrameTable } from './files/frame-table.ts';
+import { recordsIn, without } from './files/record-ranges.ts';
+import type { EntryState, RecordRange, SpoolEntry } from './files/spool-entry.ts';
+import { ACK_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './files/spool-format.ts';
 import type { Shelf } from './shelf.ts';
-import type { EntryState, RecordRange, SpoolEntry } from './spool-entry.ts';
-import { ACK_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './spool-format.ts';
 
 /** Who has a frame's records: nobody yet, the caller of `append`, the spool alone, the caller of `next`, nobody any more. */
 const WRITING = 0;

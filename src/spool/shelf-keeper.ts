@@ -3,11 +3,11 @@
 import type { Cancel } from '../clock.ts';
 import { type AdoptionContext, adoptShelf, scanShelf } from './adoption.ts';
 import { makeDirectory } from './directory-check.ts';
-import { isMissing, reasonOf } from './file-errors.ts';
+import { isMissing, reasonOf } from './files/file-errors.ts';
+import type { SpoolListener } from './files/spool-entry.ts';
 import type { Segment } from './segment.ts';
 import type { Shelf } from './shelf.ts';
 import { type LeftShelf, ShelfWatch } from './shelf-watch.ts';
-import type { SpoolListener } from './spool-entry.ts';
 
 /** Renewals, and looks at others, within the time of a lease. */
 const BEATS_PER_LEASE = 4;

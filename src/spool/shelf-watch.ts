@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { codeOf, isMissing } from './file-errors.ts';
-import { parseLease, silenceMillis } from './lease.ts';
-import type { SpoolFiles } from './spool-files.ts';
-import { FORMAT_VERSION } from './spool-format.ts';
-import { DAMAGED_NAME, isMovingName, isShelfName, LEASE_NAME } from './spool-names.ts';
+import { codeOf, isMissing } from './files/file-errors.ts';
+import { parseLease, silenceMillis } from './files/lease.ts';
+import type { SpoolFiles } from './files/spool-files.ts';
+import { FORMAT_VERSION } from './files/spool-format.ts';
+import { DAMAGED_NAME, isMovingName, isShelfName, LEASE_NAME } from './files/spool-names.ts';
 import type { SpoolSettings } from './spool-settings.ts';
 
 /** A shelf that nobody holds. */

@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { makeDirectory, makeDirectorySync } from './directory-check.ts';
-import { codeOf, isMissing } from './file-errors.ts';
-import { Lease } from './lease.ts';
-import type { SpoolFiles } from './spool-files.ts';
+import { codeOf, isMissing } from './files/file-errors.ts';
+import { Lease } from './files/lease.ts';
+import type { SpoolFiles } from './files/spool-files.ts';
 import {
   ackName,
   DIRECTORY_MODE,
@@ -18,7 +18,7 @@ import {
   segmentName,
   sequenceOf,
   shelfName,
-} from './spool-names.ts';
+} from './files/spool-names.ts';
 import type { SpoolSettings } from './spool-settings.ts';
 
 /** What a shelf needs of its spool. */

@@ -2,11 +2,11 @@
 
 import type { SeverityCounts } from '../severity-counts.ts';
 import type { Announcements, Loss } from './announcements.ts';
-import { isMissing } from './file-errors.ts';
-import { recordsIn } from './record-ranges.ts';
+import { isMissing } from './files/file-errors.ts';
+import { recordsIn } from './files/record-ranges.ts';
+import type { SpoolFiles } from './files/spool-files.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentStock } from './segment-stock.ts';
-import type { SpoolFiles } from './spool-files.ts';
 
 const MIN_SEGMENT_BYTES = 256 * 1024;
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;

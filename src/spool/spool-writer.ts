@@ -2,18 +2,18 @@
 
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../clock.ts';
-import { OpenSegment, type OpenSegmentContext } from './open-segment.ts';
-import type { Segment } from './segment.ts';
-import { type SegmentFile, WriteFailure } from './segment-file.ts';
-import type { Shelf } from './shelf.ts';
-import type { NewEntry, SpoolEntry } from './spool-entry.ts';
+import type { NewEntry, SpoolEntry } from './files/spool-entry.ts';
 import {
   ACK_BYTES,
   FRAME_HEADER_BYTES,
   frameHeader,
   MAX_PAYLOAD_BYTES,
   SEGMENT_HEADER_BYTES,
-} from './spool-format.ts';
+} from './files/spool-format.ts';
+import { OpenSegment, type OpenSegmentContext } from './open-segment.ts';
+import type { Segment } from './segment.ts';
+import { type SegmentFile, WriteFailure } from './segment-file.ts';
+import type { Shelf } from './shelf.ts';
 
 /** What goes out in one write, at most, unless a single frame is larger. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;

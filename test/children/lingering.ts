@@ -4,7 +4,7 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { pendingByShelf } from '../../src/cli/spool-contents.ts';
 import { SpillwayLogRecordProcessor, type SpoolOptions } from '../../src/index.ts';
-import { nodeFiles } from '../../src/spool/spool-files.ts';
+import { nodeFiles } from '../../src/spool/files/spool-files.ts';
 import { emit, hangingExporter, providerWith } from './child.ts';
 
 const [, , scenario = '', directory = ''] = process.argv;

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { noSeverities } from '../../src/severity-counts.ts';
-import type { NewEntry, RecordRange, SpoolEntry } from '../../src/spool/spool-entry.ts';
+import type { NewEntry, RecordRange, SpoolEntry } from '../../src/spool/files/spool-entry.ts';
 
 /**
  * - `owed`: not settled.

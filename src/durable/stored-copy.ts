@@ -1,8 +1,8 @@
 /** A batch's copy in the spool, shared by the parts that the batch is split into. */
 
 import type { DurableCopy } from '../queue/queued-batch.ts';
-import type { Spool } from './spool.ts';
-import type { SpoolEntry } from './spool-entry.ts';
+import type { SpoolEntry } from '../spool/files/spool-entry.ts';
+import type { Spool } from '../spool/spool.ts';
 
 export class StoredCopy implements DurableCopy {
   readonly entry: SpoolEntry;

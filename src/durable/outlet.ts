@@ -5,8 +5,8 @@ import type { DropReason } from '../errors.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
+import type { Spool } from '../spool/spool.ts';
 import type { Replay } from './replay.ts';
-import type { Spool } from './spool.ts';
 
 export class Outlet<B extends LogBatch> implements BatchSource<B> {
   readonly #queue: AsyncSinkQueue<B>;

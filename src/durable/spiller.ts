@@ -5,9 +5,9 @@ import { messageOf } from '../errors.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import type { Spool } from './spool.ts';
-import type { NewEntry, SpoolEntry } from './spool-entry.ts';
-import type { SpoolSettings } from './spool-settings.ts';
+import type { NewEntry, SpoolEntry } from '../spool/files/spool-entry.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { SpoolSettings } from '../spool/spool-settings.ts';
 import { StoredCopy } from './stored-copy.ts';
 
 /** Fuller than this, the queue has its oldest batches written to disk … */

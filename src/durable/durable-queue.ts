@@ -5,12 +5,12 @@ import type { DropReason } from '../errors.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { SeverityCounts } from '../severity-counts.ts';
+import { nodeFiles, type SpoolFiles } from '../spool/files/spool-files.ts';
+import { Spool } from '../spool/spool.ts';
+import type { SpoolSettings } from '../spool/spool-settings.ts';
 import { Outlet } from './outlet.ts';
 import { Replay } from './replay.ts';
 import { Spiller } from './spiller.ts';
-import { Spool } from './spool.ts';
-import { nodeFiles, type SpoolFiles } from './spool-files.ts';
-import type { SpoolSettings } from './spool-settings.ts';
 
 /** What the disk tells of its work; it knows nothing of who counts it. */
 export interface DurableQueueListener {

@@ -7,8 +7,8 @@ import { BatchLane } from '../queue/batch-lane.ts';
 import { InFlight } from '../queue/in-flight.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import { QueuedBatch } from '../queue/queued-batch.ts';
-import type { Spool } from './spool.ts';
-import type { SpoolEntry, SpoolListener } from './spool-entry.ts';
+import type { SpoolEntry, SpoolListener } from '../spool/files/spool-entry.ts';
+import type { Spool } from '../spool/spool.ts';
 import { StoredCopy } from './stored-copy.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** What goes into the spool, and what is known of it there. */
 
-import type { SeverityCounts } from '../severity-counts.ts';
+import type { SeverityCounts } from '../../severity-counts.ts';
 
 /** A batch to be kept. */
 export interface NewEntry {

@@ -1,6 +1,6 @@
 /** The headers of a segment's frames, side by side in one buffer: 80 bytes each, however many there are. */
 
-import type { SeverityCounts } from '../severity-counts.ts';
+import type { SeverityCounts } from '../../severity-counts.ts';
 import { FRAME_HEADER_BYTES, frameField } from './spool-format.ts';
 
 const FIRST_ROWS = 16;

@@ -1,6 +1,6 @@
 /** What the file system says when something fails, in words that tell nothing of paths. */
 
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../../errors.ts';
 
 /** The name of an error of the file system; undefined for any other. */
 export function codeOf(error: unknown): string | undefined {

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 import { isMissing } from './file-errors.ts';
 import type { SpoolFiles } from './spool-files.ts';
 import { FORMAT_VERSION } from './spool-format.ts';
