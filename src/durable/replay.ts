@@ -6,22 +6,17 @@ import { messageOf } from '../errors.ts';
 import { BatchLane } from '../queue/batch-lane.ts';
 import { InFlight } from '../queue/in-flight.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
-import { QueuedBatch } from '../queue/queued-batch.ts';
+import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { SpoolEntry, SpoolListener } from '../spool/files/spool-entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import { StoredCopy } from './stored-copy.ts';
+import { ReplayRest } from './replay-rest.ts';
+import { restoredBatches } from './restored-batches.ts';
 
 /**
  * Milliseconds before the next batch is read. The timer does not keep the process alive: one that wants to end
  * does so between two replays, and the next one goes on with them.
  */
 const PAUSE_MILLIS = 1;
-/** So long replays go on; then they rest, or there would never be a moment in which the process can end. */
-const STRETCH_MILLIS = 2_000;
-/** From when nothing is in flight any more: what was settled is written down meanwhile. */
-const REST_MILLIS = 50;
-/** Whatever is in flight: one that hangs is not to hold up the others. */
-const MAX_REST_MILLIS = 500;
 /** Batches held at once, however small: each takes memory beyond its bytes, and is looked at in every turn. */
 const MAX_HELD_BATCHES = 128;
 
@@ -41,6 +36,7 @@ export class Replay<B extends LogBatch> {
   readonly #clock: Clock;
   readonly #waiting = new BatchLane<B>();
   readonly #inFlight = new InFlight<B>();
+  readonly #rest: ReplayRest;
   /** Batches that are in memory or on their way there, in bytes on disk, so that a bound on them is known before the reading. */
   readonly #held = new Map<SpoolEntry, number>();
   #heldBytes = 0;
@@ -48,8 +44,6 @@ export class Replay<B extends LogBatch> {
   /** Records that came from disk and are done with. */
   replayedRecords = 0;
   #isReading = false;
-  #isStretchTimed = false;
-  #isResting = false;
   #isPaused = false;
   #isStopped = false;
   #waitingForEnd: (() => void)[] = [];
@@ -66,6 +60,11 @@ export class Replay<B extends LogBatch> {
     this.#settings = settings;
     this.#listener = listener;
     this.#clock = clock;
+    this.#rest = new ReplayRest(clock, () => {
+      this.#tellIdle();
+      this.wake();
+      this.#listener.work();
+    });
   }
 
   get inFlightRecords(): number {
@@ -78,7 +77,7 @@ export class Replay<B extends LogBatch> {
 
   /** There may be more to read. */
   wake(): void {
-    if (this.#isReading || this.#isPaused || this.#isResting || !this.#hasRoom()) return;
+    if (this.#isReading || this.#isPaused || this.#rest.isResting || !this.#hasRoom()) return;
     this.#isReading = true;
     this.#clock.timer(() => void this.#readNext(), PAUSE_MILLIS);
   }
@@ -108,7 +107,7 @@ export class Replay<B extends LogBatch> {
     if (records > most) batch = batch.split(most);
     else this.#waiting.remove(batch);
     this.#inFlight.add(batch);
-    this.#timeStretch();
+    this.#rest.sent();
     return batch;
   }
 
@@ -189,35 +188,15 @@ export class Replay<B extends LogBatch> {
   #tellEnd(): void {
     if (this.#inFlight.batches > 0) return;
     for (const tell of this.#waitingForEnd.splice(0)) tell();
-    this.#rest();
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (!this.#isReading && this.#inFlight.batches === 0) this.#rest.idle();
   }
 
   #mayTake(): boolean {
-    return !this.#isPaused && !this.#isResting && this.#inFlight.batches < this.#settings.maxReplays;
-  }
-
-  #timeStretch(): void {
-    if (this.#isStretchTimed) return;
-    this.#isStretchTimed = true;
-    this.#clock.timer(() => {
-      this.#isResting = true;
-      this.#rest();
-      this.#clock.timer(() => this.#goOn(), MAX_REST_MILLIS);
-    }, STRETCH_MILLIS);
-  }
-
-  /** When nothing of it keeps the process alive any more, it goes on if something else does. */
-  #rest(): void {
-    if (!this.#isResting || this.#isReading || this.#inFlight.batches > 0) return;
-    this.#clock.timer(() => this.#goOn(), REST_MILLIS);
-  }
-
-  #goOn(): void {
-    if (!this.#isResting) return;
-    this.#isResting = false;
-    this.#isStretchTimed = false;
-    this.wake();
-    this.#listener.work();
+    return !this.#isPaused && !this.#rest.isResting && this.#inFlight.batches < this.#settings.maxReplays;
   }
 
   #hasRoom(): boolean {
@@ -236,7 +215,7 @@ export class Replay<B extends LogBatch> {
     }
     this.#isReading = false;
     this.#forgetDone();
-    this.#rest();
+    this.#tellIdle();
     if (entry !== undefined) this.wake();
   }
 
@@ -253,25 +232,9 @@ export class Replay<B extends LogBatch> {
       for (const [first, count] of [...entry.remaining]) this.#spool.settle(entry, first, count);
       return;
     }
-    const copy = new StoredCopy(this.#spool, entry, 0);
-    const now = this.#clock.now();
-    // A clock that was set back meanwhile must not make a batch younger than this process.
-    const age = Math.max(0, this.#clock.wallNow() - entry.openedAtUnixMillis);
-    let at = 0;
-    let isFirst = true;
-    for (const [first, count] of [...entry.remaining]) {
-      if (first > at) whole.split(first - at);
-      const contents = whole.split(count) as B;
-      const batch = new QueuedBatch(contents, ++this.#sequence, now - age, entry.isProtected);
-      batch.offset = first;
-      // Attempts of an earlier process are not in this one's counts.
-      batch.attempts = entry.isRecovered ? 0 : entry.attempts;
-      batch.durability = copy;
-      if (!isFirst) copy.split();
-      isFirst = false;
-      this.#waiting.append(batch);
-      at = first + count;
-    }
+    const batches = restoredBatches(whole, entry, this.#spool, this.#sequence, this.#clock);
+    this.#sequence += batches.length;
+    for (const batch of batches) this.#waiting.append(batch);
     this.#listener.work();
   }
 
