@@ -1,5 +1,6 @@
 /** Bounds that are reached, disks that fail in between, and ends that come one after the other. */
 
+import { unlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FaultyFiles } from './support/faulty-files.ts';
@@ -38,6 +39,33 @@ describe('the bound', () => {
     expect(second.events.droppedRecords('spool_full')).toBe(0);
     await second.close();
   });
+
+  test.each(['has not begun', 'has been done'])(
+    'counts what it gave up when the process ends before it heard that the deletion %s',
+    async (what) => {
+      const directory = await spoolDirectory();
+      const first = await SpoolMember.open(directory, { maxBytes: MIB });
+      for (let index = 0; index < 60; index++) await first.store(entryOf(`${index}`, { bytes: 16_000 }));
+      expect(first.events.drops).toEqual([]);
+      let isDone = false;
+      void first.disk.hold('unlink');
+      for (let index = 60; index < 70; index++)
+        void first.spool.append(entryOf(`${index}`, { bytes: 16_000 }));
+      await first.rest();
+      const [path] = first.disk.heldPaths;
+      if (what === 'has been done' && path !== undefined) {
+        unlinkSync(path);
+        isDone = true;
+      }
+      first.spool.closeSync();
+      const lost = first.events.droppedRecords('spool_full');
+      expect(lost).toBeGreaterThan(0);
+      const second = await SpoolMember.open(directory, { maxBytes: MIB });
+      expect(isDone).toBe(what === 'has been done');
+      expect(second.events.recoveredRecords).toBe(70 - lost);
+      await second.close();
+    },
+  );
 
   test('has each batch written once that memory can hold and the disk cannot', async () => {
     const disk = new FaultyFiles(promptFiles);

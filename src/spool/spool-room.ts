@@ -26,6 +26,8 @@ export class SpoolRoom {
   readonly #listener: Pick<Announcements, 'droppedAll'>;
   /** What others have in the directory, and what is set aside. */
   otherBytes = 0;
+  /** Whose file is being deleted. */
+  #leaving: Segment | undefined;
 
   constructor(
     maxBytes: number,
@@ -60,6 +62,7 @@ export class SpoolRoom {
       const oldest = this.#stock.evictable;
       if (oldest === undefined || !this.couldHave(bytes)) return false;
       oldest.isLeaving = true;
+      this.#leaving = oldest;
       try {
         await oldest.acks.idle();
         await this.#unlink(oldest.path);
@@ -67,25 +70,46 @@ export class SpoolRoom {
       } catch (error) {
         oldest.isLeaving = false;
         throw error;
+      } finally {
+        this.#leaving = undefined;
       }
-      this.#evicted(oldest);
+      // Unless that was done at once meanwhile.
+      if (oldest.fate === 'stored') this.#evicted(oldest);
     }
     return true;
   }
 
   makeSync(bytes: number): boolean {
     while (!this.has(bytes)) {
-      const oldest = this.#stock.evictable;
+      const oldest = this.#leaving ?? this.#stock.evictable;
       if (oldest === undefined || !this.couldHave(bytes)) return false;
-      this.#files.unlinkSync(oldest.path);
-      try {
-        this.#files.unlinkSync(oldest.ackPath);
-      } catch {
-        // It need not be there, and is of no use without its segment.
-      }
-      this.#evicted(oldest);
+      this.#evictSync(oldest);
     }
     return true;
+  }
+
+  /** Ends what `make` has begun, before the process does: or a file could be gone whose records nobody has counted. */
+  finishSync(): void {
+    try {
+      if (this.#leaving !== undefined) this.#evictSync(this.#leaving);
+    } catch {
+      // Then it stays, and is found again.
+    }
+  }
+
+  #evictSync(segment: Segment): void {
+    this.#leaving = undefined;
+    try {
+      this.#files.unlinkSync(segment.path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    try {
+      this.#files.unlinkSync(segment.ackPath);
+    } catch {
+      // It need not be there, and is of no use without its segment.
+    }
+    this.#evicted(segment);
   }
 
   get #limit(): number {

@@ -277,6 +277,7 @@ export class Spool {
   #leave(): void {
     this.#writer.closeSync();
     if (this.#trouble.isHanging) return;
+    this.#room.finishSync();
     this.#tidy.runSync();
     this.#keeper.closeSync((shelf) => this.#stock.has(shelf));
   }

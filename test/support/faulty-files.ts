@@ -114,6 +114,11 @@ export class FaultyFiles {
     return this.#held.length;
   }
 
+  /** What the calls are on that wait for the test. */
+  get heldPaths(): string[] {
+    return this.#held.map(({ args }) => String(args[0]));
+  }
+
   get openFiles(): number {
     return this.#paths.size;
   }
