@@ -2,13 +2,14 @@
  * Runs all benchmarks, or those named on the command line, prints their tables, and after a run of all of
  * them writes docs/benchmarks.md and docs/benchmarks.svg.
  *
- *   node bench/run.ts [--quick] [--rounds <n>] [--out <directory>] [--cpu-prof <directory>] [encode emit …]
+ *   node bench/run.ts [--quick] [--rounds <n>] [--out <directory>] [--update] [--cpu-prof <directory>] [encode emit …]
  *
  * `--quick` is a smoke run of a minute: everything runs, the numbers mean nothing, nothing is written unless
- * `--out` says where. `--cpu-prof` has every contender's process write a profile.
+ * `--out` says where. `--update` puts the sections of the named ones into the page that is there. `--cpu-prof` has every
+ * contender's process write a profile.
  */
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bench as drain } from './drain.ts';
@@ -17,13 +18,14 @@ import { bench as encode } from './encode.ts';
 import { bench as load } from './load.ts';
 import { bench as memory } from './memory.ts';
 import { bench as shutdown } from './shutdown.ts';
+import { bench as spool } from './spool.ts';
 import { chartOf } from './support/chart.ts';
 import { machine, versions } from './support/machine.ts';
 import type { Bench } from './support/measure.ts';
-import { openingComment, pageOf, type Section } from './support/page.ts';
+import { openingComment, pageOf, type Section, updatedPage } from './support/page.ts';
 import { printTable, tableOf } from './support/table.ts';
 
-const benches: Readonly<Record<string, Bench>> = { encode, emit, load, memory, drain, shutdown };
+const benches: Readonly<Record<string, Bench>> = { encode, emit, load, memory, drain, shutdown, spool };
 const ROUNDS = 3;
 
 const { values, positionals } = parseArgs({
@@ -32,6 +34,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     out: { type: 'string' },
+    update: { type: 'boolean', default: false },
     'cpu-prof': { type: 'string' },
   },
 });
@@ -65,9 +68,14 @@ for (const name of names) {
 }
 console.log(`\nin ${Math.round((performance.now() - startedAt) / 1_000)} s`);
 
+const docs = join(import.meta.dirname, '../docs');
 const isWhole = !quick && positionals.length === 0;
-const out = values.out ?? (isWhole ? join(import.meta.dirname, '../docs') : undefined);
-if (out !== undefined) {
+const out = values.out ?? (isWhole ? docs : undefined);
+if (values.update && !quick && !isWhole) {
+  const path = join(values.out ?? docs, 'benchmarks.md');
+  await writeFile(path, updatedPage(await readFile(path, 'utf8'), sections, rounds));
+  console.log(`updated: ${path}; the chart is as it was`);
+} else if (out !== undefined) {
   const measures = sections.flatMap((section) => section.measures);
   await mkdir(out, { recursive: true });
   await writeFile(

@@ -1,21 +1,24 @@
 /**
- * The disk spool: what it costs while it is not needed, what it costs to have every record on disk before it is sent, and
- * an outage that is larger than the queue.
+ * What a spool costs while it is not needed, what it costs to have every record on disk before it is sent, and an outage
+ * that is larger than the queue.
  *
- * Method: all contenders are `spillway (otlp)`. Under load, after a warm-up that is delivered, a process
- * emits typical records by the wall clock, in ticks of 10 ms, at 100,000/s for 10 s, to a collector process that
- * answers each request 5 ms after it has decoded it; then it has 10 s to flush. CPU is that of the whole emitting
- * process, all threads, the writing included; what is left on disk for the next process is not lost; the event loop's delay is taken by a timer of 5 ms, from whose intervals
- * that is subtracted. `overflow` has nothing to write then; `always` writes every batch, with the named policy of `fsync`.
+ * Method: all contenders are `spillway (otlp)`; ratios are to `spool off`, in the outage to `in memory`. Under load,
+ * after a warm-up that is delivered, a process emits typical records by the wall clock, in ticks of 10 ms, at
+ * 100,000/s for 10 s, to a collector process that answers each request 5 ms after it has decoded it; then it has 10 s
+ * to flush. `overflow` has nothing to write then; `always` writes every batch before it is sent, with the named policy
+ * of `fsync`. CPU is that of the whole emitting process, all threads, until it has shut down. The event loop's delay
+ * is taken by a timer of 5 ms, from whose intervals that is subtracted.
  *
  * In the outage the collector refuses connections while 1,000,000 records are emitted, in bursts of 1,000 with a
- * turn of the event loop between them, into a queue of the default size; `in memory` is without a spool and
- * with a queue that is large enough for all. Spooled is what is on disk when the last record has been emitted, by the time the
- * emitting took. Then the collector comes back; replayed is from the first request that gets through to the
- * one with which 99 % have been decoded. Peak RSS is that of the process at its largest. The breaker's and the
- * retry's back-off are shorter than the defaults, to save time.
+ * turn of the event loop between them: `overflow` into a queue of the default size, `in memory` without a spool into
+ * one that is large enough for all. Spooled is what is on disk when the last record has been emitted, by the time the
+ * emitting took. Then the collector comes back; replayed is from the first request that gets through to the one
+ * with which 99 % have been decoded. Peak RSS is that of the process at its largest. The breaker's and the retry's
+ * back-off are shorter than the defaults, to save time.
  *
- * The files are in the directory for temporary files, which must be on a disk.
+ * The collector notes every record by its number: one that did not arrive and is not on disk at the end is lost, one
+ * that arrived again was delivered twice. That slows the collector down, for all contenders alike. The files are in the
+ * directory for temporary files, which must be on a disk.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -27,7 +30,7 @@ import type { SpillwayLogRecordProcessor, SpillwayOptions } from 'otel-spillway'
 import type { Ask, Contend } from './support/child.ts';
 import { buildPipeline } from './support/contenders.ts';
 import { within } from './support/deadline.ts';
-import { type Bench, type BenchOptions, type Measure, OTLP } from './support/measure.ts';
+import { ALL, type Bench, type BenchOptions, type Measure, OTLP } from './support/measure.ts';
 import { emitBursts, emitPaced, warmUp } from './support/pace.ts';
 import { type Common, inTurns } from './support/turns.ts';
 
@@ -35,6 +38,8 @@ const LATENCY_MILLIS = 5;
 const DRAIN_MILLIS = 10_000;
 const LOOP_RESOLUTION_MILLIS = 5;
 const MEASURED_SHARE = 0.99;
+/** No record that is measured has the number of one of the warm-up. */
+const WARM_UP_FROM = 10_000_000;
 const MIB = 1024 * 1024;
 
 const OFF = 'spool off';
@@ -83,8 +88,8 @@ type Part<Input> = (
 const load: Part<Load> = async (options, { recordsPerSecond, seconds, url, warmUpRecords }, ask) => {
   const processor = buildPipeline(OTLP, url, {}, options).processor as SpillwayLogRecordProcessor;
   const logger = new LoggerProvider({ processors: [processor] }).getLogger('bench');
-  await warmUp(logger, processor, warmUpRecords);
-  const receivedBefore = await ask<number>('received');
+  await warmUp(logger, processor, warmUpRecords, WARM_UP_FROM);
+  const accountFor = await openAccount(ask);
   const offered = recordsPerSecond * seconds;
 
   const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MILLIS });
@@ -100,16 +105,13 @@ const load: Part<Load> = async (options, { recordsPerSecond, seconds, url, warmU
     processor.forceFlush().catch(() => {}),
   );
   const flushMillis = performance.now() - start - emitMillis;
-  const cpu = process.cpuUsage(cpuBefore);
   await within(DRAIN_MILLIS, processor.shutdown());
-  const delivered = (await ask<number>('received')) - receivedBefore;
-  const leftOnDisk = processor.stats().spooled.records;
+  const cpu = process.cpuUsage(cpuBefore);
   const delayMillis = (nanos: number) => Math.max(0, nanos / 1e6 - LOOP_RESOLUTION_MILLIS);
   return {
     offeredPerSecond: (offered * 1_000) / emitMillis,
-    lost: offered - delivered - leftOnDisk,
-    leftOnDisk,
-    cpuPerDelivered: (cpu.user + cpu.system) / delivered,
+    ...(await accountFor(offered, processor)),
+    cpuPerRecord: (cpu.user + cpu.system) / offered,
     flushMillis,
     loopP50: delayMillis(loop.percentile(50)),
     loopP99: delayMillis(loop.percentile(99)),
@@ -126,7 +128,8 @@ const outage: Part<Outage> = async (options, { records, url, warmUpRecords }, as
   });
   const processor = pipeline.processor as SpillwayLogRecordProcessor;
   const logger = new LoggerProvider({ processors: [processor] }).getLogger('bench');
-  await warmUp(logger, processor, warmUpRecords);
+  await warmUp(logger, processor, warmUpRecords, WARM_UP_FROM);
+  const accountFor = await openAccount(ask);
   const receivedBefore = await ask<number>('received');
   await ask('refuse');
   const rssBefore = process.memoryUsage.rss();
@@ -144,35 +147,52 @@ const outage: Part<Outage> = async (options, { records, url, warmUpRecords }, as
   await ask('listen');
   await ask('until', receivedBefore + 1);
   loop.reset();
+  const replayCpuBefore = process.cpuUsage();
   const replayStart = performance.now();
   const first = await ask<number>('received');
-  const expected = records - lostOf(processor);
-  const last = receivedBefore + Math.floor(expected * MEASURED_SHARE);
+  const last = receivedBefore + Math.floor((records - droppedBy(processor)) * MEASURED_SHARE);
   await ask('until', last);
   const replayMillis = performance.now() - replayStart;
+  const replayCpu = process.cpuUsage(replayCpuBefore);
   loop.disable();
   await processor.forceFlush().catch(() => {});
   await within(DRAIN_MILLIS, processor.shutdown());
-  const delivered = (await ask<number>('received')) - receivedBefore;
   const peakBytes = process.resourceUsage().maxRSS * 1_024;
   return {
+    ...(await accountFor(records, processor)),
     emittedPerSecond: (records * 1_000) / emitMillis,
     spooledPerSecond: (spooled.records * 1_000) / emitMillis,
     emitCpu: (cpu.user + cpu.system) / records,
     emitLoopMax: Math.max(0, emitLoopMax / 1e6 - LOOP_RESOLUTION_MILLIS),
     diskPerRecord: spooled.records === 0 ? 0 : spooled.bytes / spooled.records,
     replayedPerSecond: ((last - first) * 1_000) / replayMillis,
+    replayCpu: (replayCpu.user + replayCpu.system) / (last - first),
     replayLoopP99: Math.max(0, loop.percentile(99) / 1e6 - LOOP_RESOLUTION_MILLIS),
     replayLoopMax: Math.max(0, loop.max / 1e6 - LOOP_RESOLUTION_MILLIS),
     peakMib: peakBytes / MIB,
     growthMib: (peakBytes - rssBefore) / MIB,
-    lost: records - delivered - processor.stats().spooled.records,
   };
 };
 
-function lostOf(processor: SpillwayLogRecordProcessor): number {
+/** @returns asked when the processor was shut down, says what became of so many records that were emitted since. */
+async function openAccount(ask: Ask) {
+  const before = { all: await ask<number>('received'), different: await ask<number>('different') };
+  return async (offered: number, processor: SpillwayLogRecordProcessor) => {
+    const delivered = (await ask<number>('different')) - before.different;
+    const leftOnDisk = processor.stats().spooled.records;
+    return {
+      lost: offered - delivered - leftOnDisk,
+      twice: (await ask<number>('received')) - before.all - delivered,
+      leftOnDisk,
+    };
+  };
+}
+
+function droppedBy(processor: SpillwayLogRecordProcessor): number {
   return Object.values(processor.stats().dropped).reduce((sum, count) => sum + count, 0);
 }
+
+const NONE: Pick<Measure, 'judged' | 'goal'> = { judged: ALL, goal: { kind: 'none lost' } };
 
 async function measureLoad(options: BenchOptions): Promise<Measure[]> {
   const input: Load = { part: 'load', recordsPerSecond: 100_000, seconds: options.quick ? 1 : 10 };
@@ -181,7 +201,7 @@ async function measureLoad(options: BenchOptions): Promise<Measure[]> {
       module: import.meta.url,
       contenders: [OFF, OVERFLOW, ALWAYS_NEVER, ALWAYS_INTERVAL, ALWAYS_ALWAYS],
       input,
-      collector: { latencyMillis: LATENCY_MILLIS },
+      collector: { latencyMillis: LATENCY_MILLIS, keepsIds: true },
     },
     { ...options, progress: (text) => options.progress(`load: ${text}`) },
   );
@@ -193,20 +213,18 @@ async function measureLoad(options: BenchOptions): Promise<Measure[]> {
     base: OFF,
     judged: OVERFLOW,
   });
+  const offered = (input.recordsPerSecond * input.seconds).toLocaleString('en');
   return [
-    {
-      ...shown(`lost of ${(input.recordsPerSecond * input.seconds).toLocaleString('en')}`, 'records', 'lost'),
-      judged: ALWAYS_INTERVAL,
-      goal: { kind: 'none lost' },
-    },
+    { ...shown(`lost of ${offered}`, 'records', 'lost'), ...NONE },
+    { ...shown('delivered twice', 'records', 'twice'), ...NONE },
     shown('left on disk', 'records', 'leftOnDisk'),
     shown('emitted', 'records/s', 'offeredPerSecond'),
     {
-      ...shown('CPU per delivered record', 'µs', 'cpuPerDelivered', 2),
+      ...shown('CPU per record', 'µs', 'cpuPerRecord', 2),
       goal: { kind: 'ratio at most', limit: 1.05 },
     },
     shown('event-loop delay p50', 'ms', 'loopP50', 2),
-    { ...shown('event-loop delay p99', 'ms', 'loopP99', 2), goal: { kind: 'ratio at most', limit: 1.1 } },
+    { ...shown('event-loop delay p99', 'ms', 'loopP99', 2), goal: { kind: 'ratio at most', limit: 1.25 } },
     shown('event-loop delay max', 'ms', 'loopMax', 1),
     shown('flush at the end', 'ms', 'flushMillis', 1),
   ];
@@ -219,7 +237,7 @@ async function measureOutage(options: BenchOptions): Promise<Measure[]> {
       module: import.meta.url,
       contenders: [IN_MEMORY, OVERFLOW],
       input,
-      collector: { latencyMillis: LATENCY_MILLIS },
+      collector: { latencyMillis: LATENCY_MILLIS, keepsIds: true },
     },
     { ...options, progress: (text) => options.progress(`outage: ${text}`) },
   );
@@ -232,16 +250,16 @@ async function measureOutage(options: BenchOptions): Promise<Measure[]> {
     judged: OVERFLOW,
   });
   return [
-    {
-      ...shown(`lost of ${input.records.toLocaleString('en')}`, 'records', 'lost'),
-      goal: { kind: 'none lost' },
-    },
+    { ...shown(`lost of ${input.records.toLocaleString('en')}`, 'records', 'lost'), ...NONE },
+    { ...shown('delivered twice', 'records', 'twice'), ...NONE },
+    shown('left on disk', 'records', 'leftOnDisk'),
     shown('emitted', 'records/s', 'emittedPerSecond'),
     shown('spooled', 'records/s', 'spooledPerSecond'),
     shown('CPU per emitted record', 'µs', 'emitCpu', 2),
     shown('event-loop delay max while emitting', 'ms', 'emitLoopMax', 1),
     shown('on disk per record', 'bytes', 'diskPerRecord'),
     shown('replayed', 'records/s', 'replayedPerSecond'),
+    shown('CPU per replayed record', 'µs', 'replayCpu', 2),
     shown('event-loop delay p99 while replaying', 'ms', 'replayLoopP99', 1),
     shown('event-loop delay max while replaying', 'ms', 'replayLoopMax', 1),
     shown('peak RSS', 'MiB', 'peakMib'),

@@ -10,12 +10,13 @@
  * them on their way at once, then all are read back and settled, one after the other. The exit stores 64 batches of
  * 1 MiB synchronously. Of killed writers (SIGKILL, at any time from 50 to 250 ms after the first batch) all batches
  * that were stored must come back unharmed; a batch that comes back although it was settled is delivered twice.
- * Four processes at once store 128 batches of 1 MB each. To start again a process finds 512 MiB in batches of 120 KB, left by
+ * Four processes at once store 128 batches of 1 MB each, and read back and settle every second one. To start again a process finds 512 MiB in batches of 120 KB, left by
  * one that has ended properly, with a warm page cache. The files are in the directory for temporary files,
  * which must be on a disk.
  *
- * `sqlite NORMAL` and `FULL`: WAL, one row for each batch, pages of 16 KiB, a checkpoint every 4 MiB;
- * `in a worker` is `NORMAL` in a thread of its own.
+ * `sqlite NORMAL` and `FULL`: WAL, one row for each batch, pages of 16 KiB, a checkpoint every 4 MiB, on the main
+ * thread. `checkpoints in a worker` is `NORMAL` whose checkpoints another thread makes, `in a worker` is `NORMAL`
+ * altogether in another thread.
  * `segments never`, `interval` (every second) and `always` (before a batch counts as stored): when `fdatasync` is called.
  */
 
@@ -32,6 +33,7 @@ import {
   SEGMENTS_ALWAYS,
   SEGMENTS_INTERVAL,
   SEGMENTS_NEVER,
+  SQLITE_CHECKPOINTS,
   SQLITE_FULL,
   SQLITE_NORMAL,
   SQLITE_WORKER,
@@ -49,6 +51,7 @@ const MIB = 1024 * 1024;
 const STORES = [
   SQLITE_NORMAL,
   SQLITE_FULL,
+  SQLITE_CHECKPOINTS,
   SQLITE_WORKER,
   SEGMENTS_NEVER,
   SEGMENTS_INTERVAL,
@@ -225,7 +228,9 @@ async function kill(contender: string, parent: string, { kills, batchBytes }: Of
       batchRecords: 1,
       settles: true,
     });
-    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    await new Promise<void>((resolve) => {
+      child.stdout?.on('data', (chunk) => String(chunk).includes('+') && resolve());
+    });
     const [shortest, longest] = KILL_AFTER_MILLIS;
     await sleep(shortest + Math.random() * (longest - shortest));
     child.kill('SIGKILL');
@@ -260,9 +265,9 @@ async function together(
   { batches, batchBytes }: Of<'together'>,
 ): Promise<Results> {
   const writer = { contender, directory, batches, batchBytes, batchRecords: 1, settles: true };
-  const begin = performance.now();
   const reports = await Promise.all(Array.from({ length: WRITERS }, () => startWriter(writer).report));
-  const seconds = (performance.now() - begin) / 1_000;
+  const begin = Math.min(...reports.map((report) => report.startedAtUnixMillis));
+  const seconds = (Math.max(...reports.map((report) => report.endedAtUnixMillis)) - begin) / 1_000;
   const { appendP50, appendP99, appendMax } = latencyOf(reports.flatMap((report) => report.latencies));
   return {
     togetherRate: (WRITERS * batches * batchBytes) / MB / seconds,

@@ -6,8 +6,10 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { SpillwayStats } from '../src/index.ts';
+import type { Span } from './excuses.ts';
 import type { LifePlan } from './round-plan.ts';
 import type { SpoolingEnding, SpoolingPlan } from './spooling-plan.ts';
+import { epochMillis } from './witness.ts';
 
 const SCRIPT = fileURLToPath(new URL('../test/children/spooling.ts', import.meta.url));
 /** Small enough to be full soon, large enough for the SDK. */
@@ -17,13 +19,19 @@ const MAX_MILLIS = 20_000;
 /** And the one that sends what all the others left. */
 const MAX_DRAIN_MILLIS = 25_000;
 const MAX_PRINTED = 4_000;
+const IS_FROM_OUTSIDE = new Set<SpoolingEnding['kind']>(['killed', 'signalled', 'impatient']);
+/** Those in which a process owes only what was safe before. */
+const IS_SUDDEN = new Set<SpoolingEnding['kind']>(['killed', 'impatient', 'out of memory']);
 
-/** On top of the scheduled delay: what `always` may take from the emission of a record to its being stored. */
-const ALWAYS_GRACE_MILLIS = 250;
+/**
+ * What it may take from a batch's being closed to its being stored in `always` mode, and from a request's being stored
+ * by the collector to the note of it on disk.
+ */
+const GRACE_MILLIS = 400;
 /** The same in turns of the child's event loop: a process that gets no processor time cannot keep a time. */
-const ALWAYS_GRACE_TICKS = 20;
+const GRACE_TICKS = 20;
 
-/** When there were how many records, in the time of the child. */
+/** When there were how many records; epoch milliseconds of the child. */
 interface Moment {
   readonly emitted: number;
   readonly tick: number;
@@ -47,8 +55,16 @@ export interface LifeReport {
   readonly unsafe: readonly string[];
   /** None from a process that could not say any more. */
   readonly stats: SpillwayStats | undefined;
+  /** Since the Unix epoch; later than the end when it ended in another way. */
+  readonly endingAtMillis: number;
+  readonly endedAtMillis: number;
+  /** What had arrived by then, it could note in its spool before it ended. */
+  readonly notedMillis: number;
   /** From the start of the ending to the end. */
   readonly endingMillis: number;
+  /** What a shutdown may take. */
+  readonly shutdownMillis: number;
+  readonly pauses: readonly Span[];
   readonly hung: boolean;
 }
 
@@ -62,7 +78,8 @@ export class Life {
   #safe = 0;
   #stats: SpillwayStats | undefined;
   #printed = '';
-  #endingAt: number | undefined;
+  #endingAt = Number.POSITIVE_INFINITY;
+  readonly #pauses: Span[] = [];
   #limit: NodeJS.Timeout | undefined;
   #hangs = false;
 
@@ -99,7 +116,8 @@ export class Life {
   async #ended(): Promise<LifeReport> {
     const [code, signal] = (await once(this.#child, 'close')) as [number | null, NodeJS.Signals | null];
     clearTimeout(this.#limit);
-    const { name, ending } = this.plan;
+    const { name, ending, shutdownMillis } = this.plan;
+    const endedAtMillis = epochMillis();
     return {
       name,
       kind: ending.kind,
@@ -107,11 +125,16 @@ export class Life {
       signal,
       possible: this.#possible,
       emitted: this.emitted,
-      owed: this.#owed(),
+      owed: this.#owed(signal),
       printed: this.#printed,
       unsafe: this.#unsafe,
       stats: this.#stats,
-      endingMillis: this.#endingAt === undefined ? 0 : performance.now() - this.#endingAt,
+      endingAtMillis: this.#endingAt,
+      endedAtMillis,
+      notedMillis: this.#before(0)?.millis ?? 0,
+      endingMillis: Math.max(0, endedAtMillis - this.#endingAt),
+      shutdownMillis,
+      pauses: this.#pauses,
       hung: this.#hangs,
     };
   }
@@ -128,13 +151,19 @@ export class Life {
   #did(moment: Moment): void {
     if (this.#moments.push(moment) > 1) return;
     const { ending, pause } = this.plan;
-    if (ending.kind === 'killed' || ending.kind === 'signalled') {
+    if (IS_FROM_OUTSIDE.has(ending.kind)) {
       setTimeout(() => this.#endFromOutside(), ending.afterMillis);
     }
     if (pause !== undefined) {
-      setTimeout(() => this.#child.kill('SIGSTOP'), pause.afterMillis);
-      setTimeout(() => this.#child.kill('SIGCONT'), pause.afterMillis + pause.millis);
+      setTimeout(() => this.#pause(pause.millis), pause.afterMillis);
     }
+  }
+
+  #pause(millis: number): void {
+    const fromMillis = epochMillis();
+    this.#pauses.push({ fromMillis, toMillis: fromMillis + millis });
+    this.#child.kill('SIGSTOP');
+    setTimeout(() => this.#child.kill('SIGCONT'), millis);
   }
 
   #endFromOutside(): void {
@@ -145,10 +174,11 @@ export class Life {
   }
 
   #ending(): void {
-    const { kind } = this.plan.ending;
-    this.#endingAt = performance.now();
+    const { kind, impatienceMillis = 0 } = this.plan.ending;
+    this.#endingAt = epochMillis();
     if (kind === 'killed') this.kill();
-    else if (kind === 'signalled') this.#child.kill('SIGTERM');
+    else if (kind === 'signalled' || kind === 'impatient') this.#child.kill('SIGTERM');
+    if (kind === 'impatient') setTimeout(() => this.kill(), impatienceMillis);
     this.#allow(kind === 'drained' ? MAX_DRAIN_MILLIS : MAX_MILLIS);
   }
 
@@ -158,22 +188,27 @@ export class Life {
     if (word === 'will') this.#possible = first;
     else if (word === 'did') this.#did({ emitted: first, tick: second, millis: third });
     // A record that was dropped has not been saved by a flush.
-    else if (word === 'safe') this.#safe = second === 0 ? first : this.#safe;
+    else if (word === 'safe') this.#safe = Math.max(this.#safe, second === 0 ? first : 0);
     else if (word === 'unsafe') this.#unsafe.push(rest.join(' '));
     else if (word === 'stats') this.#stats = JSON.parse(rest.join(' ')) as SpillwayStats;
     else if (word === 'ending') this.#ending();
   }
 
-  #owed(): number {
+  #owed(signal: NodeJS.Signals | null): number {
     const { ending, spool, scheduledDelayMillis } = this.plan;
-    if (ending.kind !== 'killed' && ending.kind !== 'out of memory') return this.emitted;
+    if (!IS_SUDDEN.has(ending.kind) || signal === 'SIGTERM') return this.emitted;
+    if (spool.mode !== 'always') return this.#safe;
+    return Math.max(this.#safe, this.#before(scheduledDelayMillis)?.emitted ?? 0);
+  }
+
+  /** When it was so long before its last sign of life, and a while that is granted. */
+  #before(sinceMillis: number): Moment | undefined {
     const last = this.#moments.at(-1);
-    if (spool.mode !== 'always' || last === undefined) return this.#safe;
-    const stored = this.#moments.findLast(
+    if (last === undefined) return undefined;
+    return this.#moments.findLast(
       ({ millis, tick }) =>
-        last.millis - millis > scheduledDelayMillis + ALWAYS_GRACE_MILLIS &&
-        last.tick - tick > ALWAYS_GRACE_TICKS + scheduledDelayMillis / this.plan.tickMillis,
+        last.millis - millis > sinceMillis + GRACE_MILLIS &&
+        last.tick - tick > sinceMillis / this.plan.tickMillis + GRACE_TICKS,
     );
-    return Math.max(this.#safe, stored?.emitted ?? 0);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Conservation under crashes, for as long as one likes: `node soak/main.ts [--seconds 600] [--climate gentle]`,
- * or `SOAK_SEED=… SOAK_ROUNDS=… node soak/main.ts` to play rounds again. Ends with 1 if a round was violated.
+ * Conservation under crashes, for as long as one likes: `npm run soak [-- --seconds 600] [--climate crowd]`, or
+ * `SOAK_SEED=… SOAK_ROUNDS=… npm run soak` to play rounds again: the plan is the same then, chance and the
+ * machine do the rest. Ends with 1 if a round was violated.
  */
 
 import { parseArgs } from 'node:util';
@@ -18,7 +19,7 @@ const deadline =
   SOAK_ROUNDS === undefined ? performance.now() + Number(values.seconds) * 1_000 : Number.POSITIVE_INFINITY;
 
 function describe({ plan, lives, ...round }: RoundResult, millis: number): string {
-  const { mode, fsync } = plan.slots[0]?.[0]?.spool ?? {};
+  const { mode, fsync } = plan.spool;
   const endings = Map.groupBy(lives, ({ kind }) => kind);
   return [
     round.violations.length === 0 ? 'ok  ' : 'FAIL',
@@ -36,13 +37,19 @@ function describe({ plan, lives, ...round }: RoundResult, millis: number): strin
 
 let failed = 0;
 let round = 0;
+let processes = 0;
+let killed = 0;
+let records = 0;
 console.log(`first seed ${firstSeed}`);
 for (; round < maxRounds && performance.now() < deadline; round++) {
   const startedAt = performance.now();
   const result = await playRound(
-    planRound(firstSeed + round, undefined, values.climate as Climate | undefined),
+    planRound(firstSeed + round, { climate: values.climate as Climate | undefined }),
   );
   console.log(describe(result, performance.now() - startedAt));
+  processes += result.lives.length;
+  killed += result.lives.filter(({ signal }) => signal === 'SIGKILL').length;
+  records += result.emitted;
   if (result.violations.length === 0) continue;
   failed++;
   for (const violation of result.violations) console.log(`     ${violation}`);
@@ -51,5 +58,6 @@ for (; round < maxRounds && performance.now() < deadline; round++) {
     `     again: SOAK_SEED=${result.plan.seed} SOAK_ROUNDS=1 node soak/main.ts --climate ${result.plan.climate}`,
   );
 }
+console.log(`${processes} processes, ${killed} of them killed, ${records} records`);
 console.log(`${round} rounds, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

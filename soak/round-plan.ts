@@ -14,6 +14,7 @@ export type LifePlan = Omit<SpoolingPlan, 'url' | 'spool'> & {
 export interface RoundPlan {
   readonly seed: number;
   readonly climate: Climate;
+  readonly spool: LifePlan['spool'];
   /** Processes that follow one another, for each of those that run at the same time. */
   readonly slots: readonly (readonly LifePlan[])[];
   /** One after another, each after a time of good weather. */
@@ -24,12 +25,19 @@ export interface RoundPlan {
  * - `rough`: everything happens, and nothing may be lost.
  * - `gentle`: nothing happens that could excuse a duplicate, and there must be none.
  * - `tight`: the spool is too small: what is lost must have been counted.
+ * - `crowd`: as many processes as there may be, nearly all of them killed. No answer is lost but by that: nothing is
+ *   sent twice by two that live.
  */
-export type Climate = 'rough' | 'gentle' | 'tight';
+export type Climate = 'rough' | 'gentle' | 'tight' | 'crowd';
 
 type Some<T> = readonly [T, ...T[]];
 
 interface Rules {
+  /** How long a process lives at most. */
+  readonly maxMillis: number;
+  /** At the same time, as a share of the most there may be. */
+  readonly processes: readonly [low: number, high: number];
+  readonly lives: readonly [low: number, high: number];
   readonly endings: Some<SpoolingEnding['kind']>;
   readonly faults: Some<Fault['kind']>;
   readonly leaseMillis: readonly [low: number, high: number];
@@ -55,16 +63,21 @@ const OUTAGES: Some<Fault['kind']> = [
   'half an answer',
   '503',
   '429',
+  '413',
   'slow',
 ];
 
 const RULES: Record<Climate, Rules> = {
   rough: {
+    maxMillis: 2_500,
+    processes: [0, 1],
+    lives: [1, 3],
     endings: [
       'killed',
       'killed',
       'killed',
       'signalled',
+      'impatient',
       'natural',
       'exit',
       'throw',
@@ -73,7 +86,7 @@ const RULES: Record<Climate, Rules> = {
     ],
     faults: OUTAGES,
     leaseMillis: [1_000, 2_000],
-    requestTimeoutMillis: 500,
+    requestTimeoutMillis: 2_000,
     shutdownMillis: [300, 1_000, 5_000],
     maxBytes: 256 * 1024 * 1024,
     recordsPerTick: [1, 40],
@@ -81,8 +94,11 @@ const RULES: Record<Climate, Rules> = {
     pauses: 0.2,
   },
   gentle: {
+    maxMillis: 2_500,
+    processes: [0, 1],
+    lives: [1, 3],
     endings: ['signalled', 'natural'],
-    faults: ['503', '429', 'slow'],
+    faults: ['503', '429', '413', 'slow'],
     // A busy machine is no excuse either: neither a request nor a sign of life comes too late.
     leaseMillis: [10_000, 10_000],
     requestTimeoutMillis: 5_000,
@@ -93,26 +109,51 @@ const RULES: Record<Climate, Rules> = {
     pauses: 0,
   },
   tight: {
+    maxMillis: 2_500,
+    processes: [0, 1],
+    lives: [1, 3],
     // Those that can still say what they have lost.
     endings: ['signalled', 'natural', 'exit', 'throw', 'reject'],
     faults: OUTAGES,
     leaseMillis: [1_000, 2_000],
-    requestTimeoutMillis: 500,
+    requestTimeoutMillis: 2_000,
     shutdownMillis: [300, 1_000],
     maxBytes: 1024 * 1024,
     recordsPerTick: [20, 120],
     ownExporters: 0.7,
     pauses: 0,
   },
+  crowd: {
+    maxMillis: 6_000,
+    processes: [1, 1],
+    lives: [2, 3],
+    endings: ['killed', 'killed', 'killed', 'killed', 'killed', 'killed', 'impatient', 'exit'],
+    faults: ['503', '429', '413', 'slow', 'reset', 'stalled'],
+    leaseMillis: [2_000, 3_000],
+    requestTimeoutMillis: 5_000,
+    shutdownMillis: [1_000, 5_000],
+    maxBytes: 256 * 1024 * 1024,
+    recordsPerTick: [1, 20],
+    ownExporters: 0.7,
+    pauses: 0,
+  },
 };
 const MAX_PROCESSES = 8;
 
-/** @param wanted instead of the climate that is drawn. */
-export function planRound(seed: number, maxProcesses = MAX_PROCESSES, wanted?: Climate): RoundPlan {
+/** What of a round is not left to chance. */
+interface Limits {
+  readonly climate?: Climate | undefined;
+  /** At the same time. */
+  readonly maxProcesses?: number;
+  /** That a process lives. */
+  readonly maxMillis?: number;
+}
+
+export function planRound(seed: number, limits: Limits = {}): RoundPlan {
   const chance = new Chance(seed);
-  const drawn = chance.pick<Climate>(['rough', 'rough', 'gentle', 'tight']);
-  const climate = wanted ?? drawn;
-  const rules = RULES[climate];
+  const drawn = chance.pick<Climate>(['rough', 'rough', 'gentle', 'tight', 'crowd']);
+  const { climate = drawn, maxProcesses = MAX_PROCESSES } = limits;
+  const rules = { ...RULES[climate], ...(limits.maxMillis && { maxMillis: limits.maxMillis }) };
   const spool: LifePlan['spool'] = {
     mode: chance.pick(['overflow', 'always']),
     fsync: chance.pick(['never', 'interval', 'always']),
@@ -121,8 +162,10 @@ export function planRound(seed: number, maxProcesses = MAX_PROCESSES, wanted?: C
     replayShare: chance.pick([0.1, 0.25, 0.9]),
     spillAfterOpenMillis: chance.pick([0, 200, 5_000]),
   };
-  const slots = Array.from({ length: chance.integer(1, maxProcesses) }, (_, slot) =>
-    Array.from({ length: chance.integer(1, 3) }, (_, life) =>
+  const [fewest, most] = rules.processes;
+  const processes = chance.integer(Math.max(1, fewest * maxProcesses), most * maxProcesses);
+  const slots = Array.from({ length: processes }, (_, slot) =>
+    Array.from({ length: chance.integer(...rules.lives) }, (_, life) =>
       planLife(chance, `${seed}/${slot}.${life}`, spool, rules),
     ),
   );
@@ -130,18 +173,21 @@ export function planRound(seed: number, maxProcesses = MAX_PROCESSES, wanted?: C
     calmMillis: chance.integer(0, 1_000),
     fault: { kind: chance.pick(rules.faults), millis: chance.integer(50, 2_000) },
   }));
-  return { seed, climate, slots, weather };
+  return { seed, climate, spool, slots, weather };
 }
 
 function planLife(chance: Chance, name: string, spool: LifePlan['spool'], rules: Rules): LifePlan {
-  const afterMillis = chance.integer(0, 2_500);
+  const afterMillis = chance.integer(0, rules.maxMillis);
   const pause = {
     afterMillis: chance.integer(0, afterMillis),
     millis: Math.round(spool.leaseMillis * (0.5 + 2 * chance.next())),
   };
+  const isOwn = chance.isTrue(rules.ownExporters);
+  // The stock exporter measures its time limits with the clock that is set.
+  const hasWildClock = chance.isTrue(0.3) && isOwn;
   return {
     name,
-    exporter: chance.isTrue(rules.ownExporters) ? 'own' : 'stock',
+    exporter: isOwn ? 'own' : 'stock',
     spool,
     scheduledDelayMillis: chance.pick([0, 20, 100, 1_000]),
     maxQueueSize: chance.pick([1_000, 4_000, 65_536]),
@@ -153,7 +199,12 @@ function planLife(chance: Chance, name: string, spool: LifePlan['spool'], rules:
     maxRecords: Number.MAX_SAFE_INTEGER,
     padding: chance.pick([0, 100, 1_000]),
     flushEveryMillis: chance.pick([0, 100, 500]),
-    ending: { kind: chance.pick(rules.endings), afterMillis },
+    hasWildClock,
+    ending: {
+      kind: chance.pick(rules.endings),
+      afterMillis,
+      impatienceMillis: chance.integer(0, 500),
+    },
     ...(chance.isTrue(rules.pauses) && { pause }),
   };
 }
@@ -174,6 +225,7 @@ export function planDrain(name: string, spool: LifePlan['spool']): LifePlan {
     maxRecords: 0,
     padding: 0,
     flushEveryMillis: 0,
+    hasWildClock: false,
     ending: { kind: 'drained', afterMillis: 0 },
   };
 }

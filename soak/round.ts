@@ -4,11 +4,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CollectorProcess, spawnCollector } from '../demo/collector/client.ts';
+import { excuseFrom, type Span } from './excuses.ts';
 import { Life, type LifeReport } from './life.ts';
 import { type LifePlan, planDrain, type RoundPlan } from './round-plan.ts';
 import { judge, type Verdict } from './verdict.ts';
 import { losesAnswers, play } from './weather.ts';
+import { epochMillis } from './witness.ts';
+import { WitnessProcess } from './witness-process.ts';
 
 export interface RoundResult extends Verdict {
   readonly plan: RoundPlan;
@@ -18,26 +20,22 @@ export interface RoundResult extends Verdict {
   readonly directory: string;
 }
 
-/** Endings in which a request under way is cut off, so that its answer is lost. */
-const CUTS_OFF = new Set<LifeReport['kind']>(['killed', 'out of memory', 'exit', 'throw', 'reject']);
-
+/** With every process at the same collector, and in the same directory. */
 export async function playRound(plan: RoundPlan): Promise<RoundResult> {
   const directory = await mkdtemp(join(tmpdir(), 'otel-spillway-soak-'));
-  const collector = await spawnCollector({ keep: 'ids' });
+  const all = plan.slots.flat();
+  const drain = planDrain(`${plan.seed}/drain`, plan.spool);
+  const collector = await WitnessProcess.start([...all, drain].map(({ name }) => name));
   const live = (life: LifePlan): Promise<LifeReport> =>
-    new Life({ ...life, url: collector.logsUrl, spool: { ...life.spool, directory } }).end;
+    new Life({ ...life, url: collector.urlOf(life.name), spool: { ...life.spool, directory } }).end;
   try {
-    const [lives] = await Promise.all([liveAll(plan, live), endure(plan, collector)]);
+    const [lives, faults] = await Promise.all([liveAll(plan, live), endure(plan, collector)]);
     const startedAt = performance.now();
-    const [first] = plan.slots.flat();
-    if (first !== undefined) lives.push(await live(planDrain(`${plan.seed}/drain`, first.spool)));
+    lives.push(await live(drain));
     const drainMillis = performance.now() - startedAt;
-    const repeat =
-      plan.slots.flat().some(({ pause }) => pause !== undefined) ||
-      lives.some(({ kind, hung }) => CUTS_OFF.has(kind) || hung) ||
-      plan.weather.some(({ fault }) => losesAnswers(fault));
-    const verdict = judge(lives, collector.ids(), { repeat, drop: plan.climate === 'tight' });
-    const left = (await readdir(directory)).filter((name) => name !== 'damaged');
+    const isExcused = plan.climate === 'gentle' ? () => false : excuseFrom(lives, faults);
+    const verdict = judge(lives, collector, { isExcused, drop: plan.climate === 'tight' });
+    const left = await readdir(directory);
     const violations =
       left.length > 0 ? [...verdict.violations, `left in the directory: ${left}`] : verdict.violations;
     if (violations.length === 0) await rm(directory, { recursive: true });
@@ -60,9 +58,14 @@ async function liveAll(
   return reports;
 }
 
-async function endure(plan: RoundPlan, collector: CollectorProcess): Promise<void> {
-  for (const { calmMillis, fault } of plan.weather) {
+/** @returns when answers were lost. */
+async function endure({ weather }: RoundPlan, collector: WitnessProcess): Promise<Span[]> {
+  const spans: Span[] = [];
+  for (const { calmMillis, fault } of weather) {
     await sleep(calmMillis);
+    const fromMillis = epochMillis();
     await play(fault, collector);
+    if (losesAnswers(fault)) spans.push({ fromMillis, toMillis: epochMillis() });
   }
+  return spans;
 }

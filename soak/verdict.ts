@@ -1,11 +1,18 @@
 /** What must be true when everything has drained: the oracle of the soak. */
 
 import type { SpillwayStats } from '../src/index.ts';
+import type { Excuse } from './excuses.ts';
 import type { LifeReport } from './life.ts';
 import { EXIT_CODE } from './spooling-plan.ts';
+import type { Arrival } from './witness.ts';
 
-/** How often each body was stored by the collector. */
-type Received = ReadonlyMap<string, number>;
+/** What the collector has stored. */
+export interface Received {
+  /** How each body arrived. */
+  readonly arrivals: ReadonlyMap<string, readonly Arrival[]>;
+  /** Records that are not as they were emitted. */
+  readonly altered: readonly string[];
+}
 
 export interface Verdict {
   readonly emitted: number;
@@ -29,6 +36,7 @@ const EXPECTED_END: Record<LifeReport['kind'], (report: LifeReport) => boolean> 
   killed: ({ signal }) => signal === 'SIGKILL',
   'out of memory': ({ signal, code }) => signal === 'SIGABRT' || signal === 'SIGTRAP' || code === 134,
   signalled: ({ signal }) => signal === 'SIGTERM',
+  impatient: ({ signal }) => signal === 'SIGTERM' || signal === 'SIGKILL',
   exit: ({ code }) => code === EXIT_CODE,
   throw: ({ code }) => code === 1,
   reject: ({ code }) => code === 1,
@@ -37,11 +45,14 @@ const EXPECTED_END: Record<LifeReport['kind'], (report: LifeReport) => boolean> 
 };
 /** Those in which Node itself has something to say. */
 const IS_LOUD = new Set<LifeReport['kind']>(['out of memory', 'throw', 'reject']);
+/** Those that cannot say what they leave behind. */
+const IS_MUTE = new Set<LifeReport['kind']>(['out of memory', 'killed', 'impatient']);
+const MAX_EXAMPLES = 5;
 
 /** What is no violation in a round. */
 export interface Allowances {
-  /** A record that arrives twice: an answer may have been lost. */
-  readonly repeat: boolean;
+  /** Of a record that arrives more than once: all arrivals but one must be excused. */
+  readonly isExcused: Excuse;
   /** A record that does not arrive, if it was counted as dropped: there may be no room for it. */
   readonly drop: boolean;
 }
@@ -49,12 +60,13 @@ export interface Allowances {
 export function judge(lives: readonly LifeReport[], received: Received, allowed: Allowances): Verdict {
   const violations: string[] = [];
   const arrivals = new Map(lives.map(({ name, possible }) => [name, new Uint32Array(possible)]));
+  const repeated: string[] = [];
   let arrived = 0;
   let duplicates = 0;
   let markers = 0;
   let marked = 0;
   let missed = 0;
-  for (const [body, times] of received) {
+  for (const [body, all] of received.arrivals) {
     const slash = body.lastIndexOf('/');
     const digits = body.slice(slash + 1);
     const number = Number(digits);
@@ -67,18 +79,30 @@ export function judge(lives: readonly LifeReport[], received: Received, allowed:
     } else if (String(number) !== digits || numbers?.[number] === undefined) {
       violations.push(`invented: ${body.slice(0, 200)}`);
     } else {
-      numbers[number] = times;
+      numbers[number] = all.length;
       arrived++;
-      duplicates += times - 1;
+      duplicates += all.length - 1;
+      if (all.length > 1 && all.filter((arrival) => !allowed.isExcused(arrival)).length > 1) {
+        repeated.push(`${body}: ${all.map(({ sender, atMillis }) => `${sender} ${clockTime(atMillis)}`)}`);
+      }
     }
+  }
+  if (repeated.length > 0) {
+    const examples = repeated.filter((_, index) => index % Math.ceil(repeated.length / MAX_EXAMPLES) === 0);
+    violations.push(`${repeated.length} arrived more than once, for no reason: ${examples.join('; ')}`);
+    for (const { name, endingAtMillis, endedAtMillis, stats } of lives) {
+      const about = `ending ${clockTime(endingAtMillis)}, ended ${clockTime(endedAtMillis)}`;
+      violations.push(`  ${name}: ${about}, exports ${JSON.stringify(stats?.exports)}`);
+    }
+  }
+  if (received.altered.length > 0) {
+    violations.push(
+      `${received.altered.length} are not as they were: ${received.altered.slice(0, 3).join()}`,
+    );
   }
   for (const life of lives) {
     const about = `${life.name} (${life.kind})`;
     const times = arrivals.get(life.name) ?? new Uint32Array();
-    const again = rangesOf(times.length, (number) => (times[number] ?? 0) > 1);
-    if (again.count > 0 && !allowed.repeat) {
-      violations.push(`${about}: ${again.count} arrived more than once, for no reason: ${again.text}`);
-    }
     const missing = rangesOf(life.owed, (number) => !((times[number] ?? 0) > 0));
     missed += missing.count;
     if (missing.count > 0 && !allowed.drop) {
@@ -122,8 +146,8 @@ function droppedOf({ dropped }: SpillwayStats): number {
 }
 
 /** What the counts that a process leaves behind must say: the law, and no loss. */
-function lawOf({ stats, kind, emitted }: LifeReport, allowed: Allowances): string[] {
-  if (stats === undefined) return [];
+function lawOf({ stats, kind, emitted, hung }: LifeReport, allowed: Allowances): string[] {
+  if (stats === undefined) return IS_MUTE.has(kind) || hung ? [] : ['left no counts'];
   const { offered, recovered, exported, queued, inFlight, spooled } = stats;
   const dropped = droppedOf(stats);
   const held = queued.records + inFlight.records + spooled.records;
@@ -138,6 +162,11 @@ function lawOf({ stats, kind, emitted }: LifeReport, allowed: Allowances): strin
   if (dropped > 0 && !allowed.drop) problems.push(`dropped ${nonZero(stats.dropped)}`);
   if (kind === 'drained' && held > 0) problems.push(`still holds ${held} records`);
   return problems;
+}
+
+/** Minutes, seconds and milliseconds. */
+function clockTime(epochMillis: number): string {
+  return Number.isFinite(epochMillis) ? new Date(epochMillis).toISOString().slice(14, 23) : 'never';
 }
 
 function nonZero(counts: SpillwayStats['dropped']): string {

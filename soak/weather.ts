@@ -1,8 +1,8 @@
 /** The collector's bad days: faults played one after another, and good weather between them and at the end. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CollectorProcess } from '../demo/collector/client.ts';
-import type { Reply } from '../demo/collector/protocol.ts';
+import type { Behaviour, Reply } from '../demo/collector/protocol.ts';
+import type { WitnessProcess } from './witness-process.ts';
 
 type FaultKind =
   | 'killed'
@@ -15,6 +15,7 @@ type FaultKind =
   | 'half an answer'
   | '503'
   | '429'
+  | '413'
   | 'slow';
 
 export interface Fault {
@@ -34,18 +35,21 @@ const REPLIES: Partial<Record<FaultKind, Reply>> = {
 };
 /** Less than a request may take: it is slow, not dead. */
 const SLOW_MILLIS = 120;
+/** Fewer than batches have: they are sent in parts, of which some arrive and others do not. */
+const MAX_RECORDS = 40;
+const GOOD: Behaviour = { latencyMillis: 0, reply: { kind: 'accept' }, maxRecords: Number.POSITIVE_INFINITY };
+const LOSES_NONE = new Set<FaultKind>(['503', '429', '413', 'slow', 'reset', 'stalled']);
 
 /**
  * Whether a record may have been stored and its sender not told. A collector that is killed or closes its
  * connections may have stored what it was about to acknowledge.
  */
 export function losesAnswers({ kind }: Fault): boolean {
-  return kind !== '503' && kind !== '429' && kind !== 'slow' && kind !== 'reset' && kind !== 'stalled';
+  return !LOSES_NONE.has(kind);
 }
 
-export async function play(fault: Fault, collector: CollectorProcess): Promise<void> {
+export async function play(fault: Fault, collector: WitnessProcess): Promise<void> {
   const { kind, millis } = fault;
-  const reply = REPLIES[kind];
   if (kind === 'killed') {
     await collector.kill();
     await sleep(millis);
@@ -55,8 +59,14 @@ export async function play(fault: Fault, collector: CollectorProcess): Promise<v
     await sleep(millis);
     await collector.listen();
   } else {
-    await collector.behave(reply === undefined ? { latencyMillis: SLOW_MILLIS } : { reply });
+    await collector.behave(behaviourOf(kind));
     await sleep(millis);
-    await collector.behave({ latencyMillis: 0, reply: { kind: 'accept' } });
+    await collector.behave(GOOD);
   }
+}
+
+function behaviourOf(kind: FaultKind): Behaviour {
+  if (kind === 'slow') return { latencyMillis: SLOW_MILLIS };
+  if (kind === '413') return { maxRecords: MAX_RECORDS };
+  return { reply: REPLIES[kind] ?? { kind: 'accept' } };
 }

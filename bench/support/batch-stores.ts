@@ -2,8 +2,8 @@
 
 import { systemClock } from '../../src/clock.ts';
 import { noSeverities } from '../../src/severity-counts.ts';
+import type { SpoolListener } from '../../src/spool/files/spool-entry.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import type { SpoolListener } from '../../src/spool/spool-entry.ts';
 import type { SpoolSettings } from '../../src/spool/spool-settings.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { SqliteWorkerStore } from './sqlite-worker.ts';
@@ -11,6 +11,7 @@ import { SqliteWorkerStore } from './sqlite-worker.ts';
 export const MEMORY = 'memory';
 export const SQLITE_NORMAL = 'sqlite NORMAL';
 export const SQLITE_FULL = 'sqlite FULL';
+export const SQLITE_CHECKPOINTS = 'sqlite, checkpoints in a worker';
 export const SQLITE_WORKER = 'sqlite in a worker';
 export const SEGMENTS_NEVER = 'segments never';
 export const SEGMENTS_INTERVAL = 'segments interval';
@@ -43,6 +44,8 @@ export function openStore(contender: string, directory: string, recovers = false
       return new SqliteStore(directory, 'NORMAL', recovers);
     case SQLITE_FULL:
       return new SqliteStore(directory, 'FULL', recovers);
+    case SQLITE_CHECKPOINTS:
+      return new SqliteStore(directory, 'NORMAL', recovers, 'in a worker');
     case SQLITE_WORKER:
       return new SqliteWorkerStore(directory, 'NORMAL', recovers);
     case SEGMENTS_NEVER:

@@ -2,6 +2,7 @@
 
 import { type CollectorProcess, spawnCollector } from '../../demo/collector/client.ts';
 import type { Answers } from './child-process.ts';
+import { ID_ATTRIBUTE } from './records.ts';
 
 const UNTIL_MILLIS = 120_000;
 
@@ -11,8 +12,20 @@ export interface BenchCollector {
   close(): Promise<void>;
 }
 
-export async function startCollector(latencyMillis: number): Promise<BenchCollector> {
-  const collector: CollectorProcess = await spawnCollector({ latencyMillis });
+export interface BenchCollectorOptions {
+  readonly latencyMillis: number;
+  /** Whether it knows which records it has got, and not only how many; that costs it some CPU. */
+  readonly keepsIds?: boolean;
+}
+
+export async function startCollector({
+  latencyMillis,
+  keepsIds = false,
+}: BenchCollectorOptions): Promise<BenchCollector> {
+  const collector: CollectorProcess = await spawnCollector({
+    latencyMillis,
+    ...(keepsIds && { keep: 'ids', idAttribute: ID_ATTRIBUTE }),
+  });
   return {
     url: collector.logsUrl,
     answers: {
@@ -20,6 +33,11 @@ export async function startCollector(latencyMillis: number): Promise<BenchCollec
       received: async () => {
         await collector.behave({});
         return collector.stats().records;
+      },
+      /** Different ones among them. */
+      different: async () => {
+        await collector.behave({});
+        return collector.ids().size;
       },
       /** Resolves when so many records in all were decoded. */
       until: async (records: number) => {

@@ -8,6 +8,9 @@ export const OTLP = 'spillway (otlp)';
 export const CONTENDERS = [STOCK, PLAIN, OTLP] as const;
 export type Contender = (typeof CONTENDERS)[number];
 
+/** Judged by the worst of them. */
+export const ALL = 'all';
+
 /** A ratio is to the measure's `base`. */
 type Goal =
   | { readonly kind: 'ratio at most' | 'ratio at least' | 'value at most'; readonly limit: number }
@@ -22,7 +25,7 @@ export interface Measure {
   readonly series: Readonly<Record<string, readonly number[]>>;
   /** The contender the others are compared with; default `stock`. */
   readonly base?: string;
-  /** The contender the goal is for; default `spillway (otlp)`. */
+  /** The contender the goal is for; default `spillway (otlp)`. That none is lost may be asked of `ALL`. */
   readonly judged?: string;
   readonly goal?: Goal;
   /** A short name in the chart; measures without one are not drawn. */
@@ -76,7 +79,8 @@ export function ratioOf(measure: Measure, name: string, baseName = measure.base 
 
 export function isMet(measure: Measure): boolean | undefined {
   const name = measure.judged ?? OTLP;
-  if (measure.goal === undefined || measure.series[name] === undefined) return undefined;
+  const judged = name === ALL ? Object.values(measure.series) : [measure.series[name] ?? []];
+  if (measure.goal === undefined || judged.flat().length === 0) return undefined;
   switch (measure.goal.kind) {
     case 'ratio at most':
       return ratioOf(measure, name) <= measure.goal.limit;
@@ -86,7 +90,7 @@ export function isMet(measure: Measure): boolean | undefined {
       return medianOf(measure, name) <= measure.goal.limit;
     case 'none lost':
       // In no round: a median would forgive a loss.
-      return (measure.series[name] ?? []).every((value) => value === 0);
+      return judged.flat().every((value) => value === 0);
   }
 }
 

@@ -38,10 +38,15 @@ export async function emitBursts(logger: Logger, records: number, burst = 1_000)
   }
 }
 
-/** Everything that is measured afterwards has been compiled, connected and delivered once. */
-export async function warmUp(logger: Logger, processor: LogRecordProcessor, records: number): Promise<void> {
+/** Everything that is measured afterwards has been compiled, connected and delivered once. Records are numbered from `from`. */
+export async function warmUp(
+  logger: Logger,
+  processor: LogRecordProcessor,
+  records: number,
+  from = 0,
+): Promise<void> {
   for (let index = 0; index < records; index += WARM_UP_CHUNK) {
-    emitRange(logger, index, index + WARM_UP_CHUNK);
+    emitRange(logger, from + index, from + index + WARM_UP_CHUNK);
     await processor.forceFlush();
   }
 }

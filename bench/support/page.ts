@@ -23,6 +23,23 @@ export function openingComment(file: URL): string[] {
     .map((paragraph) => paragraph.replace(/\s*\n\s*/g, ' ').trim());
 }
 
+function textOf({ title, file, measures }: Section, note: readonly string[] = []): string {
+  return [`## ${title}`, ...note, ...openingComment(file), markdownTable(tableOf(measures))].join('\n\n');
+}
+
+const roundsText = (rounds: number) => `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+
+/** The page with sections of a later run in place of its own, or behind them; they say so. */
+export function updatedPage(page: string, sections: readonly Section[], rounds: number): string {
+  const parts = page.trimEnd().split(/\n\n(?=## )/);
+  const note = `Of a run of its own, ${roundsText(rounds)}. Machine: ${machine()}. Versions: ${versions()}.`;
+  for (const section of sections) {
+    const found = parts.findIndex((part) => part.startsWith(`## ${section.title}\n`));
+    parts.splice(found === -1 ? parts.length : found, 1, textOf(section, [note]));
+  }
+  return `${parts.join('\n\n')}\n`;
+}
+
 export function pageOf(sections: readonly Section[], rounds: number): string {
   const parts = [
     '# Benchmarks',
@@ -32,16 +49,12 @@ export function pageOf(sections: readonly Section[], rounds: number): string {
       `- Machine: ${machine()}.`,
       `- Versions: ${versions()}.`,
       '- `stock`: `BatchLogRecordProcessor` with `exporter-logs-otlp-proto`. `spillway (plain)`: `SpillwayLogRecordProcessor` with the same exporter. `spillway (otlp)`: with `SpillwayOtlpLogExporter`. What a method does not name is at its default.',
-      `- Each contender runs in a process of its own and the collector in another, in turns, in ${rounds} ${rounds === 1 ? 'round' : 'rounds'}. A cell holds the median over the rounds and, in brackets, the median of the ratios within each round: figures of one machine do not say much about another, ratios do.`,
+      `- Each contender runs in a process of its own and the collector in another, in turns, in ${roundsText(rounds)}. A cell holds the median over the rounds and, in brackets, the median of the ratios within each round: figures of one machine do not say much about another, ratios do.`,
       '- Ratios are to `stock` unless the goal names another base; goals are for `spillway (otlp)` unless it names another contender.',
       '- The collector decodes every record with the classes generated from the protocol.',
       '- A typical record has a body of about 30 characters, six attributes (four texts, of which three differ from record to record, and two numbers) and a trace context.',
     ].join('\n'),
-    ...sections.flatMap(({ title, file, measures }) => [
-      `## ${title}`,
-      ...openingComment(file),
-      markdownTable(tableOf(measures)),
-    ]),
+    ...sections.map((section) => textOf(section)),
   ];
   return `${parts.join('\n\n')}\n`;
 }

@@ -10,6 +10,9 @@ const INFO = 9;
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, 'a');
 
+/** The attribute by which a record can be told from all others. */
+export const ID_ATTRIBUTE = 'request.id';
+
 /** Records of one request share its span. */
 const RECORDS_PER_SPAN = 8;
 let span = ROOT_CONTEXT;
@@ -45,7 +48,7 @@ export function typical(index: number): LogRecord {
       'http.response.status_code': 200,
       'http.server.request.duration': (index % 1_000) / 7,
       'enduser.id': `user-${index & 0xffff}`,
-      'request.id': `r-${1_000_000_000 + index}`,
+      [ID_ATTRIBUTE]: `r-${1_000_000_000 + index}`,
     },
     context: spanOf(index),
   };

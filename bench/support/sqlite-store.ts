@@ -2,7 +2,9 @@
 
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Worker } from 'node:worker_threads';
 import type { BatchStore, StoredBatch } from './batch-stores.ts';
+import { checkpointsOf } from './sqlite-checkpoints.ts';
 
 export type Synchronous = 'NORMAL' | 'FULL';
 
@@ -28,12 +30,22 @@ export class SqliteStore implements BatchStore {
   readonly #select: StatementSync;
   readonly #delete: StatementSync;
   readonly #waiting: Row[];
+  readonly #checkpoints: Worker | undefined;
   #unsettledBatches: number;
   #waitingRecords: number;
 
-  /** @param recovers whether what is there already is this one's: without leases it has to be told. */
-  constructor(directory: string, synchronous: Synchronous, recovers: boolean) {
-    this.#database = new DatabaseSync(join(directory, 'spool.db'));
+  /**
+   * @param recovers whether what is there already is this one's: without leases it has to be told.
+   * @param checkpoints who makes them: this one, in the course of an append, or a thread.
+   */
+  constructor(
+    directory: string,
+    synchronous: Synchronous,
+    recovers: boolean,
+    checkpoints: 'here' | 'in a worker' = 'here',
+  ) {
+    const path = join(directory, 'spool.db');
+    this.#database = new DatabaseSync(path);
     // The busy time first: to set the journal mode takes a lock.
     this.#database.exec(`
       PRAGMA busy_timeout = ${BUSY_MILLIS};
@@ -41,10 +53,11 @@ export class SqliteStore implements BatchStore {
       PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = ${synchronous};
-      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+      PRAGMA wal_autocheckpoint = ${checkpoints === 'here' ? CHECKPOINT_PAGES : 0};
       PRAGMA journal_size_limit = 0;
       CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY, records INTEGER NOT NULL, payload BLOB NOT NULL);
     `);
+    this.#checkpoints = checkpoints === 'here' ? undefined : checkpointsOf(path);
     this.#insert = this.#database.prepare('INSERT INTO batches (records, payload) VALUES (?, ?)');
     this.#select = this.#database.prepare('SELECT payload FROM batches WHERE id = ?');
     this.#delete = this.#database.prepare('DELETE FROM batches WHERE id = ?');
@@ -90,10 +103,12 @@ export class SqliteStore implements BatchStore {
     this.#delete.run(id);
     if (--this.#unsettledBatches > 0) return;
     // Pages that are free are used again; the file need not shrink before there is nothing left.
-    this.#database.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)');
+    this.#database.exec('PRAGMA incremental_vacuum');
+    if (this.#checkpoints === undefined) this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
   async close(): Promise<void> {
+    await this.#checkpoints?.terminate();
     this.#database.close();
   }
 }

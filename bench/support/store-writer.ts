@@ -22,18 +22,23 @@ export interface WriterReport {
   readonly settled: ReadonlySet<number>;
   readonly refused: number;
   readonly latencies: readonly number[];
+  /** When its store was about to be opened; NaN if it was killed before. */
+  readonly startedAtUnixMillis: number;
+  /** When its store was closed; NaN if it was killed before. */
+  readonly endedAtUnixMillis: number;
 }
 
 const OUTSTANDING = 4;
 const STDOUT = 1;
 
 /** One line for what happened, written at once: what a killed process has said can still be read from the pipe. */
-const say = (what: '+' | '-' | '!', number: number, millis = 0) =>
+const say = (what: '+' | '-' | '!' | 'open' | 'closed', number: number, millis = 0) =>
   writeSync(STDOUT, `${what} ${number} ${millis.toFixed(3)}\n`);
 
 async function write({ contender, directory, batches, batchBytes, batchRecords, settles }: WriterInput) {
-  const store = openStore(contender, directory);
   const payloadOf = payloadMaker(batchBytes);
+  say('open', Date.now());
+  const store = openStore(contender, directory);
   let last = 0;
   async function lane(): Promise<void> {
     while (last < batches) {
@@ -45,12 +50,14 @@ async function write({ contender, directory, batches, batchBytes, batchRecords, 
       if (!settles || number % 2 === 0) continue;
       const batch = await store.next();
       if (batch === undefined) continue;
-      batch.settle();
+      // Said first, as it is delivered first: killed in between, it comes back, and is not lost.
       say('-', numberOf(batch.payload) ?? Number.NaN);
+      batch.settle();
     }
   }
   await Promise.all(Array.from({ length: OUTSTANDING }, lane));
   await store.close();
+  say('closed', Date.now());
 }
 
 /** Starts a writer. The report is ready when the process has ended. */
@@ -78,6 +85,8 @@ async function reportOf(child: ChildProcess): Promise<WriterReport> {
     stored: new Set(numbers('+')),
     settled: new Set(numbers('-')),
     refused: numbers('!').length,
+    startedAtUnixMillis: numbers('open')[0] ?? Number.NaN,
+    endedAtUnixMillis: numbers('closed')[0] ?? Number.NaN,
     latencies: lines.filter(([what]) => what === '+').map((line) => Number(line[2])),
   };
 }

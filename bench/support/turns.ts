@@ -1,7 +1,7 @@
 /** Runs the contenders of a benchmark in turns, round by round, each with a collector of its own. */
 
 import { runContender } from './child-process.ts';
-import { startCollector } from './collector.ts';
+import { type BenchCollectorOptions, startCollector } from './collector.ts';
 import { type BenchOptions, Rounds } from './measure.ts';
 
 export interface Turns<Input> {
@@ -10,7 +10,7 @@ export interface Turns<Input> {
   readonly contenders: readonly string[];
   readonly input: Input;
   /** Without it the contenders get no collector. */
-  readonly collector?: { readonly latencyMillis: number };
+  readonly collector?: BenchCollectorOptions;
   readonly execArgv?: readonly string[];
 }
 
@@ -32,7 +32,7 @@ export async function inTurns<Input extends object>(
   for (let round = 1; round <= rounds; round++) {
     for (const contender of contenders) {
       progress(`round ${round} of ${rounds}: ${contender}`);
-      const receiver = collector && (await startCollector(collector.latencyMillis));
+      const receiver = collector && (await startCollector(collector));
       try {
         const common: Common = {
           url: receiver?.url ?? '',

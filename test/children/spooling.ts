@@ -4,18 +4,30 @@ import { existsSync, readdirSync, writeSync } from 'node:fs';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider } from '@opentelemetry/sdk-logs';
-import { EXIT_CODE, type SpoolingEnding, type SpoolingPlan } from '../../soak/spooling-plan.ts';
+import {
+  EXIT_CODE,
+  SERVICE_NAME,
+  type SpoolingEnding,
+  type SpoolingPlan,
+  scopeOf,
+  severityOf,
+  timestampOf,
+} from '../../soak/spooling-plan.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter, shutdownOnSignals } from '../../src/index.ts';
 
-const SEVERITIES = [1, 5, 9, 9, 9, 13, 17, 21];
 const FLUSH_TIMEOUT_MILLIS = 2_000;
 const SURE_MILLIS = 200;
+/** To count is to settle all accounts: it is not to be done in every turn. */
+const COUNTING_TICKS = 7;
+/** By how much the clock is wrong, from one turn of the event loop to the next. */
+const CLOCK_ERRORS_MILLIS = [0, 5_000, -5_000, 3_600_000, -86_400_000, 31_536_000_000, -31_536_000_000];
 
 /**
  * To the parent at once, through a pipe of its own: whatever comes next, the line has left. The words:
  * - `will <n>`: from now on there may be records up to number n - 1.
- * - `did <n> <tick> <millis>`: there are, at this tick of the event loop and this time of a monotonic clock.
- * - `safe <n> <dropped>`: a `forceFlush` that began when there were n has resolved; so many were dropped so far.
+ * - `did <n> <tick> <millis>`: there are, at this tick of the event loop and this time since the Unix epoch.
+ * - `safe <n> <dropped>`: a `forceFlush` that began when there were n has resolved, or there were n and by the counts
+ *   none of them was in memory; so many were dropped so far.
  * - `unsafe <message>`: one has rejected.
  * - `ending`: what the plan says happens next.
  * - `stats <json>`: the last ones.
@@ -26,6 +38,9 @@ function tell(...words: (string | number)[]): void {
 
 const plan = JSON.parse(process.argv[2] ?? '{}') as SpoolingPlan;
 const { url, requestTimeoutMillis, patienceMillis } = plan;
+let clockErrorMillis = 0;
+const timeOfDay = Date.now;
+Date.now = () => timeOfDay() + clockErrorMillis;
 const options = {
   exporter:
     plan.exporter === 'own'
@@ -46,10 +61,10 @@ const options = {
 };
 const processor = new SpillwayLogRecordProcessor(options);
 const provider = new LoggerProvider({
-  resource: resourceFromAttributes({ 'service.name': 'spooling', 'service.instance.id': plan.name }),
+  resource: resourceFromAttributes({ 'service.name': SERVICE_NAME, 'service.instance.id': plan.name }),
   processors: [processor],
 });
-const loggers = [provider.getLogger('even'), provider.getLogger('odd')];
+const loggers = [0, 1].map((number) => provider.getLogger(scopeOf(number)));
 const padding = 'x'.repeat(plan.padding);
 const tellStats = () => tell('stats', JSON.stringify(processor.stats()));
 // Registered after the processor's own listener: these are the counts it leaves behind.
@@ -62,16 +77,24 @@ let isEmitting = true;
 
 function tick(): void {
   ticks++;
+  if (plan.hasWildClock) clockErrorMillis = CLOCK_ERRORS_MILLIS[ticks % CLOCK_ERRORS_MILLIS.length] ?? 0;
+  if (ticks % COUNTING_TICKS === 0 && recordsInMemory() === 0) tell('safe', emitted, dropped());
   const until = isEmitting ? Math.min(plan.maxRecords, emitted + plan.recordsPerTick) : emitted;
   if (until > emitted) tell('will', until);
   for (; emitted < until; emitted++) {
     loggers[emitted % 2]?.emit({
       body: `${plan.name}/${emitted}`,
-      severityNumber: SEVERITIES[emitted % SEVERITIES.length] ?? 9,
+      severityNumber: severityOf(emitted),
+      timestamp: timestampOf(emitted),
       attributes: { number: emitted, padding },
     });
   }
-  tell('did', emitted, ticks, Math.round(performance.now()));
+  tell('did', emitted, ticks, Math.round(performance.timeOrigin + performance.now()));
+}
+
+function recordsInMemory(): number {
+  const { queued, inFlight } = processor.stats();
+  return queued.records + inFlight.records;
 }
 
 function dropped(): number {
@@ -95,18 +118,21 @@ function stop(): void {
   clearInterval(flushing);
 }
 
-/** What is left in the directory: segments are somebody's still to send, shelves may be empty and still to be removed. */
+/**
+ * What is left in the directory: segments are somebody's still to send, shelves may be empty and still to be removed,
+ * also those that were being made or taken over when their process was killed.
+ */
 function leftOvers(): { segments: number; shelves: number } {
   const paths = existsSync(plan.spool.directory)
     ? readdirSync(plan.spool.directory, { recursive: true, encoding: 'utf8' })
     : [];
   return {
-    segments: paths.filter((path) => path.startsWith('shelf-') && path.endsWith('.seg')).length,
-    shelves: paths.filter((path) => /^shelf-[^/]*$/.test(path)).length,
+    segments: paths.filter((path) => /^(shelf-|\.new-).*\.seg$/.test(path)).length,
+    shelves: paths.filter((path) => /^(shelf-|\.new-)[^/]*$/.test(path)).length,
   };
 }
 
-const endings: Record<Exclude<SpoolingEnding['kind'], 'killed' | 'signalled'>, () => void> = {
+const endings: Record<Exclude<SpoolingEnding['kind'], 'killed' | 'signalled' | 'impatient'>, () => void> = {
   natural: stop,
   exit: () => process.exit(EXIT_CODE),
   throw: () => {
@@ -144,10 +170,10 @@ const flushing =
 tick();
 const { kind, afterMillis, notBefore = { ticks: 0, safe: 0 } } = plan.ending;
 // A provider that is shut down takes no records: whoever emits then has nobody to blame.
-if (kind === 'signalled') {
+if (kind === 'signalled' || kind === 'impatient') {
   shutdownOnSignals({ shutdown: () => provider.shutdown().then(tellStats) }, { before: stop });
 }
-if (kind !== 'signalled' && kind !== 'killed') {
+if (kind !== 'signalled' && kind !== 'impatient' && kind !== 'killed') {
   const end = () => {
     if (ticks < notBefore.ticks || safe < notBefore.safe) {
       setTimeout(end, plan.tickMillis);

@@ -1,0 +1,76 @@
+/** A collector that knows who sent what, and when: each sender has a port of its own. */
+
+import type { ReceivedRecord } from '../demo/collector/decode.ts';
+import type { Behaviour } from '../demo/collector/protocol.ts';
+import { serveLogs } from '../demo/collector/server.ts';
+import { SERVICE_NAME, scopeOf, severityOf, timestampOf } from './spooling-plan.ts';
+
+/** A record was stored, before its sender was told so. */
+export interface Arrival {
+  readonly sender: string;
+  /** Since the Unix epoch. */
+  readonly atMillis: number;
+}
+
+/** What one request brought. */
+export interface Testimony extends Arrival {
+  readonly bodies: readonly string[];
+  /** Those of records that are not as they were emitted. */
+  readonly altered: readonly string[];
+}
+
+/** Of each sender; 0 for one that is yet to be chosen. */
+export type Ports = Readonly<Record<string, number>>;
+
+export interface Witness {
+  readonly ports: Ports;
+  behave(behaviour: Behaviour): void;
+  refuse(): Promise<void>;
+  listen(): Promise<void>;
+}
+
+/** Epoch milliseconds with fractions, of a clock that all processes of the machine share. */
+export function epochMillis(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** `tell` is awaited before a request that stored records is answered. */
+export async function serveWitness(
+  wanted: Ports,
+  tell: (testimony: Testimony) => void | Promise<void>,
+): Promise<Witness> {
+  const servers = await Promise.all(
+    Object.entries(wanted).map(async ([sender, port]) => {
+      const server = await serveLogs({ port, keep: 'records' }, async ({ ids, records }) => {
+        if (ids.length === 0) return;
+        const altered = records.filter(isAltered).map((record) => JSON.stringify(record));
+        await tell({ sender, atMillis: epochMillis(), bodies: ids, altered });
+      });
+      return { sender, server };
+    }),
+  );
+  return {
+    ports: Object.fromEntries(servers.map(({ sender, server }) => [sender, server.port])),
+    behave: (behaviour) => {
+      for (const { server } of servers) server.behave(behaviour);
+    },
+    refuse: async () => void (await Promise.all(servers.map(({ server }) => server.refuse()))),
+    listen: async () => void (await Promise.all(servers.map(({ server }) => server.listen()))),
+  };
+}
+
+/** Whoever sent it: all of a record is its emitter's. The library's own records are not looked at. */
+function isAltered({ body, resource, scope, attributes, severityNumber, timeUnixNano }: ReceivedRecord) {
+  const [, name, digits] = /^(.*)\/(\d+)$/.exec(String(body)) ?? [];
+  if (digits === undefined) return false;
+  const number = Number(digits);
+  return (
+    resource['service.name'] !== SERVICE_NAME ||
+    resource['service.instance.id'] !== name ||
+    scope !== scopeOf(number) ||
+    severityNumber !== severityOf(number) ||
+    timeUnixNano !== `${timestampOf(number)}000000` ||
+    attributes.number !== number ||
+    typeof attributes.padding !== 'string'
+  );
+}
