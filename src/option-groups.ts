@@ -6,7 +6,7 @@ import type { RetrySettings } from './delivery/retry.ts';
 import type { SpillwayOptions } from './options.ts';
 import type { ShedRule } from './queue/admission-rules.ts';
 import type { MemoryGuardSettings } from './queue/memory-guard.ts';
-import { flag, numberOption, objectOption, oneOf } from './validation.ts';
+import { flag, numberOption, objectOption, oneOf, resolvedGroup } from './validation.ts';
 
 const DAY_MILLIS = 86_400_000;
 
@@ -28,7 +28,7 @@ export function shutdownSettings(
   defaults: ShutdownSettings = { strategy: 'graceful', timeoutMillis: 5_000 },
 ): ShutdownSettings {
   const group = objectOption(value, 'shutdown');
-  return Object.freeze({
+  return resolvedGroup(group, 'shutdown', {
     strategy: oneOf(group.strategy, 'shutdown.strategy', SHUTDOWN_STRATEGIES, defaults.strategy),
     timeoutMillis: numberOption(group.timeoutMillis, 'shutdown.timeoutMillis', {
       min: 0,
@@ -41,7 +41,7 @@ export function shutdownSettings(
 export function shedSettings(value: SpillwayOptions['shed']): ShedRule | undefined {
   if (value === undefined || !flag(value, 'shed')) return undefined;
   const group = objectOption(value, 'shed');
-  return Object.freeze({
+  return resolvedGroup(group, 'shed', {
     above: numberOption(group.above, 'shed.above', { min: 0, max: 1, default: 0.8, fraction: true }),
     belowSeverity: numberOption(group.belowSeverity, 'shed.belowSeverity', {
       min: 1,
@@ -63,7 +63,7 @@ export function breakerSettings(value: SpillwayOptions['breaker']): BreakerSetti
     ...wait,
     default: Math.max(resetTimeoutMillis, 300_000),
   });
-  return Object.freeze({
+  return resolvedGroup(group, 'breaker', {
     failureThreshold: numberOption(group.failureThreshold, 'breaker.failureThreshold', {
       min: 1,
       max: 1_000,
@@ -90,7 +90,7 @@ export function retrySettings(value: SpillwayOptions['retry']): RetrySettings {
     ...wait,
     default: Math.max(initialDelayMillis, 30_000),
   });
-  return Object.freeze({
+  return resolvedGroup(group, 'retry', {
     initialDelayMillis: clamp(
       initialDelayMillis,
       'retry.initialDelayMillis',
@@ -115,7 +115,7 @@ export function memoryLimitSettings(value: SpillwayOptions['memoryLimit']): Memo
     default: 0.8,
     fraction: true,
   });
-  return Object.freeze({
+  return resolvedGroup(group, 'memoryLimit', {
     softRatio,
     hardRatio: numberOption(group.hardRatio, 'memoryLimit.hardRatio', {
       min: softRatio,

@@ -72,6 +72,14 @@ export function objectOption<T extends object>(
   return value;
 }
 
+/** A group's settings, which have the names of its options. What else was given is warned of: a misspelt name, most likely. */
+export function resolvedGroup<T extends object>(given: object, name: string, settings: T): Readonly<T> {
+  for (const key of Object.keys(given)) {
+    if (!(key in settings)) diag.warn(`otel-spillway: unknown option '${name}.${key}' is ignored`);
+  }
+  return Object.freeze(settings);
+}
+
 export function booleanOption(value: unknown, name: string, otherwise: boolean): boolean {
   if (value === undefined) return otherwise;
   if (typeof value !== 'boolean') throw invalid(name, 'true or false', value);

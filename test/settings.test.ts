@@ -136,6 +136,17 @@ test('an unknown option is warned of', () => {
   ]);
 });
 
+test.each(['shutdown', 'shed', 'breaker', 'retry', 'memoryLimit', 'spool'])(
+  'an unknown option of %s is warned of, and the known ones are not',
+  (group) => {
+    const warnings = diagLines();
+    resolve({
+      [group]: { timeoutMilis: 5, ...(group === 'spool' && { directory: 'spool', maxBytes: 2 ** 20 }) },
+    });
+    expect(warnings).toEqual([`otel-spillway: unknown option '${group}.timeoutMilis' is ignored`]);
+  },
+);
+
 describe('environment', () => {
   const variables = [
     ['OTEL_BLRP_MAX_QUEUE_SIZE', 'maxQueueSize', 65_536, '0'],

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { SpoolOptions } from '../options.ts';
-import { flag, invalid, numberOption, objectOption, oneOf } from '../validation.ts';
+import { flag, invalid, numberOption, objectOption, oneOf, resolvedGroup } from '../validation.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -48,7 +48,7 @@ export function spoolSettings(
     otherwise: number,
     fraction = false,
   ) => numberOption(group[name], `spool.${name}`, { min, max, default: otherwise, fraction });
-  return Object.freeze({
+  return resolvedGroup(group, 'spool', {
     directory: directoryOption(group.directory),
     maxBytes: number('maxBytes', MIB, 1024 * GIB, 512 * MIB),
     mode: oneOf(group.mode, 'spool.mode', ['overflow', 'always'] as const, 'overflow'),
