@@ -26,8 +26,8 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import type { BatchStore } from './support/batch-store.ts';
 import {
-  type BatchStore,
   MEMORY,
   openStore,
   SEGMENTS_ALWAYS,

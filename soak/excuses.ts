@@ -1,13 +1,7 @@
 /** When the sender of a request may not have learnt that its records were stored: the cases that the README names. */
 
-import type { LifeReport } from './life.ts';
+import type { LifeReport, Span } from './life.ts';
 import type { Arrival } from './witness.ts';
-
-/** Epoch milliseconds. */
-export interface Span {
-  readonly fromMillis: number;
-  readonly toMillis: number;
-}
 
 /** Whether it is no fault that these records were sent once more. */
 export type Excuse = (arrival: Arrival) => boolean;

@@ -6,7 +6,6 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { SpillwayStats } from '../src/index.ts';
-import type { Span } from './excuses.ts';
 import type { LifePlan } from './round-plan.ts';
 import type { SpoolingEnding, SpoolingPlan } from './spooling-plan.ts';
 import { epochMillis } from './witness.ts';
@@ -36,6 +35,12 @@ interface Moment {
   readonly emitted: number;
   readonly tick: number;
   readonly millis: number;
+}
+
+/** Epoch milliseconds. */
+export interface Span {
+  readonly fromMillis: number;
+  readonly toMillis: number;
 }
 
 /** What became of a process, and what it said of itself before. */

@@ -5,6 +5,7 @@ import { noSeverities } from '../../src/severity-counts.ts';
 import type { SpoolListener } from '../../src/spool/files/spool-entry.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import type { SpoolSettings } from '../../src/spool/spool-settings.ts';
+import type { BatchStore, StoredBatch } from './batch-store.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { SqliteWorkerStore } from './sqlite-worker.ts';
 
@@ -16,24 +17,6 @@ export const SQLITE_WORKER = 'sqlite in a worker';
 export const SEGMENTS_NEVER = 'segments never';
 export const SEGMENTS_INTERVAL = 'segments interval';
 export const SEGMENTS_ALWAYS = 'segments always';
-
-export interface StoredBatch {
-  readonly payload: Uint8Array;
-  /** It was delivered. */
-  settle(): void;
-}
-
-export interface BatchStore {
-  /** Of batches that can be taken, those that an earlier process left included, once they are known. */
-  readonly waitingRecords: number;
-  /** Resolves with whether it is stored, as durably as the store is set to. */
-  append(payload: Uint8Array, records: number): Promise<boolean>;
-  /** At the exit of the process, so many records each. Nothing else is called afterwards. */
-  appendAllSync(payloads: readonly Uint8Array[], records: number): void;
-  /** The oldest batch that was not taken yet. */
-  next(): Promise<StoredBatch | undefined>;
-  close(): Promise<void>;
-}
 
 /** @param recovers whether what an earlier process left there is to be taken over; the spool finds out by itself. */
 export function openStore(contender: string, directory: string, recovers = false): BatchStore {

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
-import type { BatchStore, StoredBatch } from './batch-stores.ts';
+import type { BatchStore, StoredBatch } from './batch-store.ts';
 import { checkpointsOf } from './sqlite-checkpoints.ts';
 
 export type Synchronous = 'NORMAL' | 'FULL';

@@ -1,7 +1,7 @@
 /** The comparator in a thread of its own: nothing of SQLite blocks the event loop, and every batch is copied once to get there. */
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { BatchStore, StoredBatch } from './batch-stores.ts';
+import type { BatchStore, StoredBatch } from './batch-store.ts';
 import { SqliteStore, type Synchronous } from './sqlite-store.ts';
 
 interface Settings {
