@@ -59,6 +59,22 @@ async function installOldestNode(directory: string): Promise<string | undefined>
   return join(directory, 'node_modules', name, 'bin/node');
 }
 
+/** A process that exits with records in its spool, and the command that is installed with the package. */
+async function checkCommand(generation: Generation, directory: string, runtime: string): Promise<void> {
+  const version = (await runOrThrow(runtime, ['--version'])).stdout.trim();
+  const spool = `spool-${version}`;
+  report(
+    `${generation.name}, spooling.mjs on Node ${version}`,
+    await run(runtime, ['spooling.mjs', spool], { cwd: directory }),
+  );
+  const command = join('node_modules', '.bin', 'otel-spillway');
+  const list = await run(runtime, [command, 'spool', 'list', spool, '--json'], { cwd: directory });
+  report(`${generation.name}, the command on Node ${version}`, list);
+  if (list.status === 0 && JSON.parse(list.stdout).total.records !== 100) {
+    problems.push(`${generation.name}, the command on Node ${version}: ${list.output}`);
+  }
+}
+
 async function checkTypes(generation: Generation, directory: string): Promise<void> {
   const source = await readFile(join(root, 'test/package/consumer-types.ts'));
   const files = ['consumer-types.mts', 'consumer-types.cts'];
@@ -103,6 +119,7 @@ await withTemporaryDirectory(async (packDirectory) => {
             const result = await run(runtime, [consumer], { cwd: directory, timeoutMillis: 30_000 });
             report(`${generation.name}, ${consumer} on Node ${version}`, result);
           }
+          await checkCommand(generation, directory, runtime);
         }
         await checkTypes(generation, directory);
       });
