@@ -7,7 +7,7 @@ import { FaultyFiles } from './support/faulty-files.ts';
 import { promptFiles } from './support/prompt-files.ts';
 import { droppedTotal } from './support/records.ts';
 import { httpError } from './support/scripted-exporter.ts';
-import { entryOf, namesOf, SpoolMember, spoolDirectory } from './support/spool-member.ts';
+import { entryOf, LEASE_MILLIS, namesOf, SpoolMember, spoolDirectory } from './support/spool-member.ts';
 import { inOrder, numbers, SpooledHarness } from './support/spooled-harness.ts';
 
 const MIB = 1024 * 1024;
@@ -66,6 +66,31 @@ describe('the bound', () => {
       await second.close();
     },
   );
+
+  test('counts a deletion under way at the end also when its room is not needed any more', async () => {
+    const directory = await spoolDirectory();
+    const neighbour = await SpoolMember.open(directory, { maxBytes: 2 * MIB });
+    for (let index = 0; index < 90; index++) await neighbour.store(entryOf(`n${index}`, { bytes: 16_000 }));
+    const first = await SpoolMember.open(directory, { maxBytes: 2 * MIB });
+    for (let index = 0; index < 30; index++) await first.store(entryOf(`${index}`, { bytes: 16_000 }));
+    for (let beat = 0; beat < 4; beat++) {
+      for (const member of [neighbour, first]) await member.pass(LEASE_MILLIS / 4);
+    }
+    void first.disk.hold('unlink');
+    for (let index = 30; index < 45; index++) void first.spool.append(entryOf(`${index}`, { bytes: 16_000 }));
+    await first.rest();
+    expect(first.disk.heldCalls).toBe(1);
+    await neighbour.drain();
+    await neighbour.close();
+    // So it learns that there is room.
+    await first.pass(LEASE_MILLIS);
+    unlinkSync(first.disk.heldPaths[0] as string);
+    first.spool.closeSync();
+    const lost = first.events.droppedRecords('spool_full');
+    const next = await SpoolMember.open(directory, { maxBytes: 2 * MIB });
+    expect(next.events.recoveredRecords).toBe(45 - lost);
+    await next.close();
+  });
 
   test('has each batch written once that memory can hold and the disk cannot', async () => {
     const disk = new FaultyFiles(promptFiles);

@@ -2,13 +2,8 @@
 
 import type { DropReason } from '../errors.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
+import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-
-/** What the destination takes in one request, as far as it is known. */
-export interface TakeSize {
-  readonly maxRecords?: number;
-  readonly maxBytes?: number;
-}
 
 export interface BatchSource<B extends LogBatch> {
   /** The lowest sequence number among the batches a flush waits for; Infinity when there is none. */

@@ -1,9 +1,10 @@
 /** Where the driver gets its batches when there is a spool: live ones first, and replays at a measured share. */
 
-import type { BatchSource, TakeSize } from '../delivery/batch-source.ts';
+import type { BatchSource } from '../delivery/batch-source.ts';
 import type { DropReason } from '../errors.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
+import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Replay } from './replay.ts';

@@ -1,11 +1,11 @@
 /** Batches on their way back from disk: read a few at a time, oldest first, and sent like any other. */
 
 import type { Clock } from '../clock.ts';
-import type { TakeSize } from '../delivery/batch-source.ts';
 import { messageOf } from '../errors.ts';
 import { BatchLane } from '../queue/batch-lane.ts';
 import { InFlight } from '../queue/in-flight.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
+import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { SpoolEntry, SpoolListener } from '../spool/files/spool-entry.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -96,15 +96,13 @@ export class Replay<B extends LogBatch> {
 
   take(
     now: number,
-    { maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY }: TakeSize,
+    size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
     let batch = this.peek(now, passOver);
     if (batch === undefined) return undefined;
-    const { records, bytes } = batch.contents;
-    const byBytes = bytes > maxBytes ? Math.max(1, Math.floor((records * maxBytes) / bytes)) : records;
-    const most = Math.min(maxRecords, byBytes);
-    if (records > most) batch = batch.split(most);
+    const most = batch.recordsWithin(size);
+    if (batch.contents.records > most) batch = batch.split(most);
     else this.#waiting.remove(batch);
     this.#inFlight.add(batch);
     this.#rest.sent();
@@ -135,8 +133,7 @@ export class Replay<B extends LogBatch> {
 
   giveBack(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
-    const half = Math.ceil(batch.contents.records / 2);
-    const older = halve && batch.contents.records > 1 ? batch.split(half) : undefined;
+    const older = halve ? batch.halve() : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
     this.#tellEnd();

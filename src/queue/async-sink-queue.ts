@@ -7,7 +7,7 @@ import { DiskSide } from './disk-side.ts';
 import { Eviction } from './eviction.ts';
 import { InFlight } from './in-flight.ts';
 import type { EmittedRecord, LogBatch, OpenBatch } from './log-batch.ts';
-import type { QueueLimits, QueueListener } from './queue-contract.ts';
+import type { QueueLimits, QueueListener, TakeSize } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
 import { WaitingBatches } from './waiting-batches.ts';
 
@@ -163,23 +163,17 @@ export class AsyncSinkQueue<B extends LogBatch> {
    */
   take(
     now: number,
-    size: { readonly maxRecords?: number; readonly maxBytes?: number } = {},
+    size: TakeSize = {},
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    const { maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = size;
     let batch = this.#waiting.next(now, passOver);
     if (batch === undefined) return undefined;
-    const { records, bytes } = batch.contents;
-    // By records, which can be split exactly; by bytes as if all records weighed the same.
-    const most = Math.min(
-      maxRecords,
-      bytes > maxBytes ? Math.max(1, Math.floor((records * maxBytes) / bytes)) : records,
-    );
-    if (records > most) {
+    const most = batch.recordsWithin(size);
+    if (batch.contents.records > most) {
       batch = this.#waiting.splitOff(batch, most);
     } else {
       this.#waiting.remove(batch);
-      if (maxRecords === Number.POSITIVE_INFINITY) this.#merge(batch, maxBytes);
+      if (size.maxRecords === undefined) this.#merge(batch, size.maxBytes);
     }
     this.#inFlight.add(batch);
     return batch;
@@ -191,7 +185,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   /** Flushes leave small batches behind; together they are one request instead of many. */
-  #merge(batch: QueuedBatch<B>, maxBytes: number): void {
+  #merge(batch: QueuedBatch<B>, maxBytes = Number.POSITIVE_INFINITY): void {
     const mostBytes = Math.min(maxBytes, this.#limits.maxExportBatchBytes);
     while (batch.isFresh) {
       const next = this.#waiting.follower(batch.isProtected);
@@ -234,11 +228,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       this.#eviction.giveUp(batch, 'memory_limit');
       return;
     }
-    // What is being written must stay as it is; it will be halved the next time.
-    const older =
-      halve && !batch.isStoring && batch.contents.records > 1
-        ? batch.split(Math.ceil(batch.contents.records / 2))
-        : undefined;
+    const older = halve ? batch.halve() : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
     this.#eviction.noteBatch();
@@ -289,6 +279,10 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return this.#waiting.bytes + this.#inFlight.bytes;
   }
 
+  #isFull(): boolean {
+    return this.#heldRecords() >= this.#limits.maxQueueSize;
+  }
+
   #oldest(measure: (batch: QueuedBatch<B>) => number): number {
     let oldest = Number.POSITIVE_INFINITY;
     for (const batch of this.#waiting.firsts()) oldest = Math.min(oldest, measure(batch));
@@ -298,10 +292,9 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Whether a record would only be packed to be dropped again: worth knowing before the work of packing. */
   #cannotMakeRoom(isProtected: boolean): boolean {
-    const isFull = () => this.#heldRecords() >= this.#limits.maxQueueSize;
-    if (!isFull()) return false;
-    this.#eviction.makeRoom(isFull);
-    if (!isFull()) return false;
+    if (!this.#isFull()) return false;
+    this.#eviction.makeRoom(() => this.#isFull());
+    if (!this.#isFull()) return false;
     if (isProtected && this.#waiting.ordinaryRecords > 0) return false;
     if (this.#limits.overflow === 'drop-newest') return true;
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;

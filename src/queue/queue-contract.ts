@@ -29,3 +29,11 @@ export interface QueueListener {
    */
   makeRoom?(): boolean;
 }
+
+/** What a request may have, as far as the destination is known. */
+export interface TakeSize {
+  /** Default: any number. */
+  readonly maxRecords?: number;
+  /** Default: any number. */
+  readonly maxBytes?: number;
+}

@@ -1,6 +1,7 @@
 /** A batch on its way: its contents, its place in the order of admission, and what happened to it so far. */
 
 import type { LogBatch } from './log-batch.ts';
+import type { TakeSize } from './queue-contract.ts';
 
 /** Extra requests that may be spent on finding out which records of a refused batch are at fault. */
 export interface BisectBudget {
@@ -116,6 +117,26 @@ export class QueuedBatch<B extends LogBatch> {
 
   isOlderThan(other: QueuedBatch<B>): boolean {
     return this.sequence < other.sequence || (this.sequence === other.sequence && this.offset < other.offset);
+  }
+
+  /** How many of its records go into one request. */
+  recordsWithin({
+    maxRecords = Number.POSITIVE_INFINITY,
+    maxBytes = Number.POSITIVE_INFINITY,
+  }: TakeSize): number {
+    const { records, bytes } = this.contents;
+    // By records, which can be split exactly; by bytes as if all records weighed the same.
+    const byBytes = bytes > maxBytes ? Math.max(1, Math.floor((records * maxBytes) / bytes)) : records;
+    return Math.min(maxRecords, byBytes);
+  }
+
+  /**
+   * Moves the older half into a new batch, the larger one if they differ. @returns undefined when it cannot be halved now:
+   * one record, or what is being written, which must stay as it is.
+   */
+  halve(): QueuedBatch<B> | undefined {
+    const { records } = this.contents;
+    return records > 1 && !this.isStoring ? this.split(Math.ceil(records / 2)) : undefined;
   }
 
   /** Moves the oldest `records` records into a new batch with the same place and history. */
