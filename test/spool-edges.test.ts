@@ -357,3 +357,23 @@ describe('replays', () => {
     expect(at.at(-1)).toBeGreaterThan(h.clock.now() - 800);
   });
 });
+
+test('a batch that is refused for its size while it is being written is halved only when that is done', async () => {
+  const disk = new FaultyFiles(promptFiles);
+  const h = new SpooledHarness({ ...patient, retry: quickRetry }, ['hang'], undefined, disk.files);
+  h.emit(10);
+  await h.settle();
+  const letGo = disk.hold('write');
+  const flush = h.processor.forceFlush({ timeoutMillis: 1_000 }).catch(() => {});
+  await h.advance(900);
+  expect(disk.heldCalls).toBe(1);
+  h.exporter.script = [{ fail: httpError(413) }, 'succeed'];
+  h.exporter.calls[0]?.fail(httpError(413));
+  await h.settle();
+  await letGo();
+  await h.advance(60_000);
+  await flush;
+  expect(inOrder(h.delivered)).toEqual(numbers(0, 10));
+  expect(h.held).toEqual({ memory: 0, disk: 0 });
+  expect(h.exporter.calls.length).toBeGreaterThanOrEqual(3);
+});
