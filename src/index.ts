@@ -1,6 +1,6 @@
 /** The public names of otel-spillway. */
 
-export type { BreakerStateName } from './delivery/breaker.ts';
+export type { BreakerStateName } from './delivery/recovery.ts';
 export type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 export { DROP_REASONS, type DropReason, SpillwayError, type SpillwayErrorCode } from './errors.ts';
 export type { Percentiles } from './ledger.ts';

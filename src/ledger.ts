@@ -1,7 +1,7 @@
 /** Where every record went: the counts behind `stats()` and the metrics. */
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import type { BreakerStateName } from './delivery/breaker.ts';
+import type { BreakerStateName } from './delivery/recovery.ts';
 import type { Outcome } from './delivery/sender.ts';
 import { DROP_REASONS, type DropReason, messageOf } from './errors.ts';
 

@@ -9,7 +9,7 @@ import {
   metrics,
   type Observable,
 } from '@opentelemetry/api';
-import type { BreakerStateName } from './delivery/breaker.ts';
+import type { BreakerStateName } from './delivery/recovery.ts';
 import type { Outcome } from './delivery/sender.ts';
 import { DROP_REASONS } from './errors.ts';
 import type { Ledger } from './ledger.ts';

@@ -1,7 +1,7 @@
 /** The options that are objects, resolved: each function has the defaults and ranges of one group. */
 
 import { diag } from '@opentelemetry/api';
-import type { BreakerSettings } from './delivery/breaker.ts';
+import type { BreakerSettings } from './delivery/recovery.ts';
 import type { RetrySettings } from './delivery/retry.ts';
 import type { SpillwayOptions } from './options.ts';
 import type { ShedRule } from './queue/admission-rules.ts';
@@ -57,11 +57,11 @@ export function breakerSettings(value: SpillwayOptions['breaker']): BreakerSetti
   const wait = { min: 1, max: DAY_MILLIS };
   const resetTimeoutMillis = numberOption(group.resetTimeoutMillis, 'breaker.resetTimeoutMillis', {
     ...wait,
-    default: 30_000,
+    default: 1_000,
   });
   const maxResetTimeoutMillis = numberOption(group.maxResetTimeoutMillis, 'breaker.maxResetTimeoutMillis', {
     ...wait,
-    default: Math.max(resetTimeoutMillis, 300_000),
+    default: Math.max(resetTimeoutMillis, 30_000),
   });
   return resolvedGroup(group, 'breaker', {
     failureThreshold: numberOption(group.failureThreshold, 'breaker.failureThreshold', {

@@ -1,7 +1,7 @@
 /** Every option of the processor, with its unit, its default and its range. */
 
 import type { MeterProvider } from '@opentelemetry/api';
-import type { BreakerStateName } from './delivery/breaker.ts';
+import type { BreakerStateName } from './delivery/recovery.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { DropReason, SpillwayError } from './errors.ts';
 

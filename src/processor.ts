@@ -3,9 +3,9 @@
 import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from './clock.ts';
-import { CircuitBreaker } from './delivery/breaker.ts';
 import { Driver } from './delivery/driver.ts';
 import { isExporting } from './delivery/export-context.ts';
+import { Recovery } from './delivery/recovery.ts';
 import { TimeLimit } from './delivery/time-limit.ts';
 import { DurableQueue } from './durable/durable-queue.ts';
 import { Ending } from './ending.ts';
@@ -51,7 +51,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #observation: SelfObservation;
   readonly #queue: AsyncSinkQueue<LogBatch>;
   readonly #driver: Driver<LogBatch>;
-  readonly #breaker: CircuitBreaker;
+  readonly #recovery: Recovery;
   readonly #durable: DurableQueue<LogBatch> | undefined;
   readonly #marker: GapMarker | undefined;
   readonly #relief: MemoryRelief | undefined;
@@ -102,7 +102,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       ...(settings.spool !== undefined && { makeRoom: () => this.#durable?.makeRoom() ?? false }),
     };
     this.#queue = new AsyncSinkQueue(settings, lane.openBatch, listener, clock.now);
-    this.#breaker = new CircuitBreaker(settings.breaker, (change) => {
+    this.#recovery = new Recovery(settings, clock.random, (change) => {
       observation.breakerChanged(change);
       this.#durable?.breakerChanged(change.to === 'closed');
     });
@@ -125,7 +125,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     }
     const source = this.#durable?.outlet ?? this.#queue;
     const driverSettings = { concurrency, retry: settings.retry };
-    this.#driver = new Driver(source, sender, this.#breaker, driverSettings, observation, clock);
+    this.#driver = new Driver(source, sender, this.#recovery, driverSettings, observation, clock);
     this.#durable?.open();
     if (settings.gapMarker) {
       this.#marker = new GapMarker((record) => this.#offer(record), clock);
@@ -229,21 +229,24 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
 
   /** Where every record went, and how delivery is doing: a plain JSON object. */
   stats(): SpillwayStats {
-    const { probeAt } = this.#breaker;
+    const { breaker, askAt, failingSince } = this.#recovery;
+    const now = this.#clock.now();
     this.#durable?.settleAccounts();
     return statsOf(this.#observation.ledger, this.#queue, this.#durable, {
-      state: this.#breaker.state,
-      ...(probeAt !== undefined && { nextProbeMillis: Math.max(0, probeAt - this.#clock.now()) }),
+      state: breaker,
+      ...(breaker === 'open' && askAt !== undefined && { nextProbeMillis: Math.max(0, askAt - now) }),
+      ...(failingSince !== undefined && { failingMillis: now - failingSince }),
     });
   }
 
   /** Whether logs get through, in a form made for a readiness probe. */
   health(): SpillwayHealth {
+    const { failingSince } = this.#recovery;
     return healthOf({
-      breakerState: this.#breaker.state,
+      breakerState: this.#recovery.breaker,
       memoryLevel: this.#relief?.level ?? 'normal',
       pressure: this.#queue.pressure,
-      failuresInARow: this.#driver.failuresInARow,
+      failingMillis: failingSince === undefined ? undefined : this.#clock.now() - failingSince,
       dropsRecently: this.#observation.droppedRecently,
       refusesRecently: this.#observation.refusedRecently,
       spoolDegradedBecause: this.#durable?.degradedBecause,
@@ -281,7 +284,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       queueBytes: this.#queue.bytes + this.#queue.inFlightBytes,
       queueLimitBytes: this.#queue.maxBytes,
       oldestAgeMillis: Math.max(0, this.#clock.now() - oldestAt, this.#clock.wallNow() - oldestOnDisk),
-      breakerState: this.#breaker.state,
+      breakerState: this.#recovery.breaker,
       spoolRecords: this.#durable?.records ?? 0,
       spoolBytes: this.#durable?.bytes ?? 0,
       spoolLimitBytes: this.#settings.spool?.maxBytes ?? 0,

@@ -1,6 +1,6 @@
 /** What the processor says of itself when asked: plain JSON, cheap enough for a health endpoint. */
 
-import type { BreakerStateName } from './delivery/breaker.ts';
+import type { BreakerStateName } from './delivery/recovery.ts';
 import type { DropReason } from './errors.ts';
 import type { Ledger, Percentiles } from './ledger.ts';
 import type { MemoryLevel } from './queue/memory-guard.ts';
@@ -36,6 +36,8 @@ export interface SpillwayStats {
     readonly state: BreakerStateName;
     /** Milliseconds until the next probe; only while open. */
     readonly nextProbeMillis?: number;
+    /** Milliseconds since the first failure that was seen; only while the destination fails. */
+    readonly failingMillis?: number;
   };
   readonly exports: { readonly attempts: number; readonly failures: number; readonly lastError?: string };
   /** How long one attempt takes. */
@@ -102,7 +104,8 @@ export interface HealthFacts {
   readonly breakerState: BreakerStateName;
   readonly memoryLevel: MemoryLevel;
   readonly pressure: number;
-  readonly failuresInARow: number;
+  /** How long the destination has failed; undefined while it does not. */
+  readonly failingMillis: number | undefined;
   readonly dropsRecently: boolean;
   readonly refusesRecently: boolean;
   /** Why nothing can be written to the spool; undefined when it can, or when there is none. */
@@ -115,14 +118,15 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   const failing: string[] = [];
   const degraded: string[] = [];
   const because = facts.lastError === undefined ? '' : ` (${facts.lastError})`;
+  const forSoLong = ` for ${Math.round((facts.failingMillis ?? 0) / 1_000)} s`;
   if (facts.isShutDown) failing.push('the processor is shut down');
-  if (facts.breakerState === 'open') failing.push(`the circuit breaker is open${because}`);
+  if (facts.breakerState === 'open') failing.push(`the circuit breaker is open, exports have failed${forSoLong}${because}`);
   if (facts.memoryLevel === 'hard')
     failing.push('memory is above the hard limit: only protected records are kept');
   if (facts.memoryLevel === 'soft') degraded.push('memory is above the soft limit: the queue is reduced');
   if (facts.breakerState === 'half-open') degraded.push('the circuit breaker is probing');
-  else if (facts.breakerState === 'closed' && facts.failuresInARow > 0) {
-    degraded.push(`exports are failing${because}`);
+  else if (facts.breakerState === 'closed' && facts.failingMillis !== undefined) {
+    degraded.push(`exports have failed${forSoLong}${because}`);
   }
   if (facts.pressure > NEARLY_FULL) degraded.push(`the queue is ${Math.floor(facts.pressure * 100)} % full`);
   if (facts.spoolDegradedBecause !== undefined) {

@@ -27,6 +27,8 @@ export interface BatchSource<B extends LogBatch> {
   giveUp(batch: QueuedBatch<B>, reason: DropReason): void;
   /** Lets every batch be sent at once that waits for a time of its own. */
   hasten(): void;
+  /** Gives up every waiting batch that was opened at `openedUntil` or before; what is on disk is not lost. */
+  expire(openedUntil: number, reason: DropReason): void;
   /** Gives up everything, in flight or not. */
   discard(reason: DropReason): void;
 }

@@ -14,6 +14,8 @@ import type { Outcome } from './sender.ts';
 
 /** HTTP statuses that pass by themselves: OTLP's list (specification, "Retryable Response Codes"), and 408. */
 const RETRYABLE_HTTP = new Set([408, 429, 502, 503, 504]);
+/** Of those, the ones by which a server says that it has no room: Too Many Requests, Service Unavailable. */
+const LACKS_ROOM_HTTP = new Set([429, 503]);
 /**
  * Refusals of the client, or by something that is no collector, rather than of what was sent: fixing the configuration
  * ends them. A web server answers a POST with 405; whoever knows OTLP in JSON only, with 415.
@@ -54,10 +56,10 @@ export function classify(error: unknown): Outcome {
 
 /** @param retryAfterMillis the wish of the destination, which counts where trying again is of use. */
 export function classifyHttp(status: number, error: unknown, retryAfterMillis?: number): Outcome {
-  if (RETRYABLE_HTTP.has(status)) return retryable(error, retryAfterMillis);
+  if (RETRYABLE_HTTP.has(status)) return retryable(error, retryAfterMillis, LACKS_ROOM_HTTP.has(status));
   if (status === 413) return { kind: 'too_large', error };
   // The Collector answers a body over its limit with 400 as well, so a 400 need not mean a bad record.
-  if (status === 400) return { kind: 'malformed', error };
+  if (status === 400) return isAboutBody(error) ? { kind: 'too_large', error } : { kind: 'malformed', error };
   // A redirect is not followed: what it says is that the URL is not the right one.
   const isRedirect = status >= 300 && status < 400;
   if (isConfigurationStatus(status) || isRedirect || status >= 500) return { kind: 'ambiguous', error };
@@ -69,10 +71,13 @@ export function isConfigurationStatus(status: number): boolean {
   return CONFIGURATION_HTTP.has(status);
 }
 
-function retryable(error: unknown, retryAfterMillis: number | undefined): Outcome {
-  return retryAfterMillis === undefined
-    ? { kind: 'retryable', error }
-    : { kind: 'retryable', error, retryAfterMillis };
+function retryable(error: unknown, retryAfterMillis: number | undefined, lacksRoom = false): Outcome {
+  return {
+    kind: 'retryable',
+    error,
+    ...(retryAfterMillis !== undefined && { retryAfterMillis }),
+    ...(lacksRoom && { lacksRoom }),
+  };
 }
 
 function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Outcome {
@@ -81,11 +86,21 @@ function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Ou
   if (RETRYABLE_GRPC.has(code)) return retryable(error, retryAfterMillis);
   if (code === GRPC_RESOURCE_EXHAUSTED) {
     // OTLP: retryable only with RetryInfo. Without, it is a message over the receiver's size limit, or a quota.
-    if (retryAfterMillis !== undefined) return { kind: 'retryable', error, retryAfterMillis };
+    if (retryAfterMillis !== undefined) return retryable(error, retryAfterMillis, true);
     return isAboutSize(shape, error) ? { kind: 'too_large', error } : { kind: 'ambiguous', error };
   }
   if (code === GRPC_INVALID_ARGUMENT) return { kind: 'malformed', error };
   return AMBIGUOUS_GRPC.has(code) ? { kind: 'ambiguous', error } : { kind: 'rejected', error };
+}
+
+/**
+ * The Collector answers a body over its limit with 400 and "http: request body too large" (Go's MaxBytesReader), which
+ * the official exporters keep in `data`.
+ */
+function isAboutBody(error: unknown): boolean {
+  const { data } = (typeof error === 'object' && error !== null ? error : {}) as { readonly data?: unknown };
+  const text = typeof data === 'string' ? data : messageOf(error);
+  return /(body|message|payload|entity|request) (is )?(too large|exceeds)/i.test(text);
 }
 
 /**

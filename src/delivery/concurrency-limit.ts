@@ -10,6 +10,8 @@ const FORGETTING = 1.02;
 const WEIGHT = 0.2;
 /** What slow exports leave of the limit, each time. */
 const DECREASE = 0.9;
+/** What a failure leaves of it. */
+const DECREASE_OF_FAILURE = 0.8;
 
 /**
  * Additive increase, multiplicative decrease, as TCP's congestion control (RFC 5681) has it, with the
@@ -46,8 +48,13 @@ export class ConcurrencyLimit {
     else if (wasFull) this.#current = Math.min(this.#max, this.#current + 1);
   }
 
-  /** The destination failed, or asked for less. */
+  /** A request failed: once for all that were under way together, or one dead upstream of two would close it. */
   failed(): void {
-    this.#current = Math.max(1, this.#current / 2);
+    this.#current = Math.max(1, this.#current * DECREASE_OF_FAILURE);
+  }
+
+  /** The destination is down, or has no room: it is approached anew. */
+  restart(): void {
+    this.#current = 1;
   }
 }

@@ -28,11 +28,15 @@ export function bisectRequests(records: number): number {
  */
 const REFUSALS_WHILE_OTHERS_PASSED = 3;
 
-/** The history must already include this outcome. */
+/**
+ * The history must already include this outcome.
+ * @param failingSince when the destination began to fail; undefined when it is well, and only this batch is not.
+ */
 export function disposeOf<B extends LogBatch>(
   outcome: Outcome,
   batch: QueuedBatch<B>,
   now: number,
+  failingSince: number | undefined,
   retry: RetrySettings,
 ): Disposition {
   const alone = batch.contents.records <= 1;
@@ -61,7 +65,8 @@ export function disposeOf<B extends LogBatch>(
     case 'retryable':
       break;
   }
-  return isExhausted(batch.firstFailedAt ?? now, now, retry)
+  const since = failingSince ?? batch.firstFailedAt ?? now;
+  return isExhausted(Math.max(batch.openedAt, since), now, retry)
     ? { action: 'drop', reason: 'retry_exhausted' }
     : { action: 'retry' };
 }

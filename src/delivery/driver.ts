@@ -6,12 +6,13 @@ import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { SeverityCounts } from '../severity-counts.ts';
 import type { BatchSource } from './batch-source.ts';
-import type { CircuitBreaker } from './breaker.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
+import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
+import type { Attempt, Permit, Recovery } from './recovery.ts';
 import { backoffMillis, type RetrySettings } from './retry.ts';
-import { healthOf, type Outcome, type Sender } from './sender.ts';
+import { type AttemptHints, healthOf, type Outcome, type Sender } from './sender.ts';
 import { SizeLimit } from './size-limit.ts';
 
 export interface DriverSettings {
@@ -34,33 +35,36 @@ export interface DeliveryListener {
 
 /** A probe asks whether the destination is back; it need not carry more than that takes. */
 const PROBE_RECORDS = 32;
-
 /** A batch that failed this often in a row gives way to another every other time. */
-const STUCK_FAILURES = 3;
+const STUCK_FAILURES = 2;
+/** An attempt that ends so late without an answer met silence, and not a connection that could not be made. */
+const SILENCE_MILLIS = 5_000;
+/** How often to look whether the process was frozen, while something is under way … */
+const LOOK_MILLIS = 1_000;
+/** … which it was if a timer comes so late. */
+const FROZEN_MILLIS = 2_000;
 
 export class Driver<B extends LogBatch> {
   readonly #source: BatchSource<B>;
   readonly #sender: Sender<B>;
-  readonly #breaker: CircuitBreaker;
+  readonly #recovery: Recovery;
   readonly #settings: DriverSettings;
   readonly #listener: DeliveryListener;
   readonly #clock: Clock;
   readonly #flushes: FlushRequests;
   readonly #concurrency: ConcurrencyLimit;
   readonly #sizeLimit = new SizeLimit();
+  readonly #evidence = new Evidence();
   readonly #stop = new AbortController();
   #turnIsDue = false;
   #cancelTimer: Cancel | undefined;
+  /** When the next turn should come by itself at the latest. */
+  #turnDueAt = Number.POSITIVE_INFINITY;
   #activeExports = 0;
   #deliveries = 0;
-  /** Failures in a row of the destination, over all batches … */
-  #failuresInARow = 0;
-  /** … and of those, the ones the back-off counts, which a flush starts afresh. */
-  #failures = 0;
-  /** Nothing is sent before this time: our own back-off, which a flush cuts short … */
-  #backoffUntil = 0;
-  /** … and the destination's wish (Retry-After), which it does not. */
-  #retryAfter = 0;
+  /** Attempts in a row that were answered by silence. */
+  #silences = 0;
+  #forcedAt = Number.NEGATIVE_INFINITY;
   #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
   #isPaused = false;
@@ -68,24 +72,19 @@ export class Driver<B extends LogBatch> {
   constructor(
     source: BatchSource<B>,
     sender: Sender<B>,
-    breaker: CircuitBreaker,
+    recovery: Recovery,
     settings: DriverSettings,
     listener: DeliveryListener,
     clock: Clock,
   ) {
     this.#source = source;
     this.#sender = sender;
-    this.#breaker = breaker;
+    this.#recovery = recovery;
     this.#settings = settings;
     this.#listener = listener;
     this.#clock = clock;
     this.#flushes = new FlushRequests(clock);
     this.#concurrency = new ConcurrencyLimit(settings.concurrency.start, settings.concurrency.max);
-  }
-
-  /** Failures of the destination since it last answered. */
-  get failuresInARow(): number {
-    return this.#failuresInARow;
   }
 
   /** There is something new to look at. Cheap and harmless however often it is called. */
@@ -96,17 +95,21 @@ export class Driver<B extends LogBatch> {
   }
 
   /**
-   * Sends what was admitted so far without waiting for delays or back-offs. Never rejects.
-   * @param waitsForBreaker whether an open breaker's next probe is waited for, if it is in time.
+   * Sends what was admitted so far without waiting for delays or back-offs: it begins with one attempt, breaker or not,
+   * unless the server asked for time. Attempts that flushes force are shared by all of them. Never rejects.
+   * @param isEnd whether it is the last: one that may come again forces no attempt before the initial delay has passed.
    */
-  flush(timeoutMillis: number, waitsForBreaker: boolean): Promise<FlushResult> {
+  flush(timeoutMillis: number, isEnd: boolean): Promise<FlushResult> {
     const upTo = this.#source.seal();
     if (this.#source.oldestSequence > upTo) return Promise.resolve('done');
     this.#source.hasten();
-    this.#backoffUntil = 0;
-    this.#failures = 0;
+    const now = this.#clock.now();
+    if (isEnd || now - this.#forcedAt >= this.#settings.retry.initialDelayMillis) {
+      this.#forcedAt = now;
+      this.#recovery.askNow(now);
+    }
     this.wake();
-    return this.#flushes.add(upTo, timeoutMillis, waitsForBreaker);
+    return this.#flushes.add(upTo, timeoutMillis);
   }
 
   /** From now on a batch that fails is not tried again by this process. */
@@ -120,7 +123,7 @@ export class Driver<B extends LogBatch> {
     this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
   }
 
-  /** Ends all work at once: what is queued or in flight, and has no copy on disk, is dropped as `shutdown`. */
+  /** Ends all work immediately: what is queued or in flight, and has no copy on disk, is dropped as `shutdown`. */
   stop(): void {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort(new Error('the processor was shut down'));
@@ -133,37 +136,56 @@ export class Driver<B extends LogBatch> {
     this.#turnIsDue = false;
     if (this.#stop.signal.aborted) return;
     const now = this.#clock.now();
+    this.#noticeFreeze(now);
     this.#sendWhatIsDue(now);
     if (this.#flushes.size > 0) {
-      const permittedAt = this.#activeExports > 0 ? 0 : this.#permittedAt(now);
-      const availableAt = this.#activeExports > 0 ? 0 : Math.max(this.#retryAfter, permittedAt);
-      this.#flushes.update(this.#source.oldestSequence, availableAt, permittedAt > now);
+      const askAt = this.#activeExports > 0 ? 0 : notBeforeOf(this.#permit(now));
+      const isOpen = this.#recovery.breaker === 'open' && askAt > now;
+      this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
     }
     this.#sleep(now);
   };
 
+  /** A process that was stopped, or whose machine slept, learns of it by a timer that comes much too late. */
+  #noticeFreeze(now: number): void {
+    const lateMillis = now - this.#turnDueAt;
+    if (lateMillis <= FROZEN_MILLIS) return;
+    this.#turnDueAt = Number.POSITIVE_INFINITY;
+    this.#recovery.timeJumped(lateMillis, now);
+  }
+
   /** One batch in each turn: making a request of it takes a while, in which nothing else gets on. */
   #sendWhatIsDue(now: number): void {
-    if (this.#isPaused || this.#activeExports >= this.#concurrency.current || this.#openAt(now) > now) return;
-    const isProbe = this.#breaker.permit(now) === 'probe';
+    if (this.#isPaused) return;
+    const permit = this.#permit(now);
+    if (permit.kind === 'not yet') return;
+    if (permit.kind === 'free' && this.#activeExports >= this.#concurrency.current) return;
+    const isSmall = permit.kind === 'alone' && (permit.isProbe || this.#evidence.isAddressInDoubt);
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes, ...(isProbe && { maxRecords: PROBE_RECORDS }) },
-      // Every other time, so that a destination that is down still gets the oldest records first.
-      this.#failures % 2 === 1 ? (candidate) => candidate.failures >= STUCK_FAILURES : undefined,
+      { maxBytes: this.#sizeLimit.maxBytes(now), ...(isSmall && { maxRecords: PROBE_RECORDS }) },
+      permit.kind === 'alone' ? this.#passOver : undefined,
     );
     if (batch === undefined) return;
-    if (isProbe) this.#breaker.probing();
-    void this.#send(batch, now);
+    const isFresh = permit.kind === 'alone' && permit.isFresh;
+    const hints =
+      isFresh || this.#silences > 0 ? { freshConnection: isFresh, silences: this.#silences } : undefined;
+    void this.#send(batch, this.#recovery.begin(now), hints);
     this.wake();
   }
 
-  async #send(batch: QueuedBatch<B>, startedAt: number): Promise<void> {
+  /** What the destination may have against one batch must not keep it from being asked with others. */
+  readonly #passOver = (batch: QueuedBatch<B>): boolean =>
+    this.#evidence.isAddressInDoubt
+      ? batch.attempts > 0
+      : batch.failures >= STUCK_FAILURES && batch.failures % STUCK_FAILURES === 0;
+
+  async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints | undefined): Promise<void> {
     this.#activeExports++;
     if (batch.attempts++ === 0) this.#listener.passed(batch.contents.records);
     let outcome: Outcome;
     try {
-      outcome = await this.#sender.send(batch.contents, this.#stop.signal);
+      outcome = await this.#sender.send(batch.contents, this.#stop.signal, hints);
     } catch (error) {
       // A sender does not reject; one that does must not take the loop with it.
       outcome = { kind: 'unserializable', error };
@@ -172,22 +194,25 @@ export class Driver<B extends LogBatch> {
     this.#activeExports--;
     // After `stop` the batch is accounted for, and whatever its fate was comes too late.
     if (this.#stop.signal.aborted) return;
+    const now = this.#clock.now();
+    this.#noticeFreeze(now);
+    const durationMillis = now - attempt.startedAt;
+    const meant = this.#evidence.interpret(outcome, batch.contents);
+    this.#learn(batch, meant, attempt, now);
+    if (meant.kind === 'delivered') this.#concurrency.succeeded(durationMillis, wasFull);
+    this.#listener.attempted(meant, durationMillis);
     // One that another process has taken over is none of ours any more; what it says of the destination holds.
-    if (this.#source.isInFlight(batch)) this.#settle(batch, outcome, startedAt, wasFull);
-    else this.#learn(batch, outcome, this.#clock.now());
+    if (this.#source.isInFlight(batch)) this.#settle(batch, meant, now);
     this.wake();
   }
 
-  #settle(batch: QueuedBatch<B>, outcome: Outcome, startedAt: number, wasFull: boolean): void {
-    const now = this.#clock.now();
-    const durationMillis = now - startedAt;
-    this.#learn(batch, outcome, now);
-    if (outcome.kind === 'delivered') this.#concurrency.succeeded(durationMillis, wasFull);
-    this.#listener.attempted(outcome, durationMillis);
+  #settle(batch: QueuedBatch<B>, outcome: Outcome, now: number): void {
     const records = batch.contents.records;
-    const disposition = disposeOf(outcome, batch, now, this.#settings.retry);
+    const disposition = disposeOf(outcome, batch, now, this.#recovery.failingSince, this.#settings.retry);
     switch (disposition.action) {
       case 'done':
+        // What is innocent in a batch was found by asking: that pays, and may go on.
+        if (batch.bisect !== undefined) batch.bisect.remaining = bisectRequests(records);
         this.#source.settle(batch);
         this.#listener.delivered(records - disposition.rejectedRecords, now - batch.openedAt);
         if (disposition.rejectedRecords > 0) {
@@ -207,6 +232,8 @@ export class Driver<B extends LogBatch> {
           batch.bisect ??= { remaining: Math.min(this.#bisectAllowance, bisectRequests(records)) };
           batch.bisect.remaining -= 2;
         }
+        // Both halves go immediately: the wait was for the whole.
+        batch.notBefore = 0;
         this.#source.giveBack(batch, true);
         return;
       case 'retry':
@@ -217,79 +244,94 @@ export class Driver<B extends LogBatch> {
   }
 
   /** Draws from an outcome what it says of the destination and of the batch. */
-  #learn(batch: QueuedBatch<B>, outcome: Outcome, now: number): void {
-    switch (healthOf(outcome)) {
-      case 'well':
-        this.#breaker.succeeded();
-        this.#failuresInARow = 0;
-        this.#failures = 0;
-        this.#backoffUntil = 0;
-        if (outcome.kind === 'delivered') {
-          this.#deliveries++;
-          this.#bisectAllowance = Number.POSITIVE_INFINITY;
-          this.#sizeLimit.taken(batch.contents.bytes);
-        } else if (outcome.kind === 'too_large' && batch.attempts === 1 && batch.contents.records > 1) {
-          // Not from its halves: where one record is at fault, they are refused down to that record, which is
-          // no measure for what others can be sent in.
-          this.#sizeLimit.refused(batch.contents.bytes);
-        }
-        return;
-      case 'unknown':
-        // One bad record among good ones is an accident; an exporter that throws on everything is broken.
-        if (batch.contents.records <= 1) this.#breaker.failed(now);
-        else this.#breaker.inconclusive(now);
-        return;
-      case 'ill':
-        this.#learnFailure(batch, outcome, now);
+  #learn(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
+    const health = healthOf(outcome, batch.contents.records);
+    if (health === 'ill') this.#learnFailure(batch, outcome, attempt, now);
+    else this.#recovery.end(attempt, { health }, now);
+    if (health !== 'well') return;
+    this.#silences = 0;
+    const { bytes, records } = batch.contents;
+    if (outcome.kind === 'delivered') {
+      this.#deliveries++;
+      this.#bisectAllowance = Number.POSITIVE_INFINITY;
+      this.#sizeLimit.taken(bytes);
+    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && batch.attempts === 1 && records > 1) {
+      // Not from its halves: where one record is at fault, they are refused down to that record, which is
+      // no measure for what others can be sent in.
+      this.#sizeLimit.refused(bytes, now);
     }
   }
 
-  #learnFailure(batch: QueuedBatch<B>, outcome: Outcome, now: number): void {
+  #learnFailure(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
     const othersPassed = batch.failures > 0 && this.#deliveries > batch.deliveriesAtLastFailure;
     batch.firstFailedAt ??= now;
     batch.deliveriesAtLastFailure = this.#deliveries;
     batch.failures++;
-    const random = this.#clock.random();
     if (othersPassed) {
-      // The destination works for others, so only this batch waits.
+      // The destination works for others, so this batch waits as well.
       batch.failuresWhileOthersPassed++;
-      batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, random);
-    } else {
-      this.#failuresInARow++;
-      this.#failures++;
-      this.#backoffUntil = now + backoffMillis(this.#failures, this.#settings.retry, random);
+      batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, this.#clock.random());
     }
-    if (outcome.kind === 'retryable' && outcome.retryAfterMillis !== undefined) {
-      this.#retryAfter = Math.max(this.#retryAfter, now + outcome.retryAfterMillis);
-    }
+    if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
+    const { retryAfterMillis, lacksRoom } = outcome.kind === 'retryable' ? outcome : {};
+    if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
+    const counted = this.#recovery.end(
+      attempt,
+      { health: 'ill', retryAfterMillis, lacksRoom: lacksRoom === true },
+      now,
+    );
+    if (!counted) return;
     this.#concurrency.failed();
-    this.#breaker.failed(now, this.#retryAfter);
+    const since = this.#recovery.failingSince;
+    if (this.#recovery.askAt === undefined || since === undefined) return;
+    this.#concurrency.restart();
+    this.#giveUpExpired(since, now);
   }
 
-  /** When the breaker lets something through; 0 when it does so now. */
-  #permittedAt(now: number): number {
-    const permit = this.#breaker.permit(now);
-    return typeof permit === 'object' ? permit.notBefore : 0;
+  /** For all that waits, not only for what is tried: counted from its admission or from the beginning of the outage. */
+  #giveUpExpired(since: number, now: number): void {
+    const { maxElapsedMillis } = this.#settings.retry;
+    if (maxElapsedMillis > 0 && now - since >= maxElapsedMillis) {
+      this.#source.expire(now - maxElapsedMillis, 'retry_exhausted');
+    }
   }
 
-  /** When the destination may be called, as far as the driver decides that. */
-  #openAt(now: number): number {
+  #permit(now: number): Permit {
     // Where nothing is tried again there is nothing to back off from.
-    const backoffUntil = this.#retries ? this.#backoffUntil : 0;
-    return Math.max(backoffUntil, this.#retryAfter, this.#permittedAt(now));
+    if (!this.#retries && this.#recovery.breaker === 'closed') this.#recovery.askNow(now);
+    return this.#recovery.permit(now);
   }
 
   /** Sets the timer for the next thing that happens by itself; everything else calls `wake`. */
   #sleep(now: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#isPaused || this.#activeExports >= this.#concurrency.current) return;
-    const at = Math.max(this.#source.dueAt(now), this.#openAt(now));
+    const at = Math.min(
+      this.#isPaused ? Number.POSITIVE_INFINITY : this.#nextSendAt(now),
+      this.#activeExports > 0 ? now + LOOK_MILLIS : Number.POSITIVE_INFINITY,
+    );
+    this.#turnDueAt = at;
     if (at !== Number.POSITIVE_INFINITY) this.#cancelTimer = this.#clock.timer(this.#turn, at - now);
   }
+
+  #nextSendAt(now: number): number {
+    const permit = this.#permit(now);
+    if (permit.kind === 'free' && this.#activeExports >= this.#concurrency.current) {
+      return Number.POSITIVE_INFINITY;
+    }
+    return Math.max(this.#source.dueAt(now), notBeforeOf(permit));
+  }
+}
+
+function notBeforeOf(permit: Permit): number {
+  return permit.kind === 'not yet' ? permit.notBefore : 0;
 }
 
 /** Whether finding out which record is at fault costs requests of a budget. */
 function isBisected(outcome: Outcome): boolean {
   return outcome.kind === 'malformed' || outcome.kind === 'ambiguous';
+}
+
+function isTimeout(outcome: Outcome): boolean {
+  return outcome.kind === 'retryable' && (outcome.error as { code?: unknown } | null)?.code === 'ETIMEDOUT';
 }

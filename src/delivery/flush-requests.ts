@@ -13,7 +13,6 @@ interface FlushRequest {
   /** The request waits for batches up to this sequence number. */
   readonly upTo: number;
   readonly deadline: number;
-  readonly waitsForBreaker: boolean;
   readonly settle: (result: FlushResult) => void;
 }
 
@@ -31,9 +30,8 @@ export class FlushRequests {
 
   /**
    * Its timer keeps the process alive: somebody holds the promise, and it is kept within `timeoutMillis`.
-   * @param waitsForBreaker false for who has no time for a destination that is known to be down.
    */
-  add(upTo: number, timeoutMillis: number, waitsForBreaker: boolean): Promise<FlushResult> {
+  add(upTo: number, timeoutMillis: number): Promise<FlushResult> {
     return new Promise((resolve) => {
       const settle = (result: FlushResult) => {
         cancel();
@@ -42,7 +40,7 @@ export class FlushRequests {
       };
       const cancel = this.#clock.timer(() => settle('timeout'), timeoutMillis, true);
       const deadline = this.#clock.now() + timeoutMillis;
-      const request: FlushRequest = { upTo, deadline, waitsForBreaker, settle };
+      const request: FlushRequest = { upTo, deadline, settle };
       this.#pending.add(request);
     });
   }
@@ -50,12 +48,12 @@ export class FlushRequests {
   /**
    * @param oldestSequence the oldest batch not done with.
    * @param availableAt when the destination may be called again at the earliest.
-   * @param isBroken whether that is because the circuit breaker is open.
+   * @param isOpen whether the circuit breaker is open, so that no flush waits for the next probe.
    */
-  update(oldestSequence: number, availableAt: number, isBroken: boolean): void {
+  update(oldestSequence: number, availableAt: number, isOpen: boolean): void {
     for (const request of this.#pending) {
       if (oldestSequence > request.upTo) request.settle('done');
-      else if (availableAt > request.deadline || (isBroken && !request.waitsForBreaker)) {
+      else if (availableAt > request.deadline || isOpen) {
         request.settle('unavailable');
       }
     }

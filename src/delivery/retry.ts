@@ -3,7 +3,7 @@
 export interface RetrySettings {
   readonly initialDelayMillis: number;
   readonly maxDelayMillis: number;
-  /** Counted from a batch's first failure; Infinity to try for ever. */
+  /** Counted from a batch's admission, or from the beginning of the outage if that came later; Infinity to try for ever. */
   readonly maxElapsedMillis: number;
 }
 
@@ -25,7 +25,7 @@ export function backoffMillis(
   return Math.min(settings.maxDelayMillis, doubled) * (0.5 + random / 2);
 }
 
-/** Whether a batch that first failed at `firstFailedAt` has been tried for long enough. */
-export function isExhausted(firstFailedAt: number, now: number, settings: RetrySettings): boolean {
-  return now - firstFailedAt >= settings.maxElapsedMillis;
+/** Whether what fails since `since` has been tried for long enough. */
+export function isExhausted(since: number, now: number, settings: RetrySettings): boolean {
+  return now - since >= settings.maxElapsedMillis;
 }

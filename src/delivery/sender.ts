@@ -7,7 +7,13 @@ export type Outcome =
   /** The destination has it; `rejectedRecords` of it were refused (an OTLP partial success). */
   | { readonly kind: 'delivered'; readonly rejectedRecords: number; readonly message?: string }
   /** It may pass by itself. `retryAfterMillis`: the destination's own wish, not to be called earlier. */
-  | { readonly kind: 'retryable'; readonly error: unknown; readonly retryAfterMillis?: number }
+  | {
+      readonly kind: 'retryable';
+      readonly error: unknown;
+      readonly retryAfterMillis?: number;
+      /** Whether the destination said that it has no room now. */
+      readonly lacksRoom?: boolean;
+    }
   /**
    * Refused in a way that may be about the destination (its configuration, its health) or about this
    * batch. Only the fate of other batches can tell.
@@ -15,23 +21,33 @@ export type Outcome =
   | { readonly kind: 'ambiguous'; readonly error: unknown }
   /** Refused as malformed: one bad record, or a body over a limit that is not admitted to be one. */
   | { readonly kind: 'malformed'; readonly error: unknown }
-  | { readonly kind: 'too_large'; readonly error: unknown }
+  /** `isSuspected`: it was not said, but only larger requests than any accepted one are refused. */
+  | { readonly kind: 'too_large'; readonly error: unknown; readonly isSuspected?: boolean }
   /** The exporter threw: it could not make a request of the batch. */
   | { readonly kind: 'unserializable'; readonly error: unknown }
   /** Refused for good. */
   | { readonly kind: 'rejected'; readonly error: unknown };
 
+/** How an attempt is to be made while the destination is in doubt; senders that cannot heed it ignore it. */
+export interface AttemptHints {
+  /** Not over a connection that was used before: it may lead to what is dead. */
+  readonly freshConnection: boolean;
+  /** Attempts before that were answered by silence: a destination that has become slow needs more time, not less. */
+  readonly silences: number;
+}
+
 export interface Sender<B extends LogBatch> {
   /**
    * Sends a batch once.
    * @param signal aborts when the result is no longer wanted; a sender that can cancel then does.
+   * @param hints none while the destination is well.
    * @returns a promise that never rejects; it may stay pending for as long as the destination hangs.
    */
-  send(batch: B, signal: AbortSignal): Promise<Outcome>;
+  send(batch: B, signal: AbortSignal, hints?: AttemptHints): Promise<Outcome>;
 }
 
-/** What an outcome says of the destination's health: the circuit breaker counts nothing else. */
-export function healthOf(outcome: Outcome): 'well' | 'ill' | 'unknown' {
+/** What an outcome says of the destination's health. @param records in the batch that was sent. */
+export function healthOf(outcome: Outcome, records: number): 'well' | 'ill' | 'unknown' {
   switch (outcome.kind) {
     case 'delivered':
     case 'malformed':
@@ -42,6 +58,7 @@ export function healthOf(outcome: Outcome): 'well' | 'ill' | 'unknown' {
     case 'ambiguous':
       return 'ill';
     case 'unserializable':
-      return 'unknown';
+      // One bad record among good ones is an accident; an exporter that throws on everything is broken.
+      return records <= 1 ? 'ill' : 'unknown';
   }
 }

@@ -1,31 +1,61 @@
-/** The largest request the destination takes, as far as it has let that be known. */
+/** How large a request may be, as far as the destination has let that be known. */
 
-/** So many requests near the limit have to be taken before a larger one is tried. */
-const TRUST = 100;
-const GROWTH = 1.5;
-/** A little more than a half: the halves of the batch that was refused are not to be split again. */
-const REMAINDER = 0.6;
+/** Half of what was refused is tried next. */
+const SHRINK = 0.5;
+const GROWTH = 2;
+/** Limits change, too: one that was learnt is tried again after this time. */
+const TRUSTED_MILLIS = 3_600_000;
+/** A request that is larger by so little than one that has just been accepted is not refused for its size. */
+const ALIKE = 1.1;
+/**
+ * A destination that lacks room is not helped by requests that are smaller than this: about 512 typical records, the
+ * batch of the stock processor.
+ */
+const LEAST_FOR_ROOM_BYTES = 128 * 1024;
+/** After an outage requests start at this size and double with each success. */
+const RAMP_START_BYTES = 64 * 1024;
+/** A request that is larger than any batch needs no limit. */
+const UNBOUNDED_BYTES = 64 * 1024 * 1024;
 
-/** Remembers what was refused as too large, so that not every batch has to be refused to find out again. */
+/**
+ * Two limits. One was taught by refusals for size and holds until it is old. The other is for a destination that lacks
+ * room or comes back from an outage: it grows again with each success.
+ */
 export class SizeLimit {
-  #maxBytes = Number.POSITIVE_INFINITY;
-  #taken = 0;
+  #taught = Number.POSITIVE_INFINITY;
+  #taughtAt = 0;
+  #ramp = Number.POSITIVE_INFINITY;
+  #lastAccepted = 0;
 
   /** Infinity while nothing was refused. */
-  get maxBytes(): number {
-    return this.#maxBytes;
+  maxBytes(now: number): number {
+    if (now - this.#taughtAt > TRUSTED_MILLIS) this.#taught = Number.POSITIVE_INFINITY;
+    return Math.min(this.#taught, this.#ramp);
   }
 
-  refused(bytes: number): void {
-    this.#maxBytes = Math.min(this.#maxBytes, Math.ceil(bytes * REMAINDER));
-    this.#taken = 0;
+  /** Refused for its size, or for that of one record in it: where others of this size are accepted, nothing is learnt. */
+  refused(bytes: number, now: number): void {
+    if (bytes <= this.#lastAccepted * ALIKE) return;
+    this.#taught = Math.min(this.#taught, Math.ceil(bytes * SHRINK));
+    this.#taughtAt = now;
   }
 
-  /** Limits change too: after a while a larger request is risked. */
+  /** Refused for want of room. Where requests of this size have just been accepted, size is not the reason. */
+  lackedRoom(bytes: number): void {
+    if (bytes <= this.#lastAccepted * ALIKE) return;
+    this.#ramp = Math.min(this.#ramp, Math.max(LEAST_FOR_ROOM_BYTES, Math.ceil(bytes * SHRINK)));
+  }
+
+  /** The destination is back from an outage: what backed up meanwhile is not all to arrive in its first moment. */
+  recovered(): void {
+    // It may have come back with another configuration.
+    this.#taught = Number.POSITIVE_INFINITY;
+    this.#ramp = RAMP_START_BYTES;
+  }
+
   taken(bytes: number): void {
-    if (bytes * GROWTH < this.#maxBytes || this.#maxBytes === Number.POSITIVE_INFINITY) return;
-    if (++this.#taken < TRUST) return;
-    this.#maxBytes = Math.ceil(this.#maxBytes * GROWTH);
-    this.#taken = 0;
+    this.#lastAccepted = bytes;
+    this.#ramp *= GROWTH;
+    if (this.#ramp > UNBOUNDED_BYTES) this.#ramp = Number.POSITIVE_INFINITY;
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
-import type { Outcome, Sender } from './sender.ts';
+import type { AttemptHints, Outcome, Sender } from './sender.ts';
 
 /**
  * How long an attempt that has timed out keeps its slot. Most exporters cannot be cancelled: a result that
@@ -22,8 +22,8 @@ export class TimeLimit<B extends LogBatch> implements Sender<B> {
     this.#clock = clock;
   }
 
-  send(batch: B, signal: AbortSignal): Promise<Outcome> {
-    if (this.#timeoutMillis === 0) return this.#inner.send(batch, signal);
+  send(batch: B, signal: AbortSignal, hints?: AttemptHints): Promise<Outcome> {
+    if (this.#timeoutMillis === 0) return this.#inner.send(batch, signal, hints);
     return new Promise((resolve) => {
       const attempt = new AbortController();
       const abort = () => attempt.abort(signal.reason);
@@ -41,7 +41,7 @@ export class TimeLimit<B extends LogBatch> implements Sender<B> {
       };
       signal.addEventListener('abort', abort, { once: true });
       this.#inner
-        .send(batch, attempt.signal)
+        .send(batch, attempt.signal, hints)
         .then(finish, (error: unknown) => finish({ kind: 'unserializable', error }));
     });
   }

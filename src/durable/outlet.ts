@@ -99,6 +99,11 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
     this.#replay.hasten();
   }
 
+  /** Live batches only: what was on disk is to outlive any outage. */
+  expire(openedUntil: number, reason: DropReason): void {
+    this.#queue.expire(openedUntil, reason);
+  }
+
   discard(reason: DropReason): void {
     this.#replay.stop();
     this.#queue.discard(reason);

@@ -253,6 +253,11 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#eviction.discardUnprotected(reason);
   }
 
+  /** Gives up what was opened at `openedUntil` or before and is neither in flight nor on disk. */
+  expire(openedUntil: number, reason: DropReason): void {
+    this.#eviction.expire(openedUntil, reason);
+  }
+
   /** Gives up everything, in flight or not; what has a copy on disk is not lost. */
   discard(reason: DropReason): void {
     this.#eviction.discard(reason);

@@ -52,6 +52,11 @@ export class Eviction<B extends LogBatch> {
     this.#discardWaiting(reason, (batch) => !batch.isProtected && batch.canLeave);
   }
 
+  /** Gives up what was opened at `openedUntil` or before and is neither in flight nor on disk. */
+  expire(openedUntil: number, reason: DropReason): void {
+    this.#discardWaiting(reason, (batch) => batch.openedAt <= openedUntil && batch.isChangeable);
+  }
+
   /** Gives up everything, in flight or not. */
   discard(reason: DropReason): void {
     for (const batch of [...this.#inFlight]) {

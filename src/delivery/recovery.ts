@@ -1,0 +1,339 @@
+/** Recovery: whether the destination is well, and if it is not, when it is asked next. */
+
+import type { RetrySettings } from './retry.ts';
+
+export interface BreakerSettings {
+  /** Incidents in a row that open it. */
+  readonly failureThreshold: number;
+  /** The shortest wait between two probes. */
+  readonly resetTimeoutMillis: number;
+  /** The longest wait between two probes. */
+  readonly maxResetTimeoutMillis: number;
+}
+
+export interface RecoverySettings {
+  readonly retry: Pick<RetrySettings, 'initialDelayMillis' | 'maxDelayMillis'>;
+  /** Undefined: the breaker never opens, and `retry` alone bounds the waits. */
+  readonly breaker: BreakerSettings | undefined;
+}
+
+export type BreakerStateName = 'closed' | 'open' | 'half-open';
+
+/** An outage is prolonged by this share of its length at most: there is no doubling to remember. */
+const PROLONGATION = 0.25;
+/** Jitter only shortens a wait, to this share of it at least, so that a fleet does not return in step. */
+const SHORTEST_SHARE = 0.75;
+/** Jitter only lengthens what the server asked for, by this share of it … */
+const WISH_SLACK = 0.1;
+/** … and by this much at most. */
+const MAX_WISH_SLACK_MILLIS = 5_000;
+/** Silence after which a failure says nothing of the incident before: there was nothing to send meanwhile. */
+const FORGOTTEN_AFTER_MILLIS = 30_000;
+
+/**
+ * A failure after a success is tried again immediately, as one of two upstreams may be dead. Whether that pays is
+ * learnt: so many answers to immediate retries are remembered, for so long …
+ */
+const REMEMBERED_RETRIES = 16;
+const REMEMBERED_MILLIS = 60_000;
+/** … and before so many are known it is given the benefit of the doubt. */
+const DOUBTFUL_RETRIES = 4;
+/** The share of immediate retries that have to succeed. */
+const PAYING_SHARE = 0.2;
+/** Failures in a row of which the last is not retried immediately: where that pays, where that is not known … */
+const MISSES_WHERE_IT_PAYS = 8;
+const MISSES_WHERE_UNKNOWN = 3;
+/** … where it does not, and where the destination said itself that it has no room. */
+const MISSES_WHERE_POINTLESS = 2;
+const MISSES_WITHOUT_ROOM = 1;
+
+/**
+ * healthy(misses) ──failure, no more immediate retries──▶ failing(since, failures, askAt)
+ *    ▲      ▲                                                │   │   one request at a time, when askAt has come
+ *    │      │                                                │   └─failures = threshold─▶ open(since, failures, askAt)
+ *    │      └─second success── recovering ◀──success alone───┴───────success alone────────┘  one probe of a few
+ *    └─ success: misses = 0        └──failure──▶ failing                                     records, at askAt
+ *
+ * The public names: healthy, failing and recovering are `closed`; open is `open`, and `half-open` while its probe is
+ * under way.
+ */
+type State =
+  | {
+      readonly name: 'healthy';
+      /** Failures since the last success, each of them retried immediately; when the first was seen. */
+      readonly misses: number;
+      readonly missedAt: number;
+      readonly isAsking: boolean;
+    }
+  | { readonly name: 'recovering'; readonly isAsking: boolean }
+  | {
+      readonly name: 'failing' | 'open';
+      /** When the first failure of the incident was seen. */
+      readonly since: number;
+      /** Failures that count. */
+      readonly failures: number;
+      /** When the destination is asked next. */
+      readonly askAt: number;
+      readonly isAsking: boolean;
+    };
+
+const HEALTHY: State = { name: 'healthy', misses: 0, missedAt: 0, isAsking: false };
+
+/**
+ * What may be sent now.
+ * - `free`: as many requests as the window of the driver allows.
+ * - `alone`: one request, and none beside it until it is answered. `isProbe`: it need not carry more than a few
+ *   records. `isFresh`: over a new connection, as the old ones may lead to what is dead.
+ * - `not yet`: nothing before `notBefore`; Infinity while an answer is awaited.
+ */
+export type Permit =
+  | { readonly kind: 'free' }
+  | { readonly kind: 'alone'; readonly isProbe: boolean; readonly isFresh: boolean }
+  | { readonly kind: 'not yet'; readonly notBefore: number };
+
+/** A request under way, as far as its answer will be judged by when it began. */
+export interface Attempt {
+  readonly startedAt: number;
+  /** Failures that had counted when it began: it counts only if none has since. */
+  readonly seen: number;
+  /** Jumps of time that had been noticed when it began. */
+  readonly jumps: number;
+  /** Whether it was sent alone, to find out. */
+  readonly isAsk: boolean;
+}
+
+/** What an answer says of the destination. */
+export interface Verdict {
+  /** `unknown`: nothing, for instance because no request could be made. */
+  readonly health: 'well' | 'ill' | 'unknown';
+  /** The destination's wish: not to be asked for so long. */
+  readonly retryAfterMillis?: number | undefined;
+  /** Whether it said itself that it has no room now: asking again immediately is no help. */
+  readonly lacksRoom?: boolean;
+}
+
+export interface BreakerChange {
+  readonly from: BreakerStateName;
+  readonly to: BreakerStateName;
+  /** When the next probe is sent, on the monotonic clock; undefined unless `to` is `open`. */
+  readonly probeAt: number | undefined;
+}
+
+const FREE: Permit = { kind: 'free' };
+const NOT_YET: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY };
+
+/** One clock for back-off, breaker and Retry-After; pure but for the state it holds: time and chance are given to it. */
+export class Recovery {
+  readonly #settings: RecoverySettings;
+  readonly #random: () => number;
+  readonly #onChange: (change: BreakerChange) => void;
+  #state: State = HEALTHY;
+  #seen = 0;
+  #jumps = 0;
+  /** The destination's wish, which no flush cuts short. */
+  #wishedUntil = 0;
+  readonly #immediateRetries: { readonly at: number; readonly succeeded: boolean }[] = [];
+
+  constructor(
+    settings: RecoverySettings,
+    random: () => number,
+    onChange: (change: BreakerChange) => void = () => {},
+  ) {
+    this.#settings = settings;
+    this.#random = random;
+    this.#onChange = onChange;
+  }
+
+  get breaker(): BreakerStateName {
+    const state = this.#state;
+    if (state.name !== 'open') return 'closed';
+    return state.isAsking ? 'half-open' : 'open';
+  }
+
+  /** When the destination is asked next, if it is not well and not being asked now. */
+  get askAt(): number | undefined {
+    const state = this.#state;
+    if (state.name !== 'failing' && state.name !== 'open') return undefined;
+    return state.isAsking ? undefined : Math.max(state.askAt, this.#wishedUntil);
+  }
+
+  /** When the first failure of the present incident was seen; undefined while there is none. */
+  get failingSince(): number | undefined {
+    const state = this.#state;
+    if (state.name === 'healthy') return state.misses > 0 ? state.missedAt : undefined;
+    return state.name === 'recovering' ? undefined : state.since;
+  }
+
+  /** Until when the server asked not to be called; in the past if it did not. */
+  get wishedUntil(): number {
+    return this.#wishedUntil;
+  }
+
+  permit(now: number): Permit {
+    if (this.#wishedUntil > now) return { kind: 'not yet', notBefore: this.#wishedUntil };
+    const state = this.#state;
+    switch (state.name) {
+      case 'healthy':
+        if (state.misses === 0 || (state.misses === 1 && this.#retryingPays(now))) return FREE;
+        if (state.isAsking) return NOT_YET;
+        return { kind: 'alone', isProbe: false, isFresh: true };
+      case 'recovering':
+        if (state.isAsking) return NOT_YET;
+        return { kind: 'alone', isProbe: false, isFresh: false };
+      case 'failing':
+      case 'open':
+        if (state.isAsking) return NOT_YET;
+        if (state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
+        return { kind: 'alone', isProbe: state.name === 'open', isFresh: true };
+    }
+  }
+
+  /** A request that `permit` allows begins. */
+  begin(now: number): Attempt {
+    const state = this.#state;
+    const isAsk = state.name !== 'healthy' || state.misses > 0;
+    if (isAsk) this.#enter({ ...state, isAsking: true });
+    return { startedAt: now, seen: this.#seen, jumps: this.#jumps, isAsk };
+  }
+
+  /** @returns whether it was a failure that counts. */
+  end(attempt: Attempt, verdict: Verdict, now: number): boolean {
+    const { health, retryAfterMillis, lacksRoom = false } = verdict;
+    if (retryAfterMillis !== undefined) this.#heed(retryAfterMillis, now);
+    if (health === 'well') this.#succeeded(attempt, now);
+    else if (health === 'unknown' || attempt.jumps !== this.#jumps) this.#inconclusive(attempt, now);
+    else return this.#failed(attempt, lacksRoom, now);
+    return false;
+  }
+
+  /** Whoever flushes does not wait out a back-off; what the server asked for holds. */
+  askNow(now: number): void {
+    const state = this.#state;
+    if ((state.name === 'failing' || state.name === 'open') && state.askAt > now) {
+      this.#enter({ ...state, askAt: now });
+    }
+  }
+
+  /**
+   * The process did not run for so long (frozen, stopped, asleep): the destination did not fail meanwhile, and what was
+   * under way says nothing of it.
+   */
+  timeJumped(byMillis: number, now: number): void {
+    this.#jumps++;
+    const state = this.#state;
+    if (state.name === 'failing' || state.name === 'open') {
+      this.#enter({ ...state, since: Math.min(now, state.since + byMillis), askAt: now });
+    }
+  }
+
+  #succeeded(attempt: Attempt, now: number): void {
+    const state = this.#state;
+    switch (state.name) {
+      case 'healthy':
+        if (attempt.isAsk) this.#remember(true, now);
+        if (state.misses > 0) this.#enter(HEALTHY);
+        return;
+      case 'recovering':
+        if (this.#isLatestAsk(attempt)) this.#enter(HEALTHY);
+        return;
+      case 'failing':
+      case 'open':
+        if (this.#isLatestAsk(attempt)) this.#enter({ name: 'recovering', isAsking: false });
+        // An older request: worth asking, but no proof that the destination is well now.
+        else if (!state.isAsking) this.#enter({ ...state, askAt: now });
+    }
+  }
+
+  /** Not one of an earlier state whose answer comes late. */
+  #isLatestAsk(attempt: Attempt): boolean {
+    return attempt.isAsk && attempt.seen === this.#seen;
+  }
+
+  #inconclusive(attempt: Attempt, now: number): void {
+    const state = this.#state;
+    if (!this.#isLatestAsk(attempt)) return;
+    if (state.name === 'healthy' || state.name === 'recovering') this.#enter({ ...state, isAsking: false });
+    else this.#enter({ ...state, isAsking: false, askAt: now });
+  }
+
+  /** Requests that were under way together fail together: only the first of them counts. */
+  #failed(attempt: Attempt, lacksRoom: boolean, now: number): boolean {
+    if (attempt.seen !== this.#seen) return false;
+    this.#seen++;
+    const state = this.#state;
+    switch (state.name) {
+      case 'healthy': {
+        if (attempt.isAsk) this.#remember(false, now);
+        const misses = state.misses + 1;
+        const missedAt = state.misses === 0 ? now : state.missedAt;
+        if (this.#retriesImmediately(misses, lacksRoom, now)) {
+          this.#enter({ name: 'healthy', misses, missedAt, isAsking: false });
+        } else {
+          this.#fail(missedAt, 1, now);
+        }
+        break;
+      }
+      case 'recovering':
+        this.#fail(now, 1, now);
+        break;
+      case 'failing':
+      case 'open':
+        if (attempt.startedAt - state.askAt > FORGOTTEN_AFTER_MILLIS) this.#fail(now, 1, now);
+        else this.#fail(state.since, state.failures + 1, now);
+    }
+    return true;
+  }
+
+  #fail(since: number, failures: number, now: number): void {
+    const { retry, breaker } = this.#settings;
+    const isOpen = breaker !== undefined && failures >= breaker.failureThreshold;
+    const wait = isOpen
+      ? waitMillis(now - since, breaker.resetTimeoutMillis, breaker.maxResetTimeoutMillis, this.#random())
+      : waitMillis(now - since, retry.initialDelayMillis, retry.maxDelayMillis, this.#random());
+    const name = isOpen ? 'open' : 'failing';
+    this.#enter({ name, since, failures, askAt: now + wait, isAsking: false });
+  }
+
+  #heed(retryAfterMillis: number, now: number): void {
+    const slack = Math.min(MAX_WISH_SLACK_MILLIS, retryAfterMillis * WISH_SLACK) * this.#random();
+    this.#wishedUntil = Math.max(this.#wishedUntil, now + retryAfterMillis + slack);
+  }
+
+  #retriesImmediately(misses: number, lacksRoom: boolean, now: number): boolean {
+    if (this.#wishedUntil > now) return false;
+    if (this.#retryingPays(now)) return misses < MISSES_WHERE_IT_PAYS;
+    if (this.#immediateRetries.length < DOUBTFUL_RETRIES) return misses < MISSES_WHERE_UNKNOWN;
+    return misses < (lacksRoom ? MISSES_WITHOUT_ROOM : MISSES_WHERE_POINTLESS);
+  }
+
+  #retryingPays(now: number): boolean {
+    const retries = this.#immediateRetries;
+    while (retries[0] !== undefined && now - retries[0].at > REMEMBERED_MILLIS) retries.shift();
+    const succeeded = retries.filter((retry) => retry.succeeded).length;
+    return succeeded > 0 && succeeded >= retries.length * PAYING_SHARE;
+  }
+
+  #remember(succeeded: boolean, now: number): void {
+    this.#immediateRetries.push({ at: now, succeeded });
+    if (this.#immediateRetries.length > REMEMBERED_RETRIES) this.#immediateRetries.shift();
+  }
+
+  /** The only place where the state changes. */
+  #enter(next: State): void {
+    const from = this.breaker;
+    this.#state = next;
+    const to = this.breaker;
+    if (from !== to) this.#onChange({ from, to, probeAt: to === 'open' ? this.askAt : undefined });
+  }
+}
+
+/**
+ * The wait after a failure, `elapsedMillis` into an outage: a quarter of that, within bounds, so that an outage of any
+ * length is felt for a quarter longer at most.
+ *
+ * @param random in [0, 1).
+ */
+export function waitMillis(elapsedMillis: number, least: number, most: number, random: number): number {
+  const wait = Math.min(most, Math.max(least, elapsedMillis * PROLONGATION));
+  return wait * (SHORTEST_SHARE + (1 - SHORTEST_SHARE) * random);
+}
