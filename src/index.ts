@@ -1,7 +1,7 @@
 /** The public names of otel-spillway. */
 
-export type { BreakerStateName } from './delivery/recovery.ts';
 export type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+export type { BreakerStateName } from './delivery/recovery.ts';
 export { DROP_REASONS, type DropReason, SpillwayError, type SpillwayErrorCode } from './errors.ts';
 export type { Percentiles } from './ledger.ts';
 export type {

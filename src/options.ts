@@ -1,8 +1,8 @@
 /** Every option of the processor, with its unit, its default and its range. */
 
 import type { MeterProvider } from '@opentelemetry/api';
-import type { BreakerStateName } from './delivery/recovery.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+import type { BreakerStateName } from './delivery/recovery.ts';
 import type { DropReason, SpillwayError } from './errors.ts';
 
 /** Told to `onDrop`: so many records were dropped for this reason since it was last called. */

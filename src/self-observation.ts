@@ -1,8 +1,8 @@
 /** Sees everything that happens to records and exports, and passes it on: to the ledger, the metrics and people. */
 
 import type { Clock } from './clock.ts';
-import type { BreakerChange } from './delivery/recovery.ts';
 import type { DeliveryListener } from './delivery/driver.ts';
+import type { BreakerChange } from './delivery/recovery.ts';
 import type { Outcome } from './delivery/sender.ts';
 import { type DropReason, messageOf, quietly, SpillwayError } from './errors.ts';
 import type { GapMarker } from './gap-marker.ts';

@@ -1,8 +1,8 @@
 /** Options and environment resolved, once, into the frozen settings that the parts are built with. */
 
 import { diag } from '@opentelemetry/api';
-import type { BreakerSettings } from './delivery/recovery.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+import type { BreakerSettings } from './delivery/recovery.ts';
 import type { RetrySettings } from './delivery/retry.ts';
 import { type LaneDefaults, MAX_CONCURRENT_EXPORTS } from './lane.ts';
 import {

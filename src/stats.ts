@@ -120,7 +120,8 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   const because = facts.lastError === undefined ? '' : ` (${facts.lastError})`;
   const forSoLong = ` for ${Math.round((facts.failingMillis ?? 0) / 1_000)} s`;
   if (facts.isShutDown) failing.push('the processor is shut down');
-  if (facts.breakerState === 'open') failing.push(`the circuit breaker is open, exports have failed${forSoLong}${because}`);
+  if (facts.breakerState === 'open')
+    failing.push(`the circuit breaker is open, exports have failed${forSoLong}${because}`);
   if (facts.memoryLevel === 'hard')
     failing.push('memory is above the hard limit: only protected records are kept');
   if (facts.memoryLevel === 'soft') degraded.push('memory is above the soft limit: the queue is reduced');

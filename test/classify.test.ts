@@ -160,7 +160,7 @@ describe('RetryInfo', () => {
       details: 'quota',
       metadata: metadata(statusWith(retryInfo(duration(7, 0)))),
     });
-    expect(classify(error)).toEqual({ kind: 'retryable', error, retryAfterMillis: 7_000 });
+    expect(classify(error)).toEqual({ kind: 'retryable', error, retryAfterMillis: 7_000, lacksRoom: true });
     const unavailable = withCode(14, { metadata: metadata(statusWith(retryInfo(duration(1, 0)))) });
     expect(classify(unavailable)).toMatchObject({ kind: 'retryable', retryAfterMillis: 1_000 });
   });

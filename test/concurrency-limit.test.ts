@@ -38,10 +38,12 @@ test('a destination that has become slower for good is no reason to stay at one'
   expect(limit.current).toBe(11);
 });
 
-test('a failure halves it, and it never falls below one', () => {
+test('a failure takes a fifth of it, an outage all but one, and it never falls below one', () => {
   const limit = new ConcurrencyLimit(16, 16);
   limit.failed();
-  expect(limit.current).toBe(8);
+  expect(limit.current).toBe(12);
+  limit.restart();
+  expect(limit.current).toBe(1);
   for (let time = 0; time < 20; time++) limit.failed();
   expect(limit.current).toBe(1);
 });

@@ -21,8 +21,9 @@ function dispose(
   records: number,
   history: Partial<QueuedBatch<RecordBatch>> = {},
   now = 0,
+  failingSince: number | undefined = undefined,
 ) {
-  return disposeOf(outcome, batchOf(records, history), now, RETRY);
+  return disposeOf(outcome, batchOf(records, history), now, failingSince, RETRY);
 }
 
 describe('disposition', () => {
@@ -84,13 +85,22 @@ describe('disposition', () => {
       reason: 'retry_exhausted',
     });
   });
+
+  test('in an outage the time of a batch counts from its beginning, or from the admission if that came later', () => {
+    const outcome = { kind: 'retryable', error } as const;
+    const dropped = { action: 'drop', reason: 'retry_exhausted' };
+    expect(dispose(outcome, 8, { firstFailedAt: 50_000 }, 60_000, 0)).toEqual(dropped);
+    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_000, 0)).toEqual({ action: 'retry' });
+    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_001, 0)).toEqual(dropped);
+  });
 });
 
 test('only what speaks of the health of the destination counts for the breaker', () => {
-  const health = (kind: Outcome['kind']) => healthOf({ kind, error, rejectedRecords: 0 } as Outcome);
-  expect((['delivered', 'malformed', 'too_large', 'rejected'] as const).map(health)).toEqual(
+  const health = (kind: Outcome['kind'], records = 8) =>
+    healthOf({ kind, error, rejectedRecords: 0 } as Outcome, records);
+  expect((['delivered', 'malformed', 'too_large', 'rejected'] as const).map((kind) => health(kind))).toEqual(
     Array(4).fill('well'),
   );
-  expect((['retryable', 'ambiguous'] as const).map(health)).toEqual(['ill', 'ill']);
-  expect(health('unserializable')).toBe('unknown');
+  expect((['retryable', 'ambiguous'] as const).map((kind) => health(kind))).toEqual(['ill', 'ill']);
+  expect([health('unserializable'), health('unserializable', 1)]).toEqual(['unknown', 'ill']);
 });

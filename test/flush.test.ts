@@ -84,7 +84,7 @@ describe('a back-off is cut short', () => {
   const retry = { initialDelayMillis: 60_000, maxDelayMillis: 60_000 };
 
   test('that the destination is given', async () => {
-    const h = new Harness({ retry }, { fail: httpError(503) }, 'succeed');
+    const h = new Harness({ retry }, { fail: httpError(401) }, 'succeed');
     h.emit(1);
     await h.advance(1_000);
     expect(h.exporter.calls).toHaveLength(1);
@@ -183,27 +183,38 @@ describe('the breaker is open', () => {
     return h;
   }
 
-  test('for longer than its time: it rejects with ERR_SPILLWAY_UNAVAILABLE at once, and says why', async () => {
+  test('and still down: it asks once, rejects with ERR_SPILLWAY_UNAVAILABLE upon that answer, and says why', async () => {
     const h = await broken(60_000);
+    h.exporter.script = [{ fail: httpError(503) }];
     const rejected = expect(h.processor.forceFlush({ timeoutMillis: 10_000 })).rejects.toMatchObject({
       code: 'ERR_SPILLWAY_UNAVAILABLE',
       message: expect.stringContaining('HTTP 503'),
     });
     await h.settle();
     await rejected;
-    expect(h.exporter.calls).toHaveLength(1);
+    expect(h.exporter.calls).toHaveLength(2);
     expect(h.stats.queued.records).toBe(3);
     await h.end();
   });
 
-  test('for less than its time: it waits for the probe', async () => {
-    const h = await broken(5_000);
+  test('and the destination back: one attempt finds out, and everything is delivered immediately', async () => {
+    const h = await broken(60_000);
     const result = flush(h, 10_000);
-    await h.advance(3_000);
-    expect([result.state, h.exporter.calls.length]).toEqual(['pending', 1]);
-    await h.advance(2_000);
+    await h.settle();
     expect(result.state).toBe('resolved');
     expect(h.exporter.delivered).toEqual(upTo(3));
+    await h.end();
+  });
+
+  test('and one flush after the other forces no more than one attempt in the initial delay of a retry', async () => {
+    const h = await broken(60_000);
+    h.exporter.script = [{ fail: httpError(503) }];
+    for (let time = 0; time < 100; time++) {
+      const result = flush(h, 10_000);
+      await h.advance(100);
+      expect(result.state).toBe('ERR_SPILLWAY_UNAVAILABLE');
+    }
+    expect(h.exporter.calls.length).toBeLessThanOrEqual(1 + 10);
     await h.end();
   });
 });

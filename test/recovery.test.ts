@@ -11,7 +11,9 @@ const LONGEST = () => 1 - 2 ** -53;
 
 function recovery(random: () => number = LONGEST, breaker: typeof BREAKER | false = BREAKER) {
   const changes: BreakerChange[] = [];
-  const machine = new Recovery({ retry: RETRY, breaker: breaker || undefined }, random, (change) => changes.push(change));
+  const machine = new Recovery({ retry: RETRY, breaker: breaker || undefined }, random, (change) =>
+    changes.push(change),
+  );
   return { machine, changes };
 }
 
@@ -69,7 +71,7 @@ describe('recovery', () => {
 
   test('a destination that says it has no room is not asked again immediately once that was seen to be of no use', () => {
     const { machine } = recovery();
-    const noRoom = { health: 'ill', lacksRoom: true } as const;
+    const noRoom = { health: 'ill', refusal: 'room' } as const;
     let now = 0;
     for (let round = 0; round < 20; round++) {
       let requests = 0;
@@ -252,12 +254,16 @@ describe('recovery', () => {
 
 test('a wait is a quarter of the outage, within its bounds, and jitter only shortens it', () => {
   fc.assert(
-    fc.property(fc.nat(1e9), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (elapsed, chance) => {
-      const longest = Math.min(30_000, Math.max(1_000, elapsed / 4));
-      const wait = waitMillis(elapsed, 1_000, 30_000, chance);
-      expect(wait).toBeGreaterThanOrEqual(longest * 0.75);
-      expect(wait).toBeLessThan(longest + 1e-6);
-    }),
+    fc.property(
+      fc.nat(1e9),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (elapsed, chance) => {
+        const longest = Math.min(30_000, Math.max(1_000, elapsed / 4));
+        const wait = waitMillis(elapsed, 1_000, 30_000, chance);
+        expect(wait).toBeGreaterThanOrEqual(longest * 0.75);
+        expect(wait).toBeLessThan(longest + 1e-6);
+      },
+    ),
   );
 });
 

@@ -7,20 +7,27 @@ import { httpError } from './support/scripted-exporter.ts';
 type Records = Parameters<NonNullable<Harness['exporter']['decide']>>[0];
 
 const has = (records: Records, ...bad: number[]) => records.some(({ body }) => bad.includes(body as never));
+/** The destination takes a batch: a refusal after that is not about the address. */
+async function accepts(h: Harness, records: number): Promise<void> {
+  h.emit(records);
+  await h.settle();
+}
+
 const sorted = (h: Harness) => h.exporter.delivered.toSorted((a, b) => (a as number) - (b as number));
 const without = (count: number, ...bad: number[]) => upTo(count).filter((id) => !bad.includes(id));
 
 describe('400', () => {
-  test.each([0, 255, 511])(
+  test.each([512, 767, 1023])(
     'one bad record of 512, number %i, is found with 18 extra requests',
     async (bad) => {
       const h = new Harness();
+      await accepts(h, 512);
       h.exporter.decide = (records) => (has(records, bad) ? { fail: httpError(400) } : undefined);
       h.emit(512);
       await h.advance(60_000);
-      expect(sorted(h)).toEqual(without(512, bad));
+      expect(sorted(h)).toEqual(without(1024, bad));
       expect(h.stats.dropped.rejected).toBe(1);
-      expect(h.exporter.calls).toHaveLength(19);
+      expect(h.exporter.calls).toHaveLength(1 + 19);
       expect(h.stats.breaker.state).toBe('closed');
       await h.end();
     },
@@ -35,20 +42,43 @@ describe('400', () => {
     await h.end();
   });
 
-  test('for many bad records gives up within the budget, and delivers a good part of the rest', async () => {
+  test('for many bad records costs only those: as long as others are accepted, the search goes on', async () => {
     const h = new Harness();
     const bad = [3, 130, 260, 400];
     h.exporter.decide = (records) => (has(records, ...bad) ? { fail: httpError(400) } : undefined);
     h.emit(512);
     await h.advance(60_000);
-    expect(h.exporter.calls.length).toBeLessThanOrEqual(21);
-    expect(h.exporter.delivered.length).toBeGreaterThan(150);
-    expect(h.stats.exported + h.stats.dropped.rejected).toBe(512);
+    expect(sorted(h)).toEqual(without(512, ...bad));
+    expect(h.exporter.calls.length).toBeLessThanOrEqual(2 + 2 * 9 * bad.length);
+    expect(h.stats.dropped.rejected).toBe(bad.length);
+    await h.end();
+  });
+
+  test('for everything, where nothing was ever accepted, is more likely a wrong address: nothing is dropped', async () => {
+    const h = new Harness({ maxExportBatchSize: 64 }, { fail: httpError(400) });
+    h.emit(64 * 20);
+    await h.advance(600_000);
+    expect(h.stats).toMatchObject({ queued: { records: 64 * 20 }, breaker: { state: 'open' } });
+    h.exporter.script = ['succeed'];
+    await h.advance(60_000);
+    expect(sorted(h)).toEqual(upTo(64 * 20));
+    await h.end();
+  });
+
+  test('for one bad batch at the very beginning does not block those behind it', async () => {
+    const h = new Harness({ maxExportBatchSize: 64 });
+    h.exporter.decide = (records) => (has(records, ...upTo(64)) ? { fail: httpError(400) } : undefined);
+    h.emit(64 * 20);
+    await h.advance(60_000);
+    expect(sorted(h)).toEqual(upTo(64 * 20).slice(64));
+    expect(h.stats.dropped.rejected).toBe(64);
     await h.end();
   });
 
   test('for everything costs less and less', async () => {
-    const h = new Harness({ maxExportBatchSize: 64 }, { fail: httpError(400) });
+    const h = new Harness({ maxExportBatchSize: 64 });
+    await accepts(h, 64);
+    h.exporter.script = [{ fail: httpError(400) }];
     h.emit(64 * 20);
     await h.advance(60_000);
     expect(h.stats.dropped.rejected).toBe(64 * 20);

@@ -6,26 +6,53 @@ import { Harness, upTo } from './support/harness.ts';
 import { httpError } from './support/scripted-exporter.ts';
 
 test('there is no limit while nothing was refused', () => {
-  expect(new SizeLimit().maxBytes).toBe(Number.POSITIVE_INFINITY);
+  expect(new SizeLimit().maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
 });
 
-test('after a refusal the limit lies a little above half of what was refused, and only falls', () => {
+test('after a refusal the limit lies at half of what was refused, and only falls', () => {
   const limit = new SizeLimit();
-  limit.refused(1_000);
-  expect(limit.maxBytes).toBe(600);
-  limit.refused(2_000);
-  expect(limit.maxBytes).toBe(600);
+  limit.refused(1_000, 0);
+  expect(limit.maxBytes(0)).toBe(500);
+  limit.refused(2_000, 0);
+  expect(limit.maxBytes(0)).toBe(500);
 });
 
-test('a hundred requests near the limit let a larger one be risked; small ones prove nothing', () => {
+test('a limit that was taught is tried again after an hour', () => {
   const limit = new SizeLimit();
-  limit.refused(1_000);
-  for (let time = 0; time < 1_000; time++) limit.taken(100);
-  expect(limit.maxBytes).toBe(600);
-  for (let time = 0; time < 99; time++) limit.taken(500);
-  expect(limit.maxBytes).toBe(600);
-  limit.taken(500);
-  expect(limit.maxBytes).toBe(900);
+  limit.refused(1_000, 5_000);
+  for (let time = 0; time < 1_000; time++) limit.taken(500);
+  expect(limit.maxBytes(3_605_000)).toBe(500);
+  expect(limit.maxBytes(3_605_001)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('a refusal teaches nothing where requests of that size have just been accepted: one record is at fault', () => {
+  const limit = new SizeLimit();
+  limit.taken(1_000);
+  limit.refused(1_010, 0);
+  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('a destination that lacks room gets smaller requests, not below 128 KiB, which double with each success', () => {
+  const limit = new SizeLimit();
+  limit.lackedRoom(1_000_000);
+  expect(limit.maxBytes(0)).toBe(500_000);
+  limit.lackedRoom(150_000);
+  expect(limit.maxBytes(0)).toBe(128 * 1024);
+  limit.taken(128 * 1024);
+  expect(limit.maxBytes(0)).toBe(256 * 1024);
+  limit.lackedRoom(128 * 1024);
+  expect(limit.maxBytes(0)).toBe(256 * 1024);
+  for (let time = 0; time < 10; time++) limit.taken(256 * 1024);
+  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('after an outage requests start small and double, and what was learnt of their size is forgotten', () => {
+  const limit = new SizeLimit();
+  limit.refused(1_000, 0);
+  limit.recovered();
+  expect(limit.maxBytes(0)).toBe(64 * 1024);
+  limit.taken(64 * 1024);
+  expect(limit.maxBytes(0)).toBe(128 * 1024);
 });
 
 test('later batches are sent in the size that the destination takes, after a few refusals', async () => {

@@ -41,10 +41,14 @@ describe('stats()', () => {
     check();
     h.exporter.lastCall.fail(new Error('down'));
     await h.advance(10);
-    expect(h.stats.breaker).toStrictEqual({ state: 'open', nextProbeMillis: 29_990 });
+    expect(h.stats.breaker).toStrictEqual({
+      state: 'open',
+      nextProbeMillis: 865,
+      failingMillis: 10,
+    });
     check();
     h.exporter.script = ['succeed'];
-    await h.advance(30_000);
+    await h.advance(1_000);
     check();
     await h.end();
     check();
@@ -114,11 +118,11 @@ describe('stats()', () => {
   });
 
   test('has deliveries that include the wait for company and for retries, where attempts do not', async () => {
-    const h = new Harness({}, down, 'succeed');
+    const h = new Harness({}, down, down, down, 'succeed');
     h.emit();
-    await h.advance(1_750);
+    await h.advance(1_875);
     expect(h.stats.exported).toBe(1);
-    expect(h.stats.deliveryMillis.p50 / 1_750).toBeCloseTo(1, 1);
+    expect(h.stats.deliveryMillis.p50 / 1_875).toBeCloseTo(1, 1);
     expect(h.stats.exportMillis.p99).toBeLessThan(1);
     await h.end();
   });
@@ -142,7 +146,7 @@ describe('health()', () => {
     await h.advance(1_000);
     expect(h.processor.health()).toEqual({
       status: 'degraded',
-      reasons: ['exports are failing (connect ECONNREFUSED)'],
+      reasons: ['exports have failed for 0 s (connect ECONNREFUSED)'],
     });
     h.exporter.script = ['succeed'];
     await h.advance(10_000);
@@ -151,7 +155,7 @@ describe('health()', () => {
   });
 
   test('stays degraded while exports fail when somebody asks for a flush', async () => {
-    const h = new Harness({}, down, 'hang');
+    const h = new Harness({}, down, down, down, 'hang');
     h.emit();
     await h.advance(1_000);
     const flush = h.processor.forceFlush({ timeoutMillis: 100 });
@@ -167,9 +171,9 @@ describe('health()', () => {
     await h.advance(1_000);
     expect(h.processor.health()).toEqual({
       status: 'failing',
-      reasons: ['the circuit breaker is open (connect ECONNREFUSED)'],
+      reasons: ['the circuit breaker is open, exports have failed for 0 s (connect ECONNREFUSED)'],
     });
-    await h.advance(30_000);
+    await h.advance(1_000);
     expect(h.processor.health()).toEqual({
       status: 'degraded',
       reasons: ['the circuit breaker is probing'],
@@ -236,11 +240,15 @@ describe('health()', () => {
     );
     h.emit(12);
     h.memoryUseRatio = 0.85;
+    await h.settle();
+    h.exporter.script = ['hang'];
     await h.advance(1_000);
+    h.exporter.lastCall.fail(new Error('connect ECONNREFUSED'));
+    await h.settle();
     expect(h.processor.health()).toEqual({
       status: 'failing',
       reasons: [
-        'the circuit breaker is open (connect ECONNREFUSED)',
+        'the circuit breaker is open, exports have failed for 1 s (connect ECONNREFUSED)',
         'memory is above the soft limit: the queue is reduced',
         'the queue is 100 % full',
         'records were dropped in the last 30 s',

@@ -65,6 +65,8 @@ export class Driver<B extends LogBatch> {
   /** Attempts in a row that were answered by silence. */
   #silences = 0;
   #forcedAt = Number.NEGATIVE_INFINITY;
+  /** While the address is in doubt: how often a batch was tried before it gives way to others. */
+  #triesInDoubt = 0;
   #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
   #isPaused = false;
@@ -167,6 +169,8 @@ export class Driver<B extends LogBatch> {
       permit.kind === 'alone' ? this.#passOver : undefined,
     );
     if (batch === undefined) return;
+    // All of them were tried so often: now each may be tried once more.
+    this.#triesInDoubt = Math.max(this.#triesInDoubt, this.#evidence.isAddressInDoubt ? batch.attempts : 0);
     const isFresh = permit.kind === 'alone' && permit.isFresh;
     const hints =
       isFresh || this.#silences > 0 ? { freshConnection: isFresh, silences: this.#silences } : undefined;
@@ -177,7 +181,7 @@ export class Driver<B extends LogBatch> {
   /** What the destination may have against one batch must not keep it from being asked with others. */
   readonly #passOver = (batch: QueuedBatch<B>): boolean =>
     this.#evidence.isAddressInDoubt
-      ? batch.attempts > 0
+      ? batch.attempts > this.#triesInDoubt
       : batch.failures >= STUCK_FAILURES && batch.failures % STUCK_FAILURES === 0;
 
   async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints | undefined): Promise<void> {
@@ -246,9 +250,14 @@ export class Driver<B extends LogBatch> {
   /** Draws from an outcome what it says of the destination and of the batch. */
   #learn(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
     const health = healthOf(outcome, batch.contents.records);
-    if (health === 'ill') this.#learnFailure(batch, outcome, attempt, now);
-    else this.#recovery.end(attempt, { health }, now);
+    if (health === 'ill') {
+      this.#learnFailure(batch, outcome, attempt, now);
+      return;
+    }
+    const wasProbe = this.#recovery.breaker === 'half-open';
+    this.#recovery.end(attempt, { health }, now);
     if (health !== 'well') return;
+    if (wasProbe && attempt.isAsk) this.#sizeLimit.recovered();
     this.#silences = 0;
     const { bytes, records } = batch.contents;
     if (outcome.kind === 'delivered') {
@@ -277,7 +286,7 @@ export class Driver<B extends LogBatch> {
     if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
     const counted = this.#recovery.end(
       attempt,
-      { health: 'ill', retryAfterMillis, lacksRoom: lacksRoom === true },
+      { health: 'ill', retryAfterMillis, refusal: refusalOf(outcome) },
       now,
     );
     if (!counted) return;
@@ -330,6 +339,12 @@ function notBeforeOf(permit: Permit): number {
 /** Whether finding out which record is at fault costs requests of a budget. */
 function isBisected(outcome: Outcome): boolean {
   return outcome.kind === 'malformed' || outcome.kind === 'ambiguous';
+}
+
+/** What the destination itself said, as far as it shows. */
+function refusalOf(outcome: Outcome): 'room' | 'meant' | undefined {
+  if (outcome.kind === 'ambiguous') return 'meant';
+  return outcome.kind === 'retryable' && outcome.lacksRoom ? 'room' : undefined;
 }
 
 function isTimeout(outcome: Outcome): boolean {

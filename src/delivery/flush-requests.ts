@@ -53,9 +53,9 @@ export class FlushRequests {
   update(oldestSequence: number, availableAt: number, isOpen: boolean): void {
     for (const request of this.#pending) {
       if (oldestSequence > request.upTo) request.settle('done');
-      else if (availableAt > request.deadline || isOpen) {
-        request.settle('unavailable');
-      }
+      // Its own timer may be late.
+      else if (this.#clock.now() >= request.deadline) request.settle('timeout');
+      else if (availableAt > request.deadline || isOpen) request.settle('unavailable');
     }
   }
 }

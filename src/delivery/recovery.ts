@@ -43,9 +43,8 @@ const PAYING_SHARE = 0.2;
 /** Failures in a row of which the last is not retried immediately: where that pays, where that is not known … */
 const MISSES_WHERE_IT_PAYS = 8;
 const MISSES_WHERE_UNKNOWN = 3;
-/** … where it does not, and where the destination said itself that it has no room. */
+/** … and where it does not. */
 const MISSES_WHERE_POINTLESS = 2;
-const MISSES_WITHOUT_ROOM = 1;
 
 /**
  * healthy(misses) ──failure, no more immediate retries──▶ failing(since, failures, askAt)
@@ -108,8 +107,11 @@ export interface Verdict {
   readonly health: 'well' | 'ill' | 'unknown';
   /** The destination's wish: not to be asked for so long. */
   readonly retryAfterMillis?: number | undefined;
-  /** Whether it said itself that it has no room now: asking again immediately is no help. */
-  readonly lacksRoom?: boolean;
+  /**
+   * Where the destination itself answered, asking again immediately is of less use: `room`: it has none now;
+   * `meant`: an answer that will hardly be another one in a moment (credentials, address).
+   */
+  readonly refusal?: 'room' | 'meant' | undefined;
 }
 
 export interface BreakerChange {
@@ -198,11 +200,11 @@ export class Recovery {
 
   /** @returns whether it was a failure that counts. */
   end(attempt: Attempt, verdict: Verdict, now: number): boolean {
-    const { health, retryAfterMillis, lacksRoom = false } = verdict;
+    const { health, retryAfterMillis, refusal } = verdict;
     if (retryAfterMillis !== undefined) this.#heed(retryAfterMillis, now);
     if (health === 'well') this.#succeeded(attempt, now);
     else if (health === 'unknown' || attempt.jumps !== this.#jumps) this.#inconclusive(attempt, now);
-    else return this.#failed(attempt, lacksRoom, now);
+    else return this.#failed(attempt, refusal, now);
     return false;
   }
 
@@ -257,7 +259,7 @@ export class Recovery {
   }
 
   /** Requests that were under way together fail together: only the first of them counts. */
-  #failed(attempt: Attempt, lacksRoom: boolean, now: number): boolean {
+  #failed(attempt: Attempt, refusal: Verdict['refusal'], now: number): boolean {
     if (attempt.seen !== this.#seen) return false;
     this.#seen++;
     const state = this.#state;
@@ -266,10 +268,10 @@ export class Recovery {
         if (attempt.isAsk) this.#remember(false, now);
         const misses = state.misses + 1;
         const missedAt = state.misses === 0 ? now : state.missedAt;
-        if (this.#retriesImmediately(misses, lacksRoom, now)) {
+        if (this.#retriesImmediately(misses, refusal, now)) {
           this.#enter({ name: 'healthy', misses, missedAt, isAsking: false });
         } else {
-          this.#fail(missedAt, 1, now);
+          this.#fail(missedAt, misses, now);
         }
         break;
       }
@@ -299,11 +301,12 @@ export class Recovery {
     this.#wishedUntil = Math.max(this.#wishedUntil, now + retryAfterMillis + slack);
   }
 
-  #retriesImmediately(misses: number, lacksRoom: boolean, now: number): boolean {
+  #retriesImmediately(misses: number, refusal: Verdict['refusal'], now: number): boolean {
     if (this.#wishedUntil > now) return false;
     if (this.#retryingPays(now)) return misses < MISSES_WHERE_IT_PAYS;
+    if (refusal === 'meant' || misses >= (this.#settings.breaker?.failureThreshold ?? Infinity)) return false;
     if (this.#immediateRetries.length < DOUBTFUL_RETRIES) return misses < MISSES_WHERE_UNKNOWN;
-    return misses < (lacksRoom ? MISSES_WITHOUT_ROOM : MISSES_WHERE_POINTLESS);
+    return refusal === undefined && misses < MISSES_WHERE_POINTLESS;
   }
 
   #retryingPays(now: number): boolean {
