@@ -22,9 +22,9 @@ export interface BreakerEvent {
 export interface BreakerOptions {
   /** Failures in a row that open it. Default 5, range 1 to 1,000. */
   failureThreshold?: number;
-  /** Milliseconds it stays open the first time. Default 30,000, range 1 to 86,400,000. */
+  /** Milliseconds it stays open the first time. Default 5,000, range 1 to 86,400,000. */
   resetTimeoutMillis?: number;
-  /** Milliseconds it stays open at most; the time doubles with each failed probe. Default 300,000, same range. */
+  /** Milliseconds it stays open at most; the time doubles with each failed probe. Default 30,000, same range. */
   maxResetTimeoutMillis?: number;
 }
 

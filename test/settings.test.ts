@@ -31,7 +31,7 @@ test('without options the documented defaults hold', () => {
     overflow: 'drop-oldest',
     protectSeverity: Number.POSITIVE_INFINITY,
     shed: undefined,
-    breaker: { failureThreshold: 5, resetTimeoutMillis: 30_000, maxResetTimeoutMillis: 300_000 },
+    breaker: { failureThreshold: 5, resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 30_000 },
     retry: { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: Number.POSITIVE_INFINITY },
     memoryLimit: { softRatio: 0.8, hardRatio: 0.9, checkIntervalMillis: 1_000 },
     shutdown: { strategy: 'graceful', timeoutMillis: 5_000 },

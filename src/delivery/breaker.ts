@@ -100,7 +100,8 @@ export class CircuitBreaker {
         this.#open(now, Math.min(state.resetMillis * 2, settings.maxResetTimeoutMillis), notBefore);
         return;
       case 'open':
-        // An export begun before the breaker opened; it says nothing new.
+        // An export begun before the breaker opened; all that it can say that is new is the destination's wish.
+        this.#enter({ ...state, probeAt: Math.max(state.probeAt, notBefore) });
         return;
     }
   }

@@ -245,6 +245,11 @@ export class Driver<B extends LogBatch> {
   }
 
   #learnFailure(batch: QueuedBatch<B>, outcome: Outcome, now: number): void {
+    if (outcome.kind === 'retryable' && outcome.retryAfterMillis !== undefined) {
+      this.#retryAfter = Math.max(this.#retryAfter, now + outcome.retryAfterMillis);
+    }
+    this.#concurrency.failed();
+    this.#breaker.failed(now, this.#retryAfter);
     const othersPassed = batch.failures > 0 && this.#deliveries > batch.deliveriesAtLastFailure;
     batch.firstFailedAt ??= now;
     batch.deliveriesAtLastFailure = this.#deliveries;
@@ -253,17 +258,14 @@ export class Driver<B extends LogBatch> {
     if (othersPassed) {
       // The destination works for others, so only this batch waits.
       batch.failuresWhileOthersPassed++;
-      batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, random);
+      if (this.#breaker.state === 'closed') {
+        batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, random);
+      }
     } else {
       this.#failuresInARow++;
       this.#failures++;
       this.#backoffUntil = now + backoffMillis(this.#failures, this.#settings.retry, random);
     }
-    if (outcome.kind === 'retryable' && outcome.retryAfterMillis !== undefined) {
-      this.#retryAfter = Math.max(this.#retryAfter, now + outcome.retryAfterMillis);
-    }
-    this.#concurrency.failed();
-    this.#breaker.failed(now, this.#retryAfter);
   }
 
   /** When the breaker lets something through; 0 when it does so now. */
@@ -274,8 +276,10 @@ export class Driver<B extends LogBatch> {
 
   /** When the destination may be called, as far as the driver decides that. */
   #openAt(now: number): number {
-    // Where nothing is tried again there is nothing to back off from.
-    const backoffUntil = this.#retries ? this.#backoffUntil : 0;
+    // Where nothing is tried again there is nothing to back off from. While the breaker is not closed, its time is
+    // the only one, as it is the one that people are told.
+    const backsOff = this.#retries && this.#breaker.state === 'closed';
+    const backoffUntil = backsOff ? this.#backoffUntil : 0;
     return Math.max(backoffUntil, this.#retryAfter, this.#permittedAt(now));
   }
 
