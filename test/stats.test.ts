@@ -160,7 +160,7 @@ describe('health()', () => {
     await h.advance(1_000);
     const flush = h.processor.forceFlush({ timeoutMillis: 100 });
     expect(h.processor.health().status).toBe('degraded');
-    await Promise.all([expect(flush).rejects.toThrow('not flushed'), h.advance(100)]);
+    await Promise.all([expect(flush).rejects.toThrow('otel-spillway'), h.advance(100)]);
     expect(h.processor.health().status).toBe('degraded');
     await h.end();
   });

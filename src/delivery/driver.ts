@@ -64,7 +64,8 @@ export class Driver<B extends LogBatch> {
   #deliveries = 0;
   /** Attempts in a row that were answered by silence. */
   #silences = 0;
-  #forcedAt = Number.NEGATIVE_INFINITY;
+  /** When the destination was last asked because it was not well. */
+  #askedAt = Number.NEGATIVE_INFINITY;
   /** While the address is in doubt: how often a batch was tried before it gives way to others. */
   #triesInDoubt = 0;
   #bisectAllowance = Number.POSITIVE_INFINITY;
@@ -106,9 +107,8 @@ export class Driver<B extends LogBatch> {
     if (this.#source.oldestSequence > upTo) return Promise.resolve('done');
     this.#source.hasten();
     const now = this.#clock.now();
-    if (isEnd || now - this.#forcedAt >= this.#settings.retry.initialDelayMillis) {
-      this.#forcedAt = now;
-      this.#recovery.askNow(now);
+    if (isEnd || now - this.#askedAt >= this.#settings.retry.initialDelayMillis) {
+      this.#recovery.askNow(now, isEnd);
     }
     this.wake();
     return this.#flushes.add(upTo, timeoutMillis);
@@ -142,7 +142,7 @@ export class Driver<B extends LogBatch> {
     this.#sendWhatIsDue(now);
     if (this.#flushes.size > 0) {
       const askAt = this.#activeExports > 0 ? 0 : notBeforeOf(this.#permit(now));
-      const isOpen = this.#recovery.breaker === 'open' && askAt > now;
+      const isOpen = this.#recovery.breaker === 'open' && askAt > now && !this.#recovery.isHeldByWish(now);
       this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
     }
     this.#sleep(now);
@@ -171,6 +171,7 @@ export class Driver<B extends LogBatch> {
     if (batch === undefined) return;
     // All of them were tried so often: now each may be tried once more.
     this.#triesInDoubt = Math.max(this.#triesInDoubt, this.#evidence.isAddressInDoubt ? batch.attempts : 0);
+    if (permit.kind === 'alone') this.#askedAt = now;
     const isFresh = permit.kind === 'alone' && permit.isFresh;
     const hints =
       isFresh || this.#silences > 0 ? { freshConnection: isFresh, silences: this.#silences } : undefined;

@@ -134,6 +134,8 @@ export class Recovery {
   #jumps = 0;
   /** The destination's wish, which no flush cuts short. */
   #wishedUntil = 0;
+  /** Whether the destination is asked once more as soon as it has answered. */
+  #asksAgain = false;
   readonly #immediateRetries: { readonly at: number; readonly succeeded: boolean }[] = [];
 
   constructor(
@@ -166,9 +168,11 @@ export class Recovery {
     return state.name === 'recovering' ? undefined : state.since;
   }
 
-  /** Until when the server asked not to be called; in the past if it did not. */
-  get wishedUntil(): number {
-    return this.#wishedUntil;
+  /** Whether nothing but the server's own wish keeps the destination from being asked. */
+  isHeldByWish(now: number): boolean {
+    const state = this.#state;
+    const askAt = state.name === 'failing' || state.name === 'open' ? state.askAt : 0;
+    return this.#wishedUntil > now && this.#wishedUntil >= askAt;
   }
 
   permit(now: number): Permit {
@@ -208,12 +212,15 @@ export class Recovery {
     return false;
   }
 
-  /** Whoever flushes does not wait out a back-off; what the server asked for holds. */
-  askNow(now: number): void {
+  /**
+   * Whoever flushes does not wait out a back-off; what the server asked for holds.
+   * @param isEnd whether nobody will ask later: an answer that is under way already does not do for it.
+   */
+  askNow(now: number, isEnd = false): void {
     const state = this.#state;
-    if ((state.name === 'failing' || state.name === 'open') && state.askAt > now) {
-      this.#enter({ ...state, askAt: now });
-    }
+    if (state.name !== 'failing' && state.name !== 'open') return;
+    if (state.isAsking) this.#asksAgain ||= isEnd;
+    else if (state.askAt > now) this.#enter({ ...state, askAt: now });
   }
 
   /**
@@ -293,7 +300,9 @@ export class Recovery {
       ? waitMillis(now - since, breaker.resetTimeoutMillis, breaker.maxResetTimeoutMillis, this.#random())
       : waitMillis(now - since, retry.initialDelayMillis, retry.maxDelayMillis, this.#random());
     const name = isOpen ? 'open' : 'failing';
-    this.#enter({ name, since, failures, askAt: now + wait, isAsking: false });
+    const askAt = this.#asksAgain ? now : now + wait;
+    this.#asksAgain = false;
+    this.#enter({ name, since, failures, askAt, isAsking: false });
   }
 
   #heed(retryAfterMillis: number, now: number): void {
