@@ -57,14 +57,14 @@ describe('a process that ends by itself', () => {
 
   test('asks once although the breaker is open, and delivers all if the collector is back', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'has a breaker that is open', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'has a breaker that is open', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expect(end.reports).toContain('ERR_SPILLWAY_UNAVAILABLE');
     expectReceived(collector.ids(), { to: 250 });
   });
 
   test('asks once although the breaker is open, and ends if the collector is still gone', async () => {
-    const end = await new ChildRun('ending.ts', 'has a breaker that is open', await nowhere()).end;
+    const end = await runToEnd('ending.ts', 'has a breaker that is open', await nowhere());
     expect(end).toMatchObject(SILENT_END);
     expect(end.reports).toContain('exports 2');
     expect(end.lingeredMillis).toBeLessThan(EXPORTER_MILLIS + SLACK_MILLIS);
