@@ -25,7 +25,7 @@ export interface OtlpTlsOptions {
 export interface OtlpLogExporterOptions {
   /**
    * Where requests go, used as it is. Default `http://localhost:4318/v1/logs`; env `OTEL_EXPORTER_OTLP_ENDPOINT`, to
-   * which `v1/logs` is appended, and `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, which is used as it is.
+   * whose path `v1/logs` is appended, and `OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, which is used as it is.
    */
   url?: string;
   /**
@@ -33,10 +33,19 @@ export interface OtlpLogExporterOptions {
    * env `OTEL_EXPORTER_OTLP_HEADERS` (`key=value,key=value`, percent-encoded) and replace the ones of the same name.
    */
   headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>);
-  /** Default `none`, env `OTEL_EXPORTER_OTLP_COMPRESSION`. */
+  /** Default `none`, env `OTEL_EXPORTER_OTLP_COMPRESSION`, in capitals or not. */
   compression?: 'none' | 'gzip';
-  /** Milliseconds one request may take. Default 10,000, env `OTEL_EXPORTER_OTLP_TIMEOUT`, range 1 to 86,400,000. */
+  /**
+   * Milliseconds one request may take. Default 10,000, env `OTEL_EXPORTER_OTLP_TIMEOUT`, range 0 (no limit) to
+   * 2,147,483,647.
+   */
   timeoutMillis?: number;
+  /**
+   * Bytes of the body of a request, before it is compressed. A larger one is not sent: batches are made smaller, and a
+   * record that alone is larger is dropped as `record_too_large`. Default 64 MiB (67,108,864), as the OTLP
+   * specification recommends, range 1,024 to 2,147,483,647.
+   */
+  maxRequestBytes?: number;
   /** Requests, and so connections, at once at most. Default 16, range 1 to 1,000. */
   concurrencyLimit?: number;
   /** Goes before the exporter's own name in the header `User-Agent`. Default: nothing. */
