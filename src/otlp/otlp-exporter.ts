@@ -2,7 +2,7 @@
 
 import { diag, type MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { messageOf, SpillwayError } from '../errors.ts';
 import { LANE, type Lane, type LaneSettings, type LaneSource } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
@@ -60,6 +60,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
       defaults: {
         maxExportBatchSize: EXPORT_BATCH_RECORDS,
         maxConcurrentExports: this.#config.concurrencyLimit,
+        maxRequestBytes: this.#config.maxRequestBytes,
       },
       open: (settings) => this.#openLane(settings),
     };
@@ -77,7 +78,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
         last = new EncodedBatch(this.#sources, maxRecordBytes, bufferBytes);
         return last;
       },
-      sender: new OtlpSender(this.#transport, metrics, clock),
+      sender: this.#senderWith(metrics, clock),
       codec: new EncodedBatchCodec(this.#sources, maxRecordBytes),
       startingExports: 1,
     };
@@ -106,6 +107,10 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     await this.#transport.close();
   }
 
+  #senderWith(metrics: ExporterMetrics, clock: Clock): OtlpSender {
+    return new OtlpSender(this.#transport, metrics, clock, this.#config.maxRequestBytes);
+  }
+
   /** @returns the error, or undefined on success. */
   async #send(records: Parameters<LogRecordExporter['export']>[0]): Promise<Error | undefined> {
     if (this.#isShutDown)
@@ -113,10 +118,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider, true);
     const batch = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, records.length * 256);
     for (const record of records) batch.add(record as EmittedRecord);
-    const outcome = await new OtlpSender(this.#transport, this.#ownMetrics, systemClock).send(
-      batch,
-      NEVER.signal,
-    );
+    const outcome = await this.#senderWith(this.#ownMetrics, systemClock).send(batch, NEVER.signal);
     if (outcome.kind === 'delivered') {
       const { rejectedRecords, message = 'without a reason' } = outcome;
       // A callback knows success and failure only.

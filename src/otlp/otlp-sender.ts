@@ -14,11 +14,14 @@ export class OtlpSender implements Sender<EncodedBatch> {
   readonly #transport: HttpTransport;
   readonly #metrics: ExporterMetrics;
   readonly #clock: Clock;
+  readonly #maxRequestBytes: number;
 
-  constructor(transport: HttpTransport, metrics: ExporterMetrics, clock: Clock) {
+  /** @param maxRequestBytes of a body before it is compressed; a larger one is not sent. */
+  constructor(transport: HttpTransport, metrics: ExporterMetrics, clock: Clock, maxRequestBytes: number) {
     this.#transport = transport;
     this.#metrics = metrics;
     this.#clock = clock;
+    this.#maxRequestBytes = maxRequestBytes;
   }
 
   async send(batch: EncodedBatch, signal: AbortSignal): Promise<Outcome> {
@@ -31,6 +34,10 @@ export class OtlpSender implements Sender<EncodedBatch> {
     } catch (error) {
       // Not the records, which are encoded, but the attributes of a resource that resolved late.
       return { kind: 'unserializable', error };
+    }
+    if (body.length > this.#maxRequestBytes) {
+      const message = `not sent: a request of ${body.length} bytes is larger than maxRequestBytes (${this.#maxRequestBytes})`;
+      return { kind: 'too_large', error: new Error(message), wasSent: false };
     }
     const startedAt = this.#clock.now();
     quietly(() => this.#metrics.started(records));
