@@ -13,6 +13,7 @@ import { HttpTransport } from './http-transport.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './otlp-config.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { OtlpSender } from './otlp-sender.ts';
+import { SetUpMistakes } from './setup-mistakes.ts';
 import { SourceEncoder } from './source-encoder.ts';
 
 type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
@@ -39,6 +40,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #config: OtlpConfig;
   readonly #meterProvider: MeterProvider | undefined;
   readonly #transport: HttpTransport;
+  readonly #mistakes: SetUpMistakes;
   readonly #sources = new SourceEncoder();
   readonly #pending = new Set<Promise<unknown>>();
   #ownMetrics: ExporterMetrics | undefined;
@@ -51,6 +53,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   constructor(options: OtlpLogExporterOptions = {}) {
     this.#config = resolveOtlpConfig(options, process.env);
     this.#transport = new HttpTransport(this.#config);
+    this.#mistakes = new SetUpMistakes(this.#config.url);
     this.#meterProvider = options.meterProvider ?? options.selfObsMeterProvider;
   }
 
@@ -108,7 +111,10 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   }
 
   #senderWith(metrics: ExporterMetrics, clock: Clock): OtlpSender {
-    return new OtlpSender(this.#transport, metrics, clock, this.#config.maxRequestBytes);
+    return new OtlpSender(this.#transport, metrics, clock, {
+      maxRequestBytes: this.#config.maxRequestBytes,
+      mistakes: this.#mistakes,
+    });
   }
 
   /** @returns the error, or undefined on success. */

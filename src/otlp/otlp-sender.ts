@@ -9,19 +9,30 @@ import type { EncodedBatch } from './encoded-batch.ts';
 import type { ExporterMetrics } from './exporter-metrics.ts';
 import type { HttpTransport } from './http-transport.ts';
 import { outcomeOf, outcomeOfFailure } from './otlp-response.ts';
+import type { SetUpMistakes } from './setup-mistakes.ts';
+
+export interface OtlpSenderSettings {
+  /** Of a body before it is compressed; a larger one is not sent. */
+  readonly maxRequestBytes: number;
+  readonly mistakes: SetUpMistakes;
+}
 
 export class OtlpSender implements Sender<EncodedBatch> {
   readonly #transport: HttpTransport;
   readonly #metrics: ExporterMetrics;
   readonly #clock: Clock;
-  readonly #maxRequestBytes: number;
+  readonly #settings: OtlpSenderSettings;
 
-  /** @param maxRequestBytes of a body before it is compressed; a larger one is not sent. */
-  constructor(transport: HttpTransport, metrics: ExporterMetrics, clock: Clock, maxRequestBytes: number) {
+  constructor(
+    transport: HttpTransport,
+    metrics: ExporterMetrics,
+    clock: Clock,
+    settings: OtlpSenderSettings,
+  ) {
     this.#transport = transport;
     this.#metrics = metrics;
     this.#clock = clock;
-    this.#maxRequestBytes = maxRequestBytes;
+    this.#settings = settings;
   }
 
   async send(batch: EncodedBatch, signal: AbortSignal): Promise<Outcome> {
@@ -35,8 +46,9 @@ export class OtlpSender implements Sender<EncodedBatch> {
       // Not the records, which are encoded, but the attributes of a resource that resolved late.
       return { kind: 'unserializable', error };
     }
-    if (body.length > this.#maxRequestBytes) {
-      const message = `not sent: a request of ${body.length} bytes is larger than maxRequestBytes (${this.#maxRequestBytes})`;
+    const { maxRequestBytes, mistakes } = this.#settings;
+    if (body.length > maxRequestBytes) {
+      const message = `not sent: a request of ${body.length} bytes is larger than maxRequestBytes (${maxRequestBytes})`;
       return { kind: 'too_large', error: new Error(message), wasSent: false };
     }
     const startedAt = this.#clock.now();
@@ -46,8 +58,10 @@ export class OtlpSender implements Sender<EncodedBatch> {
     try {
       const response = await runExporting(() => this.#transport.post(body, signal));
       status = response.status;
+      mistakes.answered(response);
       outcome = outcomeOf(response, this.#clock.wallNow);
     } catch (error) {
+      mistakes.failed(error);
       outcome = outcomeOfFailure(error);
     }
     const durationMillis = this.#clock.now() - startedAt;

@@ -1,0 +1,122 @@
+/** Recognises mistakes of set-up in what comes back from the destination, and says once what to do about each. */
+
+import { diag } from '@opentelemetry/api';
+import { quietly } from '../errors.ts';
+import type { OtlpResponse } from './http-transport.ts';
+
+/** Where OTLP/gRPC is served by convention; OTLP/HTTP has 4318. */
+const GRPC_PORT = '4317';
+
+/** How web servers refuse a request without TLS on a port of TLS: Go and nginx, Apache, Jetty. */
+const WANTS_TLS = /HTTP request to an HTTPS server|sent to HTTPS port|plain HTTP to an SSL|https scheme/i;
+
+const NOT_TRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** What the first byte that is no HTTP gives away: a record of TLS, and the length of HTTP/2's first frame. */
+const TLS_ALERT = 0x15;
+const HTTP2_SETTINGS = 0x04;
+
+/** Each kind of mistake is said once in the life of an exporter: whoever can mend it needs to hear of it, not often. */
+export class SetUpMistakes {
+  readonly #url: URL;
+  readonly #endpoint: string;
+  readonly #said = new Set<string>();
+
+  constructor(url: URL) {
+    this.#url = url;
+    this.#endpoint = url.origin + url.pathname;
+  }
+
+  /** An answer came. */
+  answered({ status, body }: OtlpResponse): void {
+    if (status === 400 && WANTS_TLS.test(Buffer.from(body).toString('latin1', 0, 2_048))) {
+      this.#say('wants TLS', 'speaks TLS: write https: instead of http:');
+    } else if (status === 401 || status === 403) {
+      this.#sayStatus(
+        status,
+        'the credentials are missing or wrong; they belong into the option headers or OTEL_EXPORTER_OTLP_HEADERS (name=value, percent-encoded)',
+      );
+    } else if (status === 404 || status === 405) {
+      this.#sayStatus(
+        status,
+        'nobody takes logs by OTLP/HTTP at this path; OTEL_EXPORTER_OTLP_ENDPOINT is a base, to which v1/logs is appended, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT and the option url are used as they are',
+      );
+    } else if (status === 407) {
+      this.#sayStatus(
+        status,
+        'the credentials for the proxy are missing or wrong; they belong into the URL of the proxy',
+      );
+    } else if (status === 415) {
+      this.#sayStatus(status, 'OTLP as protobuf, the one encoding of this exporter, is not taken here');
+    } else if (status >= 300 && status < 400) {
+      this.#sayStatus(status, 'redirects are not followed; write the URL that this one leads to');
+    }
+  }
+
+  /** No answer came. */
+  failed(error: unknown): void {
+    const { code, firstBytes } = failureOf(error);
+    if (NOT_TRUSTED.has(code)) {
+      this.#say(
+        code,
+        `has a certificate that is not trusted (${code}); the certificate to trust belongs into the file that OTEL_EXPORTER_OTLP_CERTIFICATE names, or the option tls.ca`,
+      );
+    } else if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+      this.#say(
+        code,
+        'has a certificate for another name; write the URL with the name in it, or name it in the option tls.servername',
+      );
+    } else if (
+      /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE|ALERT_UNKNOWN_CA|ALERT_BAD_CERT/.test(code)
+    ) {
+      this.#say(
+        'client certificate',
+        `wants a certificate of the client, or another one (${code}); it belongs into the files that OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY name, or the options tls.cert and tls.key`,
+      );
+    } else if (/^EPROTO$|WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(code)) {
+      this.#say('no TLS', 'does not speak TLS: write http: instead of https:');
+    } else if (firstBytes?.[0] === TLS_ALERT && firstBytes[1] === 3) {
+      this.#say('wants TLS', 'speaks TLS: write https: instead of http:');
+    } else if (firstBytes?.[3] === HTTP2_SETTINGS && firstBytes[0] === 0) {
+      this.#say(
+        'gRPC',
+        'answers in HTTP/2, as OTLP/gRPC does; this exporter speaks OTLP/HTTP, as a rule on port 4318',
+      );
+    } else if (this.#url.port === GRPC_PORT && /^HPE_|ECONNRESET|EPIPE/.test(code)) {
+      this.#say(
+        'gRPC',
+        'gives no answer in HTTP: 4317 is the port of OTLP/gRPC as a rule; this exporter speaks OTLP/HTTP, as a rule on port 4318',
+      );
+    }
+  }
+
+  #sayStatus(status: number, what: string): void {
+    this.#say(String(status), `answered with HTTP ${status}: ${what}`);
+  }
+
+  #say(kind: string, what: string): void {
+    if (this.#said.has(kind)) return;
+    this.#said.add(kind);
+    // The host's diag logger may throw.
+    quietly(() => diag.error(`otel-spillway: logs cannot be delivered: ${this.#endpoint} ${what}`));
+  }
+}
+
+/** The first code among an error and its causes, and the bytes that Node's parser could make nothing of. */
+function failureOf(error: unknown): { code: string; firstBytes: Uint8Array | undefined } {
+  let code = '';
+  let firstBytes: Uint8Array | undefined;
+  let at = error as { code?: unknown; rawPacket?: unknown; cause?: unknown } | null | undefined;
+  for (let depth = 0; depth < 5 && typeof at === 'object' && at !== null; depth++) {
+    if (code === '' && typeof at.code === 'string') code = at.code;
+    if (at.rawPacket instanceof Uint8Array) firstBytes ??= at.rawPacket;
+    at = at.cause as typeof at;
+  }
+  return { code, firstBytes };
+}
