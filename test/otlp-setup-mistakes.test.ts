@@ -142,6 +142,13 @@ describe('certificates', () => {
   });
 });
 
+test('an error of TLS that may be about anything is none', () => {
+  const errors = diagErrors();
+  const mistakes = new SetUpMistakes(new URL('https://collector.test/v1/logs'));
+  mistakes.failed(Object.assign(new Error('write EPROTO internal error'), { code: 'EPROTO' }));
+  expect(errors).toEqual([]);
+});
+
 describe('a gRPC port', () => {
   test('is recognised by HTTP/2: says which port OTLP over HTTP has', async () => {
     const port = await listening(createHttp2Server().on('sessionError', () => {}));

@@ -18,9 +18,16 @@ const NOT_TRUSTED = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** What the first byte that is no HTTP gives away: a record of TLS, and the length of HTTP/2's first frame. */
+/** How the alerts of TLS are called, in codes and in messages of OpenSSL and of BoringSSL. */
+const WANTS_OTHER_CLIENT =
+  /alert[ _](certificate[ _]required|handshake[ _]failure|unknown[ _]ca|bad[ _]certificate)/i;
+const NO_TLS = /wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long/i;
+
+/** What the first bytes of what is no HTTP give away: a record of TLS, the first frame of HTTP/2. */
 const TLS_ALERT = 0x15;
 const HTTP2_SETTINGS = 0x04;
+
+const MAX_CAUSES = 5;
 
 /** Each kind of mistake is said once in the life of an exporter: whoever can mend it needs to hear of it, not often. */
 export class SetUpMistakes {
@@ -61,7 +68,7 @@ export class SetUpMistakes {
 
   /** No answer came. */
   failed(error: unknown): void {
-    const { code, firstBytes } = failureOf(error);
+    const { code, text, firstBytes } = failureOf(error);
     if (NOT_TRUSTED.has(code)) {
       this.#say(
         code,
@@ -72,14 +79,12 @@ export class SetUpMistakes {
         code,
         'has a certificate for another name; write the URL with the name in it, or name it in the option tls.servername',
       );
-    } else if (
-      /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE|ALERT_UNKNOWN_CA|ALERT_BAD_CERT/.test(code)
-    ) {
+    } else if (WANTS_OTHER_CLIENT.test(text)) {
       this.#say(
         'client certificate',
         `wants a certificate of the client, or another one (${code}); it belongs into the files that OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY name, or the options tls.cert and tls.key`,
       );
-    } else if (/^EPROTO$|WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(code)) {
+    } else if (NO_TLS.test(text)) {
       this.#say('no TLS', 'does not speak TLS: write http: instead of https:');
     } else if (firstBytes?.[0] === TLS_ALERT && firstBytes[1] === 3) {
       this.#say('wants TLS', 'speaks TLS: write https: instead of http:');
@@ -108,15 +113,17 @@ export class SetUpMistakes {
   }
 }
 
-/** The first code among an error and its causes, and the bytes that Node's parser could make nothing of. */
-function failureOf(error: unknown): { code: string; firstBytes: Uint8Array | undefined } {
+/** What an error and its causes say: their codes and messages, and the bytes that Node's parser could make nothing of. */
+function failureOf(error: unknown): { code: string; text: string; firstBytes: Uint8Array | undefined } {
   let code = '';
+  let text = '';
   let firstBytes: Uint8Array | undefined;
-  let at = error as { code?: unknown; rawPacket?: unknown; cause?: unknown } | null | undefined;
-  for (let depth = 0; depth < 5 && typeof at === 'object' && at !== null; depth++) {
+  let at = error as { code?: unknown; message?: unknown; rawPacket?: unknown; cause?: unknown } | undefined;
+  for (let depth = 0; depth < MAX_CAUSES && typeof at === 'object' && at !== null; depth++) {
     if (code === '' && typeof at.code === 'string') code = at.code;
+    text += ` ${at.code} ${at.message}`;
     if (at.rawPacket instanceof Uint8Array) firstBytes ??= at.rawPacket;
     at = at.cause as typeof at;
   }
-  return { code, firstBytes };
+  return { code, text, firstBytes };
 }
