@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { messageOf, SpillwayError } from '../errors.ts';
 import { LANE, type Lane, type LaneSettings, type LaneSource } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
+import { requireSupportedNode } from '../supported-node.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { EncodedBatchCodec } from './encoded-batch-codec.ts';
 import { ExporterMetrics } from './exporter-metrics.ts';
@@ -48,9 +49,10 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
 
   /**
    * What the options leave open comes from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
-   * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value.
+   * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`.
    */
   constructor(options: OtlpLogExporterOptions = {}) {
+    requireSupportedNode();
     this.#config = resolveOtlpConfig(options, process.env);
     this.#transport = new HttpTransport(this.#config);
     this.#mistakes = new SetUpMistakes(this.#config.url);
