@@ -7,18 +7,21 @@ import type { Outcome, Sender } from '../delivery/sender.ts';
 import { quietly } from '../errors.ts';
 import type { EncodedBatch } from './encoded-batch.ts';
 import type { ExporterMetrics } from './exporter-metrics.ts';
-import type { HttpTransport } from './http-transport.ts';
+import type { OtlpTransport } from './http-transport.ts';
 import { outcomeOf, outcomeOfFailure } from './otlp-response.ts';
 
 export class OtlpSender implements Sender<EncodedBatch> {
-  readonly #transport: HttpTransport;
+  readonly #transport: OtlpTransport;
   readonly #metrics: ExporterMetrics;
   readonly #clock: Clock;
+  readonly #demandsOtlp: boolean;
 
-  constructor(transport: HttpTransport, metrics: ExporterMetrics, clock: Clock) {
+  /** @param demandsOtlp whether a success must be in OTLP. */
+  constructor(transport: OtlpTransport, metrics: ExporterMetrics, clock: Clock, demandsOtlp: boolean) {
     this.#transport = transport;
     this.#metrics = metrics;
     this.#clock = clock;
+    this.#demandsOtlp = demandsOtlp;
   }
 
   async send(batch: EncodedBatch, signal: AbortSignal): Promise<Outcome> {
@@ -39,7 +42,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
     try {
       const response = await runExporting(() => this.#transport.post(body, signal));
       status = response.status;
-      outcome = outcomeOf(response, this.#clock.wallNow);
+      outcome = outcomeOf(response, this.#clock.wallNow, this.#demandsOtlp);
     } catch (error) {
       outcome = outcomeOfFailure(error);
     }
