@@ -306,10 +306,26 @@ describe('the environment beyond what the official exporter makes of it', () => 
     for (const warning of warnings) expect(warning).toMatch(/PROTOCOL.*http\/protobuf/);
   });
 
-  test('files that hold no certificate are reported and ignored', () => {
-    const env = { OTEL_EXPORTER_OTLP_CERTIFICATE: fixturePath('README.md') };
-    expect(resolveOtlpConfig({ url: 'https://collector.test' }, env).tls).toEqual({});
-    expect(warnings).toEqual([expect.stringMatching(/certificates .* cannot be used/)]);
+  test.each<[string, Environment]>([
+    ['a certificate that is none', { OTEL_EXPORTER_OTLP_CERTIFICATE: fixturePath('README.md') }],
+    ['a certificate that is not there', { OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: fixturePath('none.pem') }],
+    ['a key that is none', { OTEL_EXPORTER_OTLP_CLIENT_KEY: fixturePath('README.md') }],
+    [
+      'a key of another certificate',
+      {
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: fixturePath('client.pem'),
+        OTEL_EXPORTER_OTLP_CLIENT_KEY: fixturePath('server-key.pem'),
+      },
+    ],
+  ])('%s fails the construction instead of being ignored, where there is TLS', (_, env) => {
+    const refusal = {
+      code: 'ERR_SPILLWAY_OPTION',
+      message: expect.stringMatching(/files named by OTEL_\S+/),
+    };
+    const construct = (url: string) => resolveOtlpConfig({ url }, env);
+    expect(() => construct('https://collector.test')).toThrow(expect.objectContaining(refusal));
+    expect(construct('http://collector.test').tls.current).toEqual({});
+    expect(warnings).toEqual([]);
   });
 });
 

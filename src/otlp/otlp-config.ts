@@ -7,7 +7,7 @@ import { fromOtlpVariables, otlpVariables } from './otlp-environment.ts';
 import { type HeaderSource, isHeaderValue, resolveHeaders } from './otlp-headers.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { type HttpProxy, proxyFor } from './otlp-proxy.ts';
-import { type OtlpTls, resolveTls } from './otlp-tls.ts';
+import { resolveTls, type TlsSource } from './otlp-tls.ts';
 
 const DEFAULT_URL = 'http://localhost:4318/v1/logs';
 const LOGS_PATH = 'v1/logs';
@@ -16,6 +16,9 @@ const COMPRESSIONS = ['none', 'gzip'] as const;
 const DEFAULT_TIMEOUT_MILLIS = 10_000;
 /** What the OTLP specification recommends. */
 const DEFAULT_MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+/** The OTLP specification's limit for what a client reads of a response. */
+const DEFAULT_MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+const MAX_MAX_RESPONSE_BYTES = 1024 ** 3;
 const USER_AGENT = `otel-spillway-JavaScript/${VERSION}`;
 
 export interface OtlpConfig {
@@ -28,16 +31,18 @@ export interface OtlpConfig {
   /** Bytes of the body of a request, before it is compressed. */
   readonly maxRequestBytes: number;
   readonly concurrencyLimit: number;
+  readonly maxResponseBytes: number;
+  readonly demandsOtlp: boolean;
   readonly userAgent: string;
-  readonly tls: OtlpTls;
+  readonly tls: TlsSource;
   /** Undefined where the collector is called directly. */
   readonly proxy: HttpProxy | undefined;
 }
 
 const KNOWN_OPTIONS = new Set(
   [
-    'url headers compression timeoutMillis maxRequestBytes concurrencyLimit userAgent tls meterProvider',
-    'selfObsMeterProvider',
+    'url headers compression timeoutMillis maxRequestBytes maxResponseBytes concurrencyLimit demandsOtlp userAgent',
+    'tls meterProvider selfObsMeterProvider',
   ].flatMap((line) => line.split(' ')),
 );
 
@@ -64,6 +69,12 @@ export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environm
       max: 1_000,
       default: 16,
     }),
+    maxResponseBytes: numberOption(options.maxResponseBytes, 'maxResponseBytes', {
+      min: 1_024,
+      max: MAX_MAX_RESPONSE_BYTES,
+      default: DEFAULT_MAX_RESPONSE_BYTES,
+    }),
+    demandsOtlp: options.demandsOtlp === true,
     userAgent: userAgentOf(options.userAgent),
     tls: resolveTls(options.tls, env, url),
     proxy: proxyFor(url, env),

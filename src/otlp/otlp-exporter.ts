@@ -10,7 +10,7 @@ import { requireSupportedNode } from '../supported-node.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { EncodedBatchCodec } from './encoded-batch-codec.ts';
 import { ExporterMetrics } from './exporter-metrics.ts';
-import { HttpTransport } from './http-transport.ts';
+import { HttpTransport, type OtlpTransport } from './http-transport.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './otlp-config.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { OtlpSender } from './otlp-sender.ts';
@@ -40,7 +40,7 @@ const BUFFER_SLACK = 1.02;
 export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #config: OtlpConfig;
   readonly #meterProvider: MeterProvider | undefined;
-  readonly #transport: HttpTransport;
+  readonly #transport: OtlpTransport;
   readonly #mistakes: SetUpMistakes;
   readonly #sources = new SourceEncoder();
   readonly #pending = new Set<Promise<unknown>>();
@@ -51,10 +51,13 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
    * What the options leave open comes from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
    * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`.
    */
-  constructor(options: OtlpLogExporterOptions = {}) {
+  constructor(options?: OtlpLogExporterOptions);
+  /** @internal */
+  constructor(options: OtlpLogExporterOptions, transport: OtlpTransport);
+  constructor(options: OtlpLogExporterOptions = {}, transport?: OtlpTransport) {
     requireSupportedNode();
     this.#config = resolveOtlpConfig(options, process.env);
-    this.#transport = new HttpTransport(this.#config);
+    this.#transport = transport ?? new HttpTransport(this.#config);
     this.#mistakes = new SetUpMistakes(this.#config.url);
     this.#meterProvider = options.meterProvider ?? options.selfObsMeterProvider;
   }
@@ -115,6 +118,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   #senderWith(metrics: ExporterMetrics, clock: Clock): OtlpSender {
     return new OtlpSender(this.#transport, metrics, clock, {
       maxRequestBytes: this.#config.maxRequestBytes,
+      demandsOtlp: this.#config.demandsOtlp,
       mistakes: this.#mistakes,
     });
   }

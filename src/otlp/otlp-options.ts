@@ -48,11 +48,21 @@ export interface OtlpLogExporterOptions {
   maxRequestBytes?: number;
   /** Requests, and so connections, at once at most. Default 16, range 1 to 1,000. */
   concurrencyLimit?: number;
+  /**
+   * Bytes that are read of an answer, after decompression; the specification: "Maximum response size". What was sent is
+   * not sent again when the answer is longer, whatever its status; it is dropped as `rejected`. Default 4,194,304 (4 MiB),
+   * range 1,024 to 1,073,741,824.
+   */
+  maxResponseBytes?: number;
+  /** @internal Whether an answer with status 200 is a failure unless it is in OTLP: for `spool replay`, which then deletes. */
+  demandsOtlp?: boolean;
   /** Goes before the exporter's own name in the header `User-Agent`. Default: nothing. */
   userAgent?: string;
   /**
    * For an `https:` URL. Default: the files named by env `OTEL_EXPORTER_OTLP_CERTIFICATE`,
    * `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` and `OTEL_EXPORTER_OTLP_CLIENT_KEY`, of which none is read when this is given.
+   * The files are read again when they have changed; what cannot be used is reported, and the connections go on being
+   * made with what was there before. What cannot be used from the start fails the construction.
    */
   tls?: OtlpTlsOptions;
   /** Where the exporter reports itself. Default: the global MeterProvider, also when it is registered later. */

@@ -7,24 +7,26 @@ import type { Outcome, Sender } from '../delivery/sender.ts';
 import { quietly } from '../errors.ts';
 import type { EncodedBatch } from './encoded-batch.ts';
 import type { ExporterMetrics } from './exporter-metrics.ts';
-import type { HttpTransport } from './http-transport.ts';
+import type { OtlpTransport } from './http-transport.ts';
 import { outcomeOf, outcomeOfFailure } from './otlp-response.ts';
 import type { SetUpMistakes } from './setup-mistakes.ts';
 
 export interface OtlpSenderSettings {
   /** Of a body before it is compressed; a larger one is not sent. */
   readonly maxRequestBytes: number;
+  /** Whether a success must be in OTLP. */
+  readonly demandsOtlp: boolean;
   readonly mistakes: SetUpMistakes;
 }
 
 export class OtlpSender implements Sender<EncodedBatch> {
-  readonly #transport: HttpTransport;
+  readonly #transport: OtlpTransport;
   readonly #metrics: ExporterMetrics;
   readonly #clock: Clock;
   readonly #settings: OtlpSenderSettings;
 
   constructor(
-    transport: HttpTransport,
+    transport: OtlpTransport,
     metrics: ExporterMetrics,
     clock: Clock,
     settings: OtlpSenderSettings,
@@ -46,7 +48,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
       // Not the records, which are encoded, but the attributes of a resource that resolved late.
       return { kind: 'unserializable', error };
     }
-    const { maxRequestBytes, mistakes } = this.#settings;
+    const { maxRequestBytes, demandsOtlp, mistakes } = this.#settings;
     if (body.length > maxRequestBytes) {
       const message = `not sent: a request of ${body.length} bytes is larger than maxRequestBytes (${maxRequestBytes})`;
       return { kind: 'too_large', error: new Error(message), wasSent: false };
@@ -59,7 +61,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
       const response = await runExporting(() => this.#transport.post(body, signal));
       status = response.status;
       mistakes.answered(response);
-      outcome = outcomeOf(response, this.#clock.wallNow);
+      outcome = outcomeOf(response, this.#clock.wallNow, demandsOtlp);
     } catch (error) {
       mistakes.failed(error);
       outcome = outcomeOfFailure(error);

@@ -2,7 +2,7 @@
 
 import { diag } from '@opentelemetry/api';
 import { quietly } from '../errors.ts';
-import type { OtlpResponse } from './http-transport.ts';
+import type { OtlpResponse } from './transport.ts';
 
 /** Where OTLP/gRPC is served by convention; OTLP/HTTP has 4318. */
 const GRPC_PORT = '4317';
@@ -22,10 +22,6 @@ const NOT_TRUSTED = new Set([
 const WANTS_OTHER_CLIENT =
   /alert[ _](certificate[ _]required|handshake[ _]failure|unknown[ _]ca|bad[ _]certificate)/i;
 const NO_TLS = /wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long/i;
-
-/** What the first bytes of what is no HTTP give away: a record of TLS, the first frame of HTTP/2. */
-const TLS_ALERT = 0x15;
-const HTTP2_SETTINGS = 0x04;
 
 const MAX_CAUSES = 5;
 
@@ -68,7 +64,7 @@ export class SetUpMistakes {
 
   /** No answer came. */
   failed(error: unknown): void {
-    const { code, text, firstBytes } = failureOf(error);
+    const { code, text, spoken } = failureOf(error);
     if (NOT_TRUSTED.has(code)) {
       this.#say(
         code,
@@ -86,9 +82,9 @@ export class SetUpMistakes {
       );
     } else if (NO_TLS.test(text)) {
       this.#say('no TLS', 'does not speak TLS: write http: instead of https:');
-    } else if (firstBytes?.[0] === TLS_ALERT && firstBytes[1] === 3) {
+    } else if (spoken === 'TLS') {
       this.#say('wants TLS', 'speaks TLS: write https: instead of http:');
-    } else if (firstBytes?.[3] === HTTP2_SETTINGS && firstBytes[0] === 0) {
+    } else if (spoken === 'HTTP/2') {
       this.#say(
         'gRPC',
         'answers in HTTP/2, as OTLP/gRPC does; this exporter speaks OTLP/HTTP, as a rule on port 4318',
@@ -113,17 +109,17 @@ export class SetUpMistakes {
   }
 }
 
-/** What an error and its causes say: their codes and messages, and the bytes that Node's parser could make nothing of. */
-function failureOf(error: unknown): { code: string; text: string; firstBytes: Uint8Array | undefined } {
+/** What an error and its causes say: their codes and messages, and what the server spoke instead of HTTP/1.1. */
+function failureOf(error: unknown): { code: string; text: string; spoken: unknown } {
   let code = '';
   let text = '';
-  let firstBytes: Uint8Array | undefined;
-  let at = error as { code?: unknown; message?: unknown; rawPacket?: unknown; cause?: unknown } | undefined;
+  let spoken: unknown;
+  let at = error as { code?: unknown; message?: unknown; spoken?: unknown; cause?: unknown } | undefined;
   for (let depth = 0; depth < MAX_CAUSES && typeof at === 'object' && at !== null; depth++) {
     if (code === '' && typeof at.code === 'string') code = at.code;
     text += ` ${at.code} ${at.message}`;
-    if (at.rawPacket instanceof Uint8Array) firstBytes ??= at.rawPacket;
+    spoken ??= at.spoken;
     at = at.cause as typeof at;
   }
-  return { code, text, firstBytes };
+  return { code, text, spoken };
 }
