@@ -112,6 +112,20 @@ async function layOut(directory: string): Promise<void> {
   await writeFile(join(directory, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
 }
 
+/** @param out a directory from which no module can be found: a bundle that left one out fails. */
+async function tryBundles(directory: string, out: string): Promise<void> {
+  const { stdout } = await runOrThrow(process.execPath, [
+    join(source, 'bundle.mjs'),
+    join(directory, 'service.mjs'),
+    out,
+  ]);
+  for (const line of stdout.trim().split('\n')) {
+    const { name, file } = JSON.parse(line) as { name: string; file: string };
+    const platform: Platform = { name, command: process.execPath, service: [file] };
+    if (isWanted(name)) await playAll(platform, BUNDLE_SCENARIOS, out);
+  }
+}
+
 await install();
 const oldNodes = [
   await runtimeAt('Node 18', await executable('', 'node-18', 'bin/node')),
@@ -148,17 +162,8 @@ await withTemporaryDirectory(async (directory) => {
       directory,
     );
   }
-  if (!['esbuild', 'webpack', 'vite'].some(isWanted)) return;
-  const { stdout } = await runOrThrow(process.execPath, [
-    join(source, 'bundle.mjs'),
-    join(directory, 'service.mjs'),
-    directory,
-  ]);
-  for (const line of stdout.trim().split('\n')) {
-    const { name, file } = JSON.parse(line) as { name: string; file: string };
-    if (isWanted(name))
-      await playAll({ name, command: process.execPath, service: [file] }, BUNDLE_SCENARIOS, directory);
-  }
+  if (['esbuild', 'webpack', 'vite'].some(isWanted))
+    await withTemporaryDirectory((out) => tryBundles(directory, out));
 });
 
 await mkdir(join(results, '..'), { recursive: true });

@@ -1,10 +1,11 @@
 /** Bundles the service in every way: `bundle.mjs <entry> <directory>` prints a line of JSON for each bundle, its name and its file. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as esbuild from 'esbuild';
 import * as vite from 'vite';
 import webpack from 'webpack';
 
 const [entry, directory] = process.argv.slice(2);
+const source = dirname(entry);
 
 /** Each makes a directory of its own, and gives the file that is run. */
 const bundles = {
@@ -37,7 +38,7 @@ async function withWebpack(out, file, { experiments, output }) {
   const compiler = webpack({
     mode: 'production',
     target: 'node22',
-    context: directory,
+    context: source,
     entry,
     experiments,
     output: { ...output, path: out, filename: file },
@@ -51,7 +52,7 @@ async function withWebpack(out, file, { experiments, output }) {
 
 async function withVite(out) {
   await vite.build({
-    root: directory,
+    root: source,
     configFile: false,
     logLevel: 'error',
     ssr: { noExternal: true },
@@ -66,6 +67,6 @@ async function withVite(out) {
 }
 
 for (const [name, make] of Object.entries(bundles)) {
-  const file = await make(join(directory, 'bundles', name.replace(/\W+/g, '-')));
+  const file = await make(join(directory, name.replace(/\W+/g, '-')));
   console.log(JSON.stringify({ name, file }));
 }
