@@ -1,8 +1,7 @@
 /** The OTLP exporter's transport against real servers on this machine. */
 
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -10,7 +9,7 @@ import { HttpTransport } from '../src/otlp/http-transport.ts';
 import { resolveOtlpConfig } from '../src/otlp/otlp-config.ts';
 import type { OtlpLogExporterOptions } from '../src/otlp/otlp-options.ts';
 import type { OtlpResponse } from '../src/otlp/transport.ts';
-import { fixture, SERVER_TLS, startProxy, startSink } from './support/http-sink.ts';
+import { fixture, SERVER_TLS, startProxy, startSink, startTcp } from './support/http-sink.ts';
 import { until } from './support/until.ts';
 
 const BODY = Buffer.from('a batch of log records');
@@ -38,25 +37,6 @@ function transportTo(
 
 function post(transport: HttpTransport, signal = new AbortController().signal): Promise<OtlpResponse> {
   return transport.post(BODY, signal);
-}
-
-/** A server that does with its connections what it is told, and speaks no HTTP by itself. */
-async function startTcp(
-  onConnection: (socket: Socket) => void,
-): Promise<{ port: number; open: Set<Socket> }> {
-  const open = new Set<Socket>();
-  const server = createServer((socket) => {
-    open.add(socket);
-    socket.on('error', () => {}).on('close', () => open.delete(socket));
-    onConnection(socket);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.close();
-    for (const socket of open) socket.destroy();
-  });
-  return { port: (server.address() as AddressInfo).port, open };
 }
 
 async function failureOf(
@@ -316,7 +296,8 @@ describe('without an answer', () => {
       code: 'ETIMEDOUT',
       message: `no answer from ${scheme}://127.0.0.1:${port}/: none within ${DEADLINE_MILLIS} ms`,
     });
-    expect(millis).toBeGreaterThanOrEqual(DEADLINE_MILLIS - 5);
+    // Less what the making of the request took, which was before anybody looked at a clock.
+    expect(millis).toBeGreaterThan(DEADLINE_MILLIS / 2);
     expect(millis).toBeLessThan(DEADLINE_MILLIS + SLACK_MILLIS);
     await transport.close();
     await until(() => open.size === 0, 'every connection is gone');

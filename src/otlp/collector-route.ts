@@ -14,7 +14,7 @@ const KEEP_ALIVE_MILLIS = 30_000;
 
 /** What `createConnection` is called with: the options of the agent and those of the request. */
 interface ConnectionOptions extends RequestOptions {
-  readonly attempt?: AbortSignal;
+  readonly givenUp?: AbortSignal;
 }
 
 type Connect = (
@@ -54,11 +54,11 @@ export class CollectorRoute {
   /**
    * Makes a request whose connection is found or being made; nothing is sent yet. It must be one of at most
    * `concurrencyLimit` at the same time: the agent has no limit of its own, so that none has to wait inside of it.
-   * @param attempt ends the making of a tunnel, too, when it aborts.
+   * @param givenUp ends the making of a tunnel when it aborts.
    */
   request(
     headers: Readonly<Record<string, string>>,
-    attempt: AbortSignal,
+    givenUp: AbortSignal,
     freshConnection: boolean,
   ): ClientRequest {
     const { current } = this.#config.tls;
@@ -75,7 +75,7 @@ export class CollectorRoute {
       ...this.#target,
       agent: this.#agent,
       headers: { ...this.#headers, ...headers },
-      attempt,
+      givenUp,
     };
     return (this.#https ?? this.#http).request(options);
   }
@@ -98,7 +98,7 @@ export class CollectorRoute {
     if (proxy !== undefined) {
       const connectTls: Connect = agent.createConnection.bind(agent) as Connect;
       const connectThroughTunnel: Connect = (given, callback) => {
-        openTunnel(proxy, url, given.attempt as AbortSignal).then(
+        openTunnel(proxy, url, given.givenUp as AbortSignal).then(
           (socket) => callback?.(null, connectTls({ ...given, socket } as ConnectionOptions) as Duplex),
           (error) => callback?.(error, undefined as unknown as Duplex),
         );

@@ -48,14 +48,15 @@ export interface ExchangeLimits {
   readonly connect?: { readonly timeoutMillis: number; readonly error: () => Error } | undefined;
 }
 
-/** @param open makes the request, without sending anything yet. */
+/** @param open makes the request, without sending anything yet; the signal tells it that there is no use for it any more. */
 export function exchange(
-  open: () => ClientRequest,
+  open: (givenUp: AbortSignal) => ClientRequest,
   payload: Uint8Array,
   { signal, maxResponseBytes, connect }: ExchangeLimits,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const request = open();
+    const givenUp = new AbortController();
+    const request = open(givenUp.signal);
     const startedAt = systemClock.now();
     const chunks: Buffer[] = [];
     let socket: Socket | undefined;
@@ -72,6 +73,9 @@ export function exchange(
     const fail = (error: Error) => {
       release();
       reject(error);
+      // One that has no connection yet does not tell whoever is making it.
+      givenUp.abort(error);
+      request.destroy();
     };
     const settle = (extent: BodyExtent) => {
       if (answer === undefined) return;
@@ -101,10 +105,7 @@ export function exchange(
       (error.code === 'ECONNRESET' || error.code === 'EPIPE') &&
       socket.bytesRead === bytesBefore &&
       (!request.writableFinished || systemClock.now() - startedAt < MAX_CROSSING_MILLIS);
-    const abort = () => {
-      end(signal.reason);
-      request.destroy();
-    };
+    const abort = () => end(signal.reason);
 
     // Stays: a request that was given up may fail once more.
     request.on('error', end);
@@ -131,10 +132,7 @@ export function exchange(
     });
     signal.addEventListener('abort', abort, { once: true });
     if (connect !== undefined) {
-      cancelConnectTimer = systemClock.timer(() => {
-        fail(connect.error());
-        request.destroy();
-      }, connect.timeoutMillis);
+      cancelConnectTimer = systemClock.timer(() => fail(connect.error()), connect.timeoutMillis);
     }
     request.end(payload);
   });

@@ -101,7 +101,7 @@ export class HttpTransport implements OtlpTransport {
   ): Promise<HttpAnswer> {
     const headers = { ...chosen, ...this.#ownHeaders };
     const once = (isFresh: boolean) =>
-      exchange(() => route.request(headers, signal, isFresh), payload, {
+      exchange((givenUp) => route.request(headers, givenUp, isFresh), payload, {
         signal,
         maxResponseBytes: this.#config.maxResponseBytes,
         connect:
