@@ -23,7 +23,7 @@ export class TlsFiles implements TlsSource {
   readonly #clock: Clock;
   #current: OtlpTls;
   #contents: Contents;
-  /** How the files looked when they were last read. */
+  /** How the files looked when they were last read; undefined where they are to be read again however they look. */
   #seen: string | undefined;
   /** Since when they cannot be used; undefined while they can. */
   #unusableSince: number | undefined;
@@ -62,13 +62,16 @@ export class TlsFiles implements TlsSource {
   }
 
   async #look(): Promise<void> {
-    let appearance: string | undefined;
     try {
-      appearance = await this.#appearance();
-      if (appearance !== undefined && appearance === this.#seen) return;
+      const before = await this.#appearance();
+      if (before.isSettled && before.text === this.#seen) return;
       const read = await Promise.all(
         this.#paths.map(async ([name, path]) => [name, await readFile(path)] as const),
       );
+      const after = await this.#appearance();
+      // What was read may be half of the one and half of the other.
+      if (after.text !== before.text) throw new Error('they are being written');
+      this.#seen = before.isSettled ? before.text : undefined;
       const contents = Object.fromEntries(read);
       if (this.#isNew(contents)) {
         this.#current = { secureContext: this.#contextOf(contents) };
@@ -77,35 +80,33 @@ export class TlsFiles implements TlsSource {
       this.#unusableSince = undefined;
       this.#isReported = false;
     } catch (error) {
-      // Not to be read again until it changes, but to be reported when it has been so for a while.
-      if (this.#isToBeReported()) this.#report(error);
-      else appearance = undefined;
+      this.#unusable(error);
     }
-    this.#seen = appearance;
   }
 
-  /** @returns undefined where it says nothing, because something may be going on. */
-  async #appearance(): Promise<string | undefined> {
+  async #appearance(): Promise<{ readonly text: string; readonly isSettled: boolean }> {
     const stats = await Promise.all(this.#paths.map(([, path]) => stat(path, { bigint: true })));
-    const settled = BigInt(this.#clock.wallNow() - SETTLED_MILLIS);
-    if (stats.some(({ mtimeMs, ctimeMs }) => mtimeMs > settled || ctimeMs > settled)) return undefined;
-    return stats
-      .map(({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join())
-      .join(';');
+    const settled = BigInt(Math.trunc(this.#clock.wallNow()) - SETTLED_MILLIS);
+    return {
+      text: stats.map(({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs]).join(),
+      isSettled: stats.every(({ mtimeMs, ctimeMs }) => mtimeMs < settled && ctimeMs < settled),
+    };
   }
 
   #isNew(contents: Contents): boolean {
     return this.#paths.some(([name]) => contents[name]?.equals(this.#contents[name] as Buffer) !== true);
   }
 
-  #isToBeReported(): boolean {
+  /** Said once, and not while it may be in the middle of a change. */
+  #unusable(error: unknown): void {
     const now = this.#clock.now();
     this.#unusableSince ??= now;
-    return this.#isReported || now - this.#unusableSince >= SETTLED_MILLIS;
-  }
-
-  #report(error: unknown): void {
     if (this.#isReported) return;
+    if (now - this.#unusableSince < SETTLED_MILLIS) {
+      // To be looked at again, for it may not change any more.
+      this.#seen = undefined;
+      return;
+    }
     this.#isReported = true;
     diag.warn(
       `otel-spillway: the files named by ${this.#names} have changed and cannot be used: ${messageOf(error)}; what was there before still is`,
