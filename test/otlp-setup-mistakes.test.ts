@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type DiagLogger, diag } from '@opentelemetry/api';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type OtlpLogExporterOptions, SpillwayOtlpLogExporter } from '../src/index.ts';
 import { SetUpMistakes } from '../src/otlp/setup-mistakes.ts';
-import { fixture, SERVER_TLS, startSink } from './support/http-sink.ts';
+import { fixture, SERVER_TLS, startProxy, startSink } from './support/http-sink.ts';
 import { record } from './support/records.ts';
 
 /** Messages of the level error alone. */
@@ -84,6 +84,21 @@ describe('an answer that speaks of a mistake of set-up is an error, once, with w
     expect(await errorsOfExportsTo(sink.origin)).toEqual([]);
   });
 
+  test('a web page, with whatever status', async () => {
+    const sink = await startSink();
+    sink.answer = (response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>secret</html>');
+    const errors = await errorsOfExportsTo(`${sink.origin}/path`);
+    expect(errors).toEqual([expect.stringMatching(/web page.*OTEL_EXPORTER_OTLP_ENDPOINT/)]);
+    expect(errors[0]).not.toContain('secret');
+  });
+
+  test('an empty answer that calls itself a web page is none: it is a success', async () => {
+    const sink = await startSink();
+    sink.answer = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end();
+    expect(await errorsOfExportsTo(sink.origin)).toEqual([]);
+  });
+
   test('two mistakes are two errors', async () => {
     const sink = await startSink();
     let requests = 0;
@@ -147,6 +162,25 @@ test('an error of TLS that may be about anything is none', () => {
   const mistakes = new SetUpMistakes(new URL('https://collector.test/v1/logs'));
   mistakes.failed(Object.assign(new Error('write EPROTO internal error'), { code: 'EPROTO' }));
   expect(errors).toEqual([]);
+});
+
+describe('a proxy', () => {
+  test.each([
+    [
+      'wants credentials',
+      'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n',
+      /credentials .*URL of the proxy/,
+    ],
+    ['leads nowhere', 'HTTP/1.1 403 Forbidden\r\n\r\n', /NO_PROXY/],
+  ])('that %s: says what to do', async (_, answer, whatToDo) => {
+    const proxy = await startProxy(1);
+    proxy.connectAnswer = answer;
+    vi.stubEnv('HTTPS_PROXY', proxy.urlWith('user:secret@'));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const errors = await errorsOfExportsTo('https://collector.test/v1/logs');
+    expect(errors).toEqual([expect.stringMatching(whatToDo)]);
+    expect(errors[0]).not.toContain('secret');
+  });
 });
 
 describe('a gRPC port', () => {

@@ -60,8 +60,8 @@ export class OtlpSender implements Sender<EncodedBatch> {
     try {
       const response = await runExporting(() => this.#transport.post(body, signal));
       status = response.status;
-      mistakes.answered(response);
       outcome = outcomeOf(response, this.#clock.wallNow, demandsOtlp);
+      if (outcome.kind !== 'delivered') mistakes.answered(response);
     } catch (error) {
       mistakes.failed(error);
       outcome = outcomeOfFailure(error);

@@ -22,6 +22,12 @@ const NOT_TRUSTED = new Set([
 const WANTS_OTHER_CLIENT =
   /alert[ _](certificate[ _]required|handshake[ _]failure|unknown[ _]ca|bad[ _]certificate)/i;
 const NO_TLS = /wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long/i;
+const PROXY_REFUSES = /the proxy answers (4\d\d)/;
+
+const NO_RECEIVER =
+  'nobody takes logs by OTLP/HTTP at this path; OTEL_EXPORTER_OTLP_ENDPOINT is a base, to which v1/logs is appended, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT and the option url are used as they are';
+const PROXY_CREDENTIALS =
+  'the credentials for the proxy are missing or wrong; they belong into the URL of the proxy';
 
 const MAX_CAUSES = 5;
 
@@ -36,8 +42,8 @@ export class SetUpMistakes {
     this.#endpoint = url.origin + url.pathname;
   }
 
-  /** An answer came. */
-  answered({ status, body }: OtlpResponse): void {
+  /** An answer came, and is no success. */
+  answered({ status, contentType, body }: OtlpResponse): void {
     if (status === 400 && WANTS_TLS.test(Buffer.from(body).toString('latin1', 0, 2_048))) {
       this.#say('wants TLS', 'speaks TLS: write https: instead of http:');
     } else if (status === 401 || status === 403) {
@@ -46,17 +52,13 @@ export class SetUpMistakes {
         'the credentials are missing or wrong; they belong into the option headers or OTEL_EXPORTER_OTLP_HEADERS (name=value, percent-encoded)',
       );
     } else if (status === 404 || status === 405) {
-      this.#sayStatus(
-        status,
-        'nobody takes logs by OTLP/HTTP at this path; OTEL_EXPORTER_OTLP_ENDPOINT is a base, to which v1/logs is appended, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT and the option url are used as they are',
-      );
+      this.#sayStatus(status, NO_RECEIVER);
     } else if (status === 407) {
-      this.#sayStatus(
-        status,
-        'the credentials for the proxy are missing or wrong; they belong into the URL of the proxy',
-      );
+      this.#sayStatus(status, PROXY_CREDENTIALS);
     } else if (status === 415) {
       this.#sayStatus(status, 'OTLP as protobuf, the one encoding of this exporter, is not taken here');
+    } else if (status >= 200 && status < 300 && contentType?.includes('html')) {
+      this.#say('web page', `answered with a web page: ${NO_RECEIVER}`);
     } else if (status >= 300 && status < 400) {
       this.#sayStatus(status, 'redirects are not followed; write the URL that this one leads to');
     }
@@ -80,6 +82,11 @@ export class SetUpMistakes {
         'client certificate',
         `wants a certificate of the client, or another one (${code}); it belongs into the files that OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY name, or the options tls.cert and tls.key`,
       );
+    } else if (PROXY_REFUSES.test(text)) {
+      const status = PROXY_REFUSES.exec(text)?.[1];
+      const what =
+        status === '407' ? PROXY_CREDENTIALS : 'where it must not be asked, NO_PROXY names the host';
+      this.#say(`proxy ${status}`, `cannot be reached through the proxy, which answers ${status}: ${what}`);
     } else if (NO_TLS.test(text)) {
       this.#say('no TLS', 'does not speak TLS: write http: instead of https:');
     } else if (spoken === 'TLS') {
