@@ -1,9 +1,11 @@
 /** The environment of the OTLP exporter as the OpenTelemetry specification has it, also where the official exporter differs. */
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { HttpTransport } from '../src/otlp/http-transport.ts';
 import { resolveOtlpConfig } from '../src/otlp/otlp-config.ts';
 import type { OtlpLogExporterOptions } from '../src/otlp/otlp-options.ts';
 import { diagLines } from './support/diag-lines.ts';
+import { startSink } from './support/http-sink.ts';
 
 describe('an environment variable with one of several words', () => {
   test.each(['gzip', 'GZIP', ' Gzip '])('may be in capitals: compression %j is gzip', (compression) => {
@@ -31,6 +33,15 @@ describe('the time a request may take', () => {
     const { timeoutMillis } = resolveOtlpConfig(options, { OTEL_EXPORTER_OTLP_TIMEOUT: variable });
     expect(timeoutMillis).toBe(Number.POSITIVE_INFINITY);
     expect(lines).toEqual([]);
+  });
+
+  test('0 waits for an answer that takes its time', async () => {
+    const sink = await startSink();
+    sink.answer = (response) => void setTimeout(() => response.end(), 100);
+    const transport = new HttpTransport(resolveOtlpConfig({ url: sink.origin, timeoutMillis: 0 }, {}));
+    onTestFinished(() => transport.close());
+    const response = await transport.post(Buffer.from('a batch'), new AbortController().signal);
+    expect(response.status).toBe(200);
   });
 
   test('0 for logs goes before the time for every signal', () => {

@@ -205,6 +205,14 @@ describe('a gRPC port', () => {
   });
 });
 
+test('a server behind the number 4317 that has answered in HTTP once is not suspected', () => {
+  const errors = diagErrors();
+  const mistakes = new SetUpMistakes(new URL('http://collector.test:4317/v1/logs'));
+  mistakes.answered({ status: 200, body: Buffer.alloc(0) } as never, true);
+  mistakes.failed(Object.assign(new Error('no answer'), { code: 'ECONNRESET' }));
+  expect(errors).toEqual([]);
+});
+
 test.each(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND'])('%s is no mistake of set-up', (code) => {
   const errors = diagErrors();
   const mistakes = new SetUpMistakes(new URL('http://collector.test:4318/v1/logs'));

@@ -36,8 +36,8 @@ export interface OtlpLogExporterOptions {
   /** Default `none`, env `OTEL_EXPORTER_OTLP_COMPRESSION`, in capitals or not. */
   compression?: 'none' | 'gzip';
   /**
-   * Milliseconds one request may take. Default 10,000, env `OTEL_EXPORTER_OTLP_TIMEOUT`, range 0 (no limit) to
-   * 2,147,483,647.
+   * Milliseconds one request may take; behind the processor its `exportTimeoutMillis` holds as well. Default 10,000, env
+   * `OTEL_EXPORTER_OTLP_TIMEOUT`, range 0 (no limit) to 2,147,483,647.
    */
   timeoutMillis?: number;
   /**

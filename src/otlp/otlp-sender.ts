@@ -61,7 +61,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
       const response = await runExporting(() => this.#transport.post(body, signal));
       status = response.status;
       outcome = outcomeOf(response, this.#clock.wallNow, demandsOtlp);
-      if (outcome.kind !== 'delivered') mistakes.answered(response);
+      mistakes.answered(response, outcome.kind === 'delivered');
     } catch (error) {
       mistakes.failed(error);
       outcome = outcomeOfFailure(error);

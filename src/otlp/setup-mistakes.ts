@@ -36,14 +36,17 @@ export class SetUpMistakes {
   readonly #url: URL;
   readonly #endpoint: string;
   readonly #said = new Set<string>();
+  #hasAnswered = false;
 
   constructor(url: URL) {
     this.#url = url;
     this.#endpoint = url.origin + url.pathname;
   }
 
-  /** An answer came, and is no success. */
-  answered({ status, contentType, body }: OtlpResponse): void {
+  /** An answer came. */
+  answered({ status, contentType, body }: OtlpResponse, isSuccess: boolean): void {
+    this.#hasAnswered = true;
+    if (isSuccess) return;
     if (status === 400 && WANTS_TLS.test(Buffer.from(body).toString('latin1', 0, 2_048))) {
       this.#say('wants TLS', 'speaks TLS: write https: instead of http:');
     } else if (status === 401 || status === 403) {
@@ -96,7 +99,7 @@ export class SetUpMistakes {
         'gRPC',
         'answers in HTTP/2, as OTLP/gRPC does; this exporter speaks OTLP/HTTP, as a rule on port 4318',
       );
-    } else if (this.#url.port === GRPC_PORT && /^HPE_|ECONNRESET|EPIPE/.test(code)) {
+    } else if (this.#url.port === GRPC_PORT && !this.#hasAnswered && /^HPE_|ECONNRESET|EPIPE/.test(code)) {
       this.#say(
         'gRPC',
         'gives no answer in HTTP: 4317 is the port of OTLP/gRPC as a rule; this exporter speaks OTLP/HTTP, as a rule on port 4318',
