@@ -67,6 +67,7 @@ interface OtlpLogExporterOptions {
   compression?: 'none' | 'gzip';
   timeoutMillis?: number;
   concurrencyLimit?: number;
+  maxResponseBytes?: number;
   userAgent?: string;
   tls?: OtlpTlsOptions;
   meterProvider?: MeterProvider;
