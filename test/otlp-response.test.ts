@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeResponse, encodeStatus } from '../demo/collector/decode.ts';
 import { outcomeOf, outcomeOfFailure } from '../src/otlp/otlp-response.ts';
 import type { OtlpResponse } from '../src/otlp/transport.ts';
+import { runs } from './support/property-runs.ts';
 
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -158,7 +159,7 @@ describe('a partial success', () => {
         if (outcome.kind === 'delivered') expect(outcome.rejectedRecords).toBeGreaterThanOrEqual(0);
         else expect(outcome.kind).toBe('ambiguous');
       }),
-      { numRuns: 2_000 },
+      runs(200),
     );
   });
 });
