@@ -1,5 +1,6 @@
 /** Time and chance: the only file that touches timers, clocks and random numbers. */
 
+import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 
 /** Stops a timer; does nothing when it has fired already. */
@@ -13,6 +14,8 @@ export interface Clock {
   wallNow(): number;
   /** A number in [0, 1). */
   random(): number;
+  /** Bytes that no other process has, however alike the two were started: what names are made of on a shared disk. */
+  uniqueBytes(count: number): Buffer;
   /**
    * Calls `callback` once after `delayMillis`. The timer does not keep the process alive unless
    * `keepAlive` is set, which only bounded waits that a caller holds a promise for may do.
@@ -32,6 +35,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wallNow: () => Date.now(),
   random: () => Math.random(),
+  uniqueBytes: (count) => randomBytes(count),
   timer(callback, delayMillis, keepAlive = false) {
     const timer = setTimeout(callback, Math.min(Math.max(delayMillis, 0), MAX_TIMER_MILLIS));
     if (!keepAlive) timer.unref();

@@ -102,6 +102,7 @@ test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is s
     now: () => standing.now() + passedMillis,
     wallNow: () => standing.wallNow() + passedMillis,
     random: standing.random,
+    uniqueBytes: standing.uniqueBytes,
     timer: (...args) => standing.timer(...args),
     immediate: (callback) => standing.immediate(callback),
   };

@@ -27,6 +27,9 @@ export interface OtlpResponse {
   readonly endpoint?: string;
 }
 
+/** What the exporter needs of a transport; the tests have others. */
+export type OtlpTransport = Pick<HttpTransport, 'post' | 'close'>;
+
 export class HttpTransport {
   readonly #config: OtlpConfig;
   readonly #endpoint: string;

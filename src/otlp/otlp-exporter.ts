@@ -9,7 +9,7 @@ import type { EmittedRecord } from '../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { EncodedBatchCodec } from './encoded-batch-codec.ts';
 import { ExporterMetrics } from './exporter-metrics.ts';
-import { HttpTransport } from './http-transport.ts';
+import { HttpTransport, type OtlpTransport } from './http-transport.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './otlp-config.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { OtlpSender } from './otlp-sender.ts';
@@ -38,7 +38,7 @@ const BUFFER_SLACK = 1.02;
 export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #config: OtlpConfig;
   readonly #meterProvider: MeterProvider | undefined;
-  readonly #transport: HttpTransport;
+  readonly #transport: OtlpTransport;
   readonly #sources = new SourceEncoder();
   readonly #pending = new Set<Promise<unknown>>();
   #ownMetrics: ExporterMetrics | undefined;
@@ -48,9 +48,12 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
    * What the options leave open comes from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
    * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value.
    */
-  constructor(options: OtlpLogExporterOptions = {}) {
+  constructor(options?: OtlpLogExporterOptions);
+  /** @internal */
+  constructor(options: OtlpLogExporterOptions, transport: OtlpTransport);
+  constructor(options: OtlpLogExporterOptions = {}, transport?: OtlpTransport) {
     this.#config = resolveOtlpConfig(options, process.env);
-    this.#transport = new HttpTransport(this.#config);
+    this.#transport = transport ?? new HttpTransport(this.#config);
     this.#meterProvider = options.meterProvider ?? options.selfObsMeterProvider;
   }
 

@@ -7,15 +7,15 @@ import type { Outcome, Sender } from '../delivery/sender.ts';
 import { quietly } from '../errors.ts';
 import type { EncodedBatch } from './encoded-batch.ts';
 import type { ExporterMetrics } from './exporter-metrics.ts';
-import type { HttpTransport } from './http-transport.ts';
+import type { OtlpTransport } from './http-transport.ts';
 import { outcomeOf, outcomeOfFailure } from './otlp-response.ts';
 
 export class OtlpSender implements Sender<EncodedBatch> {
-  readonly #transport: HttpTransport;
+  readonly #transport: OtlpTransport;
   readonly #metrics: ExporterMetrics;
   readonly #clock: Clock;
 
-  constructor(transport: HttpTransport, metrics: ExporterMetrics, clock: Clock) {
+  constructor(transport: OtlpTransport, metrics: ExporterMetrics, clock: Clock) {
     this.#transport = transport;
     this.#metrics = metrics;
     this.#clock = clock;
