@@ -18,9 +18,13 @@ export function diskError(
   dest?: string,
 ): NodeJS.ErrnoException & { dest?: string } {
   const errno = -constants.errno[code];
+  const { stackTraceLimit } = Error;
+  // Those of asynchronous calls have no stack in reality either, and it is most of the time that an error takes.
+  Error.stackTraceLimit = 0;
   const from = path === undefined ? '' : ` '${path}'`;
   const to = dest === undefined ? '' : ` -> '${dest}'`;
-  const error = new Error(`${code}: ${getSystemErrorMessage(errno)}, ${call}${from}${to}`);
+  const error = new Error(`${code}: ${messageOf(errno)}, ${call}${from}${to}`);
+  Error.stackTraceLimit = stackTraceLimit;
   return Object.assign(error, {
     errno,
     code,
@@ -28,4 +32,12 @@ export function diskError(
     ...(path !== undefined && { path }),
     ...(dest !== undefined && { dest }),
   });
+}
+
+const messages = new Map<number, string>();
+
+function messageOf(errno: number): string {
+  const known = messages.get(errno) ?? getSystemErrorMessage(errno) ?? 'unknown error';
+  messages.set(errno, known);
+  return known;
 }

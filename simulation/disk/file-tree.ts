@@ -172,8 +172,9 @@ export class FileTree {
     const room = Math.max(0, node.size - position) + this.freeBytes;
     const written = Math.min(bytes.byteLength, room);
     if (written === 0 && bytes.byteLength > 0) throw diskError('ENOSPC', 'write');
-    this.usedBytes += Math.max(0, position + written - node.size);
+    this.usedBytes -= node.size;
     node.write(bytes.subarray(0, written), position, this.#now());
+    this.usedBytes += node.size;
     return written;
   }
 

@@ -4,7 +4,9 @@ import type { SpoolFiles } from '../subject.ts';
 import { diskError, type ErrorCode } from './disk-error.ts';
 import { type Call, systemCallOf } from './disk-weather.ts';
 import { type FileTree, mayChange, type OpenFile } from './file-tree.ts';
-import { type DiskNode, partOf } from './nodes.ts';
+import { partOf } from './nodes.ts';
+import { OpenFiles } from './open-files.ts';
+import { type Stat, statOf } from './stat.ts';
 
 /** What a view needs of its disk. */
 export interface DiskOfViews {
@@ -46,19 +48,11 @@ interface CallUnderWay {
   isDone: boolean;
 }
 
-/** Numbers begin above those that any process has open. */
-const FIRST_FD = 20;
-const DIRECTORY_TYPE = 0o040000;
-const FILE_TYPE = 0o100000;
-/** The spool compares a directory's owner with the user who runs it. */
-const UID = process.getuid?.() ?? 0;
-
 export class ProcessView implements SpoolFiles {
   readonly #id: string;
   readonly #disk: DiskOfViews;
   readonly #spend: (millis: number) => void;
-  /** By their numbers, of which a new one gets the lowest that is free. */
-  readonly #files: (OpenFile | undefined)[] = [];
+  readonly #files = new OpenFiles();
   readonly #underWay = new Set<CallUnderWay>();
   #state: 'running' | 'frozen' | 'dead' = 'running';
   /** Calls that came to their end while it was frozen. */
@@ -74,7 +68,7 @@ export class ProcessView implements SpoolFiles {
   }
 
   get openFiles(): number {
-    return this.#files.filter((file) => file !== undefined).length;
+    return this.#files.all.length;
   }
 
   get callsUnderWay(): number {
@@ -109,8 +103,7 @@ export class ProcessView implements SpoolFiles {
     }
     this.#underWay.clear();
     this.#held = [];
-    for (const file of this.#files) if (file !== undefined) this.#disk.tree.close(file);
-    this.#files.length = 0;
+    for (const file of this.#files.takeAll()) this.#disk.tree.close(file);
   }
 
   mkdir(path: string, mode: number): Promise<void> {
@@ -285,11 +278,7 @@ export class ProcessView implements SpoolFiles {
   }
 
   #openFile(path: string, flags: string, mode: number): number {
-    const file = this.#disk.tree.open(path, flags, mode);
-    const free = this.#files.indexOf(undefined);
-    const index = free === -1 ? this.#files.length : free;
-    this.#files[index] = file;
-    return FIRST_FD + index;
+    return this.#files.add(this.#disk.tree.open(path, flags, mode));
   }
 
   #closeFile(fd: number): void {
@@ -298,7 +287,7 @@ export class ProcessView implements SpoolFiles {
       if (other.subject.fd !== fd || other.call === 'close' || other.isDone) continue;
       this.#disk.misused(`${this.#id}: close of ${file.path} during a ${other.call}`);
     }
-    this.#files[fd - FIRST_FD] = undefined;
+    this.#files.remove(fd);
     this.#disk.tree.close(file);
   }
 
@@ -309,26 +298,9 @@ export class ProcessView implements SpoolFiles {
   }
 
   #file(fd: number, systemCall: string): OpenFile {
-    const file = this.#files[fd - FIRST_FD];
+    const file = this.#files.get(fd);
     if (file !== undefined) return file;
     this.#disk.misused(`${this.#id}: ${systemCall} of a file that is not open`);
     throw diskError('EBADF', systemCall);
   }
-}
-
-interface Stat {
-  readonly size: number;
-  readonly mode: number;
-  readonly uid: number;
-  isDirectory(): boolean;
-}
-
-function statOf(node: DiskNode): Stat {
-  const { isDirectory, size, mode } = node;
-  return {
-    size,
-    mode: (isDirectory ? DIRECTORY_TYPE : FILE_TYPE) | mode,
-    uid: UID,
-    isDirectory: () => isDirectory,
-  };
 }

@@ -3,25 +3,10 @@
 import { expect, test } from 'vitest';
 import { SimulatedDisk } from '../../simulation/disk/simulated-disk.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { SeededClock } from '../support/seeded-clock.ts';
 
 const MODE = 0o600;
 const FOUR = Buffer.from('abcd');
-
-/** Chance that is the same each time. */
-class SeededClock extends ManualClock {
-  #state: number;
-
-  constructor(seed: number) {
-    super(0);
-    this.#state = seed;
-    Object.defineProperty(this, 'random', { value: () => this.#next() });
-  }
-
-  #next(): number {
-    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
-    return this.#state / 2 ** 32;
-  }
-}
 
 function setUp(weather: SimulatedDisk['weather'] = {}, clock = new ManualClock(0)) {
   const disk = new SimulatedDisk(clock, weather);

@@ -273,6 +273,11 @@ const SCRIPTS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'readFile', path: 'a' },
     { do: 'stat', path: 'a' },
   ],
+  'a write of nothing does not make a file larger': [
+    { do: 'open', path: 'a', flags: 'w', mode: 0o600 },
+    { do: 'write', file: 0, bytes: 0, position: 10 },
+    { do: 'stat', path: 'a' },
+  ],
   'between the end of a file and a write behind it there are zeros': [
     { do: 'open', path: 'a', flags: 'w', mode: 0o600 },
     { do: 'write', file: 0, bytes: 4, position: 0 },
