@@ -17,6 +17,7 @@ import { everyField } from './support/every-field.ts';
 import { hostileFields, hostileSources, hostileValues } from './support/hostile.ts';
 import { decodeRequest, expectedRecord, type PlainRecord, recordsIn } from './support/otlp-oracle.ts';
 import { anyRecords } from './support/otlp-records.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 import { fieldsOf, storedFieldsOf } from './support/stored-records.ts';
 
@@ -76,7 +77,7 @@ test('a batch of bytes comes back as the same request, byte for byte, with the s
       expect(read.severities()).toEqual(severitiesOf(records));
       expectSourcesCounted(read);
     }),
-    { numRuns: 100 },
+    runs(10),
   );
 });
 
@@ -96,7 +97,7 @@ test('a batch of snapshots comes back with every field that OTLP has a place for
       expect(new Set(stored.map(sourcesOf)).size).toBe(new Set(emitted.map(sourcesOf)).size);
       expect(read.severities()).toEqual(severitiesOf(records));
     }),
-    { numRuns: 100 },
+    runs(10),
   );
 });
 
@@ -108,7 +109,7 @@ test('what was read back is stored again as it was', () => {
       const payload = Buffer.from(codec.encode(codec.decode(codec.encode(filled(open(), records)))));
       expect(Buffer.compare(codec.encode(codec.decode(payload)), payload)).toBe(0);
     }),
-    { numRuns: 50 },
+    runs(5),
   );
 });
 
@@ -162,7 +163,7 @@ test.each(LANES)(
         }
         expect([batch.bytes, batch.severityAt('oldest'), batch.severityAt('newest')]).toEqual([0, 0, 0]);
       }),
-      { numRuns: 100 },
+      runs(10),
     );
   },
 );
@@ -218,7 +219,7 @@ test('batches that were read back are cut, joined and added to like any other', 
       while (part.records > 0) part.shift();
       expect(part.bytes).toBe(0);
     }),
-    { numRuns: 60 },
+    runs(6),
   );
 });
 

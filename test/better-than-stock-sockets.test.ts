@@ -4,7 +4,7 @@ import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startCollector } from '../demo/collector/collector.ts';
 import type { Collector, CollectorOptions, ScriptEntry } from '../demo/collector/protocol.ts';
-import { ChildRun } from './support/child-run.ts';
+import { runToEnd } from './support/child-run.ts';
 import { httpExporter } from './support/http-exporters.ts';
 import { expectReceived, LivePipeline } from './support/live-pipeline.ts';
 
@@ -95,11 +95,11 @@ test('a partial success cannot be seen behind an official exporter: to both it i
 
 test('what is left in the queue when a process ends is lost with stock, and arrives with ours', async () => {
   const collector = await collectorWith();
-  await new ChildRun('ending.ts', 'emits and ends, with the stock processor', collector.logsUrl).end;
+  await runToEnd('ending.ts', 'emits and ends, with the stock processor', collector.logsUrl);
   // Two full batches of 100 left by themselves; the last half of one would have waited for company.
   expect(collector.stats().records).toBe(200);
 
   const ours = await collectorWith();
-  await new ChildRun('ending.ts', 'emits and ends', ours.logsUrl).end;
+  await runToEnd('ending.ts', 'emits and ends', ours.logsUrl);
   expectReceived(ours.ids(), { to: 250 });
 });

@@ -11,7 +11,7 @@ import { showCommand } from '../src/cli/show.ts';
 import { verifyCommand } from '../src/cli/verify.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../src/index.ts';
 import { VERSION } from '../src/version.ts';
-import { CliRun, jsonLinesOf, runHere, spool } from './support/cli-run.ts';
+import { CliRun, cli, jsonLinesOf, runHere, spool } from './support/cli-run.ts';
 import { abandonedSpool, filesIn } from './support/left-spool.ts';
 import { record } from './support/records.ts';
 import { temporaryDirectory } from './support/spooled-harness.ts';
@@ -46,7 +46,7 @@ describe('wrong usage is answered with the right one', () => {
       'Usage: otel-spillway spool list',
     ],
   ])('%s', async (_, args, message, usage) => {
-    const { code, stdout, stderr } = await new CliRun(...args).end;
+    const { code, stdout, stderr } = await cli(...args);
     expect(stdout).toBe('');
     expect(stderr).toContain(`otel-spillway: ${message}\n\n${usage}`);
     expect(code).toBe(64);
@@ -97,9 +97,9 @@ describe('wrong usage is answered with the right one', () => {
 
 test('help and version are printed where they can be piped', async () => {
   const [version, help, listHelp] = await Promise.all([
-    new CliRun('--version').end,
-    new CliRun('--help').end,
-    new CliRun('spool', 'list', '--help').end,
+    cli('--version'),
+    cli('--help'),
+    cli('spool', 'list', '--help'),
   ]);
   expect(version).toEqual({ code: 0, signal: null, stdout: `${VERSION}\n`, stderr: '' });
   expect(help).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('Exit codes:') });
@@ -207,7 +207,7 @@ describe('in a shelf there may be anything', () => {
 
 test('whoever has read enough of the output is not told of an error', async () => {
   const directory = await abandonedSpool({ records: 5_000 });
-  const run = new CliRun('spool', 'show', directory);
+  const run = new CliRun(['spool', 'show', directory]);
   await run.stopReading();
   expect(await run.end).toMatchObject({ code: 0, signal: null, stderr: '' });
 });

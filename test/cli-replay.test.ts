@@ -127,7 +127,7 @@ describe('replay', SLOW, () => {
   test('ends on Ctrl-C, and what is left is delivered by the next one', async () => {
     const collector = await collectorWith({ latencyMillis: 50 });
     const directory = await abandonedSpool({ records: 1_000 });
-    const run = new CliRun('spool', 'replay', directory, '--endpoint', collector.url, '--share', '0.07');
+    const run = new CliRun(['spool', 'replay', directory, '--endpoint', collector.url, '--share', '0.07']);
     await until(() => run.stderr.includes(' left, '), 'progress');
     run.kill('SIGINT');
     const { signal, stderr, stdout } = await run.end;

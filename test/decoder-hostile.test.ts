@@ -10,6 +10,7 @@ import { SourceEncoder } from '../src/otlp/source-encoder.ts';
 import type { EmittedRecord } from '../src/queue/log-batch.ts';
 import { decodeRequest, recordsIn } from './support/otlp-oracle.ts';
 import { anyRecords } from './support/otlp-records.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -86,7 +87,7 @@ test('random bytes are refused, or read', () => {
   );
   fc.assert(
     fc.property(anyBytes, (bytes) => void refusalsOf(bytes)),
-    { numRuns: 1_000 },
+    runs(100),
   );
 });
 
@@ -112,7 +113,7 @@ test('a request with other bytes in it is refused, or read', () => {
         refusalsOf(request);
       },
     ),
-    { numRuns: 80 },
+    runs(8),
   );
 });
 

@@ -13,6 +13,7 @@ import type { EmittedRecord } from '../src/queue/log-batch.ts';
 import { everyField } from './support/every-field.ts';
 import { decodeRequest, expectedRequest } from './support/otlp-oracle.ts';
 import { anyRecords } from './support/otlp-records.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -43,7 +44,7 @@ test('a request in JSON says what the official decoder reads in it', () => {
       expect(JSON.parse(JSON.stringify(json))).toEqual(json);
       expect(json).toEqual(asJson(decodeRequest(requestOf(records))));
     }),
-    { numRuns: 40 },
+    runs(5),
   );
 });
 
@@ -115,7 +116,7 @@ test('lines hold all records once, in order and with their sources, and are as s
         if (count > 1) expect(bytes).toBeLessThanOrEqual(maxBytes);
       }
     }),
-    { numRuns: 40 },
+    runs(5),
   );
 });
 

@@ -17,6 +17,7 @@ import {
   reencode,
 } from './support/otlp-oracle.ts';
 import { anyNumber, anyRecords, anyText, anyTime } from './support/otlp-records.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 function encode(records: readonly EmittedRecord[], capacityBytes = 1_024): Buffer {
@@ -33,24 +34,22 @@ function expectSame(actual: unknown, expected: unknown): void {
 const oneValue = (fields: Parameters<typeof record>[0]) =>
   recordsIn(decodeRequest(encode([record(fields)])))[0];
 
-test('any records decode to what was logged', { timeout: 30_000 }, () => {
+test('any records decode to what was logged', () => {
   fc.assert(
     fc.property(anyRecords, fc.constantFrom(0, 100, 100_000), (records, capacityBytes) => {
       expectSame(decodeRequest(encode(records, capacityBytes)), expectedRequest(records));
     }),
-    { numRuns: 250 },
+    runs(25),
   );
 });
 
-test('the official encoder makes the same bytes of what was decoded: nothing takes more of them than it has to', {
-  timeout: 30_000,
-}, () => {
+test('the official encoder makes the same bytes of what was decoded: nothing takes more of them than it has to', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const bytes = encode(records);
       expect(Buffer.compare(reencode(bytes), bytes)).toBe(0);
     }),
-    { numRuns: 150 },
+    runs(15),
   );
 });
 
@@ -64,7 +63,7 @@ test('every text decodes to its well-formed self, as a body, an attribute, a key
       ]);
       expectSame(decoded?.eventName, text === '' ? undefined : text.toWellFormed());
     }),
-    { numRuns: 1_000 },
+    runs(100),
   );
 });
 
@@ -90,7 +89,7 @@ test('every number decodes to itself, to the bit', () => {
       const back = value.intValue === undefined ? value.doubleValue : Number(value.intValue);
       expect(Object.is(back, number)).toBe(true);
     }),
-    { numRuns: 2_000 },
+    runs(200),
   );
 });
 
@@ -101,7 +100,7 @@ test('every time is exact to the nanosecond', () => {
       expect(decoded?.timeUnixNano).toBe(expectedNanos(hrTime));
       expect(decoded?.observedTimeUnixNano).toBe(expectedNanos(hrTimeObserved));
     }),
-    { numRuns: 3_000 },
+    runs(300),
   );
 });
 
@@ -165,9 +164,7 @@ function sayableSource<S extends { attributes?: object | undefined }>(source: S)
   return { ...source, ...(source.attributes && { attributes: definedIn(source.attributes) }) };
 }
 
-test('apart from the listed differences the request says the same as that of the official serializer', {
-  timeout: 30_000,
-}, () => {
+test('apart from the listed differences the request says the same as that of the official serializer', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const resources = new Map(records.map(({ resource }) => [resource, sayableSource(resource)]));
@@ -186,7 +183,7 @@ test('apart from the listed differences the request says the same as that of the
       const official = ProtobufLogsSerializer.serializeRequest(sayable) as Uint8Array;
       expectSame(withoutDefaults(decodeRequest(encode(sayable))), withoutDefaults(decodeRequest(official)));
     }),
-    { numRuns: 120 },
+    runs(12),
   );
 });
 

@@ -17,6 +17,7 @@ import {
   reencode,
 } from './support/otlp-oracle.ts';
 import { anyRecords } from './support/otlp-records.ts';
+import { runs } from './support/property-runs.ts';
 import { expectLaw, record } from './support/records.ts';
 
 type Fields = Parameters<typeof record>[0];
@@ -170,9 +171,7 @@ describe('too much', () => {
     }
   });
 
-  test('a record of more than maxRecordBytes is cut to them, on the wire, and marked; no other is touched', {
-    timeout: 30_000,
-  }, () => {
+  test('a record of more than maxRecordBytes is cut to them, on the wire, and marked; no other is touched', () => {
     const encoded = (item: EmittedRecord, maxRecordBytes: number) => {
       const batch = new EncodedBatch(new SourceEncoder(), maxRecordBytes, 0);
       batch.add(item);
@@ -195,7 +194,7 @@ describe('too much', () => {
           });
         }
       }),
-      { numRuns: 200 },
+      runs(20),
     );
   });
 });

@@ -9,6 +9,7 @@ import { RecordBatch } from '../src/queue/record-batch.ts';
 import { noSeverities, severityRange } from '../src/severity-counts.ts';
 import { VERSION } from '../src/version.ts';
 import { ManualClock } from './support/manual-clock.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 type Marker = Parameters<ConstructorParameters<typeof GapMarker>[0]>[0];
@@ -322,6 +323,6 @@ test('whatever happens, every loss is in exactly one report, by count, reason an
         expect(sumOf('spillway.gap.severity.')).toBe(attributes['spillway.gap.records']);
       }
     }),
-    { numRuns: 60 },
+    runs(10),
   );
 });

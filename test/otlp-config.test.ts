@@ -16,6 +16,7 @@ import {
   SERVER_TLS,
   startSink,
 } from './support/http-sink.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 const warnings: string[] = [];
@@ -126,7 +127,7 @@ describe('the same environment makes the same request as the official exporter',
       });
     await fc.assert(
       fc.asyncProperty(environment, async (env) => void (await expectSameRequest(sink, env))),
-      { numRuns: 150 },
+      runs(15),
     );
   });
 

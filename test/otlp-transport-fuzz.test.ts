@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { HttpTransport } from '../src/otlp/http-transport.ts';
 import { resolveOtlpConfig } from '../src/otlp/otlp-config.ts';
 import { outcomeOf, outcomeOfFailure } from '../src/otlp/otlp-response.ts';
+import { runs } from './support/property-runs.ts';
 import { until } from './support/until.ts';
 
 const TIMEOUT_MILLIS = 100;
@@ -225,6 +226,6 @@ test('whatever it answers, every request ends in time, and a good server is beli
       await transport.close();
       await until(() => server.open.size === 0, 'every connection is gone');
     }),
-    { numRuns: 60, interruptAfterTimeLimit: 6_000, markInterruptAsFailure: false },
+    runs(10),
   );
 });

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { HttpTransport, type OtlpResponse } from '../src/otlp/http-transport.ts';
 import { resolveOtlpConfig } from '../src/otlp/otlp-config.ts';
 import type { OtlpLogExporterOptions } from '../src/otlp/otlp-options.ts';
+import { measuredEnv } from './support/child-coverage.ts';
 import { fixture, SERVER_TLS, startProxy, startSink } from './support/http-sink.ts';
 import { until } from './support/until.ts';
 
@@ -391,10 +392,9 @@ describe('closing', () => {
   test('is not needed for a process to end, which keeps its own fetch and prints nothing', async () => {
     const sink = await startSink();
     const script = new URL('children/otlp-post.ts', import.meta.url).pathname;
-    const { NODE_OPTIONS: _, ...env } = process.env;
     const startedAt = performance.now();
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [script, sink.origin], {
-      env,
+      env: measuredEnv(),
       timeout: 15_000,
     });
     expect(JSON.parse(stdout)).toEqual({ status: 200, isUndiciBehindFetch: false });

@@ -3,7 +3,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startCollector } from '../demo/collector/collector.ts';
 import type { Collector } from '../demo/collector/protocol.ts';
-import { ChildRun } from './support/child-run.ts';
+import { runToEnd } from './support/child-run.ts';
 import { expectReceived } from './support/live-pipeline.ts';
 
 /** What a busy machine may add to a bound. */
@@ -29,42 +29,42 @@ const SILENT_END = { code: 0, signal: null, printed: '' };
 describe('a process that ends by itself', () => {
   test('delivers what is queued first, without a word', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'emits and ends', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'emits and ends', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expectReceived(collector.ids(), { to: 250 });
   });
 
   test('delivers what is queued in each of many processors, without a warning of a leak', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'emits from twelve processors', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'emits from twelve processors', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expectReceived(collector.ids(), { to: 120 });
   });
 
   test('delivers also what it emitted when it was about to end', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'emits once more in beforeExit', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'emits once more in beforeExit', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expectReceived(collector.ids(), { to: 11 });
   });
 
   test('ends even if it emits every time it is about to', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'emits in every beforeExit', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'emits in every beforeExit', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expect(collector.stats().records).toBeGreaterThanOrEqual(11);
   });
 
   test('keeps the exit code it has set', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'sets its exit code', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'sets its exit code', collector.logsUrl);
     expect(end).toMatchObject({ ...SILENT_END, code: 3 });
     expectReceived(collector.ids(), { to: 10 });
   });
 
   test('ends as soon as its provider is shut down', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'shuts its provider down', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'shuts its provider down', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
     expectReceived(collector.ids(), { to: 250 });
@@ -73,21 +73,21 @@ describe('a process that ends by itself', () => {
 
 describe('a process is not kept alive', () => {
   test('by a processor that has nothing to send', async () => {
-    const end = await new ChildRun('ending.ts', 'has nothing to send').end;
+    const end = await runToEnd('ending.ts', 'has nothing to send');
     expect(end).toMatchObject(SILENT_END);
     expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
   });
 
   test('by a processor that has sent everything', async () => {
     const collector = await collectorThatKeepsIds();
-    const end = await new ChildRun('ending.ts', 'has sent everything', collector.logsUrl).end;
+    const end = await runToEnd('ending.ts', 'has sent everything', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
     expectReceived(collector.ids(), { to: 10 });
   });
 
   test('by an exporter that hangs, beyond the time of a shutdown', async () => {
-    const end = await new ChildRun('ending.ts', 'has an exporter that hangs').end;
+    const end = await runToEnd('ending.ts', 'has an exporter that hangs');
     expect(end).toMatchObject(SILENT_END);
     expect(end.reports).toContain('exports 1');
     expect(end.lingeredMillis).toBeGreaterThan(250);
@@ -97,14 +97,14 @@ describe('a process is not kept alive', () => {
   test.each(['has a collector that is gone', 'waits out a back-off'])(
     'when it %s, beyond the time of a shutdown and of a last request',
     async (scenario) => {
-      const end = await new ChildRun('ending.ts', scenario, await nowhere()).end;
+      const end = await runToEnd('ending.ts', scenario, await nowhere());
       expect(end).toMatchObject(SILENT_END);
       expect(end.lingeredMillis).toBeLessThan(300 + EXPORTER_MILLIS + SLACK_MILLIS);
     },
   );
 
   test('by anything when it calls process.exit()', async () => {
-    const end = await new ChildRun('ending.ts', 'calls process.exit').end;
+    const end = await runToEnd('ending.ts', 'calls process.exit');
     expect(end).toMatchObject({ ...SILENT_END, code: 4 });
     expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
   });

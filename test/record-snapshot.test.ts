@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RecordBatch } from '../src/queue/record-batch.ts';
 import { Harness } from './support/harness.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 type Fields = Parameters<typeof record>[0];
@@ -46,7 +47,7 @@ test('what the application changes after emit does not change what is delivered'
   await h.end();
 });
 
-test('data that fits is kept as it is, and nothing is marked', { timeout: 30_000 }, () => {
+test('data that fits is kept as it is, and nothing is marked', () => {
   fc.assert(
     fc.property(
       fc.jsonValue({ maxDepth: 5 }),
@@ -63,7 +64,7 @@ test('data that fits is kept as it is, and nothing is marked', { timeout: 30_000
         expect(droppedAttributesCount).toBe(0);
       },
     ),
-    { numRuns: 300 },
+    runs(30),
   );
 });
 

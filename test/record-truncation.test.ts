@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { RecordBatch } from '../src/queue/record-batch.ts';
 import { cutString, stringBytes } from '../src/queue/value-copy.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 function kept(fields: Parameters<typeof record>[0], maxRecordBytes: number) {
@@ -45,7 +46,7 @@ const anyValue = fc.oneof(
 );
 const anyKey = fc.oneof(fc.string(), fc.string({ minLength: 60, maxLength: 900 }), fc.constant('__proto__'));
 
-test('what is kept of any record is never estimated above maxRecordBytes', { timeout: 30_000 }, () => {
+test('what is kept of any record is never estimated above maxRecordBytes', () => {
   fc.assert(
     fc.property(
       anyValue,
@@ -71,7 +72,7 @@ test('what is kept of any record is never estimated above maxRecordBytes', { tim
         }
       },
     ),
-    { numRuns: 200 },
+    runs(20),
   );
 });
 
@@ -126,7 +127,7 @@ test('long names are cut when the record has to be', () => {
   expect(result.body).toBe('a message');
 });
 
-test('a string is never cut inside a surrogate pair, and keeps to its bound', { timeout: 30_000 }, () => {
+test('a string is never cut inside a surrogate pair, and keeps to its bound', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'binary', minLength: 20, maxLength: 400 }),
@@ -141,6 +142,6 @@ test('a string is never cut inside a surrogate pair, and keeps to its bound', { 
         expect(stringBytes(cut)).toBeLessThanOrEqual(maxBytes);
       },
     ),
-    { numRuns: 200 },
+    runs(20),
   );
 });

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
-import { ChildRun } from './support/child-run.ts';
+import { ChildRun, runToEnd } from './support/child-run.ts';
 import { expectLaw } from './support/records.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';
 import { temporaryDirectory } from './support/spooled-harness.ts';
@@ -15,7 +15,7 @@ vi.setConfig({ testTimeout: 30_000 });
 /** How the child ended, and the numbers of the records that the next process finds. */
 async function endOf(scenario: string) {
   const directory = join(temporaryDirectory(), 'spool');
-  const end = await new ChildRun('exiting.ts', scenario, directory).end;
+  const end = await runToEnd('exiting.ts', scenario, directory);
   return { ...end, found: await foundIn(directory) };
 }
 

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
+import { childEnv, measuredEnv } from './child-coverage.ts';
 import { until } from './until.ts';
 
 /** No scenario takes as long as this; a child that does is killed, and its test fails. */
@@ -20,21 +21,19 @@ export interface ChildEnd {
   readonly lingeredMillis: number;
 }
 
+type Script = 'ending.ts' | 'exiting.ts' | 'signalled.ts';
+
+/** One that may be killed. */
 export class ChildRun {
   readonly end: Promise<ChildEnd>;
   readonly #child;
   #printed = '';
   #reported = '';
 
-  /** Runs `scenario` of the script; the rest is handed to it. */
-  constructor(
-    script: 'ending.ts' | 'exiting.ts' | 'signalled.ts',
-    scenario: string,
-    ...rest: (string | number)[]
-  ) {
+  /** Runs a scenario of the script, with one argument. */
+  constructor(script: Script, scenario: string, argument = '', env = childEnv()) {
     const path = new URL(`../children/${script}`, import.meta.url).pathname;
-    const { NODE_OPTIONS: _, ...env } = process.env;
-    this.#child = spawn(process.execPath, [path, scenario, ...rest.map(String)], {
+    this.#child = spawn(process.execPath, [path, scenario, argument], {
       // A pipe of its own for reports leaves stdout and stderr to whoever should not be using them.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env,
@@ -87,4 +86,9 @@ export class ChildRun {
       lingeredMillis: timeOf('exit at') - timeOf('done at'),
     };
   }
+}
+
+/** A script that ends by itself, to its end. */
+export function runToEnd(script: Script, scenario: string, argument = ''): Promise<ChildEnd> {
+  return new ChildRun(script, scenario, argument, measuredEnv()).end;
 }

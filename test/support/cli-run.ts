@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { Command } from '../../src/cli/command.ts';
 import { LineWriter } from '../../src/cli/output.ts';
+import { childEnv, measuredEnv } from './child-coverage.ts';
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 /** No command takes as long as this; one that does is killed, and its test fails. */
@@ -19,14 +20,14 @@ export interface CliEnd {
   readonly stderr: string;
 }
 
+/** One that may be killed. */
 export class CliRun {
   readonly end: Promise<CliEnd>;
   readonly #child;
   #stdout = '';
   #stderr = '';
 
-  constructor(...args: string[]) {
-    const { NODE_OPTIONS: _, ...env } = process.env;
+  constructor(args: readonly string[], env = childEnv()) {
     this.#child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env,
@@ -63,9 +64,14 @@ export class CliRun {
   }
 }
 
+/** `otel-spillway <args>`, to its end. */
+export function cli(...args: string[]): Promise<CliEnd> {
+  return new CliRun(args, measuredEnv()).end;
+}
+
 /** `otel-spillway spool <args>`, to its end. */
 export function spool(...args: string[]): Promise<CliEnd> {
-  return new CliRun('spool', ...args).end;
+  return cli('spool', ...args);
 }
 
 /** A command in this process; what it says on standard error is not caught. */
