@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { SimulatedDisk } from '../../simulation/disk/simulated-disk.ts';
 import { nodeFiles, type SpoolFiles } from '../../src/spool/files/spool-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { runs } from '../support/property-runs.ts';
 import { temporaryDirectory } from '../support/spooled-harness.ts';
 
 /** One call. Files are those that were opened before, by their order; the last is one that is not open. */
@@ -344,6 +345,6 @@ test('whatever is called, in whatever order, the answers and the errors are thos
     fc.asyncProperty(fc.array(fc.tuple(anyStep, fc.boolean()), { maxLength: 60 }), (steps) =>
       expectSame([...FIRST_STEPS, ...steps], parent),
     ),
-    { numRuns: 200 },
+    runs(40),
   );
 });
