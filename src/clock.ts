@@ -1,7 +1,11 @@
 /** Time and chance: the only file that touches timers, clocks and random numbers. */
 
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
+import {
+  clearTimeout as clearTimeoutOfNode,
+  setImmediate as setImmediateOfNode,
+  setTimeout as setTimeoutOfNode,
+} from 'node:timers';
 
 /** Stops a timer; does nothing when it has fired already. */
 export type Cancel = () => void;
@@ -18,9 +22,10 @@ export interface Clock {
   uniqueBytes(count: number): Buffer;
   /**
    * Calls `callback` once after `delayMillis`. The timer does not keep the process alive unless
-   * `keepAlive` is set, which only bounded waits that a caller holds a promise for may do.
+   * `keepAlive` is set, which only bounded waits that a caller holds a promise for may do. What sets itself anew for ever
+   * is `isPeriodic`: fake timers that are run until none is left do not get it.
    */
-  timer(callback: () => void, delayMillis: number, keepAlive?: boolean): Cancel;
+  timer(callback: () => void, delayMillis: number, keepAlive?: boolean, isPeriodic?: boolean): Cancel;
   /**
    * Calls `callback` in the next turn of the event loop, after I/O. It keeps the process alive for that one
    * turn: an immediate that does not would not wake a loop that waits for I/O either.
@@ -31,17 +36,67 @@ export interface Clock {
 /** Timers take at most 2^31-1 ms; Node turns anything larger into 1 ms, which would make a wait a busy loop. */
 const MAX_TIMER_MILLIS = 0x7fff_ffff;
 
+/** By how much a timer of Node may fire before its time, as `performance` sees it. */
+const EARLY_MILLIS = 2;
+
+/*
+ * Test suites put fake timers in the place of the global ones, at any moment, advance them or not, and take them away
+ * while something waits. So a timer is set with the global function, for those who advance the time, and if that is not
+ * Node's own with Node's as well: the first to fire counts. A turn of the event loop is nobody's to withhold.
+ */
+const setNodeTimeout = unfaked(setTimeoutOfNode, 'setTimeout');
+const clearNodeTimeout = unfaked(clearTimeoutOfNode, 'clearTimeout');
+const setNodeImmediate = unfaked(setImmediateOfNode, 'setImmediate');
+
+/** This may be loaded when `node:timers` is faked, too: @sinonjs/fake-timers keeps what it replaces at its clock. */
+function unfaked<F extends object>(found: F, name: string): F {
+  return (found as { readonly clock?: Readonly<Record<string, F>> }).clock?.[`_${name}`] ?? found;
+}
+
+let lastReading = Number.NEGATIVE_INFINITY;
+/** What is added to `performance.now()`, so that it never goes back when one clock takes the place of another. */
+let offsetMillis = 0;
+
+function now(): number {
+  const reading = performance.now();
+  if (reading < lastReading) offsetMillis += lastReading - reading;
+  lastReading = reading;
+  return reading + offsetMillis;
+}
+
+/** A timer that has fired shows that its time has come, also where `performance` stands still. */
+function hasCome(at: number): void {
+  const missing = at - now();
+  if (missing > EARLY_MILLIS) offsetMillis += missing;
+}
+
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now,
   wallNow: () => Date.now(),
   random: () => Math.random(),
   uniqueBytes: (count) => randomBytes(count),
-  timer(callback, delayMillis, keepAlive = false) {
-    const timer = setTimeout(callback, Math.min(Math.max(delayMillis, 0), MAX_TIMER_MILLIS));
-    if (!keepAlive) timer.unref();
-    return () => clearTimeout(timer);
+  timer(callback, delayMillis, keepAlive = false, isPeriodic = false) {
+    const delay = Math.min(Math.max(delayMillis, 0), MAX_TIMER_MILLIS);
+    const at = now() + delay;
+    const { setTimeout, clearTimeout } = globalThis;
+    const fire = () => {
+      cancel();
+      hasCome(at);
+      callback();
+    };
+    const timer = setNodeTimeout(fire, delay);
+    const other = isPeriodic || setTimeout === setNodeTimeout ? undefined : setTimeout(fire, delay);
+    const cancel = () => {
+      clearNodeTimeout(timer);
+      if (other !== undefined) clearTimeout(other);
+    };
+    if (!keepAlive) {
+      timer.unref();
+      other?.unref?.();
+    }
+    return cancel;
   },
   immediate(callback) {
-    setImmediate(callback);
+    setNodeImmediate(callback);
   },
 };

@@ -82,7 +82,7 @@ export class Ending {
     const { queue, driver, durable, clock } = this.#parts;
     const deadline = clock.now() + timeoutMillis;
     const upTo = queue.seal();
-    const result = await driver.flush(this.#sendingMillis(timeoutMillis), true);
+    const result = await driver.flush(this.#sendingMillis(timeoutMillis), false);
     // A shutdown that came meanwhile may have ended the sending.
     if (durable === undefined || (result === 'done' && !this.isShutDown)) return result;
     await durable.drain(Math.max(0, deadline - clock.now()), false);
@@ -110,7 +110,7 @@ export class Ending {
     if (strategy !== 'immediate') {
       if (strategy === 'flush') driver.giveUpRetries();
       const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
-      const result = await driver.flush(sendingUntil - clock.now(), false);
+      const result = await driver.flush(sendingUntil - clock.now(), true);
       // A replay whose answer is not heard would be sent again by the next process.
       if (result === 'done') {
         await durable?.replaysEnded(Math.max(0, sendingUntil - clock.now()), this.#sending.signal);
@@ -152,7 +152,7 @@ export class Ending {
     const { offered } = observation.ledger;
     if (queue.oldestAt === Number.POSITIVE_INFINITY || offered === this.#offeredAtExitFlush) return;
     this.#offeredAtExitFlush = offered;
-    await driver.flush(this.#beforeExitTimeoutMillis, false);
+    await driver.flush(this.#beforeExitTimeoutMillis, true);
   }
 
   /** The last moment of the process: nothing asynchronous will happen any more. */

@@ -57,11 +57,11 @@ export function breakerSettings(value: SpillwayOptions['breaker']): BreakerSetti
   const wait = { min: 1, max: DAY_MILLIS };
   const resetTimeoutMillis = numberOption(group.resetTimeoutMillis, 'breaker.resetTimeoutMillis', {
     ...wait,
-    default: 30_000,
+    default: 5_000,
   });
   const maxResetTimeoutMillis = numberOption(group.maxResetTimeoutMillis, 'breaker.maxResetTimeoutMillis', {
     ...wait,
-    default: Math.max(resetTimeoutMillis, 300_000),
+    default: Math.max(resetTimeoutMillis, 30_000),
   });
   return resolvedGroup(group, 'breaker', {
     failureThreshold: numberOption(group.failureThreshold, 'breaker.failureThreshold', {

@@ -22,9 +22,9 @@ export interface BreakerEvent {
 export interface BreakerOptions {
   /** Failures in a row that open it. Default 5, range 1 to 1,000. */
   failureThreshold?: number;
-  /** Milliseconds it stays open the first time. Default 30,000, range 1 to 86,400,000. */
+  /** Milliseconds it stays open the first time. Default 5,000, range 1 to 86,400,000. */
   resetTimeoutMillis?: number;
-  /** Milliseconds it stays open at most; the time doubles with each failed probe. Default 300,000, same range. */
+  /** Milliseconds it stays open at most; the time doubles with each failed probe. Default 30,000, same range. */
   maxResetTimeoutMillis?: number;
 }
 
@@ -132,7 +132,10 @@ export interface SpillwayOptions {
    * down. Default: a `SpillwayOtlpLogExporter`, configured by `OTEL_EXPORTER_OTLP_*`.
    */
   exporter?: AnyLogRecordExporter;
-  /** Records held at most, in flight included. Default 65,536, env `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 16,777,216. */
+  /**
+   * Records held at most, in flight included. Default 1,048,576: `maxQueueBytes` is the bound that is reached first; env
+   * `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 16,777,216.
+   */
   maxQueueSize?: number;
   /**
    * Records in one export at most. Default 512, or 4,096 with a `SpillwayOtlpLogExporter`; env

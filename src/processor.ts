@@ -188,7 +188,9 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   /** Whether a record like this would be admitted now: false after shutdown, and for what `shed` or memory refuses. */
   enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
     if (this.#ending.isShutDown) return false;
-    if (this.#queue.refusal(options?.severityNumber ?? 0) === undefined) return true;
+    // Whatever it is: a symbol throws where it is compared.
+    const severity: unknown = options?.severityNumber;
+    if (this.#queue.refusal(typeof severity === 'number' ? severity : 0) === undefined) return true;
     this.#observation.refused();
     return false;
   }

@@ -120,9 +120,10 @@ export class SelfObservation implements DeliveryListener {
   }
 
   #bindLater(): void {
-    this.#stopBinding = this.#clock.timer(() => {
+    const bind = () => {
       quietly(() => this.#metrics.bind());
       this.#bindLater();
-    }, BIND_INTERVAL_MILLIS);
+    };
+    this.#stopBinding = this.#clock.timer(bind, BIND_INTERVAL_MILLIS, false, true);
   }
 }

@@ -40,6 +40,8 @@ const INT_MAX = Number.MAX_SAFE_INTEGER;
 const QUEUE_MEMORY_SHARE = 0.05;
 /** … but never more than this. */
 const MAX_DEFAULT_QUEUE_BYTES = 64 * MIB;
+/** That many records of 64 bytes, which hardly a record is below: the bound that matters is the one in bytes. */
+const MAX_DEFAULT_QUEUE_RECORDS = MAX_DEFAULT_QUEUE_BYTES / 64;
 
 export interface Settings {
   readonly maxQueueSize: number;
@@ -102,7 +104,7 @@ export function resolveSettings(
 
   const maxQueueSize = number(
     'maxQueueSize',
-    { min: 1, max: 1 << 24, default: 65_536 },
+    { min: 1, max: 1 << 24, default: MAX_DEFAULT_QUEUE_RECORDS },
     'OTEL_BLRP_MAX_QUEUE_SIZE',
   );
   const maxQueueBytes = number('maxQueueBytes', {

@@ -81,13 +81,20 @@ describe('open', () => {
   test('late failures of exports begun earlier change nothing, a late success closes it', () => {
     const { breaker: b, changes } = open(0);
     b.failed(50);
-    b.failed(60, 9_999);
+    b.failed(60, 70);
     b.inconclusive(60);
     expect(b.probeAt).toBe(100);
     b.succeeded();
     expect(b.state).toBe('closed');
     expect(changes.map(({ to }) => to)).toEqual(['open', 'closed']);
   });
+});
+
+test('while open a wish of the destination that comes late lengthens the wait', () => {
+  const { breaker: b, changes } = open(0);
+  b.failed(60, 9_999);
+  expect([b.probeAt, b.permit(9_998)]).toEqual([9_999, { notBefore: 9_999 }]);
+  expect(changes.map(({ to }) => to)).toEqual(['open']);
 });
 
 describe('half-open', () => {

@@ -183,24 +183,26 @@ describe('the breaker is open', () => {
     return h;
   }
 
-  test('for longer than its time: it rejects with ERR_SPILLWAY_UNAVAILABLE at once, and says why', async () => {
+  test('for longer than its time: it asks once, rejects with ERR_SPILLWAY_UNAVAILABLE, and says why', async () => {
     const h = await broken(60_000);
+    h.exporter.script = [{ fail: httpError(503) }];
     const rejected = expect(h.processor.forceFlush({ timeoutMillis: 10_000 })).rejects.toMatchObject({
       code: 'ERR_SPILLWAY_UNAVAILABLE',
       message: expect.stringContaining('HTTP 503'),
     });
     await h.settle();
     await rejected;
-    expect(h.exporter.calls).toHaveLength(1);
+    expect(h.exporter.calls).toHaveLength(2);
     expect(h.stats.queued.records).toBe(3);
     await h.end();
   });
 
-  test('for less than its time: it waits for the probe', async () => {
+  test('for less than its time: it asks once, and waits for the probe', async () => {
     const h = await broken(5_000);
+    h.exporter.script = [{ fail: httpError(503) }, 'succeed'];
     const result = flush(h, 10_000);
     await h.advance(3_000);
-    expect([result.state, h.exporter.calls.length]).toEqual(['pending', 1]);
+    expect([result.state, h.exporter.calls.length]).toEqual(['pending', 2]);
     await h.advance(2_000);
     expect(result.state).toBe('resolved');
     expect(h.exporter.delivered).toEqual(upTo(3));

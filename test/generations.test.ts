@@ -138,6 +138,27 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     expect(record?.attributes).toEqual({ step: 'before', map: { list: [1] } });
   });
 
+  test.each([Symbol('severity'), { valueOf: () => Symbol('severity') }, () => 9, 9n, 'INFO'])(
+    'logging with %s as the severity does not throw, and the record is accounted for',
+    async (severityNumber) => {
+      const exporter = new sdk.InMemoryLogRecordExporter();
+      const processor = new SpillwayLogRecordProcessor({
+        exporter,
+        protectSeverity: SeverityNumber.ERROR,
+        shed: { above: 0 },
+        gapMarker: false,
+      });
+      const logger = new sdk.LoggerProvider({ processors: [processor] }).getLogger('test');
+      logger.emit({ body: 'odd', severityNumber: severityNumber as never });
+      logger.emit({ body: 'after it', severityNumber: SeverityNumber.ERROR });
+      await processor.shutdown();
+      const stats = processor.stats();
+      expectLaw(stats);
+      expect(stats.offered).toBe(2);
+      expect(stats.exported + stats.dropped.unserializable).toBe(2);
+    },
+  );
+
   test('the provider registered in the logs API of its generation gets what loggers from there emit', async () => {
     const { logsUrl, ids } = await collector();
     const { provider } = pipeline(otlpExporter(logsUrl));

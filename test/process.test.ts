@@ -55,6 +55,21 @@ describe('a process that ends by itself', () => {
     expect(collector.stats().records).toBeGreaterThanOrEqual(11);
   });
 
+  test('asks once although the breaker is open, and delivers all if the collector is back', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'has a breaker that is open', collector.logsUrl);
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.reports).toContain('ERR_SPILLWAY_UNAVAILABLE');
+    expectReceived(collector.ids(), { to: 250 });
+  });
+
+  test('asks once although the breaker is open, and ends if the collector is still gone', async () => {
+    const end = await runToEnd('ending.ts', 'has a breaker that is open', await nowhere());
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.reports).toContain('exports 2');
+    expect(end.lingeredMillis).toBeLessThan(EXPORTER_MILLIS + SLACK_MILLIS);
+  });
+
   test('keeps the exit code it has set', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'sets its exit code', collector.logsUrl);

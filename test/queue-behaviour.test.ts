@@ -233,3 +233,15 @@ test('passOver leaves batches aside as long as there is another one', () => {
   expect(bodyOf(queue.take(0, {}, isStuck))).toBe('a');
   expect(queue.take(0, {}, isStuck)).toBeUndefined();
 });
+
+test('by default it is the bytes that bound a queue, and not the number of records', async () => {
+  const h = new Harness({ maxQueueBytes: 64 * 1024 * 1024, maxRecordBytes: 1_024 }, 'hang');
+  h.emit(80_000);
+  await h.settle();
+  expect(h.stats.dropped.queue_full).toBe(0);
+  expect(h.processor.pressure).toBeCloseTo(
+    (h.stats.queued.bytes + h.stats.inFlight.bytes) / (64 * 1024 * 1024),
+    5,
+  );
+  await h.end();
+});

@@ -19,7 +19,7 @@ const resolve = (options: object = {}, env: Record<string, string> = {}, memoryB
 test('without options the documented defaults hold', () => {
   const warnings = diagLines();
   expect(resolve()).toEqual({
-    maxQueueSize: 65_536,
+    maxQueueSize: 1_048_576,
     maxExportBatchSize: 512,
     scheduledDelayMillis: 1_000,
     exportTimeoutMillis: 30_000,
@@ -31,7 +31,7 @@ test('without options the documented defaults hold', () => {
     overflow: 'drop-oldest',
     protectSeverity: Number.POSITIVE_INFINITY,
     shed: undefined,
-    breaker: { failureThreshold: 5, resetTimeoutMillis: 30_000, maxResetTimeoutMillis: 300_000 },
+    breaker: { failureThreshold: 5, resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 30_000 },
     retry: { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: Number.POSITIVE_INFINITY },
     memoryLimit: { softRatio: 0.8, hardRatio: 0.9, checkIntervalMillis: 1_000 },
     shutdown: { strategy: 'graceful', timeoutMillis: 5_000 },
@@ -149,7 +149,7 @@ test.each(['shutdown', 'shed', 'breaker', 'retry', 'memoryLimit', 'spool'])(
 
 describe('environment', () => {
   const variables = [
-    ['OTEL_BLRP_MAX_QUEUE_SIZE', 'maxQueueSize', 65_536, '0'],
+    ['OTEL_BLRP_MAX_QUEUE_SIZE', 'maxQueueSize', 1_048_576, '0'],
     ['OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'maxExportBatchSize', 512, '-1'],
     ['OTEL_BLRP_SCHEDULE_DELAY', 'scheduledDelayMillis', 1_000, '86400001'],
     ['OTEL_BLRP_EXPORT_TIMEOUT', 'exportTimeoutMillis', 30_000, '-5'],

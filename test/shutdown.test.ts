@@ -48,19 +48,6 @@ describe('graceful', () => {
     expectNothingLeft(h);
   });
 
-  test('with the breaker open does not wait for the network', async () => {
-    const h = new Harness({ breaker: { failureThreshold: 1, resetTimeoutMillis: 1_000 } }, DOWN, 'succeed');
-    h.emit(3);
-    await h.advance(1_500);
-    const calls = h.exporter.calls.length;
-    const result = shutdown(h);
-    await h.settle();
-    expect(result.tookMillis).toBe(0);
-    expect(h.exporter.calls).toHaveLength(calls);
-    expect(h.stats.dropped.shutdown).toBe(3);
-    expectNothingLeft(h);
-  });
-
   test('during a flush keeps both promises', async () => {
     const h = new Harness({}, 'hang');
     h.emit(2);

@@ -101,7 +101,7 @@ test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is s
     wallNow: () => standing.wallNow() + passedMillis,
     random: standing.random,
     uniqueBytes: standing.uniqueBytes,
-    timer: (...args) => standing.timer(...args),
+    timer: (callback, millis, keepAlive) => standing.timer(callback, millis, keepAlive),
     immediate: (callback) => standing.immediate(callback),
   };
   const files: SpoolFiles = {

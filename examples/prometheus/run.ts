@@ -17,7 +17,7 @@ await runExample(['examples/prometheus/service.ts'], async (example, collector) 
       ?.split(' ')
       .at(-1);
   assert.equal(sample('otel_sdk_processor_log_processed_total', component), '3', scrape);
-  assert.equal(sample('otel_sdk_processor_log_queue_capacity', component), '65536');
+  assert.equal(sample('otel_sdk_processor_log_queue_capacity', component), '1048576');
   assert.equal(sample('spillway_breaker_state', component, 'spillway_breaker_state="closed"'), '1');
   assert.equal(sample('spillway_breaker_state', component, 'spillway_breaker_state="open"'), '0');
   assert.equal(sample('spillway_records_dropped_total', component), undefined, 'nothing was dropped');

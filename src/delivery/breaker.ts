@@ -20,7 +20,7 @@ export type BreakerStateName = 'closed' | 'open' | 'half-open';
 type State =
   | { readonly name: 'closed'; readonly failures: number }
   | { readonly name: 'open'; readonly probeAt: number; readonly resetMillis: number }
-  | { readonly name: 'half-open'; readonly resetMillis: number };
+  | { readonly name: 'half-open'; readonly probeAt: number; readonly resetMillis: number };
 
 export interface BreakerChange {
   readonly from: BreakerStateName;
@@ -47,17 +47,18 @@ export class CircuitBreaker {
     return this.#state.name;
   }
 
-  /** When the next probe may be sent; undefined unless open. */
+  /** When the next probe is sent, unless it is asked for earlier; undefined unless open. */
   get probeAt(): number | undefined {
     return this.#state.name === 'open' ? this.#state.probeAt : undefined;
   }
 
-  permit(now: number): Permit {
+  /** @param asksAnyway whether the next probe goes before its time. */
+  permit(now: number, asksAnyway = false): Permit {
     switch (this.#state.name) {
       case 'closed':
         return 'send';
       case 'open':
-        return this.#state.probeAt <= now ? 'probe' : { notBefore: this.#state.probeAt };
+        return asksAnyway || this.#state.probeAt <= now ? 'probe' : { notBefore: this.#state.probeAt };
       case 'half-open':
         // One probe at a time: its result ends this state.
         return { notBefore: Number.POSITIVE_INFINITY };
@@ -67,7 +68,7 @@ export class CircuitBreaker {
   /** The probe that `permit` allowed is on its way. */
   probing(): void {
     if (this.#state.name === 'open') {
-      this.#enter({ name: 'half-open', resetMillis: this.#state.resetMillis });
+      this.#enter({ ...this.#state, name: 'half-open' });
     }
   }
 
@@ -97,10 +98,14 @@ export class CircuitBreaker {
         }
         return;
       case 'half-open':
-        this.#open(now, Math.min(state.resetMillis * 2, settings.maxResetTimeoutMillis), notBefore);
+        // A probe that went before its time leaves the next one where it was.
+        if (state.probeAt > now)
+          this.#enter({ ...state, name: 'open', probeAt: Math.max(state.probeAt, notBefore) });
+        else this.#open(now, Math.min(state.resetMillis * 2, settings.maxResetTimeoutMillis), notBefore);
         return;
       case 'open':
-        // An export begun before the breaker opened; it says nothing new.
+        // An export begun before the breaker opened; all that it can say that is new is the destination's wish.
+        this.#enter({ ...state, probeAt: Math.max(state.probeAt, notBefore) });
         return;
     }
   }

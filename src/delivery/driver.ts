@@ -61,6 +61,10 @@ export class Driver<B extends LogBatch> {
   #backoffUntil = 0;
   /** … and the destination's wish (Retry-After), which it does not. */
   #retryAfter = 0;
+  /** Whether the destination is asked once although the breaker is open: a flush or an end wants to know. */
+  #asksAnyway = false;
+  /** When a destination that failed was last asked again. */
+  #askedAt = Number.NEGATIVE_INFINITY;
   #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
   #isPaused = false;
@@ -96,17 +100,17 @@ export class Driver<B extends LogBatch> {
   }
 
   /**
-   * Sends what was admitted so far without waiting for delays or back-offs. Never rejects.
-   * @param waitsForBreaker whether an open breaker's next probe is waited for, if it is in time.
+   * Sends what was admitted so far without waiting for delays or back-offs, and asks a destination once that is
+   * known to be down. Never rejects.
+   * @param isEnd whether there is no time to wait for an open breaker's next probe.
    */
-  flush(timeoutMillis: number, waitsForBreaker: boolean): Promise<FlushResult> {
+  flush(timeoutMillis: number, isEnd: boolean): Promise<FlushResult> {
     const upTo = this.#source.seal();
     if (this.#source.oldestSequence > upTo) return Promise.resolve('done');
     this.#source.hasten();
-    this.#backoffUntil = 0;
-    this.#failures = 0;
+    this.#askSoon(isEnd);
     this.wake();
-    return this.#flushes.add(upTo, timeoutMillis, waitsForBreaker);
+    return this.#flushes.add(upTo, timeoutMillis, !isEnd);
   }
 
   /** From now on a batch that fails is not tried again by this process. */
@@ -133,6 +137,7 @@ export class Driver<B extends LogBatch> {
     this.#turnIsDue = false;
     if (this.#stop.signal.aborted) return;
     const now = this.#clock.now();
+    if (this.#flushes.size === 0) this.#asksAnyway = false;
     this.#sendWhatIsDue(now);
     if (this.#flushes.size > 0) {
       const permittedAt = this.#activeExports > 0 ? 0 : this.#permittedAt(now);
@@ -145,7 +150,7 @@ export class Driver<B extends LogBatch> {
   /** One batch in each turn: making a request of it takes a while, in which nothing else gets on. */
   #sendWhatIsDue(now: number): void {
     if (this.#isPaused || this.#activeExports >= this.#concurrency.current || this.#openAt(now) > now) return;
-    const isProbe = this.#breaker.permit(now) === 'probe';
+    const isProbe = this.#breaker.permit(now, this.#asksAnyway) === 'probe';
     const batch = this.#source.take(
       now,
       { maxBytes: this.#sizeLimit.maxBytes, ...(isProbe && { maxRecords: PROBE_RECORDS }) },
@@ -153,7 +158,11 @@ export class Driver<B extends LogBatch> {
       this.#failures % 2 === 1 ? (candidate) => candidate.failures >= STUCK_FAILURES : undefined,
     );
     if (batch === undefined) return;
-    if (isProbe) this.#breaker.probing();
+    if (isProbe) {
+      this.#breaker.probing();
+      this.#asksAnyway = false;
+    }
+    if (isProbe || this.#failuresInARow > 0) this.#askedAt = now;
     void this.#send(batch, now);
     this.wake();
   }
@@ -245,6 +254,11 @@ export class Driver<B extends LogBatch> {
   }
 
   #learnFailure(batch: QueuedBatch<B>, outcome: Outcome, now: number): void {
+    if (outcome.kind === 'retryable' && outcome.retryAfterMillis !== undefined) {
+      this.#retryAfter = Math.max(this.#retryAfter, now + outcome.retryAfterMillis);
+    }
+    this.#concurrency.failed();
+    this.#breaker.failed(now, this.#retryAfter);
     const othersPassed = batch.failures > 0 && this.#deliveries > batch.deliveriesAtLastFailure;
     batch.firstFailedAt ??= now;
     batch.deliveriesAtLastFailure = this.#deliveries;
@@ -253,29 +267,42 @@ export class Driver<B extends LogBatch> {
     if (othersPassed) {
       // The destination works for others, so only this batch waits.
       batch.failuresWhileOthersPassed++;
-      batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, random);
+      if (this.#breaker.state === 'closed') {
+        batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, random);
+      }
     } else {
       this.#failuresInARow++;
       this.#failures++;
       this.#backoffUntil = now + backoffMillis(this.#failures, this.#settings.retry, random);
     }
-    if (outcome.kind === 'retryable' && outcome.retryAfterMillis !== undefined) {
-      this.#retryAfter = Math.max(this.#retryAfter, now + outcome.retryAfterMillis);
+  }
+
+  /** Flushes in a loop must not become requests in a loop; an end comes only once. */
+  #askSoon(isEnd: boolean): void {
+    const now = this.#clock.now();
+    const mayAskAt = isEnd ? now : this.#askedAt + this.#settings.retry.initialDelayMillis;
+    this.#failures = 0;
+    if (mayAskAt > now) {
+      this.#backoffUntil = Math.min(this.#backoffUntil, mayAskAt);
+      return;
     }
-    this.#concurrency.failed();
-    this.#breaker.failed(now, this.#retryAfter);
+    // A probe under way may have begun long ago: an end asks again when it has failed.
+    this.#asksAnyway = isEnd ? this.#breaker.state !== 'closed' : this.#breaker.state === 'open';
+    this.#backoffUntil = 0;
   }
 
   /** When the breaker lets something through; 0 when it does so now. */
   #permittedAt(now: number): number {
-    const permit = this.#breaker.permit(now);
+    const permit = this.#breaker.permit(now, this.#asksAnyway);
     return typeof permit === 'object' ? permit.notBefore : 0;
   }
 
   /** When the destination may be called, as far as the driver decides that. */
   #openAt(now: number): number {
-    // Where nothing is tried again there is nothing to back off from.
-    const backoffUntil = this.#retries ? this.#backoffUntil : 0;
+    // Where nothing is tried again there is nothing to back off from. While the breaker is not closed, its time is
+    // the only one, as it is the one that people are told.
+    const backsOff = this.#retries && this.#breaker.state === 'closed';
+    const backoffUntil = backsOff ? this.#backoffUntil : 0;
     return Math.max(backoffUntil, this.#retryAfter, this.#permittedAt(now));
   }
 

@@ -48,11 +48,12 @@ export class MemoryGuard {
   }
 
   start(): void {
-    this.#cancel = this.#clock.timer(() => {
+    const check = () => {
       // First: the listener may stop the guard.
       this.start();
       this.#check();
-    }, this.#settings.checkIntervalMillis);
+    };
+    this.#cancel = this.#clock.timer(check, this.#settings.checkIntervalMillis, false, true);
   }
 
   stop(): void {

@@ -116,7 +116,7 @@ export class ShelfKeeper {
   /** Timed from beat to beat, however long the disk takes. */
   #beat(): void {
     const { clock, settings } = this.#context;
-    this.#cancelBeat = clock.timer(() => this.#beat(), settings.leaseMillis / BEATS_PER_LEASE);
+    this.#cancelBeat = clock.timer(() => this.#beat(), settings.leaseMillis / BEATS_PER_LEASE, false, true);
     for (const shelf of this.#shelves) void this.confirm(shelf);
     this.#listener.beat();
     this.#watching ??= this.#lookAround().finally(() => {

@@ -65,6 +65,21 @@ const scenarios: Record<string, () => void> = {
     const processor = spillway(exporter, { ...PATIENT, scheduledDelayMillis: 0, retry, ...shutdownIn(300) });
     emit(providerWith(processor).getLogger('child'), 10);
   },
+  'has a breaker that is open': () => {
+    const exporter = exporterTo(url);
+    const deliver = exporter.export.bind(exporter);
+    let exports = 0;
+    exporter.export = (records, callback) => {
+      exports++;
+      if (exports > 1) deliver(records, callback);
+      else callback({ code: 1, error: new Error('down') });
+    };
+    const breaker = { failureThreshold: 1, resetTimeoutMillis: 60_000 };
+    const processor = spillway(exporter, { breaker, ...shutdownIn(10_000) });
+    emit(providerWith(processor).getLogger('child'), 250);
+    processor.forceFlush({ timeoutMillis: 1_000 }).catch(({ code }) => report(code));
+    process.on('exit', () => report(`exports ${exports}`));
+  },
   'sets its exit code': () => {
     process.exitCode = 3;
     emit(providerWith(spillway(exporterTo(url))).getLogger('child'), 10);
