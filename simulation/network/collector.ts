@@ -56,6 +56,8 @@ export interface ConnectSeen {
   readonly at: number;
   readonly process: string;
   readonly connection: number;
+  /** `''` as long as it is neither made nor given up. */
+  outcome: '' | 'open' | 'refused' | 'lost';
 }
 
 export interface CollectorOptions {
@@ -77,6 +79,8 @@ export class Collector {
   readonly #open = new Set<Connection>();
   /** Requests that nothing answers for now. */
   #parked: Exchange[] = [];
+  /** Those that wait for the first words of a process that hangs. */
+  #sleepers: (() => void)[] = [];
 
   constructor(clock: Clock, weather: Weather = HEALTHY, options: CollectorOptions = {}) {
     this.clock = clock;
@@ -94,13 +98,15 @@ export class Collector {
     this.#climate = new Climate(weather, this.clock);
     const parked = this.#parked;
     this.#parked = [];
+    const sleepers = this.#sleepers;
+    this.#sleepers = [];
     if (weather.kind === 'down') {
       for (const connection of [...this.#open]) connection.reset();
       for (const { seen } of parked) seen.answer = 'reset';
       return;
     }
+    for (const wake of sleepers) wake();
     for (const exchange of parked) {
-      if (exchange.connection.isClosed) continue;
       if (exchange.reply === undefined) this.arrive(exchange);
       else this.#answer(exchange);
     }
@@ -124,16 +130,25 @@ export class Collector {
 
   connect(process: NetworkProcess, listener: ConnectionListener): Connection {
     const connection = this.connects.length + 1;
-    this.connects.push({ at: this.clock.now(), process: process.id, connection });
+    this.connects.push({ at: this.clock.now(), process: process.id, connection, outcome: '' });
     return new Connection(this, connection, process, listener);
   }
 
-  opened(connection: Connection): void {
-    this.#open.add(connection);
+  connected(connection: Connection, outcome: 'open' | 'refused' | 'lost'): void {
+    (this.connects[connection.number - 1] as ConnectSeen).outcome = outcome;
+    if (outcome === 'open') this.#open.add(connection);
   }
 
   forget(connection: Connection): void {
     this.#open.delete(connection);
+  }
+
+  /** A client that has connected waits for the server's first words; a TLS port has none for it. */
+  greet(connection: Connection, spoken: () => void): void {
+    const { weather } = this;
+    if (this.#climate.isHung) this.#sleepers.push(() => this.greet(connection, spoken));
+    else if (weather.kind === 'wrong-address' && weather.how === 400) connection.reset();
+    else if (!connection.isClosed) spoken();
   }
 
   /** A client begins to try. */
@@ -173,7 +188,7 @@ export class Collector {
   /** A request has come through in full. */
   arrive(exchange: Exchange): void {
     const { connection, content, protocol, seen } = exchange;
-    if (connection.isClosed) return;
+    if (connection.isClosed || exchange.isAbandoned) return;
     const { reply, taken, afterMillis } = this.#climate.judge(content, protocol);
     seen.taken = taken;
     if (taken > 0) {
@@ -194,7 +209,7 @@ export class Collector {
   #answer(exchange: Exchange): void {
     const { connection, seen, protocol } = exchange;
     const reply = exchange.reply as Reply;
-    if (connection.isClosed) {
+    if (connection.isClosed || exchange.isAbandoned) {
       if (seen.answer === '') seen.answer = 'reset';
       return;
     }

@@ -32,6 +32,8 @@ export interface Exchange {
   readonly protocol: Protocol;
   readonly answered: (reply: Reply) => void;
   reply: Reply | undefined;
+  /** Given up by a client that keeps the connection: nothing comes of it any more. */
+  isAbandoned: boolean;
 }
 
 export class Connection {
@@ -72,6 +74,19 @@ export class Connection {
     return this.#state === 'closed';
   }
 
+  /** Calls `done` when the process at the other end has spoken, which TCP alone does not need. */
+  handshake(done: () => void): void {
+    this.#collector.greet(this, () => this.#tell(done));
+  }
+
+  /** Gives one request up and keeps the connection, as HTTP/2 can. */
+  abandon(exchange: Exchange): void {
+    exchange.isAbandoned = true;
+    exchange.seen.abandonedAt = this.#clock.now();
+    this.#exchanges--;
+    this.#usedAt = this.#clock.now();
+  }
+
   /** Sends a request; what becomes of it is told by `answered`, or by the listener's `closed`. */
   send(
     seen: RequestSeen,
@@ -79,7 +94,15 @@ export class Connection {
     protocol: Protocol,
     answered: (reply: Reply) => void,
   ): Exchange {
-    const exchange: Exchange = { connection: this, seen, content, protocol, answered, reply: undefined };
+    const exchange: Exchange = {
+      connection: this,
+      seen,
+      content,
+      protocol,
+      answered,
+      reply: undefined,
+      isAbandoned: false,
+    };
     seen.connection = this.number;
     if (this.#idleBeyondLimit() >= 0) {
       if (this.#collector.idle?.how === 'closed') {
@@ -112,13 +135,15 @@ export class Connection {
   /** Called by the collector: an answer leaves. */
   deliver(exchange: Exchange, reply: Reply): void {
     this.#pass(() => {
-      if (this.#state !== 'open') return;
+      if (this.#state !== 'open' || exchange.isAbandoned) return;
       const isOver = reply.kind !== 'half';
       if (isOver) {
         this.#exchanges--;
         this.#usedAt = this.#clock.now();
       }
-      this.#tell(() => exchange.answered(reply));
+      this.#tell(() => {
+        if (!exchange.isAbandoned) exchange.answered(reply);
+      });
       if (reply.kind === 'half' && reply.end === 'reset') this.#end('ECONNRESET');
     }, exchange.seen);
   }
@@ -150,11 +175,12 @@ export class Connection {
     }
     this.#state = 'open';
     this.#usedAt = this.#clock.now();
-    this.#collector.opened(this);
+    this.#collector.connected(this, 'open');
     this.#tell(() => this.#listener.opened());
   }
 
   #fail(code: 'ECONNREFUSED' | 'ETIMEDOUT'): void {
+    this.#collector.connected(this, code === 'ECONNREFUSED' ? 'refused' : 'lost');
     this.#leave();
     this.#tell(() => this.#listener.failed(code));
   }
@@ -207,9 +233,10 @@ export class Connection {
   }
 
   #tell(news: () => void): void {
-    this.process.clock.timer(() => {
+    // In a turn of its own, as I/O has it; a timer would take a millisecond at least.
+    this.process.clock.immediate(() => {
       if (!this.#isReleased) news();
-    }, 0);
+    });
   }
 
   /** Milliseconds since the other side closed, or forgot, what was idle for too long; negative before. */
