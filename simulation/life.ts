@@ -214,7 +214,7 @@ export class Life {
   }
 
   get #now(): number {
-    return this.process.worldTime(this.process.clock.now());
+    return this.process.now;
   }
 
   #live(): void {

@@ -65,9 +65,9 @@ export class SimulatedProcess {
     return this.#references === 0 && (this.files?.callsUnderWay ?? 0) === 0;
   }
 
-  /** A time of this process's clock in the time of the world. */
-  worldTime(at: number): number {
-    return at - this.#originMillis;
+  /** The time it is for this process, on the clock of the world. */
+  get now(): number {
+    return this.#localNow;
   }
 
   /** Synchronous work: so much time passes for this process, within the event that is happening. */

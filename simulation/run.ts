@@ -154,7 +154,9 @@ class Run {
   }
 
   #at(millis: number, callback: () => void): void {
-    this.#world.schedule(BEGINNING + millis, callback);
+    this.#world.schedule(BEGINNING + millis, () => {
+      if (this.#drain === undefined) callback();
+    });
   }
 
   #startNext(slot: readonly LifePlan[], index: number): void {
