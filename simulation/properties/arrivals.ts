@@ -5,7 +5,7 @@ import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { droppedOf } from '../steps.ts';
 import type { SpillwayStats } from '../subject.ts';
-import { type Finding, isDiskGood, type Property, requestsOf } from './property.ts';
+import { callsOf, type Finding, isDiskGood, type Property, requestsOf } from './property.ts';
 
 /** What the disk may still have under way of what was closed. */
 const WRITING_MILLIS = 250;
@@ -26,6 +26,37 @@ function missingOf(seen: RunSeen, life: Life): number[] {
   return missing;
 }
 
+/** What something took that was no collector, or a collector in part, and said so to whoever can hear it. */
+function takenAndLost(seen: RunSeen, life: Life): number {
+  let records = 0;
+  for (const { answer, ids, taken } of requestsOf(seen, life)) {
+    const isPage = answer === '200 page';
+    const isInPart = life.plan.exporter.kind !== 'own' && (answer === '200' || answer === 'grpc 0');
+    if (isPage || isInPart) records += ids.length - taken;
+  }
+  return records;
+}
+
+export const pagesAreNoDeliveries: Property = {
+  name: 'a web page is no delivery',
+  judge: (seen) =>
+    seen.lives.flatMap((life) => {
+      if (life.plan.exporter.kind !== 'own') return [];
+      const page = callsOf(seen, life).find(
+        (call) => call.result === '200' && call.endedAt !== undefined && isAnsweredByPage(seen, life, call.at),
+      );
+      const { exported = 0 } = lastStats(seen, life) ?? {};
+      const arrived = seen.collector.arrivals.records;
+      if (page === undefined || exported <= arrived) return [];
+      const message = `${exported} records count as exported, and ${arrived} arrived: a web page was taken for an answer`;
+      return [{ process: life.number, at: page.at, message }];
+    }),
+};
+
+function isAnsweredByPage(seen: RunSeen, life: Life, at: number): boolean {
+  return requestsOf(seen, life).some((request) => request.answer === '200 page' && request.at >= at);
+}
+
 function lastStats(seen: RunSeen, life: Life): SpillwayStats | undefined {
   return life.end?.after ?? seen.steps.of(life).last;
 }
@@ -37,7 +68,7 @@ function missingInMemory(seen: RunSeen): Finding[] {
     if (stats === undefined) return [];
     const missing = missingOf(seen, life).length;
     const held = stats.queued.records + stats.inFlight.records;
-    const known = droppedOf(stats) + held;
+    const known = droppedOf(stats) + held + takenAndLost(seen, life);
     const { end } = life;
     if (end?.shutdownAt !== undefined && held > 0) {
       const message = `${held} records were held by a processor that had shut down`;
@@ -58,7 +89,8 @@ function missingOnDisk(seen: RunSeen): Finding[] {
     const stats = lastStats(seen, life);
     if (stats === undefined) continue;
     const ofLife = missingOf(seen, life);
-    const excused = droppedOf(stats) + lostAtEnd(seen, life, stats, ofLife);
+    const excused =
+      droppedOf(stats) + lostAtEnd(seen, life, stats, ofLife) + takenAndLost(seen, life);
     known += excused;
     missing += ofLife.length;
     if (ofLife.length > 0) about.push(`p${life.number} ${ofLife.length} (${life.plan.end}, ${excused} known)`);
@@ -84,7 +116,7 @@ function lostAtEnd(seen: RunSeen, life: Life, stats: SpillwayStats, missing: rea
   // The counts of a clean end are those of the law; what is held then is on disk, or should be.
   if (seen.plan.powerLossAtMillis !== undefined) return missing.length;
   if (!isDiskGood(seen)) return Number.POSITIVE_INFINITY;
-  if (life.plan.end !== 'kill') return life.plan.end === 'exit' ? 0 : 0;
+  if (life.plan.end !== 'kill') return 0;
   if (seen.plan.spool?.mode !== 'always') return held;
   const { scheduledDelayMillis = 1_000 } = life.plan.options;
   const openSince = life.endedAt - scheduledDelayMillis - WRITING_MILLIS;

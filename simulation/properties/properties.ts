@@ -1,6 +1,6 @@
 /** Everything that is promised of a run, beside what is looked at after each step. */
 
-import { nothingComesTwice, nothingIsMissing } from './arrivals.ts';
+import { nothingComesTwice, nothingIsMissing, pagesAreNoDeliveries } from './arrivals.ts';
 import { busyWhenHealthy, endsAsk, endsDeliver, endsInTime, flushesKeepTheirWord } from './ends.ts';
 import {
   diskBeforeLoss,
@@ -27,6 +27,7 @@ import {
 export const PROPERTIES: readonly Property[] = [
   nothingIsMissing,
   nothingComesTwice,
+  pagesAreNoDeliveries,
   outagesAreShort,
   incidentsCountOnce,
   oneClock,

@@ -92,9 +92,11 @@ export function wasWaiting(seen: RunSeen, life: Life, from: number, to: number):
   return seen.steps.of(life).waiting.some((waiting) => waiting.from <= from && waiting.to >= to);
 }
 
-/** Until when a server has asked not to be asked, by what it answered up to a time. */
+/** Until when a server has asked not to be asked, by what it answered up to a time, and as the process understands it. */
 export function wishUntil(seen: RunSeen, life: Life, at: number): number {
   let until = 0;
+  // A date means what the clock on the wall makes of it.
+  if (life.plan.wallJumps.length > 0 && hasDates(seen)) return Number.POSITIVE_INFINITY;
   for (const { answeredAt, waitUntil = 0 } of requestsOf(seen, life)) {
     if (answeredAt !== undefined && answeredAt <= at) until = Math.max(until, waitUntil);
   }
@@ -112,4 +114,10 @@ export function isDiskGood({ plan }: RunSeen): boolean {
 function isGoodDisk(weather: { latencyMillis?: number; syncMillis?: number; shortShare?: number }): boolean {
   const { latencyMillis = 0, syncMillis = 0, shortShare: _, ...trouble } = weather;
   return latencyMillis <= 10 && syncMillis <= 50 && Object.keys(trouble).length === 0;
+}
+
+function hasDates({ plan }: RunSeen): boolean {
+  return plan.weather.some(
+    ({ weather }) => weather.kind === 'rate-limit' && weather.retryAfterForm === 'date',
+  );
 }
