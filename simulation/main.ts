@@ -22,7 +22,7 @@ const USAGE = `npm run simulate -- [options]
   --seed N           plays one run: what is not kept in it
   --plan JSON        the same for a plan in notes, as a story begins with
   --story            tells it in lines
-  --shrink           makes the run as small as it can be and still fail`;
+  --shrink           makes the run of the seed as small as it can be and still fail`;
 
 const { values } = parseArgs({
   options: {
@@ -54,7 +54,10 @@ const known = new Set(KNOWN_FAILURES.map(({ property }) => property));
 
 if (values.help) console.log(USAGE);
 else if (values.worker !== undefined) await work(JSON.parse(values.worker));
-else if (values.seed !== undefined) await playOne(planOfSeed(Number(values.seed)));
+else if (values.seed !== undefined) {
+  const seed = Number(values.seed);
+  await playOne(values.shrink ? await shrink(seed, isWanted) : planOfSeed(seed));
+}
 else if (values.plan !== undefined) await playOne(planOf(JSON.parse(values.plan) as PlanNotes));
 else await playMany();
 
@@ -64,9 +67,8 @@ function isWanted({ property }: { readonly property: string }): boolean {
 }
 
 async function playOne(plan: RunPlan): Promise<void> {
-  const smallest = values.shrink ? await shrink(plan, isWanted) : plan;
-  const result = await play(smallest);
-  console.log(JSON.stringify(notesOf(smallest)));
+  const result = await play(plan);
+  console.log(JSON.stringify(notesOf(plan)));
   if (values.story) console.log(storyOf(result));
   for (const violation of result.violations) {
     console.log(`${known.has(violation.property) ? 'known' : 'NEW'}: ${violationWords(violation)}`);

@@ -1,27 +1,30 @@
-/** Makes a run that fails as small as it can be: fast-check does it, as the plan is its input. */
+/** Makes a run that fails as small as it can be: fast-check does that, as the plan is its input. */
 
 import fc from 'fast-check';
-import { anyPlan } from './plan-arbitraries.ts';
-import { type RunPlan } from './plan.ts';
+import type { RunPlan } from './plan.ts';
+import { anyPlan, planOfSeed } from './plan-arbitraries.ts';
 import { play, type Violation } from './run.ts';
 
-/** Runs that may be tried, and the time they may take together. */
-const MAX_SECONDS = 60;
+/** The time that all tries may take together. */
+const MAX_MILLIS = 90_000;
 
-/** @returns the smallest plan found in which the same property is violated, or the plan itself. */
-export async function shrink(plan: RunPlan, isWanted: (violation: Violation) => boolean): Promise<RunPlan> {
-  const first = (await play(plan)).violations.find(isWanted);
-  if (first === undefined) return plan;
-  let smallest = plan;
-  const fails = async (candidate: RunPlan): Promise<boolean> => {
-    const { violations } = await play(candidate);
-    const isSame = violations.some(({ property }) => property === first.property);
-    if (isSame) smallest = candidate;
-    return isSame;
+/** @returns the smallest plan found in which the same property is violated as in the seed's. */
+export async function shrink(
+  seed: number,
+  isWanted: (violation: Violation) => boolean,
+  maxMillis = MAX_MILLIS,
+): Promise<RunPlan> {
+  let smallest = planOfSeed(seed);
+  const first = (await play(smallest)).violations.find(isWanted);
+  if (first === undefined) return smallest;
+  const endAt = performance.now() + maxMillis;
+  const holds = async (plan: RunPlan): Promise<boolean> => {
+    if (performance.now() > endAt) return true;
+    const { violations } = await play(plan);
+    if (!violations.some(({ property }) => property === first.property)) return true;
+    smallest = plan;
+    return false;
   };
-  void fc;
-  void anyPlan;
-  void MAX_SECONDS;
-  await fails(plan);
+  await fc.check(fc.asyncProperty(anyPlan, holds), { seed, numRuns: 1 });
   return smallest;
 }

@@ -5,7 +5,7 @@ import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { droppedOf } from '../steps.ts';
 import type { SpillwayStats } from '../subject.ts';
-import { callsOf, type Finding, isDiskGood, type Property, requestsOf } from './property.ts';
+import { type Finding, isDiskGood, type Property, requestsOf } from './property.ts';
 
 /** What the disk may still have under way of what was closed. */
 const WRITING_MILLIS = 250;
@@ -42,9 +42,7 @@ export const pagesAreNoDeliveries: Property = {
   judge: (seen) =>
     seen.lives.flatMap((life) => {
       if (life.plan.exporter.kind !== 'own') return [];
-      const page = callsOf(seen, life).find(
-        (call) => call.result === '200' && call.endedAt !== undefined && isAnsweredByPage(seen, life, call.at),
-      );
+      const page = requestsOf(seen, life).find(({ answer }) => answer === '200 page');
       const { exported = 0 } = lastStats(seen, life) ?? {};
       const arrived = seen.collector.arrivals.records;
       if (page === undefined || exported <= arrived) return [];
@@ -52,10 +50,6 @@ export const pagesAreNoDeliveries: Property = {
       return [{ process: life.number, at: page.at, message }];
     }),
 };
-
-function isAnsweredByPage(seen: RunSeen, life: Life, at: number): boolean {
-  return requestsOf(seen, life).some((request) => request.answer === '200 page' && request.at >= at);
-}
 
 function lastStats(seen: RunSeen, life: Life): SpillwayStats | undefined {
   return life.end?.after ?? seen.steps.of(life).last;

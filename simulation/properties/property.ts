@@ -35,21 +35,32 @@ export function seconds(millis: number): string {
   return `${(millis / 1_000).toFixed(millis < 10_000 ? 2 : 1)} s`;
 }
 
-const callsOfRuns = new WeakMap<RunSeen['collector'], Map<string, CallSeen[]>>();
+const calls = new WeakMap<RunSeen, Map<string, CallSeen[]>>();
+const requests = new WeakMap<RunSeen, Map<string, RequestSeen[]>>();
 
 /** Every call of the exporter of a process, in order of their beginning. */
 export function callsOf(seen: RunSeen, life: Life): readonly CallSeen[] {
-  let calls = callsOfRuns.get(seen.collector);
-  if (calls === undefined) {
-    calls = Map.groupBy(seen.collector.calls, ({ process }) => process);
-    callsOfRuns.set(seen.collector, calls);
-  }
-  return calls.get(`p${life.number}`) ?? [];
+  return ofProcess(calls, seen, seen.collector.calls, life);
 }
 
+/** Every request of a process, in order of their beginning: a call may make several, or none. */
 export function requestsOf(seen: RunSeen, life: Life): readonly RequestSeen[] {
-  const name = `p${life.number}`;
-  return seen.collector.requests.filter(({ process }) => process === name);
+  return ofProcess(requests, seen, seen.collector.requests, life);
+}
+
+/** Told apart once for each run. */
+function ofProcess<T extends { readonly process: string }>(
+  runs: WeakMap<RunSeen, Map<string, T[]>>,
+  seen: RunSeen,
+  all: readonly T[],
+  { number }: Life,
+): readonly T[] {
+  let lives = runs.get(seen);
+  if (lives === undefined) {
+    lives = Map.groupBy(all, ({ process }) => process);
+    runs.set(seen, lives);
+  }
+  return lives.get(`p${number}`) ?? [];
 }
 
 /** What a call's result says of the destination's health. */
@@ -116,7 +127,8 @@ function isGoodDisk(weather: { latencyMillis?: number; syncMillis?: number; shor
   return latencyMillis <= 10 && syncMillis <= 50 && Object.keys(trouble).length === 0;
 }
 
-function hasDates({ plan }: RunSeen): boolean {
+/** Whether a server says in dates until when it does not want to be asked. */
+export function hasDates({ plan }: RunSeen): boolean {
   return plan.weather.some(
     ({ weather }) => weather.kind === 'rate-limit' && weather.retryAfterForm === 'date',
   );

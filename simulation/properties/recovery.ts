@@ -6,11 +6,13 @@ import type { RunSeen } from '../run.ts';
 import {
   callsOf,
   type Finding,
+  hasDates,
   isDiskGood,
   isFair,
   meaningOf,
   type Property,
   requestsOf,
+  type Spell,
   seconds,
   spellsOf,
   wasRunning,
@@ -176,6 +178,9 @@ export const oneAtATime: Property = {
   judge: (seen) => seen.lives.flatMap((life) => crowded(seen, life)),
 };
 
+/** A failure that is as old as this says nothing any more. */
+const FORGOTTEN_MILLIS = 30_000;
+
 /** Weather in which some get through and others do not, by no fault of how many there are. */
 const IS_PARTIAL = new Set(['partial', 'reset', 'poison', 'size-limit']);
 
@@ -183,23 +188,36 @@ const IS_PARTIAL = new Set(['partial', 'reset', 'poison', 'size-limit']);
 function crowded(seen: RunSeen, life: Life): Finding[] {
   const calls = callsOf(seen, life);
   const spells = spellsOf(seen);
-  const failures = calls
-    .filter((call) => meaningOf(call) === 'ill' && call.endedAt !== undefined)
-    .map(({ endedAt }) => endedAt as number);
-  for (const [index, call] of calls.entries()) {
-    const failedAt = failures.findLast((at) => at < call.at);
-    if (failedAt === undefined) continue;
-    const since = calls.slice(0, index).filter(({ at }) => at > failedAt);
-    const others = since.filter(({ endedAt = Number.POSITIVE_INFINITY }) => endedAt > call.at);
-    if (others.length === 0) continue;
-    const good = since.filter((other) => meaningOf(other) === 'good' && (other.endedAt ?? Infinity) <= call.at);
-    if (good.length >= 2) continue;
-    if (spells.some(({ from, to, weather }) => to > failedAt - 1_000 && from < call.at && IS_PARTIAL.has(weather.kind)))
-      continue;
-    const message = `${others.length + 1} requests under way together ${seconds(call.at - failedAt)} after a failure, with ${good.length} successes in between`;
+  const ended = calls
+    .filter((call) => call.endedAt !== undefined)
+    .toSorted((a, b) => (a.endedAt as number) - (b.endedAt as number));
+  let next = 0;
+  let failedAt = Number.NEGATIVE_INFINITY;
+  let successes = 0;
+  let underWay: CallSeen[] = [];
+  for (const call of calls) {
+    for (; (ended[next]?.endedAt ?? Number.POSITIVE_INFINITY) <= call.at; next++) {
+      const before = ended[next] as CallSeen;
+      if (meaningOf(before) === 'ill') {
+        failedAt = before.endedAt as number;
+        successes = 0;
+      } else if (meaningOf(before) === 'good' && before.at > failedAt) successes++;
+    }
+    underWay = underWay.filter(({ endedAt = Number.POSITIVE_INFINITY }) => endedAt > call.at);
+    const together = underWay.filter(({ at }) => at > failedAt).length + 1;
+    underWay.push(call);
+    if (together === 1 || successes >= 2 || call.at - failedAt > FORGOTTEN_MILLIS) continue;
+    if (isPartial(spells, failedAt, call.at)) continue;
+    const message = `${together} requests under way together ${seconds(call.at - failedAt)} after a failure, with ${successes} successes in between`;
     return [{ process: life.number, at: call.at, message }];
   }
   return [];
+}
+
+function isPartial(spells: readonly Spell[], from: number, to: number): boolean {
+  return spells.some(
+    (spell) => spell.to > from - 1_000 && spell.from < to && IS_PARTIAL.has(spell.weather.kind),
+  );
 }
 
 export const wishesAreGranted: Property = {
@@ -214,11 +232,13 @@ function tellsWishes({ plan }: Life): boolean {
 
 function ignoredWishes(seen: RunSeen, life: Life): Finding[] {
   const calls = callsOf(seen, life);
+  // A date is written when the request is judged, and has no fractions of a second.
+  const slackMillis = hasDates(seen) ? 1_100 : 5;
   for (const { answeredAt, waitUntil, abandonedAt } of requestsOf(seen, life)) {
     if (answeredAt === undefined || waitUntil === undefined || abandonedAt !== undefined) continue;
     if (!wasRunning(life, answeredAt, answeredAt + 1)) continue;
     const until = Math.min(waitUntil, answeredAt + MAX_WISH_MILLIS);
-    const early = calls.find(({ at }) => at > answeredAt + 5 && at < until - 5);
+    const early = calls.find(({ at }) => at > answeredAt + 5 && at < until - slackMillis);
     if (early === undefined) continue;
     const message = `asked ${seconds(early.at - answeredAt)} after the server had asked for ${seconds(waitUntil - answeredAt)}`;
     return [{ process: life.number, at: early.at, message }];
