@@ -16,7 +16,8 @@ export function excuseOf(seen: RunSeen, life: Life | undefined, request: Request
   if (answer !== '200' && answer !== 'grpc 0') return 'its answer was lost, or was none';
   if (answeredAt === undefined || abandonedAt !== undefined) return 'its answer was not waited for';
   if (life.endedAt <= answeredAt + NOTE_MILLIS) return 'its process ended before the note of it was on disk';
-  if (life.end !== undefined && (life.end.shutdownAt ?? Infinity) <= answeredAt) return 'it came after the end';
+  if (life.end !== undefined && (life.end.shutdownAt ?? Infinity) <= answeredAt)
+    return 'it came after the end';
   const leaseMillis = seen.plan.spool?.leaseMillis ?? 10_000;
   const stopped = life.plan.stops.some(({ atMillis, millis }) => {
     const stoppedAt = life.startedAt + atMillis;

@@ -88,7 +88,11 @@ export class Life {
   #isInCallback = false;
   #saidBeforeExit = false;
 
-  constructor(process: SimulatedProcess, plan: LifePlan, { world, spool, makeExporter, ended }: LifeSurroundings) {
+  constructor(
+    process: SimulatedProcess,
+    plan: LifePlan,
+    { world, spool, makeExporter, ended }: LifeSurroundings,
+  ) {
     this.process = process;
     this.plan = plan;
     this.startedAt = world.now;

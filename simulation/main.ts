@@ -57,8 +57,7 @@ else if (values.worker !== undefined) await work(JSON.parse(values.worker));
 else if (values.seed !== undefined) {
   const seed = Number(values.seed);
   await playOne(values.shrink ? await shrink(seed, isWanted) : planOfSeed(seed));
-}
-else if (values.plan !== undefined) await playOne(planOf(JSON.parse(values.plan) as PlanNotes));
+} else if (values.plan !== undefined) await playOne(planOf(JSON.parse(values.plan) as PlanNotes));
 else await playMany();
 
 function isWanted({ property }: { readonly property: string }): boolean {
@@ -112,7 +111,9 @@ async function playMany(): Promise<void> {
     const kind = known.has(property) ? 'known' : 'NEW';
     console.log(`${kind}: ${property}: ${count} times, first: seed ${first.seed}, ${violationWords(first)}`);
   }
-  console.log(`${seeds} seeds in ${elapsed.toFixed(1)} s, ${(cpuMillis / seeds).toFixed(1)} ms of CPU for each`);
+  console.log(
+    `${seeds} seeds in ${elapsed.toFixed(1)} s, ${(cpuMillis / seeds).toFixed(1)} ms of CPU for each`,
+  );
   const fresh = [...counts.values()].find(({ first }) => isWanted(first));
   if (fresh === undefined) return;
   console.log(`npm run simulate -- --seed ${fresh.first.seed} --story --shrink`);
@@ -147,6 +148,14 @@ async function work({ from, to, step, seconds }: Share): Promise<void> {
   process.send?.({ result: { ...result, violations: [] } }, () => process.disconnect());
 }
 
-function violationWords({ property, process: number, message }: { property: string; process: number | undefined; message: string }): string {
+function violationWords({
+  property,
+  process: number,
+  message,
+}: {
+  property: string;
+  process: number | undefined;
+  message: string;
+}): string {
   return `${property}${number === undefined ? '' : ` (p${number})`}: ${message}`;
 }

@@ -16,8 +16,13 @@ import {
 } from './plan.ts';
 
 /** Some of these, more often the first ones: what is likely, and simple, comes first and is what shrinking leads to. */
-function often<T>(...choices: readonly (readonly [weight: number, value: fc.Arbitrary<T>])[]): fc.Arbitrary<T> {
-  return fc.oneof({ withCrossShrink: true }, ...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })));
+function often<T>(
+  ...choices: readonly (readonly [weight: number, value: fc.Arbitrary<T>])[]
+): fc.Arbitrary<T> {
+  return fc.oneof(
+    { withCrossShrink: true },
+    ...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })),
+  );
 }
 
 const is = <const T extends readonly [unknown, ...unknown[]]>(...values: T): fc.Arbitrary<T[number]> =>
@@ -39,7 +44,14 @@ const anyWeather: fc.Arbitrary<Weather> = often<Weather>(
   [1, fc.record({ kind: is('hang'), takes: fc.boolean() })],
   [1, fc.record({ kind: is('reset'), takes: fc.boolean(), share: is(1, 0.5, 0.2) })],
   [1, fc.record({ kind: is('half-answer'), status: is(200, 503), end: is('hang', 'reset') })],
-  [2, fc.record({ kind: is('partial'), share: is(0.5, 0.2, 0.9), how: is(503, 502, 'reset', 'refused', 'hang') })],
+  [
+    2,
+    fc.record({
+      kind: is('partial'),
+      share: is(0.5, 0.2, 0.9),
+      how: is(503, 502, 'reset', 'refused', 'hang'),
+    }),
+  ],
   [2, fc.record({ kind: is('failing'), status: is(503, 500, 502, 504, 408) })],
   [
     4,
@@ -68,10 +80,25 @@ const anyWeather: fc.Arbitrary<Weather> = often<Weather>(
       { requiredKeys: ['kind', 'bytes', 'drainBytesPerSecond'] },
     ),
   ],
-  [4, fc.record({ kind: is('size-limit'), bytes: is(8_192, 2_048, 65_536), how: is('400-said', '413', '400-unsaid') })],
+  [
+    4,
+    fc.record({
+      kind: is('size-limit'),
+      bytes: is(8_192, 2_048, 65_536),
+      how: is('400-said', '413', '400-unsaid'),
+    }),
+  ],
   [1, fc.record({ kind: is('wrong-address'), how: is(400, 404, 405, 'html-200') })],
   [1, fc.record({ kind: is('credentials-expired'), status: is(401, 403) })],
-  [1, fc.record({ kind: is('slow-recovery'), fromMillis: is(3_000, 8_000), toMillis: is(10), overMillis: is(10_000, 60_000) })],
+  [
+    1,
+    fc.record({
+      kind: is('slow-recovery'),
+      fromMillis: is(3_000, 8_000),
+      toMillis: is(10),
+      overMillis: is(10_000, 60_000),
+    }),
+  ],
   [1, fc.record({ kind: is('partial-success'), share: is(0.1, 0.5) })],
   [1, fc.record({ kind: is('poison'), every: is(50, 200, 17) })],
 );
@@ -95,10 +122,24 @@ const anyOptions: fc.Arbitrary<OptionsPlan> = fc.record(
     shed: is(false, { above: 0.5, belowSeverity: 9 }),
     breaker: often<Exclude<OptionsPlan['breaker'], undefined>>(
       [1, is(false)],
-      [2, fc.record({ failureThreshold: is(5, 2, 1), resetTimeoutMillis: is(1_000, 2_000, 10_000), maxResetTimeoutMillis: is(30_000, 5_000) }, { requiredKeys: [] })],
+      [
+        2,
+        fc.record(
+          {
+            failureThreshold: is(5, 2, 1),
+            resetTimeoutMillis: is(1_000, 2_000, 10_000),
+            maxResetTimeoutMillis: is(30_000, 5_000),
+          },
+          { requiredKeys: [] },
+        ),
+      ],
     ),
     retry: fc.record(
-      { initialDelayMillis: is(1_000, 100), maxDelayMillis: is(30_000, 5_000), maxElapsedMillis: is(60_000, 300_000) },
+      {
+        initialDelayMillis: is(1_000, 100),
+        maxDelayMillis: is(30_000, 5_000),
+        maxElapsedMillis: is(60_000, 300_000),
+      },
       { requiredKeys: [] },
     ),
     memoryLimit: is(false, { softRatio: 0.5, hardRatio: 0.7 }),
@@ -114,7 +155,11 @@ const anyOptions: fc.Arbitrary<OptionsPlan> = fc.record(
 /** What the specification's environment variables set where they are set at all. */
 const SPECIFIED: OptionsPlan = { maxQueueSize: 2_048, maxExportBatchSize: 512 };
 
-const someOptions: fc.Arbitrary<OptionsPlan> = often<OptionsPlan>([5, is({})], [2, is(SPECIFIED)], [3, anyOptions]);
+const someOptions: fc.Arbitrary<OptionsPlan> = often<OptionsPlan>(
+  [5, is({})],
+  [2, is(SPECIFIED)],
+  [3, anyOptions],
+);
 
 const steadyWork: fc.Arbitrary<WorkPlan> = fc
   .record({
@@ -207,15 +252,21 @@ const anyDiskWeather: fc.Arbitrary<DiskWeather> = often<DiskWeather>(
 
 const someDisk: fc.Arbitrary<RunPlan['disk']> = often<DiskSpell[]>(
   [5, fc.constant<DiskSpell[]>([])],
-  [3, fc.array(fc.record({ atMillis: millis(0.5, 120), hiccupMillis: is(150, 40) }), { minLength: 1, maxLength: 3 })],
+  [
+    3,
+    fc.array(fc.record({ atMillis: millis(0.5, 120), hiccupMillis: is(150, 40) }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+  ],
   [
     2,
-    fc.record({ weather: anyDiskWeather, atMillis: millis(0.5, 60), millis: millis(0.5, 60) }).map(
-      ({ weather, atMillis, millis: lasts }) => [
+    fc
+      .record({ weather: anyDiskWeather, atMillis: millis(0.5, 60), millis: millis(0.5, 60) })
+      .map(({ weather, atMillis, millis: lasts }) => [
         { atMillis, weather },
         { atMillis: atMillis + lasts, weather: {} },
-      ],
-    ),
+      ]),
   ],
 );
 

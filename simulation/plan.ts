@@ -8,7 +8,13 @@ import type { SpillwayOptions } from './subject.ts';
 /** Options that are data: what a user could write into a JSON file. */
 export type OptionsPlan = Omit<
   SpillwayOptions,
-  'exporter' | 'spool' | 'meterProvider' | 'selfObsMeterProvider' | 'onDrop' | 'onBreakerStateChange' | 'onError'
+  | 'exporter'
+  | 'spool'
+  | 'meterProvider'
+  | 'selfObsMeterProvider'
+  | 'onDrop'
+  | 'onBreakerStateChange'
+  | 'onError'
 >;
 
 export type SpoolPlan = Omit<Exclude<SpillwayOptions['spool'], false | undefined>, 'directory'>;

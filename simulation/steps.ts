@@ -88,13 +88,23 @@ export class Steps {
       queued.records > maxQueueSize ||
       queued.records + inFlight.records > maxQueueSize + replays * maxExportBatchSize
     ) {
-      this.#violated('the bounds', life, now, `${queued.records} + ${inFlight.records} of ${maxQueueSize} records`);
+      this.#violated(
+        'the bounds',
+        life,
+        now,
+        `${queued.records} + ${inFlight.records} of ${maxQueueSize} records`,
+      );
     }
     if (
       queued.bytes > maxQueueBytes ||
       queued.bytes + inFlight.bytes > maxQueueBytes + replays * maxExportBatchBytes
     ) {
-      this.#violated('the bounds', life, now, `${queued.bytes} + ${inFlight.bytes} of ${maxQueueBytes} bytes`);
+      this.#violated(
+        'the bounds',
+        life,
+        now,
+        `${queued.bytes} + ${inFlight.bytes} of ${maxQueueBytes} bytes`,
+      );
     }
   }
 

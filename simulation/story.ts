@@ -41,12 +41,21 @@ function time(at: number): string {
 function weatherOf({ weather, disk, powerLossAtMillis, spool }: RunPlan): Line[] {
   const at = (millis: number) => BEGINNING + millis;
   return [
-    ...(spool === undefined ? [] : [{ at: BEGINNING, who: 'disk', text: `a spool for all: ${words(spool)}` }]),
-    ...weather.map((spell) => ({ at: at(spell.atMillis), who: 'collector', text: `is now ${words(spell.weather)}` })),
+    ...(spool === undefined
+      ? []
+      : [{ at: BEGINNING, who: 'disk', text: `a spool for all: ${words(spool)}` }]),
+    ...weather.map((spell) => ({
+      at: at(spell.atMillis),
+      who: 'collector',
+      text: `is now ${words(spell.weather)}`,
+    })),
     ...disk.map((spell) => ({
       at: at(spell.atMillis),
       who: 'disk',
-      text: 'hiccupMillis' in spell ? `the next write takes ${spell.hiccupMillis} ms` : `is now ${words(spell.weather)}`,
+      text:
+        'hiccupMillis' in spell
+          ? `the next write takes ${spell.hiccupMillis} ms`
+          : `is now ${words(spell.weather)}`,
     })),
     ...(powerLossAtMillis === undefined
       ? []
@@ -64,7 +73,8 @@ function linesOf(seen: RunSeen, life: Life): Line[] {
     if (startedAt + atMillis < life.endedAt) say(startedAt + atMillis, `is stopped for ${millis} ms`);
   }
   for (const { atMillis, byMillis } of plan.wallJumps) {
-    if (startedAt + atMillis < life.endedAt) say(startedAt + atMillis, `its wall clock is set by ${byMillis} ms`);
+    if (startedAt + atMillis < life.endedAt)
+      say(startedAt + atMillis, `its wall clock is set by ${byMillis} ms`);
   }
   for (const { at, level, text } of life.lines) say(at, `diag.${level}: ${text}`);
   for (const { at, reason, records } of seen.steps.of(life).losses) say(at, `loses ${records} (${reason})`);
@@ -90,7 +100,9 @@ function callsOf(seen: RunSeen, life: Life): Line[] {
 }
 
 function answer({ at, endedAt, result }: CallSeen): string {
-  return endedAt === undefined ? ', and hears nothing' : `: ${result || 'no answer'} after ${Math.round(endedAt - at)} ms`;
+  return endedAt === undefined
+    ? ', and hears nothing'
+    : `: ${result || 'no answer'} after ${Math.round(endedAt - at)} ms`;
 }
 
 function accounts(life: Life, seen: RunSeen): string {
@@ -114,7 +126,9 @@ function accounts(life: Life, seen: RunSeen): string {
 
 function planWords({ exporter, options, work, lifeMillis, end }: LifePlan): string {
   const { records, everyMillis, bytes, ...habits } = work;
-  const odd = Object.fromEntries(Object.entries(habits).filter(([, value]) => value !== 0 && value !== false));
+  const odd = Object.fromEntries(
+    Object.entries(habits).filter(([, value]) => value !== 0 && value !== false),
+  );
   return [
     `exporter ${words(exporter)}`,
     Object.keys(options).length === 0 ? 'default options' : `options ${words(options)}`,
@@ -142,7 +156,11 @@ function grouped(lines: readonly Line[]): Line[] {
     while (end < lines.length && likeness(lines[end] as Line) === alike) end++;
     if (end - index <= MAX_ALIKE) told.push(...lines.slice(index, end));
     else {
-      told.push(first, { ...first, text: `… and ${end - index - 2} more like this …` }, lines[end - 1] as Line);
+      told.push(
+        first,
+        { ...first, text: `… and ${end - index - 2} more like this …` },
+        lines[end - 1] as Line,
+      );
     }
     index = end;
   }

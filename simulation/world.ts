@@ -93,7 +93,9 @@ export class World {
       this.#now = event.at;
       this.#eventsOfThisInstant = 0;
     } else if (++this.#eventsOfThisInstant > MAX_EVENTS_OF_AN_INSTANT) {
-      throw new Livelock(`more than ${MAX_EVENTS_OF_AN_INSTANT} events at ${Math.round(this.#now - BEGINNING)} ms`);
+      throw new Livelock(
+        `more than ${MAX_EVENTS_OF_AN_INSTANT} events at ${Math.round(this.#now - BEGINNING)} ms`,
+      );
     }
     this.events++;
     event.callback();

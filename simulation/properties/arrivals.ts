@@ -83,11 +83,11 @@ function missingOnDisk(seen: RunSeen): Finding[] {
     const stats = lastStats(seen, life);
     if (stats === undefined) continue;
     const ofLife = missingOf(seen, life);
-    const excused =
-      droppedOf(stats) + lostAtEnd(seen, life, stats, ofLife) + takenAndLost(seen, life);
+    const excused = droppedOf(stats) + lostAtEnd(seen, life, stats, ofLife) + takenAndLost(seen, life);
     known += excused;
     missing += ofLife.length;
-    if (ofLife.length > 0) about.push(`p${life.number} ${ofLife.length} (${life.plan.end}, ${excused} known)`);
+    if (ofLife.length > 0)
+      about.push(`p${life.number} ${ofLife.length} (${life.plan.end}, ${excused} known)`);
   }
   const drain = seen.lives.at(-1);
   const left = drain === undefined ? undefined : lastStats(seen, drain);
@@ -127,7 +127,11 @@ export const nothingComesTwice: Property = {
     let example: { readonly id: number; readonly at: number; readonly text: string } | undefined;
     for (const life of seen.lives) {
       for (const request of requestsOf(seen, life)) {
-        if (request.takenAt === undefined || excuseOf(seen, lives.get(request.process), request) !== undefined) continue;
+        if (
+          request.takenAt === undefined ||
+          excuseOf(seen, lives.get(request.process), request) !== undefined
+        )
+          continue;
         for (const id of request.ids.slice(0, request.taken)) {
           if (!repeated.has(id)) continue;
           const count = (counts.get(id) ?? 0) + 1;

@@ -79,7 +79,8 @@ function endsWithoutAsking(seen: RunSeen, life: Life): Finding[] {
   if (end === undefined || strategyOf(life) === 'immediate') return [];
   if (!shutsDown(life) && plan.end !== 'natural') return [];
   if (end.before.queued.records === 0 || end.before.inFlight.records > 0 || timeoutOf(life) < 100) return [];
-  if (wishUntil(seen, life, end.calledAt) > end.calledAt || !wasRunning(life, end.calledAt, life.endedAt)) return [];
+  if (wishUntil(seen, life, end.calledAt) > end.calledAt || !wasRunning(life, end.calledAt, life.endedAt))
+    return [];
   if (life.hasSpool && !isDiskGood(seen)) return [];
   const initialMillis = plan.options.retry?.initialDelayMillis ?? DEFAULT_INITIAL_DELAY_MILLIS;
   // Attempts that flushes force are that far apart.
@@ -102,16 +103,19 @@ function deliverable(life: Life, latencyMillis: number): number {
 
 function lostInHealth(seen: RunSeen, life: Life): Finding[] {
   const { end } = life;
-  if (end === undefined || !shutsDown(life) || strategyOf(life) !== 'graceful' || timeoutOf(life) < 1_000) return [];
+  if (end === undefined || !shutsDown(life) || strategyOf(life) !== 'graceful' || timeoutOf(life) < 1_000)
+    return [];
   const until = end.shutdownAt ?? life.endedAt;
   if (!isHealthy(seen, end.calledAt - 1, until) || !wasRunning(life, end.calledAt, until)) return [];
   // What is under way from before may fail yet, and takes its time.
   if (end.before.inFlight.records > 0 || wishUntil(seen, life, end.calledAt) > end.calledAt) return [];
-  if (callsOf(seen, life).some(({ at, endedAt = Infinity }) => at < end.calledAt && endedAt > end.calledAt)) return [];
+  if (callsOf(seen, life).some(({ at, endedAt = Infinity }) => at < end.calledAt && endedAt > end.calledAt))
+    return [];
   const weather = spellsOf(seen).findLast(({ from }) => from <= end.calledAt)?.weather;
   const lost = end.after.dropped.shutdown - end.before.dropped.shutdown;
   const left = life.hasSpool ? 0 : end.after.queued.records + end.after.inFlight.records;
-  if (lost + left === 0 || end.before.queued.records > deliverable(life, weather?.latencyMillis ?? 5)) return [];
+  if (lost + left === 0 || end.before.queued.records > deliverable(life, weather?.latencyMillis ?? 5))
+    return [];
   const message = `${lost + left} records were lost within ${seconds(until - end.calledAt)}, and the collector was healthy`;
   return [{ process: life.number, at: until, message }];
 }
@@ -129,7 +133,8 @@ export const flushesKeepTheirWord: Property = {
         for (let n = open; n < upTo; n++) {
           if ((seen.firstArrivalOf(life, n) ?? Infinity) > endedAt) missing++;
         }
-        const excused = allDropped(stats) + (life.hasSpool ? stats.spooled.records + stats.queued.records : 0);
+        const excused =
+          allDropped(stats) + (life.hasSpool ? stats.spooled.records + stats.queued.records : 0);
         // On disk of another process, or taken by something that is no collector.
         if (missing <= excused || life.hasSpool || arrivals.others > 0) continue;
         const message = `a flush of ${upTo} records resolved, and ${missing - excused} had not arrived`;
@@ -160,7 +165,9 @@ function idleInHealth(seen: RunSeen, life: Life): Finding[] {
     if (firstGood === undefined) continue;
     const until = Math.min(to, life.end?.calledAt ?? to, life.endedAt);
     let idleSince = firstGood;
-    const ill = calls.some((call) => meaningOf(call) !== 'good' && call.at < until && (call.endedAt ?? until) > firstGood - 10_000);
+    const ill = calls.some(
+      (call) => meaningOf(call) !== 'good' && call.at < until && (call.endedAt ?? until) > firstGood - 10_000,
+    );
     if (ill) continue;
     const patience = delayMillis + 2 * (weather.latencyMillis ?? 5);
     for (const call of [...calls, { at: until, endedAt: until }]) {
@@ -168,9 +175,11 @@ function idleInHealth(seen: RunSeen, life: Life): Finding[] {
         if (call.at < firstGood) idleSince = Math.max(idleSince, Math.min(until, call.endedAt ?? until));
         continue;
       }
-      const waits = seen.steps.of(life).waiting.some(
-        (waiting) => Math.min(call.at, waiting.to) - Math.max(idleSince, waiting.from) > patience,
-      );
+      const waits = seen.steps
+        .of(life)
+        .waiting.some(
+          (waiting) => Math.min(call.at, waiting.to) - Math.max(idleSince, waiting.from) > patience,
+        );
       if (waits && wasRunning(life, idleSince, call.at)) {
         const message = `records waited for ${seconds(call.at - idleSince)}, the collector was healthy, and nothing was under way`;
         return [{ process: life.number, at: call.at, message }];

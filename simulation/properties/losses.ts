@@ -3,7 +3,15 @@
 import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { DROP_REASONS, type DropReason } from '../subject.ts';
-import { callsOf, type Finding, isDiskGood, meaningOf, type Property, seconds, spellsOf } from './property.ts';
+import {
+  callsOf,
+  type Finding,
+  isDiskGood,
+  meaningOf,
+  type Property,
+  seconds,
+  spellsOf,
+} from './property.ts';
 
 /** A word of a loss: "dropping log records: queue_full 3, shutdown 980". */
 const LOSS_LINE = /^(?:dropping|dropped) (?:more )?log records: (.*)$/;
@@ -31,10 +39,12 @@ function untold(seen: RunSeen, life: Life): Finding[] {
     const lost = end.after.dropped[reason];
     const finding = (message: string) => [{ process: life.number, at: life.endedAt, message }];
     const said = told[reason] ?? 0;
-    if (isComplete && said !== lost) return finding(`${lost} records were lost (${reason}), and diag told of ${said}`);
+    if (isComplete && said !== lost)
+      return finding(`${lost} records were lost (${reason}), and diag told of ${said}`);
     if (said > lost) return finding(`diag told of ${said} losses (${reason}), and there were ${lost}`);
     const called = life.told[reason] ?? 0;
-    if (isComplete && called !== lost) return finding(`${lost} records were lost (${reason}), and onDrop told of ${called}`);
+    if (isComplete && called !== lost)
+      return finding(`${lost} records were lost (${reason}), and onDrop told of ${called}`);
   }
   const lost = seen.steps.of(life).lastDropped;
   if (lost > 0 && plan.end !== 'kill' && life.lines.every(({ text }) => !LOSS_LINE.test(text))) {
@@ -65,7 +75,8 @@ export const fullMeansFull: Property = {
       for (const { at, reason, heldRecords, heldBytes } of seen.steps.of(life).losses) {
         if (reason !== 'queue_full' || life.plan.memory.length > 0) continue;
         // A batch may have been delivered in the same step, after the loss.
-        if (callsOf(seen, life).some(({ endedAt }) => endedAt !== undefined && Math.abs(endedAt - at) < 1)) continue;
+        if (callsOf(seen, life).some(({ endedAt }) => endedAt !== undefined && Math.abs(endedAt - at) < 1))
+          continue;
         if (heldRecords >= maxQueueSize || heldBytes >= maxQueueBytes - maxRecordBytes) continue;
         const message = `queue_full with ${heldRecords} of ${maxQueueSize} records and ${heldBytes} of ${maxQueueBytes} bytes`;
         return [{ process: life.number, at, message }];
@@ -108,7 +119,8 @@ export const wrongPlacesCostNothing: Property = {
     seen.lives.flatMap((life) => {
       const spells = spellsOf(seen);
       if (!spells.some(({ weather }) => weather.kind === 'wrong-address')) return [];
-      if (spells.some(({ weather }) => ['poison', 'partial-success', 'size-limit'].includes(weather.kind))) return [];
+      if (spells.some(({ weather }) => ['poison', 'partial-success', 'size-limit'].includes(weather.kind)))
+        return [];
       if (callsOf(seen, life).some((call) => meaningOf(call) === 'good' && !isPage(seen, call.at))) return [];
       return lostBy(seen, life, ['rejected', 'record_too_large'], 'before anything was ever accepted');
     }),
@@ -118,14 +130,23 @@ export const poisonCostsItself: Property = {
   name: 'bad records cost little beside themselves',
   judge: (seen) =>
     seen.lives.flatMap((life) => {
-      const every = spellsOf(seen).flatMap(({ weather }) => (weather.kind === 'poison' ? [weather.every] : []));
-      if (every.length === 0 || every.length < spellsOf(seen).filter(({ weather }) => REJECTS.has(weather.kind)).length)
+      const every = spellsOf(seen).flatMap(({ weather }) =>
+        weather.kind === 'poison' ? [weather.every] : [],
+      );
+      if (
+        every.length === 0 ||
+        every.length < spellsOf(seen).filter(({ weather }) => REJECTS.has(weather.kind)).length
+      )
         return [];
       const bad = Math.ceil(life.emittedAt.length / Math.min(...every)) + 1;
       const rejected = seen.steps.of(life).last?.dropped.rejected ?? 0;
       if (life.hasSpool || rejected <= bad) return [];
       return [
-        { process: life.number, at: life.endedAt, message: `${rejected} records were rejected for ${bad} bad ones` },
+        {
+          process: life.number,
+          at: life.endedAt,
+          message: `${rejected} records were rejected for ${bad} bad ones`,
+        },
       ];
     }),
 };
@@ -139,8 +160,12 @@ function lostBy(seen: RunSeen, life: Life, reasons: readonly DropReason[], why: 
   const loss = seen.steps.of(life).losses.find(({ reason }) => reasons.includes(reason));
   if (loss === undefined) return [];
   const { dropped } = seen.steps.of(life).last ?? {};
-  const counts = reasons.filter((reason) => dropped?.[reason]).map((reason) => `${reason} ${dropped?.[reason]}`);
-  return [{ process: life.number, at: loss.at, message: `records were dropped (${counts.join(', ')}) ${why}` }];
+  const counts = reasons
+    .filter((reason) => dropped?.[reason])
+    .map((reason) => `${reason} ${dropped?.[reason]}`);
+  return [
+    { process: life.number, at: loss.at, message: `records were dropped (${counts.join(', ')}) ${why}` },
+  ];
 }
 
 export const rateLimitsCostNothing: Property = {
@@ -157,7 +182,8 @@ function lostToRates(seen: RunSeen, life: Life): Finding[] {
   const { work, options, stops } = life.plan;
   const rates: number[] = [];
   for (const { weather } of spellsOf(seen)) {
-    if (weather.kind === 'rate-limit' && (weather.retryAfterSeconds ?? 0) <= 10) rates.push(weather.requestsPerMinute);
+    if (weather.kind === 'rate-limit' && (weather.retryAfterSeconds ?? 0) <= 10)
+      rates.push(weather.requestsPerMinute);
     else if (weather.kind !== 'healthy') return [];
   }
   if (rates.length === 0 || stops.length > 0 || life.plan.memory.length > 0) return [];
@@ -195,7 +221,10 @@ export const reasonsHold: Property = {
       if (options.shed === undefined || options.shed === false) check('shed', 0);
       if (memory.length === 0) check('memory_limit', 0);
       if (options.retry?.maxElapsedMillis === undefined) check('retry_exhausted', 0);
-      if (isDiskGood(seen) && seen.plan.slots.every((slot) => slot.every(({ stops }) => stops.length === 0))) {
+      if (
+        isDiskGood(seen) &&
+        seen.plan.slots.every((slot) => slot.every(({ stops }) => stops.length === 0))
+      ) {
         check('spool_corrupt', 0);
       }
       return wrong.map((message) => ({ process: life.number, at: life.endedAt, message }));
