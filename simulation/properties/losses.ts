@@ -1,6 +1,7 @@
 /** Why records were lost: each loss has a reason that holds, a count, and a word. */
 
 import type { Life } from '../life.ts';
+import type { DiskSpell } from '../plan.ts';
 import type { RunSeen } from '../run.ts';
 import { DROP_REASONS, type DropReason } from '../subject.ts';
 import {
@@ -55,16 +56,26 @@ function untold(seen: RunSeen, life: Life): Finding[] {
 
 export const diskBeforeLoss: Property = {
   name: 'with a spool nothing is lost for want of room',
-  judge: (seen) =>
-    seen.lives.flatMap((life) => {
-      if (!life.hasSpool || !isDiskGood(seen)) return [];
-      const loss = seen.steps.of(life).losses.find(({ reason }) => reason === 'queue_full');
-      if (loss === undefined) return [];
-      const all = seen.steps.of(life).last?.dropped.queue_full;
-      const message = `${all} records were dropped as queue_full beside a disk that works`;
-      return [{ process: life.number, at: loss.at, message }];
-    }),
+  judge: (seen) => (seen.plan.disk.some(isHiccup) ? [] : seen.lives.flatMap((life) => lostBesideDisk(seen, life))),
 };
+
+export const hiccupsCostNothing: Property = {
+  name: 'a hiccup of the disk costs no record',
+  judge: (seen) => (seen.plan.disk.some(isHiccup) ? seen.lives.flatMap((life) => lostBesideDisk(seen, life)) : []),
+};
+
+function isHiccup(spell: DiskSpell): boolean {
+  return 'hiccupMillis' in spell;
+}
+
+function lostBesideDisk(seen: RunSeen, life: Life): Finding[] {
+  if (!life.hasSpool || !isDiskGood(seen)) return [];
+  const loss = seen.steps.of(life).losses.find(({ reason }) => reason === 'queue_full');
+  if (loss === undefined) return [];
+  const all = seen.steps.of(life).last?.dropped.queue_full;
+  const message = `${all} records were dropped as queue_full beside a disk that works`;
+  return [{ process: life.number, at: loss.at, message }];
+}
 
 export const fullMeansFull: Property = {
   name: 'nothing is dropped while there is room',

@@ -5,6 +5,7 @@ import { busyWhenHealthy, endsAsk, endsDeliver, endsInTime, flushesKeepTheirWord
 import {
   diskBeforeLoss,
   fullMeansFull,
+  hiccupsCostNothing,
   lossesAreTold,
   onlyTheBadAreRejected,
   poisonCostsItself,
@@ -41,6 +42,7 @@ export const PROPERTIES: readonly Property[] = [
   busyWhenHealthy,
   lossesAreTold,
   diskBeforeLoss,
+  hiccupsCostNothing,
   fullMeansFull,
   sizeCostsNothing,
   onlyTheBadAreRejected,

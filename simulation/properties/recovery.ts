@@ -134,7 +134,7 @@ function miscounted(seen: RunSeen, life: Life): Finding[] {
       if (endedAt > at) break;
       if (meaningOf(call) === 'ill' || call.result === 'thrown') {
         failures++;
-        if (call.at > seenAt) {
+        if (call.at >= seenAt) {
           incidents++;
           seenAt = endedAt;
         }
