@@ -40,8 +40,8 @@ const anyWeather: fc.Arbitrary<Weather> = often<Weather>(
   [3, is({ kind: 'healthy' })],
   [2, fc.record({ kind: is('healthy'), latencyMillis: is(1, 50, 300, 1_000, 3_000) })],
   [6, is({ kind: 'down' })],
-  [2, is({ kind: 'black-hole' })],
-  [1, fc.record({ kind: is('hang'), takes: fc.boolean() })],
+  [3, is({ kind: 'black-hole' })],
+  [2, fc.record({ kind: is('hang'), takes: fc.boolean() })],
   [1, fc.record({ kind: is('reset'), takes: fc.boolean(), share: is(1, 0.5, 0.2) })],
   [1, fc.record({ kind: is('half-answer'), status: is(200, 503), end: is('hang', 'reset') })],
   [
@@ -105,7 +105,10 @@ const anyWeather: fc.Arbitrary<Weather> = often<Weather>(
 
 const anyExporter: fc.Arbitrary<ExporterPlan> = often<ExporterPlan>(
   [6, is({ kind: 'own' })],
-  [3, is({ kind: 'unknown' })],
+  [2, is({ kind: 'unknown' })],
+  [2, is({ kind: 'official-http' })],
+  [2, is({ kind: 'official-grpc' })],
+  [1, is({ kind: 'buffering' })],
 );
 
 const anyOptions: fc.Arbitrary<OptionsPlan> = fc.record(
@@ -157,8 +160,8 @@ const SPECIFIED: OptionsPlan = { maxQueueSize: 2_048, maxExportBatchSize: 512 };
 
 const someOptions: fc.Arbitrary<OptionsPlan> = often<OptionsPlan>(
   [5, is({})],
-  [2, is(SPECIFIED)],
-  [3, anyOptions],
+  [3, is(SPECIFIED)],
+  [2, anyOptions],
 );
 
 const steadyWork: fc.Arbitrary<WorkPlan> = fc
@@ -170,7 +173,7 @@ const steadyWork: fc.Arbitrary<WorkPlan> = fc
   .map((work) => ({ ...QUIET_WORK, ...work }));
 
 const burstyWork: fc.Arbitrary<WorkPlan> = fc
-  .record({ records: is(300, 600, 2_500), everyMillis: is(20_000, 10_000, 60_000), bytes: is(60, 20) })
+  .record({ records: is(2_500, 600, 300), everyMillis: is(10_000, 4_000, 30_000), bytes: is(20, 60) })
   .map((work) => ({ ...QUIET_WORK, ...work }));
 
 const oddWork: fc.Arbitrary<WorkPlan> = fc
@@ -192,7 +195,7 @@ const oddWork: fc.Arbitrary<WorkPlan> = fc
 /** Rare: what it finds stops everything else. */
 const chattyWork: fc.Arbitrary<WorkPlan> = steadyWork.map((work) => ({ ...work, logsInCallbacks: true }));
 
-const anyWork = often<WorkPlan>([6, steadyWork], [2, burstyWork], [3, oddWork], [1, chattyWork]);
+const anyWork = often<WorkPlan>([6, steadyWork], [3, burstyWork], [3, oddWork], [1, chattyWork]);
 
 const anyEnd: fc.Arbitrary<EndKind> = often<EndKind>(
   [5, is('signal')],
