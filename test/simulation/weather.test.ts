@@ -23,7 +23,6 @@ async function answers(network: SimulatedNetwork, requests: number, everyMillis:
 test('a rate limit lets one request pass, and the next when its share of a minute is over', async () => {
   const network = new SimulatedNetwork({ kind: 'rate-limit', requestsPerMinute: 30, status: 503 });
   expect(await answers(network, 5, 1_001)).toEqual(['200', '503', '200', '503', '200']);
-  expect(network.collector.waitUntil).toBe(0);
 });
 
 test('a rate limit with a burst lets so many requests pass together', async () => {
@@ -57,7 +56,6 @@ test.each(['seconds', 'date'] as const)(
     expect(asked).toBe(retryAfterForm === 'date' ? 29_494 : 30_000);
     const { waitUntil } = network.collector.requests[0] ?? {};
     expect(Math.abs((waitUntil ?? 0) - network.clock.now() - (asked ?? 0))).toBeLessThanOrEqual(5);
-    expect(network.collector.waitUntil).toBe(waitUntil);
   },
 );
 
