@@ -45,7 +45,7 @@ export class BufferingExporter implements AnyLogRecordExporter {
     const isOverNow = this.#plan.completes !== 'when-sent';
     if (isOverNow) {
       call.endedAt = call.at;
-      call.result = 'success';
+      call.result = 'buffered';
     }
     const told: Callback = (result) => {
       call.endedAt = this.#collector.clock.now();

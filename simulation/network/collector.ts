@@ -117,11 +117,6 @@ export class Collector {
     return this.arrivals.ofText(recordId);
   }
 
-  /** Until when the last answers ask not to be asked again; 0 where none does. */
-  get waitUntil(): number {
-    return this.requests.reduce((latest, { waitUntil = 0 }) => Math.max(latest, waitUntil), 0);
-  }
-
   // What follows is for the network's own parts.
 
   get climate(): Climate {

@@ -30,7 +30,7 @@ export type Weather = Pace &
       }
     /** Every request is answered with this status, without a wish for a wait. */
     | { readonly kind: 'failing'; readonly status: 408 | 500 | 502 | 503 | 504 }
-    /** A leaky bucket, as nginx has it: `burst` requests at once (default 1), and then so many a minute. */
+    /** A leaky bucket, as nginx has it: `burst` requests together (default 1), and then so many a minute. */
     | {
         readonly kind: 'rate-limit';
         readonly requestsPerMinute: number;
