@@ -208,19 +208,30 @@ const anyEnd: fc.Arbitrary<EndKind> = often<EndKind>(
 const rarely = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   often<T[]>([8, fc.constant<T[]>([])], [1, fc.array(arbitrary, { minLength: 1, maxLength: 2 })]);
 
+/** Records that one process logs at most: what more of them would show costs more than it is worth. */
+const MAX_RECORDS = 15_000;
+
+function affordableMillis({ records, everyMillis }: WorkPlan): number {
+  return Math.ceil((MAX_RECORDS / records) * everyMillis);
+}
+
 function anyLife(maxSeconds: number): fc.Arbitrary<LifePlan> {
-  return fc.record({
-    exporter: anyExporter,
-    options: someOptions,
-    work: anyWork,
-    lifeMillis: millis(1, maxSeconds),
-    workMillis: often([6, is(Number.MAX_SAFE_INTEGER)], [1, millis(1, maxSeconds)]),
-    end: anyEnd,
-    stops: rarely(fc.record({ atMillis: millis(1, 60), millis: millis(0.1, 60) })),
-    wallJumps: rarely(fc.record({ atMillis: millis(1, 60), byMillis: is(3_600_000, -3_600_000, 500, -500) })),
-    memory: rarely(fc.record({ atMillis: millis(1, 60), ratio: is(0.85, 0.95, 0.2) })),
-    pauseMillis: millis(0.1, 20),
-  });
+  return fc
+    .record({
+      exporter: anyExporter,
+      options: someOptions,
+      work: anyWork,
+      lifeMillis: millis(1, maxSeconds),
+      workMillis: often([6, is(Number.MAX_SAFE_INTEGER)], [1, millis(1, maxSeconds)]),
+      end: anyEnd,
+      stops: rarely(fc.record({ atMillis: millis(1, 60), millis: millis(0.1, 60) })),
+      wallJumps: rarely(
+        fc.record({ atMillis: millis(1, 60), byMillis: is(3_600_000, -3_600_000, 500, -500) }),
+      ),
+      memory: rarely(fc.record({ atMillis: millis(1, 60), ratio: is(0.85, 0.95, 0.2) })),
+      pauseMillis: millis(0.1, 20),
+    })
+    .map((life) => ({ ...life, workMillis: Math.min(life.workMillis, affordableMillis(life.work)) }));
 }
 
 /** Spells of weather, and fair weather between them more often than not. */

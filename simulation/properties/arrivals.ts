@@ -5,7 +5,7 @@ import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { droppedOf } from '../steps.ts';
 import type { SpillwayStats } from '../subject.ts';
-import { type Finding, isDiskGood, type Property, requestsOf } from './property.ts';
+import { type Finding, isDiskGood, isHealthy, type Property, requestsOf, wasRunning } from './property.ts';
 
 /** What the disk may still have under way of what was closed. */
 const WRITING_MILLIS = 250;
@@ -28,6 +28,8 @@ function missingOf(seen: RunSeen, life: Life): number[] {
 
 /** What something took that was no collector, or a collector in part, and said so to whoever can hear it. */
 function takenAndLost(seen: RunSeen, life: Life): number {
+  // What it holds it has said to have delivered.
+  if (life.plan.exporter.kind === 'buffering') return life.emittedAt.length;
   let records = 0;
   for (const { answer, ids, taken } of requestsOf(seen, life)) {
     const isPage = answer === '200 page';
@@ -36,6 +38,26 @@ function takenAndLost(seen: RunSeen, life: Life): number {
   }
   return records;
 }
+
+/** From the last bad weather until an exporter has sent what it holds, whatever happened before. */
+const CALM_MILLIS = 60_000;
+
+export const exportersAreFlushed: Property = {
+  name: 'what an exporter holds is flushed at the end',
+  judge: (seen) =>
+    seen.lives.flatMap((life) => {
+      const { end } = life;
+      if (life.plan.exporter.kind !== 'buffering' || end?.shutdownAt === undefined || life.hasSpool)
+        return [];
+      if (!isHealthy(seen, end.calledAt - CALM_MILLIS, end.shutdownAt)) return [];
+      if (life.plan.options.shutdown !== undefined || !wasRunning(life, end.calledAt, end.shutdownAt))
+        return [];
+      const missing = missingOf(seen, life).length - droppedOf(end.after);
+      if (missing <= 0) return [];
+      const message = `${missing} records were still held by the exporter when shutdown() had resolved`;
+      return [{ process: life.number, at: end.shutdownAt, message }];
+    }),
+};
 
 export const pagesAreNoDeliveries: Property = {
   name: 'a web page is no delivery',

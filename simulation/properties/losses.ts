@@ -56,12 +56,14 @@ function untold(seen: RunSeen, life: Life): Finding[] {
 
 export const diskBeforeLoss: Property = {
   name: 'with a spool nothing is lost for want of room',
-  judge: (seen) => (seen.plan.disk.some(isHiccup) ? [] : seen.lives.flatMap((life) => lostBesideDisk(seen, life))),
+  judge: (seen) =>
+    seen.plan.disk.some(isHiccup) ? [] : seen.lives.flatMap((life) => lostBesideDisk(seen, life)),
 };
 
 export const hiccupsCostNothing: Property = {
   name: 'a hiccup of the disk costs no record',
-  judge: (seen) => (seen.plan.disk.some(isHiccup) ? seen.lives.flatMap((life) => lostBesideDisk(seen, life)) : []),
+  judge: (seen) =>
+    seen.plan.disk.some(isHiccup) ? seen.lives.flatMap((life) => lostBesideDisk(seen, life)) : [],
 };
 
 function isHiccup(spell: DiskSpell): boolean {

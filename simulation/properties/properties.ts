@@ -1,6 +1,11 @@
 /** Everything that is promised of a run, beside what is looked at after each step. */
 
-import { nothingComesTwice, nothingIsMissing, pagesAreNoDeliveries } from './arrivals.ts';
+import {
+  exportersAreFlushed,
+  nothingComesTwice,
+  nothingIsMissing,
+  pagesAreNoDeliveries,
+} from './arrivals.ts';
 import { busyWhenHealthy, endsAsk, endsDeliver, endsInTime, flushesKeepTheirWord } from './ends.ts';
 import {
   diskBeforeLoss,
@@ -29,6 +34,7 @@ export const PROPERTIES: readonly Property[] = [
   nothingIsMissing,
   nothingComesTwice,
   pagesAreNoDeliveries,
+  exportersAreFlushed,
   outagesAreShort,
   incidentsCountOnce,
   oneClock,

@@ -65,8 +65,9 @@ function ofProcess<T extends { readonly process: string }>(
 
 /** What a call's result says of the destination's health. */
 export function meaningOf({ result }: CallSeen): 'good' | 'ill' | 'other' {
-  if (/^(2\d\d|grpc 0$)/.test(result)) return 'good';
-  if (/^(400|413|grpc 3$|thrown|aborted|$)/.test(result)) return 'other';
+  if (/^(2\d\d|success)$/.test(result)) return 'good';
+  // 3 is gRPC's INVALID_ARGUMENT.
+  if (/^(400|413|3|thrown|aborted|)$/.test(result)) return 'other';
   return 'ill';
 }
 
