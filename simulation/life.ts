@@ -13,7 +13,10 @@ import {
 } from './subject.ts';
 import type { World } from './world.ts';
 
-export const SPOOL_DIRECTORY = '/spool';
+const SPOOL_DIRECTORY = '/spool';
+
+/** An end that takes longer than this is none: nothing promised lasts so long. */
+const MAX_END_MILLIS = 600_000;
 
 /** What a process may use, by which it measures the default of `maxQueueBytes`: 64 MiB. */
 const USABLE_MEMORY_BYTES = 4 * 1024 ** 3;
@@ -41,9 +44,10 @@ export interface EndSeen {
   readonly calledAt: number;
   /** When it began. */
   readonly before: SpillwayStats;
-  readonly emittedBefore: number;
   /** When the promise of the shutdown was kept. */
   shutdownAt: number | undefined;
+  /** Whether it was waited for in vain. */
+  isStuck: boolean;
   /** The last counts there are. */
   after: SpillwayStats;
   endedAt: number | undefined;
@@ -175,15 +179,12 @@ export class Life {
   readonly beginEnd = (): void => {
     if (this.isEnding) return;
     this.#isWorking = false;
-    const stats = this.processor.stats();
-    this.end = {
-      calledAt: this.#now,
-      before: stats,
-      emittedBefore: this.emittedAt.length,
-      shutdownAt: undefined,
-      after: stats,
-      endedAt: undefined,
-    };
+    this.end = this.#endBegins();
+    this.#world.schedule(this.#world.now + MAX_END_MILLIS, () => {
+      if (this.isOver || this.end === undefined) return;
+      this.end.isStuck = true;
+      this.kill();
+    });
     switch (this.plan.end) {
       case 'signal':
       case 'shutdown':
@@ -203,18 +204,22 @@ export class Life {
   /** SIGKILL, or no power any more. */
   kill(): void {
     if (this.isOver) return;
+    this.end ??= this.#endBegins();
+    this.end.after = this.processor.stats();
+    this.process.kill();
+    this.#over();
+  }
+
+  #endBegins(): EndSeen {
     const stats = this.processor.stats();
-    this.end ??= {
+    return {
       calledAt: this.#now,
       before: stats,
-      emittedBefore: this.emittedAt.length,
       shutdownAt: undefined,
+      isStuck: false,
       after: stats,
       endedAt: undefined,
     };
-    this.end.after = stats;
-    this.process.kill();
-    this.#over();
   }
 
   get #now(): number {

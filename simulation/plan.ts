@@ -73,7 +73,7 @@ export interface LifePlan {
 }
 
 /** One spell of weather: it lasts until the next one begins. */
-export interface Spell<T> {
+interface Spell<T> {
   readonly atMillis: number;
   readonly weather: T;
 }

@@ -4,7 +4,7 @@ import type { Life } from './life.ts';
 import type { Violation } from './run.ts';
 import { DROP_REASONS, type DropReason, type SpillwayStats } from './subject.ts';
 
-export interface Loss {
+interface Loss {
   readonly at: number;
   readonly reason: DropReason;
   readonly records: number;
@@ -14,13 +14,13 @@ export interface Loss {
 }
 
 /** A time in which there was something to send, on disk or in memory. */
-export interface Waiting {
+interface Waiting {
   readonly from: number;
   to: number;
 }
 
 /** Of one life. */
-export interface Track {
+interface Track {
   readonly losses: Loss[];
   readonly waiting: Waiting[];
   last: SpillwayStats | undefined;

@@ -20,8 +20,6 @@ const SLACK_MILLIS = 50;
 const FLUSH_MILLIS = 30_000;
 const DEFAULT_SHUTDOWN_MILLIS = 5_000;
 const DEFAULT_INITIAL_DELAY_MILLIS = 1_000;
-/** A process that ends by itself waits for a flush, three times at most, and for what is under way. */
-const MAX_END_MILLIS = 120_000;
 
 function timeoutOf({ plan }: Life): number {
   return plan.options.shutdown?.timeoutMillis ?? DEFAULT_SHUTDOWN_MILLIS;
@@ -54,7 +52,7 @@ export const endsInTime: Property = {
           }
         }
       }
-      if (end !== undefined && end.endedAt === undefined) late(seen.endedAt, 'the process did not end');
+      if (end?.isStuck) late(life.endedAt, 'the process did not end');
       for (const flush of life.flushes) {
         const latest = flush.calledAt + FLUSH_MILLIS + SLACK_MILLIS;
         const endedAt = flush.endedAt ?? Number.POSITIVE_INFINITY;
@@ -67,8 +65,6 @@ export const endsInTime: Property = {
     });
   },
 };
-
-export { MAX_END_MILLIS };
 
 export const endsAsk: Property = {
   name: 'every end begins with an attempt',

@@ -18,12 +18,6 @@ export interface Property {
   judge(seen: RunSeen): Finding[];
 }
 
-/** A call of an exporter that has ended: what the processor knows of it. */
-export interface EndedCall extends CallSeen {
-  readonly endedAt: number;
-  readonly meaning: 'good' | 'ill' | 'other';
-}
-
 export interface Spell {
   readonly from: number;
   readonly to: number;
