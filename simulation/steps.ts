@@ -84,6 +84,14 @@ export class Steps {
     if (queued.records < 0 || queued.bytes < 0 || inFlight.records < 0 || inFlight.bytes < 0) {
       this.#violated('the bounds', life, now, `a count is negative: ${JSON.stringify({ queued, inFlight })}`);
     }
+    if ((queued.records === 0 && queued.bytes > 0) || (inFlight.records === 0 && inFlight.bytes > 0)) {
+      this.#violated(
+        'the bounds',
+        life,
+        now,
+        `bytes without records: ${JSON.stringify({ queued, inFlight })}`,
+      );
+    }
     if (
       queued.records > maxQueueSize ||
       queued.records + inFlight.records > maxQueueSize + replays * maxExportBatchSize

@@ -83,8 +83,8 @@ export const fullMeansFull: Property = {
   name: 'nothing is dropped while there is room',
   judge: (seen) =>
     seen.lives.flatMap((life) => {
-      const { maxQueueSize, maxQueueBytes, maxRecordBytes = 256 * 1024 } = life.plan.options;
-      if (maxQueueSize === undefined || maxQueueBytes === undefined) return [];
+      const { maxQueueSize = 65_536, maxQueueBytes = 64 * 1024 * 1024 } = life.plan.options;
+      const { maxRecordBytes = 256 * 1024 } = life.plan.options;
       for (const { at, reason, heldRecords, heldBytes } of seen.steps.of(life).losses) {
         if (reason !== 'queue_full' || life.plan.memory.length > 0) continue;
         // A batch may have been delivered in the same step, after the loss.
