@@ -6,7 +6,7 @@ import { callExporter } from './delivery/exporter-calls.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { DurableQueue } from './durable/durable-queue.ts';
 import { messageOf } from './errors.ts';
-import { flushBeforeExit } from './exit-flush.ts';
+import { flushBeforeExit, type ProcessEvents } from './exit-flush.ts';
 import { storeAtExit } from './exit-store.ts';
 import type { ShutdownSettings } from './option-groups.ts';
 import type { AsyncSinkQueue } from './queue/async-sink-queue.ts';
@@ -26,6 +26,7 @@ export interface EndingParts {
   readonly durable: DurableQueue<LogBatch> | undefined;
   readonly observation: SelfObservation;
   readonly clock: Clock;
+  readonly process: ProcessEvents;
   /** Stops what must not go on once the end has begun. */
   readonly begin: () => void;
 }
@@ -50,8 +51,9 @@ export class Ending {
   constructor(parts: EndingParts, beforeExitTimeoutMillis: number) {
     this.#parts = parts;
     this.#beforeExitTimeoutMillis = beforeExitTimeoutMillis;
-    this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit());
-    this.#stopExitStore = parts.durable === undefined ? () => {} : storeAtExit(() => this.#storeAtExit());
+    this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit(), parts.process);
+    this.#stopExitStore =
+      parts.durable === undefined ? () => {} : storeAtExit(() => this.#storeAtExit(), parts.process);
   }
 
   /** The promise of the shutdown; undefined before it was called. */

@@ -1,7 +1,8 @@
 /** Processes that are ended by a signal: `node signalled.ts <scenario> <collector's url>`. */
 
 import { shutdownOnSignals } from '../../src/index.ts';
-import { done, emit, exporterTo, hangingExporter, providerWith, report, spillway } from './child.ts';
+import { done, emit, hangingExporter, providerWith, report, spillway } from './child.ts';
+import { exporterTo } from './exporter.ts';
 
 const url = process.argv[3] ?? '';
 // A service that would run for long.
