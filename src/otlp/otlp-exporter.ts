@@ -16,6 +16,7 @@ import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { OtlpSender } from './otlp-sender.ts';
 import { SetUpMistakes } from './setup-mistakes.ts';
 import { SourceEncoder } from './source-encoder.ts';
+import type { OtlpTransport } from './transport.ts';
 
 type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
 

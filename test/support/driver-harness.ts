@@ -1,7 +1,7 @@
 /** A driver between a real queue and a sender that a test answers for, on a manual clock. */
 
-import { CircuitBreaker } from '../../src/delivery/breaker.ts';
 import { Driver, type DriverSettings } from '../../src/delivery/driver.ts';
+import { Recovery } from '../../src/delivery/recovery.ts';
 import type { Outcome } from '../../src/delivery/sender.ts';
 import { AsyncSinkQueue } from '../../src/queue/async-sink-queue.ts';
 import type { QueueLimits } from '../../src/queue/queue-contract.ts';
@@ -27,7 +27,7 @@ export const UNSERIALIZABLE: Outcome = { kind: 'unserializable', error };
 export class DriverHarness {
   readonly clock = new ManualClock();
   readonly queue: AsyncSinkQueue<RecordBatch>;
-  readonly breaker: CircuitBreaker;
+  readonly recovery: Recovery;
   readonly driver: Driver<RecordBatch>;
   readonly sent: Sent[] = [];
   /** Answers on the spot, where set and not undefined. */
@@ -54,21 +54,14 @@ export class DriverHarness {
       { dropped: (reason, records) => void this.told.push(['queue dropped', reason, records]), work },
       this.clock.now,
     );
-    const timeouts = { resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 5_000 };
-    this.breaker = new CircuitBreaker({ failureThreshold: threshold, ...timeouts }, () => {});
+    const retry = { initialDelayMillis: 1_000, maxDelayMillis: 1_000, maxElapsedMillis: Number.POSITIVE_INFINITY };
+    const breaker = { failureThreshold: threshold, resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 5_000 };
+    this.recovery = new Recovery({ retry, breaker }, this.clock.random);
     this.driver = new Driver(
       this.queue,
       { send: (batch) => this.#send(batch.toArray().map(({ body }) => body)) },
-      this.breaker,
-      {
-        concurrency: { start: 1, max: 1 },
-        retry: {
-          initialDelayMillis: 1_000,
-          maxDelayMillis: 1_000,
-          maxElapsedMillis: Number.POSITIVE_INFINITY,
-        },
-        ...settings,
-      },
+      this.recovery,
+      { concurrency: { start: 1, max: 1 }, retry, ...settings },
       {
         passed: (records) => void this.told.push(['passed', records]),
         attempted: ({ kind }, millis) => void this.told.push(['attempted', kind, millis]),
