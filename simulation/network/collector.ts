@@ -24,7 +24,7 @@ export interface RequestSeen {
   /** 0 before there is one. */
   connection: number;
   /**
-   * '' while nothing is known, else a status (`'200'`; for gRPC `'grpc 14'`), `'refused'`, `'reset'`, `'hang'`,
+   * '' while nothing is known, else a status (`'200'`; for gRPC `'grpc 14'`), `'refused'`, `'reset'`, `'idle reset'` (closed before the request came), `'hang'`,
    * `'half 200'`, or `'lost'` for what was swallowed on the way.
    */
   answer: string;

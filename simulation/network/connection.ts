@@ -106,7 +106,7 @@ export class Connection {
     seen.connection = this.number;
     if (this.#idleBeyondLimit() >= 0) {
       if (this.#collector.idle?.how === 'closed') {
-        seen.answer = 'reset';
+        seen.answer = 'idle reset';
         this.reset();
         return exchange;
       }

@@ -25,8 +25,9 @@ export function makeExporter(
   const plan: ExporterPlan = typeof planned === 'string' ? { kind: planned } : planned;
   switch (plan.kind) {
     case 'own': {
-      const { kind: _, ...options } = plan;
-      return new SpillwayOtlpLogExporter(options, new SimulatedTransport(collector, process, options));
+      const { timeoutMillis = 10_000, concurrencyLimit = 16 } = plan;
+      const transport = new SimulatedTransport(collector, process, plan);
+      return new SpillwayOtlpLogExporter({ timeoutMillis, concurrencyLimit }, transport);
     }
     case 'unknown':
       return new UnknownExporter(collector, process, plan);

@@ -13,8 +13,11 @@ export interface HttpListener {
   connected?(): void;
   /** `isWhole` is false where the body was not read to its end, which never comes. */
   answered(answer: HttpAnswer, isWhole: boolean): void;
-  /** After `answered` with half an answer, too: its connection ended. */
-  failed(error: NodeJS.ErrnoException): void;
+  /**
+   * After `answered` with half an answer, too: its connection ended. `wasIdle`: it had been idle until this request,
+   * for which the server had closed it too early.
+   */
+  failed(error: NodeJS.ErrnoException, wasIdle?: boolean): void;
 }
 
 export interface HttpClientOptions {
@@ -26,6 +29,9 @@ export interface HttpClientOptions {
 
 interface Job {
   readonly content: RequestContent;
+  /** Gets a connection of its own. */
+  readonly isFresh: boolean;
+  isReuse: boolean;
   readonly listener: HttpListener;
   seen: RequestSeen | undefined;
   connection: Connection | undefined;
@@ -53,9 +59,20 @@ export class HttpClient {
     this.#keepAliveMillis = options.keepAliveMillis ?? Number.POSITIVE_INFINITY;
   }
 
-  /** @returns what gives the request up, and its connection with it; the listener hears nothing more. */
-  request(content: RequestContent, listener: HttpListener): () => void {
-    const job: Job = { content, listener, seen: undefined, connection: undefined, isOver: false };
+  /**
+   * @param isFresh over a new connection; those that are idle are closed.
+   * @returns what gives the request up, and its connection with it; the listener hears nothing more.
+   */
+  request(content: RequestContent, listener: HttpListener, isFresh = false): () => void {
+    const job: Job = {
+      content,
+      isFresh,
+      isReuse: false,
+      listener,
+      seen: undefined,
+      connection: undefined,
+      isOver: false,
+    };
     this.#waiting.push(job);
     this.#next();
     return () => this.#abandon(job);
@@ -64,22 +81,28 @@ export class HttpClient {
   /** Closes every connection; nobody hears anything more. */
   destroy(): void {
     for (const job of [...this.#jobs.values(), ...this.#waiting]) this.#abandon(job);
-    for (const { connection } of this.#idle) connection.close();
-    this.#idle = [];
+    this.#closeIdle();
   }
 
   #next(): void {
-    while (this.#waiting.length > 0) {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      if (first.isFresh) this.#closeIdle();
       const connection = this.#takeIdle();
       if (connection === undefined && this.#jobs.size >= this.#limit) return;
       const job = this.#waiting.shift() as Job;
       job.seen = this.#collector.begin(this.#process, 'http', job.content);
       if (connection === undefined) this.#connect(job);
       else {
+        job.isReuse = true;
         this.#jobs.set(connection, job);
         this.#send(job, connection);
       }
     }
+  }
+
+  #closeIdle(): void {
+    for (const { connection } of this.#idle) connection.close();
+    this.#idle = [];
   }
 
   /** The one that was used last: it is the least likely to have been closed. */
@@ -135,7 +158,9 @@ export class HttpClient {
     if (job === undefined) return;
     if (job.seen?.answer === '') job.seen.answer = 'reset';
     this.#end(connection);
-    job.listener.failed(Object.assign(new Error(`read ${code}`), { code, syscall: 'read' }));
+    const error = Object.assign(new Error(`read ${code}`), { code, syscall: 'read' });
+    // Where the server has seen nothing of the request, it had closed the connection before.
+    job.listener.failed(error, job.isReuse && job.seen?.answer === 'idle reset');
     this.#next();
   }
 

@@ -4,7 +4,7 @@ import type { OtlpResponse, OtlpTransport } from '../subject.ts';
 import type { Collector, NetworkProcess } from './collector.ts';
 import { HttpClient } from './http-client.ts';
 import type { HttpAnswer } from './replies.ts';
-import { contentOf } from './request-content.ts';
+import { contentOf, type RequestContent } from './request-content.ts';
 
 const ENDPOINT = 'http://localhost:4318/v1/logs';
 const KEEP_ALIVE_MILLIS = 30_000;
@@ -16,6 +16,23 @@ export interface OwnTransportOptions {
   readonly timeoutMillis?: number;
   /** Connections at a time. Default 16. */
   readonly concurrencyLimit?: number;
+  /** Sends again, over a new connection, what met the end of an idle one. Default false. */
+  readonly resendsAfterIdle?: boolean;
+}
+
+/** What a request may ask for beside an answer. */
+export interface PostOptions {
+  /** Over a new connection; those that are idle are given up. */
+  readonly freshConnection?: boolean;
+  /** Milliseconds within which there must be a connection. Default: the time for the whole request. */
+  readonly connectTimeoutMillis?: number;
+}
+
+/** As much as the transport tells of an answer. */
+interface Answer extends HttpAnswer {
+  readonly endpoint: string;
+  /** Whether the body is all of it. */
+  readonly extent: 'whole' | 'cut';
 }
 
 export class SimulatedTransport implements OtlpTransport {
@@ -23,6 +40,7 @@ export class SimulatedTransport implements OtlpTransport {
   readonly #process: NetworkProcess;
   readonly #client: HttpClient;
   readonly #timeoutMillis: number;
+  readonly #resends: boolean;
   readonly #attempts = new Set<(reason: Error) => void>();
   #closed: Error | undefined;
 
@@ -30,21 +48,22 @@ export class SimulatedTransport implements OtlpTransport {
     this.#collector = collector;
     this.#process = process;
     this.#timeoutMillis = options.timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS;
+    this.#resends = options.resendsAfterIdle ?? false;
     this.#client = new HttpClient(collector, process, {
       limit: options.concurrencyLimit ?? DEFAULT_CONCURRENCY_LIMIT,
       keepAliveMillis: KEEP_ALIVE_MILLIS,
     });
   }
 
-  async post(body: Uint8Array, signal: AbortSignal): Promise<OtlpResponse> {
+  async post(body: Uint8Array, signal: AbortSignal, options: PostOptions = {}): Promise<OtlpResponse> {
     const content = contentOf(body);
     const call = this.#collector.call(this.#process, 'own', content);
     try {
       signal.throwIfAborted();
       if (this.#closed !== undefined) throw this.#closed;
-      const answer = await this.#attempt(content, signal);
+      const answer = await this.#attempt(content, signal, options);
       call.result = String(answer.status);
-      return { ...answer, endpoint: ENDPOINT };
+      return answer;
     } catch (error) {
       call.result = (error as { code?: string } | null)?.code ?? 'aborted';
       throw error;
@@ -60,11 +79,15 @@ export class SimulatedTransport implements OtlpTransport {
     this.#client.destroy();
   }
 
-  #attempt(content: ReturnType<typeof contentOf>, signal: AbortSignal): Promise<HttpAnswer> {
+  #attempt(content: RequestContent, signal: AbortSignal, options: PostOptions): Promise<Answer> {
+    const { clock } = this.#process;
     return new Promise((resolve, reject) => {
       let half: HttpAnswer | undefined;
+      let abandon = () => {};
+      let cancelConnect = () => {};
       const end = () => {
         cancel();
+        cancelConnect();
         this.#attempts.delete(giveUp);
         signal.removeEventListener('abort', aborted);
       };
@@ -72,36 +95,53 @@ export class SimulatedTransport implements OtlpTransport {
       const giveUp = (reason: unknown) => {
         end();
         abandon();
-        if (half !== undefined && !signal.aborted) resolve(half);
+        if (half !== undefined && !signal.aborted) resolve({ ...half, endpoint: ENDPOINT, extent: 'cut' });
         else reject(reason);
       };
       const aborted = () => giveUp(signal.reason);
       signal.addEventListener('abort', aborted, { once: true });
       this.#attempts.add(giveUp);
       // Like the socket, it keeps the process alive as long as the request is under way.
-      const cancel = this.#process.clock.timer(() => giveUp(this.#timeoutError()), this.#timeoutMillis, true);
-      const abandon = this.#client.request(content, {
-        answered: (answer, isWhole) => {
-          if (!isWhole) {
-            half = answer;
-            return;
-          }
-          end();
-          resolve(answer);
-        },
-        failed: (error) => {
-          end();
-          if (half !== undefined) resolve(half);
-          else reject(noAnswer(error.message, error));
-        },
-      });
+      const late = () => giveUp(timeoutError(`none within ${this.#timeoutMillis} ms`));
+      const cancel = clock.timer(late, this.#timeoutMillis, true);
+      const send = (isFresh: boolean, isLast: boolean) => {
+        const { connectTimeoutMillis: millis } = options;
+        if (millis !== undefined) {
+          const unconnected = () => giveUp(timeoutError(`no connection within ${millis} ms`));
+          cancelConnect = clock.timer(unconnected, millis, true);
+        }
+        abandon = this.#client.request(
+          content,
+          {
+            connected: () => cancelConnect(),
+            answered: (answer, isWhole) => {
+              if (!isWhole) {
+                half = answer;
+                return;
+              }
+              end();
+              resolve({ ...answer, endpoint: ENDPOINT, extent: 'whole' });
+            },
+            failed: (error, wasIdle) => {
+              if (wasIdle && this.#resends && !isLast) {
+                send(true, true);
+                return;
+              }
+              end();
+              if (half !== undefined) resolve({ ...half, endpoint: ENDPOINT, extent: 'cut' });
+              else reject(noAnswer(error.message, error));
+            },
+          },
+          isFresh,
+        );
+      };
+      send(options.freshConnection ?? false, false);
     });
   }
+}
 
-  #timeoutError(): Error {
-    const cause = Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' });
-    return noAnswer(`none within ${this.#timeoutMillis} ms`, cause);
-  }
+function timeoutError(reason: string): Error {
+  return noAnswer(reason, Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
 }
 
 function noAnswer(reason: string, cause: NodeJS.ErrnoException): Error {

@@ -1,6 +1,6 @@
 /** What is in an export request: its size, and which records. Reads protobuf independently of `src`. */
 
-import { idIn, idOf } from './record-ids.ts';
+import { idIn, idOf, NO_ID } from './record-ids.ts';
 
 export interface RequestContent {
   readonly bytes: number;
@@ -8,68 +8,45 @@ export interface RequestContent {
   readonly ids: readonly number[];
 }
 
-/** Tags (field number << 3 | wire type 2) on the way to the text of a body in an ExportLogsServiceRequest. */
-const RESOURCE_LOGS = 0x0a;
-const SCOPE_LOGS = 0x12;
-const LOG_RECORDS = 0x12;
-const BODY = 0x2a;
-const STRING_VALUE = 0x0a;
+/**
+ * Tags (field number << 3 | wire type 2) on the way down to the text of a body in an ExportLogsServiceRequest:
+ * resource_logs, scope_logs, log_records, body, string_value.
+ */
+const WAY = [0x0a, 0x12, 0x12, 0x2a, 0x0a] as const;
+/** How far down the fields of a LogRecord are, and the text of its body. */
+const IN_RECORD = 3;
+const IN_TEXT = 5;
 
 /** About what a record takes beside its body: times, severity, trace, tags. */
 const RECORD_BYTES = 60;
 
-/** A cursor that is shared: nothing here is called while something else of it is under way. */
-let bytes: Uint8Array = new Uint8Array();
-let position = 0;
-let ids: number[] = [];
-
 /** @throws RangeError for what is not an ExportLogsServiceRequest. */
 export function contentOf(body: Uint8Array): RequestContent {
-  bytes = body;
-  position = 0;
-  ids = [];
-  scan(body.length, RESOURCE_LOGS, resourceLogs);
-  return { bytes: body.length, ids };
-}
-
-/** The same for an exporter that was given records, with an estimate of their size. */
-export function contentOfRecords(records: readonly { readonly body?: unknown }[]): RequestContent {
-  let size = 0;
-  const found: number[] = [];
-  for (const { body } of records) {
-    size += RECORD_BYTES + (typeof body === 'string' ? body.length : 0);
-    found.push(idOf(body));
-  }
-  return { bytes: size, ids: found };
-}
-
-function resourceLogs(end: number): void {
-  scan(end, SCOPE_LOGS, scopeLogs);
-}
-
-function scopeLogs(end: number): void {
-  scan(end, LOG_RECORDS, logRecord);
-}
-
-let id = 0;
-
-function logRecord(end: number): void {
-  id = -1;
-  scan(end, BODY, anyValue);
-  ids.push(id);
-}
-
-function anyValue(end: number): void {
-  scan(end, STRING_VALUE, stringValue);
-}
-
-function stringValue(end: number): void {
-  id = idIn(bytes, position, end);
-}
-
-/** Calls `found` for each field with the tag `wanted`, the position at its content, and skips all others. */
-function scan(end: number, wanted: number, found: (end: number) => void): void {
-  while (position < end) {
+  const ids: number[] = [];
+  // Where the messages end that are being read, from the request itself down.
+  const ends = [body.length];
+  let depth = 0;
+  let position = 0;
+  let id = NO_ID;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = body[position++];
+      if (byte === undefined) throw new RangeError('the message ends within a number');
+      // Of more than 32 bits only the lower ones, which is enough for tags and lengths.
+      if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw new RangeError('a number of more than ten bytes');
+  };
+  for (;;) {
+    const end = ends[depth] as number;
+    if (position > end) throw new RangeError('a field is longer than the message it is in');
+    if (position === end) {
+      if (depth === IN_RECORD) ids.push(id);
+      if (--depth < 0) return { bytes: body.length, ids };
+      continue;
+    }
     const tag = varint();
     switch (tag & 7) {
       case 0:
@@ -80,10 +57,15 @@ function scan(end: number, wanted: number, found: (end: number) => void): void {
         break;
       case 2: {
         const length = varint();
-        const contentEnd = position + length;
-        if (contentEnd > end) throw new RangeError('a field is longer than the message it is in');
-        if (tag === wanted) found(contentEnd);
-        position = contentEnd;
+        if (position + length > end) throw new RangeError('a field is longer than the message it is in');
+        if (tag !== WAY[depth]) position += length;
+        else if (depth + 1 === IN_TEXT) {
+          id = idIn(body, position, position + length);
+          position += length;
+        } else {
+          ends[++depth] = position + length;
+          if (depth === IN_RECORD) id = NO_ID;
+        }
         break;
       }
       case 5:
@@ -93,17 +75,15 @@ function scan(end: number, wanted: number, found: (end: number) => void): void {
         throw new RangeError(`wire type ${tag & 7} at ${position}`);
     }
   }
-  if (position !== end) throw new RangeError('a field is longer than the message it is in');
 }
 
-/** Of more than 32 bits only the lower ones, which is enough for tags and lengths. */
-function varint(): number {
-  let value = 0;
-  for (let shift = 0; shift < 70; shift += 7) {
-    const byte = bytes[position++];
-    if (byte === undefined) throw new RangeError('the message ends within a number');
-    if (shift < 32) value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return value >>> 0;
+/** The same for an exporter that was given records, with an estimate of their size. */
+export function contentOfRecords(records: readonly { readonly body?: unknown }[]): RequestContent {
+  let bytes = 0;
+  const ids: number[] = [];
+  for (const { body } of records) {
+    bytes += RECORD_BYTES + (typeof body === 'string' ? body.length : 0);
+    ids.push(idOf(body));
   }
-  throw new RangeError('a number of more than ten bytes');
+  return { bytes, ids };
 }

@@ -44,21 +44,6 @@ describe('what is in a request', () => {
     }
   });
 
-  test('4,096 records are read, and noted, in less than a millisecond', () => {
-    const request = encodedRequest(
-      Array.from({ length: 4_096 }, (_, n) => `p1-${n} with some more text to it`),
-    );
-    let best = Number.POSITIVE_INFINITY;
-    for (let run = 0; run < 50; run++) {
-      const arrivals = new Arrivals();
-      const start = performance.now();
-      const { ids } = contentOf(request);
-      arrivals.add(ids, ids.length, start);
-      best = Math.min(best, performance.now() - start);
-    }
-    expect(best).toBeLessThan(1);
-  });
-
   test('every arrival of a record is known', () => {
     const arrivals = new Arrivals();
     const ids = ['p1-0', 'p2-0', 'p1-1', 'something else'].map(idOf);

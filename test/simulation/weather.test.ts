@@ -194,6 +194,49 @@ test('a request that meets the end of an idle connection fails, and its data is 
   expect(network.collector.receivedAt('p1-1')).toEqual([]);
 });
 
+test('what met the end of an idle connection is sent again, where the transport does that, over a new one', async () => {
+  const network = new SimulatedNetwork(
+    { kind: 'healthy', ...NO_JITTER },
+    { idle: { afterMillis: 5_000, how: 'closed' } },
+    { resendsAfterIdle: true },
+  );
+  network.post();
+  await network.advance(5_006);
+  const second = network.post();
+  await network.advance(10);
+  expect(second.status).toBe(200);
+  expect(network.collector.requests.map(({ answer }) => answer)).toEqual(['200', 'idle reset', '200']);
+  network.collector.weather = { kind: 'reset', takes: false };
+  const third = network.post();
+  await network.advance(10);
+  expect(third.error).toMatchObject({ code: 'ECONNRESET' });
+});
+
+test('a request that wants a connection of its own gets one, and the idle ones are closed', async () => {
+  const network = new SimulatedNetwork();
+  network.post();
+  await network.advance(20);
+  network.post(1, '', { freshConnection: true });
+  await network.advance(20);
+  network.post();
+  await network.advance(20);
+  expect(network.collector.requests.map(({ connection }) => connection)).toEqual([1, 2, 2]);
+});
+
+test('a connection has its own time to be made in, where the request says so; the answer has not', async () => {
+  const network = new SimulatedNetwork({ kind: 'black-hole' });
+  const lost = network.post(1, '', { connectTimeoutMillis: 3_000 });
+  await network.advance(3_000);
+  expect(lost.error).toMatchObject({
+    code: 'ETIMEDOUT',
+    message: expect.stringContaining('no connection within 3000 ms'),
+  });
+  network.collector.weather = { kind: 'healthy', latencyMillis: 8_000, jitter: 0 };
+  const slow = network.post(1, '', { connectTimeoutMillis: 3_000 });
+  await network.advance(8_010);
+  expect(slow.status).toBe(200);
+});
+
 test('on a connection that something on the way has forgotten nothing comes through, on a new one everything', async () => {
   const network = new SimulatedNetwork(
     { kind: 'healthy' },

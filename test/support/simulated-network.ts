@@ -3,7 +3,11 @@
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { onTestFinished } from 'vitest';
 import { Collector, type CollectorOptions } from '../../simulation/network/collector.ts';
-import { SimulatedTransport } from '../../simulation/network/own-transport.ts';
+import {
+  type OwnTransportOptions,
+  type PostOptions,
+  SimulatedTransport,
+} from '../../simulation/network/own-transport.ts';
 import { HEALTHY, type Weather } from '../../simulation/network/weather.ts';
 import type { OtlpResponse } from '../../simulation/subject.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -29,14 +33,19 @@ export class SimulatedNetwork {
   readonly transport: SimulatedTransport;
   #records = 0;
 
-  constructor(weather: Weather = HEALTHY, options: CollectorOptions = {}) {
+  constructor(
+    weather: Weather = HEALTHY,
+    options: CollectorOptions = {},
+    transportOptions: OwnTransportOptions = {},
+  ) {
     this.collector = new Collector(this.clock, weather, options);
-    this.transport = new SimulatedTransport(this.collector, { id: 'p1', clock: this.clock });
+    const process = { id: 'p1', clock: this.clock };
+    this.transport = new SimulatedTransport(this.collector, process, transportOptions);
     onTestFinished(() => this.transport.close());
   }
 
   /** Sends so many new records, `p1-0` the first of all. */
-  post(records = 1, padding = ''): Post {
+  post(records = 1, padding = '', options: PostOptions = {}): Post {
     const bodies = Array.from({ length: records }, () => `p1-${this.#records++} ${padding}`);
     const controller = new AbortController();
     const post: Post = {
@@ -45,7 +54,7 @@ export class SimulatedNetwork {
       error: undefined,
       abort: (reason) => controller.abort(reason),
     };
-    this.transport.post(encodedRequest(bodies), controller.signal).then(
+    this.transport.post(encodedRequest(bodies), controller.signal, options).then(
       (response) => Object.assign(post, { response, status: response.status }),
       (error) => Object.assign(post, { error }),
     );
