@@ -1,6 +1,6 @@
 /** A model of the own exporter's HTTP transport: bytes in, one answer or one error out. */
 
-import type { OtlpResponse, OtlpTransport } from '../subject.ts';
+import type { OtlpResponse, OtlpTransport, PostOptions } from '../subject.ts';
 import type { Collector, NetworkProcess } from './collector.ts';
 import { HttpClient } from './http-client.ts';
 import type { HttpAnswer } from './replies.ts';
@@ -10,22 +10,14 @@ const ENDPOINT = 'http://localhost:4318/v1/logs';
 const KEEP_ALIVE_MILLIS = 30_000;
 const DEFAULT_TIMEOUT_MILLIS = 10_000;
 const DEFAULT_CONCURRENCY_LIMIT = 16;
+/** After silences a request is given so many times more of its time at most. */
+const MAX_EXTENSIONS = 5;
 
 export interface OwnTransportOptions {
   /** Milliseconds for a whole request. Default 10,000. */
   readonly timeoutMillis?: number;
   /** Connections at a time. Default 16. */
   readonly concurrencyLimit?: number;
-  /** Sends again, over a new connection, what met the end of an idle one. Default false. */
-  readonly resendsAfterIdle?: boolean;
-}
-
-/** What a request may ask for beside an answer. */
-export interface PostOptions {
-  /** Over a new connection; those that are idle are given up. */
-  readonly freshConnection?: boolean;
-  /** Milliseconds within which there must be a connection. Default: the time for the whole request. */
-  readonly connectTimeoutMillis?: number;
 }
 
 /** As much as the transport tells of an answer. */
@@ -40,7 +32,6 @@ export class SimulatedTransport implements OtlpTransport {
   readonly #process: NetworkProcess;
   readonly #client: HttpClient;
   readonly #timeoutMillis: number;
-  readonly #resends: boolean;
   readonly #attempts = new Set<(reason: Error) => void>();
   #closed: Error | undefined;
 
@@ -48,7 +39,6 @@ export class SimulatedTransport implements OtlpTransport {
     this.#collector = collector;
     this.#process = process;
     this.#timeoutMillis = options.timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS;
-    this.#resends = options.resendsAfterIdle ?? false;
     this.#client = new HttpClient(collector, process, {
       limit: options.concurrencyLimit ?? DEFAULT_CONCURRENCY_LIMIT,
       keepAliveMillis: KEEP_ALIVE_MILLIS,
@@ -62,7 +52,9 @@ export class SimulatedTransport implements OtlpTransport {
       signal.throwIfAborted();
       if (this.#closed !== undefined) throw this.#closed;
       const answer = await this.#attempt(content, signal, options);
-      call.result = String(answer.status);
+      // A web page is told as what it is.
+      call.result =
+        answer.contentType.startsWith('text/html') && answer.status === 200 ? 'page' : String(answer.status);
       return answer;
     } catch (error) {
       call.result = (error as { code?: string } | null)?.code ?? 'aborted';
@@ -102,8 +94,9 @@ export class SimulatedTransport implements OtlpTransport {
       signal.addEventListener('abort', aborted, { once: true });
       this.#attempts.add(giveUp);
       // Like the socket, it keeps the process alive as long as the request is under way.
-      const late = () => giveUp(timeoutError(`none within ${this.#timeoutMillis} ms`));
-      const cancel = clock.timer(late, this.#timeoutMillis, true);
+      const timeoutMillis = this.#timeoutMillis * (1 + Math.min(options.silences ?? 0, MAX_EXTENSIONS));
+      const late = () => giveUp(timeoutError(`none within ${timeoutMillis} ms`));
+      const cancel = clock.timer(late, timeoutMillis, true);
       const send = (isFresh: boolean, isLast: boolean) => {
         const { connectTimeoutMillis: millis } = options;
         if (millis !== undefined) {
@@ -123,7 +116,8 @@ export class SimulatedTransport implements OtlpTransport {
               resolve({ ...answer, endpoint: ENDPOINT, extent: 'whole' });
             },
             failed: (error, wasIdle) => {
-              if (wasIdle && this.#resends && !isLast) {
+              // What met the end of an idle connection was not seen by the server.
+              if (wasIdle && !isLast) {
                 send(true, true);
                 return;
               }

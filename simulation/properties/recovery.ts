@@ -129,10 +129,14 @@ function miscounted(seen: RunSeen, life: Life): Finding[] {
     let failures = 0;
     let incidents = 0;
     let seenAt = Number.NEGATIVE_INFINITY;
+    let wasAnythingAccepted = false;
     for (const call of ended) {
       const endedAt = call.endedAt as number;
       if (endedAt > at) break;
-      if (meaningOf(call) === 'ill' || call.result === 'thrown') {
+      wasAnythingAccepted ||= meaningOf(call) === 'good';
+      // Before that, a refusal as malformed is about the address.
+      const isAboutAddress = !wasAnythingAccepted && /^(400|3)$/.test(call.result);
+      if (meaningOf(call) === 'ill' || call.result === 'thrown' || isAboutAddress) {
         failures++;
         if (call.at >= seenAt) {
           incidents++;
@@ -181,10 +185,13 @@ export const oneAtATime: Property = {
 /** A failure that is as old as this says nothing any more. */
 const FORGOTTEN_MILLIS = 30_000;
 
+/** So many failures in a row are an outage, after which one success is no proof yet. */
+const OUTAGE_FAILURES = 3;
+
 /** Weather in which some get through and others do not, by no fault of how many there are. */
 const IS_PARTIAL = new Set(['partial', 'reset', 'poison', 'size-limit']);
 
-/** Requests that were started together after a failure, before two had succeeded since. */
+/** Requests that were started together after a failure, before one had succeeded since; after an outage, before two had. */
 function crowded(seen: RunSeen, life: Life): Finding[] {
   const calls = callsOf(seen, life);
   const spells = spellsOf(seen);
@@ -193,20 +200,24 @@ function crowded(seen: RunSeen, life: Life): Finding[] {
     .toSorted((a, b) => (a.endedAt as number) - (b.endedAt as number));
   let next = 0;
   let failedAt = Number.NEGATIVE_INFINITY;
+  let failures = 0;
   let successes = 0;
   let underWay: CallSeen[] = [];
   for (const call of calls) {
     for (; (ended[next]?.endedAt ?? Number.POSITIVE_INFINITY) <= call.at; next++) {
       const before = ended[next] as CallSeen;
-      if (meaningOf(before) === 'ill') {
+      // What was under way when another failed says nothing new by its failure.
+      if (meaningOf(before) === 'ill' && before.at >= failedAt) {
+        failures = successes > 0 ? 1 : failures + 1;
         failedAt = before.endedAt as number;
         successes = 0;
-      } else if (meaningOf(before) === 'good' && before.at > failedAt) successes++;
+      } else if (meaningOf(before) === 'good' && before.at >= failedAt) successes++;
     }
     underWay = underWay.filter(({ endedAt = Number.POSITIVE_INFINITY }) => endedAt > call.at);
     const together = underWay.filter(({ at }) => at > failedAt).length + 1;
     underWay.push(call);
-    if (together === 1 || successes >= 2 || call.at - failedAt > FORGOTTEN_MILLIS) continue;
+    const proof = failures >= OUTAGE_FAILURES ? 2 : 1;
+    if (together === 1 || successes >= proof || call.at - failedAt > FORGOTTEN_MILLIS) continue;
     if (isPartial(spells, failedAt, call.at)) continue;
     const message = `${together} requests under way together ${seconds(call.at - failedAt)} after a failure, with ${successes} successes in between`;
     return [{ process: life.number, at: call.at, message }];

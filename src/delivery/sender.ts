@@ -25,7 +25,12 @@ export type Outcome =
    * By the destination or, where `wasSent` is false, by our own limit, which says nothing of the destination.
    * `isSuspected`: it was not said, but only larger requests than any accepted one are refused.
    */
-  | { readonly kind: 'too_large'; readonly error: unknown; readonly wasSent?: false; readonly isSuspected?: boolean }
+  | {
+      readonly kind: 'too_large';
+      readonly error: unknown;
+      readonly wasSent?: false;
+      readonly isSuspected?: boolean;
+    }
   /** The exporter threw: it could not make a request of the batch. */
   | { readonly kind: 'unserializable'; readonly error: unknown }
   /** Refused for good. */

@@ -24,8 +24,8 @@ type Told = { response: object } | { error: object };
 /** Where a port and an address would tell the two apart, they are taken out. */
 async function told(post: Promise<OtlpResponse>): Promise<Told> {
   try {
-    const { endpoint, body, status, statusText = '', retryAfter, contentType } = await post;
-    const response = { status, statusText, retryAfter, contentType };
+    const { endpoint, body, status, statusText = '', retryAfter, contentType, extent = 'whole' } = await post;
+    const response = { status, statusText, retryAfter, contentType, extent };
     expect(endpoint).toMatch(/^http:.*\/v1\/logs$/);
     const { kind } = outcomeOf({ ...response, body }, () => 0);
     // Of half a body it does not matter how much of it was read.

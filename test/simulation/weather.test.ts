@@ -181,24 +181,10 @@ test('a connection that the server closed while it was idle is not used again', 
   expect(network.collector.requests.map(({ connection }) => connection)).toEqual([1, 1, 2]);
 });
 
-test('a request that meets the end of an idle connection fails, and its data is not stored', async () => {
+test('what met the end of an idle connection is sent again over a new one', async () => {
   const network = new SimulatedNetwork(
     { kind: 'healthy', ...NO_JITTER },
     { idle: { afterMillis: 5_000, how: 'closed' } },
-  );
-  network.post();
-  await network.advance(5_006);
-  const second = network.post();
-  await network.advance(1);
-  expect(second.error).toMatchObject({ code: 'ECONNRESET' });
-  expect(network.collector.receivedAt('p1-1')).toEqual([]);
-});
-
-test('what met the end of an idle connection is sent again, where the transport does that, over a new one', async () => {
-  const network = new SimulatedNetwork(
-    { kind: 'healthy', ...NO_JITTER },
-    { idle: { afterMillis: 5_000, how: 'closed' } },
-    { resendsAfterIdle: true },
   );
   network.post();
   await network.advance(5_006);
@@ -235,6 +221,21 @@ test('a connection has its own time to be made in, where the request says so; th
   const slow = network.post(1, '', { connectTimeoutMillis: 3_000 });
   await network.advance(8_010);
   expect(slow.status).toBe(200);
+});
+
+test('a request after silences is given its time once more for each of them, six times in all at most', async () => {
+  for (const [silences, millis] of [
+    [1, 20_000],
+    [5, 60_000],
+    [9, 60_000],
+  ] as const) {
+    const network = new SimulatedNetwork({ kind: 'hang', takes: false });
+    const post = network.post(1, '', { silences });
+    await network.advance(millis - 1);
+    expect(post.error).toBeUndefined();
+    await network.advance(1);
+    expect(post.error).toMatchObject({ code: 'ETIMEDOUT' });
+  }
 });
 
 test('on a connection that something on the way has forgotten nothing comes through, on a new one everything', async () => {

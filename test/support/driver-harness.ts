@@ -54,7 +54,11 @@ export class DriverHarness {
       { dropped: (reason, records) => void this.told.push(['queue dropped', reason, records]), work },
       this.clock.now,
     );
-    const retry = { initialDelayMillis: 1_000, maxDelayMillis: 1_000, maxElapsedMillis: Number.POSITIVE_INFINITY };
+    const retry = {
+      initialDelayMillis: 1_000,
+      maxDelayMillis: 1_000,
+      maxElapsedMillis: Number.POSITIVE_INFINITY,
+    };
     const breaker = { failureThreshold: threshold, resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 5_000 };
     this.recovery = new Recovery({ retry, breaker }, this.clock.random);
     this.driver = new Driver(

@@ -3,13 +3,9 @@
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { onTestFinished } from 'vitest';
 import { Collector, type CollectorOptions } from '../../simulation/network/collector.ts';
-import {
-  type OwnTransportOptions,
-  type PostOptions,
-  SimulatedTransport,
-} from '../../simulation/network/own-transport.ts';
+import { SimulatedTransport } from '../../simulation/network/own-transport.ts';
 import { HEALTHY, type Weather } from '../../simulation/network/weather.ts';
-import type { OtlpResponse } from '../../simulation/subject.ts';
+import type { OtlpResponse, PostOptions } from '../../simulation/subject.ts';
 import { ManualClock } from './manual-clock.ts';
 import { record } from './records.ts';
 
@@ -33,14 +29,9 @@ export class SimulatedNetwork {
   readonly transport: SimulatedTransport;
   #records = 0;
 
-  constructor(
-    weather: Weather = HEALTHY,
-    options: CollectorOptions = {},
-    transportOptions: OwnTransportOptions = {},
-  ) {
+  constructor(weather: Weather = HEALTHY, options: CollectorOptions = {}) {
     this.collector = new Collector(this.clock, weather, options);
-    const process = { id: 'p1', clock: this.clock };
-    this.transport = new SimulatedTransport(this.collector, process, transportOptions);
+    this.transport = new SimulatedTransport(this.collector, { id: 'p1', clock: this.clock });
     onTestFinished(() => this.transport.close());
   }
 
