@@ -110,8 +110,11 @@ export class Driver<B extends LogBatch> {
     if (isEnd || now - this.#askedAt >= this.#settings.retry.initialDelayMillis) {
       this.#recovery.askNow(now, isEnd);
     }
-    this.wake();
-    return this.#flushes.add(upTo, timeoutMillis);
+    const flush = this.#flushes.add(upTo, timeoutMillis);
+    // Before a disk takes what waits, and nothing is left to ask with.
+    if (isEnd) this.#turn();
+    else this.wake();
+    return flush;
   }
 
   /** From now on a batch that fails is not tried again by this process. */

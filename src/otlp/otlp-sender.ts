@@ -61,7 +61,9 @@ export class OtlpSender implements Sender<EncodedBatch> {
     let status: number | undefined;
     let outcome: Outcome;
     try {
-      const response = await runExporting(() => this.#transport.post(body, signal, hints && optionsOf(hints)));
+      const response = await runExporting(() =>
+        this.#transport.post(body, signal, hints && optionsOf(hints)),
+      );
       status = response.status;
       outcome = outcomeOf(response, this.#clock.wallNow, demandsOtlp);
       mistakes.answered(response, outcome.kind === 'delivered');
