@@ -18,7 +18,7 @@ const MAX_ALIKE = 3;
 export function storyOf({ seen, violations }: RunResult): string {
   const lines: Line[] = [
     ...weatherOf(seen.plan),
-    ...seen.lives.flatMap((life) => [...linesOf(seen, life), ...callsOf(seen, life)]),
+    ...seen.lives.flatMap((life) => [...callsOf(seen, life), ...linesOf(seen, life)]),
     ...violations.map(({ at, process, property, message }) => ({
       at,
       who: process === undefined ? '!' : `!p${process}`,
