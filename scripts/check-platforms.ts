@@ -162,10 +162,13 @@ await withTemporaryDirectory(async (directory) => {
       directory,
     );
   }
-  if (['esbuild', 'webpack', 'vite'].some(isWanted))
+  const bundlers = ['esbuild', 'webpack', 'vite'];
+  if (wanted.length === 0 || wanted.some((word) => bundlers.some((name) => word.includes(name)))) {
     await withTemporaryDirectory((out) => tryBundles(directory, out));
+  }
 });
 
+if (tried === 0) problems.push('nothing was tried');
 await mkdir(join(results, '..'), { recursive: true });
 await writeFile(results, JSON.stringify({ tried, skipped }));
 console.log(`skipped: ${skipped.length}${skipped.length > 0 ? ` (${skipped.join(', ')})` : ''}`);

@@ -2,6 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Collector } from '../demo/collector/protocol.ts';
 import { listCommand } from '../src/cli/list.ts';
 import { replayCommand } from '../src/cli/replay.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../src/index.ts';
@@ -22,10 +23,19 @@ const once = (end: number): Map<string, number> =>
 const sorted = (ids: ReadonlyMap<string, number>): Map<string, number> =>
   new Map([...ids].sort(([a], [b]) => Number(a) - Number(b)));
 
-/** Several processes, on a machine that may have other things to do. */
-const SLOW = { timeout: 20_000 };
+/** A spool, and a place that answers so to all that it gets. */
+async function nowhereForLogs(status: number) {
+  const collector = await collectorWith({ reply: { kind: 'status', status, message: 'no logs here' } });
+  return { collector, directory: await abandonedSpool() };
+}
 
-describe('replay', SLOW, () => {
+async function expectSentNothing(collector: Collector, directory: string): Promise<void> {
+  expect(collector.stats().requests).toBe(1);
+  const { stdout } = await runHere(listCommand, directory, '--json');
+  expect(JSON.parse(stdout).total.records).toBe(30);
+}
+
+describe('replay', () => {
   test('delivers every record once, with the headers it is given, and empties the directory', async () => {
     const collector = await collectorWith();
     const directory = await abandonedSpool({ records: 2_000 });
@@ -85,21 +95,22 @@ describe('replay', SLOW, () => {
     expect(stdout).toMatch(/^shelf-\w+ {2}free\n {2}30 records, 3 batches, /);
   });
 
-  test.each([404, 405, 422])(
-    'sends nothing to a place that answers %i to a request without records',
-    async (status) => {
-      const collector = await collectorWith({ reply: { kind: 'status', status, message: 'no logs here' } });
-      const directory = await abandonedSpool();
-      const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
-      expect(stderr).toMatch(
-        /^otel-spillway: the endpoint takes no logs, and was sent none: .*no logs here/m,
-      );
-      expect(code).toBe(4);
-      expect(collector.stats().requests).toBe(1);
-      const { stdout } = await runHere(listCommand, directory, '--json');
-      expect(JSON.parse(stdout).total.records).toBe(30);
-    },
-  );
+  test('sends nothing to a place that answers 404 to a request without records', async () => {
+    const { collector, directory } = await nowhereForLogs(404);
+    const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
+    expect(stderr).toMatch(/^otel-spillway: the endpoint takes no logs, and was sent none: .*no logs here/m);
+    expect(code).toBe(4);
+    await expectSentNothing(collector, directory);
+  });
+
+  test.each([405, 422])('so it does to one that answers %i', async (status) => {
+    const { collector, directory } = await nowhereForLogs(status);
+    await expect(runHere(replayCommand, directory, '--endpoint', collector.url)).rejects.toMatchObject({
+      message: expect.stringMatching(/^the endpoint takes no logs, and was sent none: .*no logs here/),
+      exitCode: 4,
+    });
+    await expectSentNothing(collector, directory);
+  });
 
   test.each<[string, string, string]>([
     ['a page', 'text/html', '<html><title>Welcome</title></html>'],

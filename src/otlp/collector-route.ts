@@ -3,6 +3,7 @@
 import type { Agent, ClientRequest, RequestOptions } from 'node:http';
 import type { AgentOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { WhenGivenUp } from './http-exchange.ts';
 import type { OtlpConfig } from './otlp-config.ts';
 import { hostOf, openTunnel } from './proxy-tunnel.ts';
 
@@ -14,7 +15,7 @@ const KEEP_ALIVE_MILLIS = 30_000;
 
 /** What `createConnection` is called with: the options of the agent and those of the request. */
 interface ConnectionOptions extends RequestOptions {
-  readonly givenUp?: AbortSignal;
+  readonly whenGivenUp?: WhenGivenUp;
 }
 
 type Connect = (
@@ -54,11 +55,11 @@ export class CollectorRoute {
   /**
    * Makes a request whose connection is found or being made; nothing is sent yet. It must be one of at most
    * `concurrencyLimit` at the same time: the agent has no limit of its own, so that none has to wait inside of it.
-   * @param givenUp ends the making of a tunnel when it aborts.
+   * @param whenGivenUp is told how to end the making of a tunnel.
    */
   request(
     headers: Readonly<Record<string, string>>,
-    givenUp: AbortSignal,
+    whenGivenUp: WhenGivenUp,
     freshConnection: boolean,
   ): ClientRequest {
     const { current } = this.#config.tls;
@@ -75,7 +76,7 @@ export class CollectorRoute {
       ...this.#target,
       agent: this.#agent,
       headers: { ...this.#headers, ...headers },
-      givenUp,
+      whenGivenUp,
     };
     return (this.#https ?? this.#http).request(options);
   }
@@ -98,7 +99,7 @@ export class CollectorRoute {
     if (proxy !== undefined) {
       const connectTls: Connect = agent.createConnection.bind(agent) as Connect;
       const connectThroughTunnel: Connect = (given, callback) => {
-        openTunnel(proxy, url, given.givenUp as AbortSignal).then(
+        openTunnel(proxy, url, given.whenGivenUp as WhenGivenUp).then(
           (socket) => callback?.(null, connectTls({ ...given, socket } as ConnectionOptions) as Duplex),
           (error) => callback?.(error, undefined as unknown as Duplex),
         );

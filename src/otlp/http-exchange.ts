@@ -48,15 +48,20 @@ export interface ExchangeLimits {
   readonly connect?: { readonly timeoutMillis: number; readonly error: () => Error } | undefined;
 }
 
-/** @param open makes the request, without sending anything yet; the signal tells it that there is no use for it any more. */
+/** Remembers how to end the making of a connection, should its request be given up. */
+export type WhenGivenUp = (cancel: (error: Error) => void) => void;
+
+/** @param open makes the request, without sending anything yet. */
 export function exchange(
-  open: (givenUp: AbortSignal) => ClientRequest,
+  open: (whenGivenUp: WhenGivenUp) => ClientRequest,
   payload: Uint8Array,
   { signal, maxResponseBytes, connect }: ExchangeLimits,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const givenUp = new AbortController();
-    const request = open(givenUp.signal);
+    let cancelConnection = (_error: Error) => {};
+    const request = open((cancel) => {
+      cancelConnection = cancel;
+    });
     const startedAt = systemClock.now();
     const chunks: Buffer[] = [];
     let socket: Socket | undefined;
@@ -74,7 +79,7 @@ export function exchange(
       release();
       reject(error);
       // One that has no connection yet does not tell whoever is making it.
-      givenUp.abort(error);
+      cancelConnection(error);
       request.destroy();
     };
     const settle = (extent: BodyExtent) => {

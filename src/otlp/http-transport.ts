@@ -103,7 +103,7 @@ export class HttpTransport implements OtlpTransport {
   ): Promise<HttpAnswer> {
     const headers = { ...chosen, ...this.#ownHeaders };
     const once = (isFresh: boolean) =>
-      exchange((givenUp) => route.request(headers, givenUp, isFresh), payload, {
+      exchange((whenGivenUp) => route.request(headers, whenGivenUp, isFresh), payload, {
         signal,
         maxResponseBytes: this.#config.maxResponseBytes,
         connect:

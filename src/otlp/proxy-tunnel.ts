@@ -1,6 +1,7 @@
 /** A way through a proxy to a server that is spoken to with TLS: the method CONNECT (RFC 9110, section 9.3.6). */
 
 import type { Socket } from 'node:net';
+import type { WhenGivenUp } from './http-exchange.ts';
 import type { HttpProxy } from './otlp-proxy.ts';
 import { readable } from './response-body.ts';
 import { concealed, secretsOfAuthorization } from './secrets.ts';
@@ -16,7 +17,7 @@ export function hostOf({ hostname, port, protocol }: URL): { host: string; port:
 }
 
 /** @returns a connection to the server of the URL, or rejects with what the proxy did instead. */
-export function openTunnel(proxy: HttpProxy, url: URL, signal: AbortSignal): Promise<Socket> {
+export function openTunnel(proxy: HttpProxy, url: URL, whenGivenUp: WhenGivenUp): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const proxyUrl = new URL(proxy.origin);
     const authority = `${url.hostname}:${hostOf(url).port}`;
@@ -31,17 +32,17 @@ export function openTunnel(proxy: HttpProxy, url: URL, signal: AbortSignal): Pro
         ...(proxy.authorization && { 'proxy-authorization': proxy.authorization }),
       },
     });
-    const release = () => signal.removeEventListener('abort', abort);
+    let isOpen = false;
     const fail = (error: Error) => {
-      release();
+      // From then on it belongs to the request.
+      if (isOpen) return;
       reject(error);
       asking.destroy();
     };
-    const abort = () => fail(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+    whenGivenUp(fail);
     asking.on('error', fail);
     asking.on('connect', ({ statusCode = 0, statusMessage = '' }, socket, head) => {
-      release();
+      isOpen = true;
       if (head.length > 0) socket.unshift(head);
       if (statusCode >= 200 && statusCode <= 299) return resolve(socket as Socket);
       socket.destroy();
