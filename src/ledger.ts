@@ -28,8 +28,6 @@ export class Ledger {
   exported = 0;
   /** Records handed to the exporter, each counted once, however often it was tried. */
   passed = 0;
-  /** How often `enabled()` said no because of `shed` or memory: these records were never built, so never offered. */
-  refused = 0;
   attempts = 0;
   failures = 0;
   lastError: string | undefined;

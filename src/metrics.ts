@@ -141,11 +141,6 @@ export class ProcessorMetrics {
     const queueBytes = updown('spillway.queue.bytes', 'By', 'Bytes in the queue, those in flight included.');
     const queueLimit = updown('spillway.queue.limit', 'By', 'Bytes the queue may hold now.');
     const dropped = counter('spillway.records.dropped', '{log_record}', 'Records dropped, by reason.');
-    const refused = counter(
-      'spillway.records.refused',
-      '{log_record}',
-      'How often enabled() refused a record before it was built.',
-    );
     const breakerState = updown('spillway.breaker.state', '1', '1 for the state the breaker is in, else 0.');
     const transitions = counter(
       'spillway.breaker.transitions',
@@ -182,7 +177,6 @@ export class ProcessorMetrics {
       result.observe(spoolBytes, gauges.spoolBytes, own);
       result.observe(spoolLimit, gauges.spoolLimitBytes, own);
       result.observe(replayed, gauges.replayedRecords, own);
-      result.observe(refused, ledger.refused, own);
       result.observe(processed, ledger.passed, own);
       for (const reason of DROP_REASONS) {
         // A series appears with its first record, so that a dashboard shows no reasons that never occur.
@@ -207,7 +201,6 @@ export class ProcessorMetrics {
       queueBytes,
       queueLimit,
       dropped,
-      refused,
       breakerState,
       transitions,
       oldestAge,

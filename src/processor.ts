@@ -187,14 +187,12 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     this.#marker?.offered(logRecord);
   }
 
-  /** Whether a record like this would be admitted now: false after shutdown, and for what `shed` or memory refuses. */
-  enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
-    if (this.#ending.isShutDown) return false;
-    // Whatever it is: a symbol throws where it is compared.
-    const severity: unknown = options?.severityNumber;
-    if (this.#queue.refusal(typeof severity === 'number' ? severity : 0) === undefined) return true;
-    this.#observation.refused();
-    return false;
+  /**
+   * True, always. The SDK asks before each `onEmit`, and what gets a no never gets there: it would be lost without a
+   * count. What is refused (`shed`, memory, after shutdown) is refused in `onEmit`, and dropped with its reason.
+   */
+  enabled(_options?: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
+    return true;
   }
 
   /**
@@ -263,7 +261,6 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       pressure: this.#queue.pressure,
       failingMillis: failingSince === undefined ? undefined : this.#clock.now() - failingSince,
       dropsRecently: this.#observation.droppedRecently,
-      refusesRecently: this.#observation.refusedRecently,
       spoolDegradedBecause: this.#durable?.degradedBecause,
       isShutDown: this.#ending.isShutDown,
       lastError: this.#observation.ledger.lastError,

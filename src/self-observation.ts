@@ -26,7 +26,6 @@ export class SelfObservation implements DeliveryListener {
   readonly #clock: Clock;
   readonly #roomMade: () => void;
   #lastDropAt = Number.NEGATIVE_INFINITY;
-  #lastRefusalAt = Number.NEGATIVE_INFINITY;
   #stopBinding = () => {};
 
   /** @param roomMade called whenever records have left the queue for good. */
@@ -43,10 +42,6 @@ export class SelfObservation implements DeliveryListener {
 
   get droppedRecently(): boolean {
     return this.#clock.now() - this.#lastDropAt < SUMMARY_INTERVAL_MILLIS;
-  }
-
-  get refusedRecently(): boolean {
-    return this.#clock.now() - this.#lastRefusalAt < SUMMARY_INTERVAL_MILLIS;
   }
 
   recovered(records: number): void {
@@ -66,12 +61,6 @@ export class SelfObservation implements DeliveryListener {
     this.notices.dropped(reason, records);
     this.marker?.lost(reason, records, severities, this.#lastDropAt);
     this.#roomMade();
-  }
-
-  refused(): void {
-    this.ledger.refused++;
-    this.#lastRefusalAt = this.#clock.now();
-    this.notices.warn('refused', 'low severities are refused before they are built, to save room');
   }
 
   passed(records: number): void {

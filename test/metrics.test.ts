@@ -36,7 +36,6 @@ describe('instruments', () => {
       'spillway.queue.bytes': 'UpDownCounter, By',
       'spillway.queue.limit': 'UpDownCounter, By',
       'spillway.records.dropped': 'Counter, {log_record}',
-      'spillway.records.refused': 'Counter, {log_record}',
       'spillway.breaker.state': 'UpDownCounter, 1',
       'spillway.breaker.transitions': 'Counter, {transition}',
       'spillway.export.duration': 'Histogram, s',
