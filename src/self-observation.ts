@@ -91,7 +91,7 @@ export class SelfObservation implements DeliveryListener {
   }
 
   breakerChanged({ from, to, probeAt }: BreakerChange): void {
-    this.ledger.breakerTransitions[to]++;
+    this.ledger.breakerChanged(from, to);
     const nextProbeMillis = probeAt === undefined ? undefined : Math.max(0, probeAt - this.#clock.now());
     const next = nextProbeMillis === undefined ? '' : `, next probe in ${Math.round(nextProbeMillis)} ms`;
     this.notices.info(`circuit breaker ${from} -> ${to}${next}`);

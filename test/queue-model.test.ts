@@ -13,7 +13,6 @@ import {
   BATCH_BYTES,
   BATCH_RECORDS,
   SCHEDULED_DELAY_MILLIS,
-  SEVERITIES,
   type Step,
 } from './support/queue-steps.ts';
 import { record } from './support/records.ts';
