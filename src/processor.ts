@@ -4,7 +4,7 @@ import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from './clock.ts';
 import { Driver } from './delivery/driver.ts';
-import { isExporting } from './delivery/export-context.ts';
+import { originOf } from './delivery/export-context.ts';
 import { Recovery } from './delivery/recovery.ts';
 import { TimeLimit } from './delivery/time-limit.ts';
 import { DurableQueue } from './durable/durable-queue.ts';
@@ -178,9 +178,11 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    * queue: with a spool its batches are written to disk at once.
    */
   onEmit(logRecord: EmittedRecord, context?: Context): void {
-    if (this.#ending.isShutDown || isExporting(context)) {
+    const origin = originOf(context);
+    if (origin !== undefined || this.#ending.isShutDown) {
       this.#observation.ledger.offered++;
-      this.#observation.dropped(this.#ending.isShutDown ? 'already_shutdown' : 'self', 1, false);
+      if (origin === 'callback') this.#observation.droppedInCallback();
+      else this.#observation.dropped(this.#ending.isShutDown ? 'already_shutdown' : 'self', 1, false);
       return;
     }
     this.#offer(logRecord);

@@ -63,6 +63,15 @@ export class SelfObservation implements DeliveryListener {
     this.#roomMade();
   }
 
+  /**
+   * A record that was emitted in a callback of ours. It is told, but is no reason to tell anything, nor to call a
+   * callback: whoever logs what is said would never hear the end of it.
+   */
+  droppedInCallback(): void {
+    this.ledger.drop('self', 1, false);
+    this.notices.droppedInCallback('self', 1);
+  }
+
   passed(records: number): void {
     this.ledger.passed += records;
   }
