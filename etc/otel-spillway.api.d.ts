@@ -148,7 +148,7 @@ declare class SpillwayLogRecordProcessor implements LogRecordProcessor {
   #private;
   constructor(options?: SpillwayOptions);
   onEmit(logRecord: EmittedRecord, context?: Context): void;
-  enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean;
+  enabled(_options?: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean;
   forceFlush(options?: FlushOptions): Promise<void>;
   shutdown(options?: ShutdownOptions): Promise<void>;
   stats(): SpillwayStats;
@@ -196,7 +196,6 @@ interface SpillwayStats {
   readonly recovered: number;
   readonly exported: number;
   readonly dropped: Readonly<Record<DropReason, number>>;
-  readonly refused: number;
   readonly queued: Held;
   readonly inFlight: Held;
   readonly spooled: Held;

@@ -20,7 +20,7 @@ export const DROP_REASONS = [
   'retry_exhausted',
   /** It could not be read, or the exporter throws on it. */
   'unserializable',
-  /** Emitted inside a processor's own export, or by code that ran while it was admitting another record. */
+  /** Emitted inside a processor's own export or a callback of it, or by code that ran while it was admitting another record. */
   'self',
   /** Emitted after `shutdown()` was called. */
   'already_shutdown',

@@ -11,6 +11,9 @@ export interface Percentiles {
   readonly p99: number;
 }
 
+/** A probe that fails is no opening, and a probe no transition: the breaker opened once, and closes once. */
+export type BreakerTransition = Exclude<BreakerStateName, 'half-open'>;
+
 export type DropCounts = Record<DropReason, number>;
 
 const noDrops = (): DropCounts => Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as DropCounts;
@@ -28,15 +31,13 @@ export class Ledger {
   exported = 0;
   /** Records handed to the exporter, each counted once, however often it was tried. */
   passed = 0;
-  /** How often `enabled()` said no because of `shed` or memory: these records were never built, so never offered. */
-  refused = 0;
   attempts = 0;
   failures = 0;
   lastError: string | undefined;
   readonly dropped = noDrops();
   /** Of those, the ones that never reached the exporter. */
   readonly droppedUnpassed = noDrops();
-  readonly breakerTransitions: Record<BreakerStateName, number> = { closed: 0, open: 0, 'half-open': 0 };
+  readonly breakerTransitions: Record<BreakerTransition, number> = { closed: 0, open: 0 };
   readonly #exportDuration = new DurationHistogram();
   readonly #deliveryDuration = new DurationHistogram();
 
@@ -52,6 +53,10 @@ export class Ledger {
       this.failures++;
       this.lastError = messageOf(outcome.error);
     }
+  }
+
+  breakerChanged(from: BreakerStateName, to: BreakerStateName): void {
+    if (to === 'closed' || (to === 'open' && from === 'closed')) this.breakerTransitions[to]++;
   }
 
   deliver(records: number, ageMillis: number): void {

@@ -140,17 +140,13 @@ export class ProcessorMetrics {
     );
     const queueBytes = updown('spillway.queue.bytes', 'By', 'Bytes in the queue, those in flight included.');
     const queueLimit = updown('spillway.queue.limit', 'By', 'Bytes the queue may hold now.');
+    const offered = counter('spillway.records.offered', '{log_record}', 'Records given to the processor.');
     const dropped = counter('spillway.records.dropped', '{log_record}', 'Records dropped, by reason.');
-    const refused = counter(
-      'spillway.records.refused',
-      '{log_record}',
-      'How often enabled() refused a record before it was built.',
-    );
     const breakerState = updown('spillway.breaker.state', '1', '1 for the state the breaker is in, else 0.');
     const transitions = counter(
       'spillway.breaker.transitions',
       '{transition}',
-      'How often the breaker entered a state.',
+      'How often the breaker opened, having been closed, and closed.',
     );
     const oldestAge = meter.createObservableGauge('spillway.oldest_record.age', {
       unit: 's',
@@ -182,11 +178,10 @@ export class ProcessorMetrics {
       result.observe(spoolBytes, gauges.spoolBytes, own);
       result.observe(spoolLimit, gauges.spoolLimitBytes, own);
       result.observe(replayed, gauges.replayedRecords, own);
-      result.observe(refused, ledger.refused, own);
       result.observe(processed, ledger.passed, own);
+      result.observe(offered, ledger.offered, own);
       for (const reason of DROP_REASONS) {
-        // A series appears with its first record, so that a dashboard shows no reasons that never occur.
-        if (ledger.dropped[reason] === 0) continue;
+        // From the start: an increase from nothing to a first value is none to a query.
         result.observe(dropped, ledger.dropped[reason], { ...own, 'spillway.drop.reason': reason });
         // What was handed to the exporter before it was dropped is counted as processed already.
         if (ledger.droppedUnpassed[reason] === 0) continue;
@@ -195,7 +190,7 @@ export class ProcessorMetrics {
       for (const state of BREAKER_STATES) {
         const attributes = { ...own, 'spillway.breaker.state': state };
         result.observe(breakerState, state === gauges.breakerState ? 1 : 0, attributes);
-        result.observe(transitions, ledger.breakerTransitions[state], attributes);
+        if (state !== 'half-open') result.observe(transitions, ledger.breakerTransitions[state], attributes);
       }
       // Not at once: the SDK is going through its list of callbacks.
       if (this.#isClosed) queueMicrotask(() => this.#unobserve?.());
@@ -206,8 +201,8 @@ export class ProcessorMetrics {
       processed,
       queueBytes,
       queueLimit,
+      offered,
       dropped,
-      refused,
       breakerState,
       transitions,
       oldestAge,

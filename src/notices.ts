@@ -1,9 +1,10 @@
 /** Tells people of losses and trouble: through `diag`, rate-limited, and through the callbacks of the options. */
 
-import { diag } from '@opentelemetry/api';
 import type { Cancel, Clock } from './clock.ts';
+import { runCallback } from './delivery/export-context.ts';
 import { type DropReason, messageOf } from './errors.ts';
 import type { DropEvent } from './options.ts';
+import { say } from './say.ts';
 
 /** One summary in this time at most. An episode of loss is over when so much time passes without any. */
 export const SUMMARY_INTERVAL_MILLIS = 30_000;
@@ -11,14 +12,16 @@ export const SUMMARY_INTERVAL_MILLIS = 30_000;
 type Counts = Map<DropReason, number>;
 
 /**
- * The first loss of an episode is reported at once, the rest in summaries. Callbacks are called from a
- * turn of their own, so that whoever logs inside one cannot recurse through `onEmit`.
+ * The first loss of an episode is reported at once, the rest in summaries. `onDrop` is called from a
+ * turn of its own, so that a loss costs whoever logs no more than a count.
  */
 export class Notices {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #onDrop: ((event: DropEvent) => void) | undefined;
   readonly #unreported: Counts = new Map();
+  /** What is told with the next report of another loss, or at the end. */
+  readonly #incidental: Counts = new Map();
   readonly #uncalled: Counts = new Map();
   readonly #lastWarnedAt = new Map<string, number>();
   #cancelSummary: Cancel | undefined;
@@ -42,6 +45,11 @@ export class Notices {
     }
   }
 
+  /** Records that were emitted in a callback: if they were told at once, the telling could go on for ever. */
+  droppedInCallback(reason: DropReason, records: number): void {
+    add(this.#incidental, reason, records);
+  }
+
   /** A warning, at most one per `topic` and summary interval. */
   warn(topic: string, message: string): void {
     const now = this.#clock.now();
@@ -60,7 +68,7 @@ export class Notices {
     if (callback === undefined) return;
     const threw = (cause: unknown) => this.warn('callback', `a callback threw: ${messageOf(cause)}`);
     try {
-      const returned: unknown = callback(event);
+      const returned: unknown = runCallback(() => callback(event), this.#clock);
       if (returned instanceof Promise) returned.catch(threw);
     } catch (cause) {
       threw(cause);
@@ -71,6 +79,7 @@ export class Notices {
   close(): void {
     this.#cancelSummary?.();
     this.#cancelSummary = undefined;
+    this.#mergeIncidental();
     this.#summarise('dropped log records');
     this.#callOnDrop();
   }
@@ -86,9 +95,15 @@ export class Notices {
 
   #summarise(what: string): void {
     if (this.#unreported.size === 0) return;
+    this.#mergeIncidental();
     const counts = Array.from(this.#unreported, ([reason, records]) => `${reason} ${records}`).join(', ');
     this.#unreported.clear();
     this.#say('warn', `${what}: ${counts}`);
+  }
+
+  #mergeIncidental(): void {
+    for (const [reason, records] of this.#incidental) add(this.#unreported, reason, records);
+    this.#incidental.clear();
   }
 
   #callOnDrop(): void {
@@ -97,13 +112,8 @@ export class Notices {
     for (const [reason, records] of counts) this.call(this.#onDrop, { reason, records });
   }
 
-  /** The host's diag logger is the host's code: it may throw. */
   #say(level: 'warn' | 'info', message: string): void {
-    try {
-      diag[level](`otel-spillway: ${this.#name}: ${message}`);
-    } catch {
-      // There is no one left to tell.
-    }
+    say(level, `${this.#name}: ${message}`);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from './clock.ts';
 import { Driver } from './delivery/driver.ts';
-import { isExporting } from './delivery/export-context.ts';
+import { originOf } from './delivery/export-context.ts';
 import { Recovery } from './delivery/recovery.ts';
 import { TimeLimit } from './delivery/time-limit.ts';
 import { DurableQueue } from './durable/durable-queue.ts';
@@ -178,23 +178,23 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    * queue: with a spool its batches are written to disk at once.
    */
   onEmit(logRecord: EmittedRecord, context?: Context): void {
-    if (this.#ending.isShutDown || isExporting(context)) {
+    const origin = originOf(context);
+    if (origin !== undefined || this.#ending.isShutDown) {
       this.#observation.ledger.offered++;
-      this.#observation.dropped(this.#ending.isShutDown ? 'already_shutdown' : 'self', 1, false);
+      if (origin === 'callback') this.#observation.droppedInCallback();
+      else this.#observation.dropped(this.#ending.isShutDown ? 'already_shutdown' : 'self', 1, false);
       return;
     }
     this.#offer(logRecord);
     this.#marker?.offered(logRecord);
   }
 
-  /** Whether a record like this would be admitted now: false after shutdown, and for what `shed` or memory refuses. */
-  enabled(options: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
-    if (this.#ending.isShutDown) return false;
-    // Whatever it is: a symbol throws where it is compared.
-    const severity: unknown = options?.severityNumber;
-    if (this.#queue.refusal(typeof severity === 'number' ? severity : 0) === undefined) return true;
-    this.#observation.refused();
-    return false;
+  /**
+   * True, always. The SDK asks before each `onEmit`, and what gets a no never gets there: it would be lost without a
+   * count. What is refused (`shed`, memory, after shutdown) is refused in `onEmit`, and dropped with its reason.
+   */
+  enabled(_options?: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
+    return true;
   }
 
   /**
@@ -263,7 +263,6 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       pressure: this.#queue.pressure,
       failingMillis: failingSince === undefined ? undefined : this.#clock.now() - failingSince,
       dropsRecently: this.#observation.droppedRecently,
-      refusesRecently: this.#observation.refusedRecently,
       spoolDegradedBecause: this.#durable?.degradedBecause,
       isShutDown: this.#ending.isShutDown,
       lastError: this.#observation.ledger.lastError,

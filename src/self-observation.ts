@@ -26,7 +26,6 @@ export class SelfObservation implements DeliveryListener {
   readonly #clock: Clock;
   readonly #roomMade: () => void;
   #lastDropAt = Number.NEGATIVE_INFINITY;
-  #lastRefusalAt = Number.NEGATIVE_INFINITY;
   #stopBinding = () => {};
 
   /** @param roomMade called whenever records have left the queue for good. */
@@ -43,10 +42,6 @@ export class SelfObservation implements DeliveryListener {
 
   get droppedRecently(): boolean {
     return this.#clock.now() - this.#lastDropAt < SUMMARY_INTERVAL_MILLIS;
-  }
-
-  get refusedRecently(): boolean {
-    return this.#clock.now() - this.#lastRefusalAt < SUMMARY_INTERVAL_MILLIS;
   }
 
   recovered(records: number): void {
@@ -68,10 +63,13 @@ export class SelfObservation implements DeliveryListener {
     this.#roomMade();
   }
 
-  refused(): void {
-    this.ledger.refused++;
-    this.#lastRefusalAt = this.#clock.now();
-    this.notices.warn('refused', 'low severities are refused before they are built, to save room');
+  /**
+   * A record that was emitted in a callback of ours. It is told, but is no reason to tell anything, nor to call a
+   * callback: whoever logs what is said would never hear the end of it.
+   */
+  droppedInCallback(): void {
+    this.ledger.drop('self', 1, false);
+    this.notices.droppedInCallback('self', 1);
   }
 
   passed(records: number): void {
@@ -102,7 +100,7 @@ export class SelfObservation implements DeliveryListener {
   }
 
   breakerChanged({ from, to, probeAt }: BreakerChange): void {
-    this.ledger.breakerTransitions[to]++;
+    this.ledger.breakerChanged(from, to);
     const nextProbeMillis = probeAt === undefined ? undefined : Math.max(0, probeAt - this.#clock.now());
     const next = nextProbeMillis === undefined ? '' : `, next probe in ${Math.round(nextProbeMillis)} ms`;
     this.notices.info(`circuit breaker ${from} -> ${to}${next}`);

@@ -26,8 +26,6 @@ export interface SpillwayStats {
   readonly exported: number;
   /** Every reason is present, with 0 where nothing was dropped. */
   readonly dropped: Readonly<Record<DropReason, number>>;
-  /** How often `enabled()` answered no because of `shed` or memory. Those records were never offered. */
-  readonly refused: number;
   readonly queued: Held;
   readonly inFlight: Held;
   /** Records on disk and not in memory as well, and the bytes of all files; zero without a spool. */
@@ -66,13 +64,12 @@ export function statsOf(
   disk: HeldOnDisk | undefined,
   breaker: SpillwayStats['breaker'],
 ): SpillwayStats {
-  const { offered, recovered, exported, dropped, refused, attempts, failures, lastError } = ledger;
+  const { offered, recovered, exported, dropped, attempts, failures, lastError } = ledger;
   return {
     offered,
     recovered,
     exported,
     dropped: { ...dropped },
-    refused,
     queued: { records: queue.records, bytes: queue.bytes },
     inFlight: {
       records: queue.inFlightRecords + (disk?.replayingRecords ?? 0),
@@ -89,7 +86,7 @@ export function statsOf(
 export interface SpillwayHealth {
   /**
    * - `ok`: records flow.
-   * - `degraded`: they are delayed, or some were dropped or refused in the last 30 s, or the queue is nearly full or reduced.
+   * - `degraded`: they are delayed, or some were dropped in the last 30 s, or the queue is nearly full or reduced.
    * - `failing`: the breaker is open, memory is above the hard limit, or the processor is shut down.
    */
   readonly status: 'ok' | 'degraded' | 'failing';
@@ -107,7 +104,6 @@ export interface HealthFacts {
   /** How long the destination has failed; undefined while it does not. */
   readonly failingMillis: number | undefined;
   readonly dropsRecently: boolean;
-  readonly refusesRecently: boolean;
   /** Why nothing can be written to the spool; undefined when it can, or when there is none. */
   readonly spoolDegradedBecause: string | undefined;
   readonly isShutDown: boolean;
@@ -136,7 +132,6 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
     );
   }
   if (facts.dropsRecently) degraded.push('records were dropped in the last 30 s');
-  if (facts.refusesRecently) degraded.push('low severities were refused in the last 30 s');
   return {
     status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
     reasons: [...failing, ...degraded],

@@ -1,11 +1,13 @@
-/** Exports run in a context of their own: not traced, cut off from requests, and their own logs are recognised. */
+/** Exports and callbacks run in contexts of their own, so that what they log is recognised. */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
+import { context, createContextKey, diag, ROOT_CONTEXT } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { isExporting, runExporting } from '../src/delivery/export-context.ts';
+import { originOf, runCallback, runExporting } from '../src/delivery/export-context.ts';
+import { diagLines } from './support/diag-lines.ts';
 import { Harness } from './support/harness.ts';
+import { ManualClock } from './support/manual-clock.ts';
 
 /** The registered symbol under which every copy of @opentelemetry/core looks for it. */
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
@@ -114,9 +116,9 @@ describe('without a context manager', () => {
       inside = context.active();
     });
     context.disable();
-    expect(isExporting(inside)).toBe(true);
-    expect(isExporting(ROOT_CONTEXT)).toBe(false);
-    expect(isExporting(undefined)).toBe(false);
+    expect(originOf(inside)).toBe('export');
+    expect(originOf(ROOT_CONTEXT)).toBeUndefined();
+    expect(originOf(undefined)).toBeUndefined();
   });
 
   test('an export that throws does not leave everything after it marked', () => {
@@ -125,6 +127,98 @@ describe('without a context manager', () => {
         throw new Error('broken');
       }),
     ).toThrow('broken');
-    expect(isExporting(undefined)).toBe(false);
+    expect(originOf(undefined)).toBeUndefined();
+  });
+});
+
+describe('what a callback logs through the same processor is dropped as self, and does not call it again:', () => {
+  const outage = { breaker: { failureThreshold: 1 }, maxQueueSize: 4, maxExportBatchSize: 4 };
+
+  /** A processor that overflows and whose exports fail, and one of whose callbacks logs. */
+  async function loggingIn(
+    callback: 'onDrop' | 'onError' | 'onBreakerStateChange' | 'diag',
+    log: (h: Harness) => void,
+  ) {
+    let calls = 0;
+    const called = () => {
+      calls++;
+      log(h);
+    };
+    if (callback === 'diag') {
+      diag.setLogger({ error: called, warn: called, info: called, debug() {}, verbose() {} });
+      onTestFinished(() => diag.disable());
+    }
+    const options = callback === 'diag' ? outage : { ...outage, [callback]: called };
+    const h = new Harness(options, { fail: new Error('down') });
+    h.emit(6);
+    for (let turn = 0; turn < 20; turn++) await h.advance(5);
+    const callsOfLoss = calls;
+    for (let turn = 0; turn < 20; turn++) await h.advance(5);
+    expect(h.exporter.calls.length).toBeLessThan(5);
+    return { h, callsOfLoss, calls: () => calls };
+  }
+
+  test.each(['onDrop', 'onError', 'onBreakerStateChange', 'diag'] as const)('%s', async (callback) => {
+    const { h, callsOfLoss, calls } = await loggingIn(callback, (harness) => harness.emit(1));
+    expect(calls()).toBe(callsOfLoss);
+    expect(calls()).toBeLessThan(5);
+    expect(calls()).toBeGreaterThan(0);
+    expect(h.stats).toMatchObject({
+      offered: 6 + calls(),
+      queued: { records: 4 },
+      dropped: { queue_full: 2, self: calls() },
+    });
+    await h.end();
+  });
+
+  test.each(['onDrop', 'onError', 'onBreakerStateChange', 'diag'] as const)(
+    '%s, when it has waited before, with a context manager',
+    async (callback) => {
+      useContextManager();
+      const { h, callsOfLoss, calls } = await loggingIn(callback, (harness) => {
+        void nextTurn()
+          .then(nextTurn)
+          .then(() => harness.emit(1));
+      });
+      expect(calls()).toBe(callsOfLoss);
+      expect(h.stats).toMatchObject({ queued: { records: 4 }, dropped: { queue_full: 2, self: calls() } });
+      await h.end();
+    },
+  );
+
+  test('it is told with the next report, or at the end', async () => {
+    const { h } = await loggingIn('onDrop', (harness) => harness.emit(1));
+    const lines = diagLines();
+    await h.end();
+    expect(lines.join()).toContain('self 1');
+  });
+
+  test('what is begun in a callback is an ordinary source of logs one second later', async () => {
+    useContextManager();
+    let begun = ROOT_CONTEXT;
+    const { h } = await loggingIn('onDrop', () => {
+      begun = context.active();
+    });
+    expect(originOf(begun)).toBe('callback');
+    await h.advance(1_000);
+    expect(originOf(begun)).toBeUndefined();
+    await h.end();
+  });
+
+  test('an async callback lasts until its promise is settled', async () => {
+    useContextManager();
+    const clock = new ManualClock();
+    let inside = ROOT_CONTEXT;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const returned = runCallback(() => {
+      inside = context.active();
+      return promise;
+    }, clock);
+    await clock.advance(60_000);
+    expect(originOf(inside)).toBe('callback');
+    resolve();
+    await returned;
+    await clock.advance(1_000);
+    expect(originOf(inside)).toBeUndefined();
   });
 });

@@ -11,10 +11,11 @@ import { OTLPLogExporter as OTLPLogExporterOf2xx } from 'exporter-logs-otlp-http
 import * as sdk2xx from 'sdk-logs-0.2xx';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startCollector } from '../demo/collector/collector.ts';
-import type { AnyLogRecordExporter } from '../src/index.ts';
+import type { AnyLogRecordExporter, DropEvent, DropReason } from '../src/index.ts';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
 import { everyField, FIELDS } from './support/every-field.ts';
 import { IMPATIENT_MILLIS } from './support/http-exporters.ts';
+import { ManualClock } from './support/manual-clock.ts';
 import { expectLaw } from './support/records.ts';
 
 type Sdk = Pick<
@@ -170,7 +171,7 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     expect(new Set(ids().values())).toEqual(new Set([1]));
   });
 
-  test('shutdown of the provider includes the flush; what is emitted after it is not offered', async () => {
+  test('shutdown of the provider includes the flush; what is emitted after it the SDK itself discards', async () => {
     const { logsUrl, ids } = await collector();
     const { processor, provider } = pipeline(otlpExporter(logsUrl));
     const logger = provider.getLogger('test');
@@ -200,40 +201,94 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     expect(processor.stats()).toMatchObject({ exported: 100, offered: 100 });
   });
 
-  test('enabled() of a logger is false for what would be shed now, and true for the rest', async () => {
+  test('enabled() of a logger is true, whatever would be refused, so that it can be counted', async () => {
     const { provider, processor } = pipeline(new sdk.InMemoryLogRecordExporter(), {
-      maxQueueSize: 10,
-      shed: { above: 0.5, belowSeverity: SeverityNumber.INFO },
+      maxQueueSize: 1,
+      shed: { above: 0, belowSeverity: SeverityNumber.INFO },
     });
     const logger = provider.getLogger('test');
-    const answers = () =>
-      [SeverityNumber.DEBUG, SeverityNumber.INFO, undefined].map((severityNumber) =>
-        logger.enabled(severityNumber === undefined ? {} : { severityNumber }),
-      );
-    expect(answers()).toEqual([true, true, true]);
-    for (let index = 0; index < 6; index++) logger.emit({ severityNumber: SeverityNumber.INFO });
-    expect(answers()).toEqual([false, true, true]);
-    await provider.forceFlush();
-    expect(answers()).toEqual([true, true, true]);
-    await provider.shutdown();
-    expect(processor.enabled({ severityNumber: SeverityNumber.ERROR } as never)).toBe(false);
+    logger.emit({ severityNumber: SeverityNumber.INFO });
+    expect(logger.enabled({ severityNumber: SeverityNumber.DEBUG })).toBe(true);
+    await processor.shutdown();
+    expect(logger.enabled({ severityNumber: SeverityNumber.DEBUG })).toBe(true);
+    expect(processor.enabled()).toBe(true);
   });
 
-  test('what is shed is never built where nobody else wants it, and dropped as shed where somebody does', async () => {
-    const full = { maxQueueSize: 1, shed: { above: 0, belowSeverity: SeverityNumber.INFO } };
-    const alone = pipeline(new sdk.InMemoryLogRecordExporter(), full);
-    const memory = new sdk.InMemoryLogRecordExporter();
-    const simple = new sdk.SimpleLogRecordProcessor({ exporter: memory });
-    const beside = pipeline(new sdk.InMemoryLogRecordExporter(), full, simple);
-    for (const { provider } of [alone, beside]) {
-      const logger = provider.getLogger('test');
-      logger.emit({ severityNumber: SeverityNumber.INFO });
-      logger.emit({ severityNumber: SeverityNumber.DEBUG });
+  describe('what is refused is offered and dropped with its reason, told to onDrop and in the log', () => {
+    const SECOND = 1_000;
+    const situations: [DropReason, Options, (stage: Stage) => Promise<unknown> | undefined, number][] = [
+      [
+        'shed',
+        { maxQueueSize: 10, shed: { above: 0.1, belowSeverity: SeverityNumber.ERROR } },
+        ({ emit }) => void emit(2, SeverityNumber.ERROR),
+        SeverityNumber.WARN,
+      ],
+      [
+        'memory_limit',
+        { memoryLimit: { softRatio: 0.8, hardRatio: 0.9 } },
+        (stage) => {
+          stage.memoryUseRatio = 0.95;
+          return stage.clock.advance(SECOND);
+        },
+        SeverityNumber.ERROR,
+      ],
+      [
+        'already_shutdown',
+        {},
+        ({ clock, processor }) => Promise.all([processor.shutdown(), clock.advance(SECOND)]),
+        SeverityNumber.ERROR,
+      ],
+    ];
+
+    interface Stage {
+      readonly processor: SpillwayLogRecordProcessor;
+      readonly clock: ManualClock;
+      memoryUseRatio: number;
+      emit(count: number, severityNumber: SeverityNumber): void;
     }
-    expect(alone.processor.stats()).toMatchObject({ offered: 1, refused: 1, dropped: { shed: 0 } });
-    expect(beside.processor.stats()).toMatchObject({ offered: 2, refused: 0, dropped: { shed: 1 } });
-    await beside.provider.forceFlush();
-    expect(memory.getFinishedLogRecords()).toHaveLength(2);
+
+    test.each(situations)('%s', async (reason, options, refuse, severityNumber) => {
+      const exporter = new sdk.InMemoryLogRecordExporter();
+      const told: DropEvent[] = [];
+      const clock = new ManualClock();
+      const onDrop = (event: DropEvent) => told.push(event);
+      const processor = new SpillwayLogRecordProcessor(
+        { exporter, memoryLimit: false, onDrop, ...options },
+        { clock, memoryUseRatio: () => stage.memoryUseRatio },
+      );
+      const provider = new sdk.LoggerProvider({ processors: [processor] });
+      const logger = provider.getLogger('test');
+      const emit = (count: number, severityNumber: SeverityNumber) => {
+        for (let index = 0; index < count; index++) logger.emit({ body: index, severityNumber });
+      };
+      const stage: Stage = { processor, clock, memoryUseRatio: 0, emit };
+      emit(1, SeverityNumber.INFO);
+      await clock.advance(SECOND);
+      await refuse(stage);
+      const { offered } = processor.stats();
+      emit(1_000, severityNumber);
+      expectLaw(processor.stats());
+      expect(processor.stats().offered).toBe(offered + 1_000);
+      expect(processor.stats().dropped).toMatchObject({ [reason]: 1_000 });
+      await clock.settle();
+      expect(told).toEqual([{ reason, records: 1_000 }]);
+
+      // What comes after the end is no hole in the log.
+      if (reason === 'already_shutdown') return;
+      stage.memoryUseRatio = 0;
+      await clock.advance(11 * SECOND);
+      emit(1, SeverityNumber.FATAL);
+      await clock.advance(SECOND);
+      await clock.advance(SECOND);
+      const markers = exporter
+        .getFinishedLogRecords()
+        .filter(({ eventName }) => eventName === 'spillway.gap');
+      expect(markers.map(({ attributes }) => attributes)).toMatchObject([
+        { 'spillway.gap.records': 1_000, [`spillway.gap.reason.${reason}`]: 1_000 },
+      ]);
+      expectLaw(processor.stats());
+      await Promise.all([processor.shutdown(), clock.advance(SECOND)]);
+    });
   });
 
   test('what an exporter logs, before its first wait or after it, is dropped as self and feeds no loop', async () => {

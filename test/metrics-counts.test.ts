@@ -1,7 +1,7 @@
 /** What the metrics count: the records in the queue, those handed to the exporter, those dropped and why. */
 
 import { describe, expect, test } from 'vitest';
-import type { DropReason } from '../src/index.ts';
+import { DROP_REASONS, type DropReason } from '../src/index.ts';
 import type { Harness } from './support/harness.ts';
 import { Metered, type MeteredOptions, unreadable } from './support/metered.ts';
 import { type Behaviour, httpError } from './support/scripted-exporter.ts';
@@ -9,6 +9,7 @@ import { type Behaviour, httpError } from './support/scripted-exporter.ts';
 const processed = 'otel.sdk.processor.log.processed';
 const queueSize = 'otel.sdk.processor.log.queue.size';
 const down = { fail: new Error('down') };
+const NO_DROPS = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0]));
 
 describe('the queue', () => {
   test('is reported with what is in flight, in records and in bytes, beside its limits', async () => {
@@ -190,7 +191,9 @@ describe('dropped records', () => {
     const collected = await h.collect();
     const { offered, dropped } = h.stats;
     expect(dropped[reason as DropReason]).toBe(scenario.dropped);
+    expect(collected.value('spillway.records.offered')).toBe(offered);
     expect(collected.by('spillway.records.dropped', 'spillway.drop.reason')).toEqual({
+      ...NO_DROPS,
       [reason]: scenario.dropped,
     });
     // Each record is counted as processed once at most, whether it was passed on or dropped before that.
@@ -201,11 +204,13 @@ describe('dropped records', () => {
     await h.end();
   });
 
-  test('have no series for a reason that never occurred', async () => {
+  test('are 0 for every reason from the start, so that the first loss is an increase', async () => {
     const h = new Metered();
+    const counted = async () => (await h.collect()).by('spillway.records.dropped', 'spillway.drop.reason');
+    expect(await counted()).toEqual(NO_DROPS);
     h.emit(3);
     await h.advance(1_000);
-    expect((await h.collect()).points('spillway.records.dropped')).toEqual([]);
+    expect(await counted()).toEqual(NO_DROPS);
     await h.end();
   });
 });

@@ -100,7 +100,7 @@ test('a scrape shows every metric under the name, type and unit that Prometheus 
     'spillway_queue_bytes: gauge By',
     'spillway_queue_limit: gauge By',
     'spillway_records_dropped_total: counter {log_record}',
-    'spillway_records_refused_total: counter {log_record}',
+    'spillway_records_offered_total: counter {log_record}',
     'spillway_spool_bytes: gauge By',
     'spillway_spool_limit: gauge By',
     'spillway_spool_records: gauge {log_record}',

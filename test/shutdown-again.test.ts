@@ -75,13 +75,12 @@ test('options that make no sense are reported, and the ones of the constructor h
   expectNothingLeft(h);
 });
 
-test('afterwards records are dropped as already_shutdown, and nothing is enabled, ready or well', async () => {
+test('afterwards records are dropped as already_shutdown, and nothing is ready or well', async () => {
   const h = new Harness({ breaker: false }, { fail: httpError(503) });
   h.emit(1);
   h.exporter.script = ['hang'];
   const result = shutdown(h, { timeoutMillis: 100 });
   h.emit(2);
-  expect(h.processor.enabled({ severityNumber: 24 } as never)).toBe(false);
   await h.advance(150);
   expect(result.tookMillis).toBe(100);
   h.emit(1);

@@ -18,7 +18,6 @@ describe('stats()', () => {
       recovered: 0,
       exported: 0,
       dropped: Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])),
-      refused: 0,
       queued: zero,
       inFlight: zero,
       spooled: zero,
@@ -87,16 +86,6 @@ describe('stats()', () => {
     h.emit();
     await h.advance(2_000);
     expect(h.stats.exports).toEqual({ attempts: 3, failures: 2, lastError: 'HTTP 503' });
-    await h.end();
-  });
-
-  test('counts what enabled() refused apart from what was offered', async () => {
-    const h = new Harness({ maxQueueSize: 10, shed: { above: 0.5, belowSeverity: 9 } }, 'hang');
-    const ask = () => h.processor.enabled({ severityNumber: 5 } as never);
-    expect(ask()).toBe(true);
-    h.emit(6);
-    expect([ask(), ask()]).toEqual([false, false]);
-    expect(h.stats).toMatchObject({ offered: 6, refused: 2, dropped: { shed: 0 } });
     await h.end();
   });
 

@@ -1,11 +1,12 @@
 /** The package's own OTLP/HTTP protobuf exporter: a lane of encoded bytes for the processor, and a LogRecordExporter. */
 
-import { diag, type MeterProvider } from '@opentelemetry/api';
+import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from '../clock.ts';
 import { messageOf, SpillwayError } from '../errors.ts';
 import { LANE, type Lane, type LaneSettings, type LaneSource } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
+import { say } from '../say.ts';
 import { requireSupportedNode } from '../supported-node.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { EncodedBatchCodec } from './encoded-batch-codec.ts';
@@ -140,14 +141,5 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
       return undefined;
     }
     return outcome.error instanceof Error ? outcome.error : new Error(String(outcome.error));
-  }
-}
-
-/** The host's diag logger may throw, which is no reason for an export to fail. */
-function say(level: 'warn' | 'error', message: string): void {
-  try {
-    diag[level](`otel-spillway: ${message}`);
-  } catch {
-    // There is no one left to tell.
   }
 }

@@ -1,7 +1,6 @@
 /** Recognises mistakes of set-up in what comes back from the destination, and says once what to do about each. */
 
-import { diag } from '@opentelemetry/api';
-import { quietly } from '../errors.ts';
+import { say } from '../say.ts';
 import type { OtlpResponse } from './transport.ts';
 
 /** Where OTLP/gRPC is served by convention; OTLP/HTTP has 4318. */
@@ -114,8 +113,7 @@ export class SetUpMistakes {
   #say(kind: string, what: string): void {
     if (this.#said.has(kind)) return;
     this.#said.add(kind);
-    // The host's diag logger may throw.
-    quietly(() => diag.error(`otel-spillway: logs cannot be delivered: ${this.#endpoint} ${what}`));
+    say('error', `logs cannot be delivered: ${this.#endpoint} ${what}`);
   }
 }
 

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { SecureContext } from 'node:tls';
-import { diag } from '@opentelemetry/api';
 import { type Clock, systemClock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
+import { say } from '../say.ts';
 import type { OtlpTls, TlsSource } from './otlp-tls.ts';
 
 /**
@@ -108,8 +108,9 @@ export class TlsFiles implements TlsSource {
       return;
     }
     this.#isReported = true;
-    diag.warn(
-      `otel-spillway: the files named by ${this.#names} have changed and cannot be used: ${messageOf(error)}; what was there before still is`,
+    say(
+      'warn',
+      `the files named by ${this.#names} have changed and cannot be used: ${messageOf(error)}; what was there before still is`,
     );
   }
 }

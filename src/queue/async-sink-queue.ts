@@ -90,11 +90,6 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return this.#oldest((batch) => batch.sequence);
   }
 
-  /** Why a record of this severity would be refused now, whatever its size; undefined if it would not be. */
-  refusal(severity: number): 'shed' | 'memory_limit' | undefined {
-    return this.#rules.refusal(severity, this.#heldRecords(), this.#heldBytes());
-  }
-
   /**
    * Admits a record, or reports it, or an older one in its place, as dropped. Never throws.
    *
@@ -120,7 +115,8 @@ export class AsyncSinkQueue<B extends LogBatch> {
       const severity = record.severityNumber ?? 0;
       const isProtected = severity >= this.#limits.protectSeverity;
       const refusal =
-        this.refusal(severity) ?? (this.#cannotMakeRoom(isProtected) ? 'queue_full' : undefined);
+        this.#rules.refusal(severity, this.#heldRecords(), this.#heldBytes()) ??
+        (this.#cannotMakeRoom(isProtected) ? 'queue_full' : undefined);
       if (refusal !== undefined) {
         this.#listener.dropped(refusal, 1, false, oneOf(severity));
         return;

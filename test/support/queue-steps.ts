@@ -6,7 +6,7 @@ import type { QueueLimits } from '../../src/queue/queue-contract.ts';
 export const SCHEDULED_DELAY_MILLIS = 100;
 export const BATCH_RECORDS = 4;
 export const BATCH_BYTES = 4_000;
-export const SEVERITIES = [0, 5, 9, 17];
+const SEVERITIES = [0, 5, 9, 17];
 
 /** What is done to the queue; numbers named `which` choose among the batches handed out. */
 export type Step =
