@@ -1,4 +1,4 @@
-/** The README's table of what is lost when: ends that no code of a process or a thread hears of, and bursts on a slow disk. */
+/** The README's table of what is lost when: ends that no code of a process or a thread hears of. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,14 +6,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, type TestContext, test } from 'vitest';
-import type { Clock } from '../src/clock.ts';
+import { describe, type TestContext, test } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
-import type { SpoolFiles } from '../src/spool/files/spool-files.ts';
-import { diagLines } from './support/diag-lines.ts';
-import { ManualClock } from './support/manual-clock.ts';
-import { promptFiles } from './support/prompt-files.ts';
-import { expectLaw, record } from './support/records.ts';
+import { expectLaw } from './support/records.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';
 import { until } from './support/until.ts';
 
@@ -92,51 +87,4 @@ describe.concurrent.for(Object.entries(ENDS))('%s', { timeout: 30_000 }, ([, end
     await end(context, 'overflow, memory only', directory);
     context.expect(readdirSync(directory)).toEqual([]);
   });
-});
-
-test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is said once', async (context) => {
-  const lines = diagLines();
-  const standing = new ManualClock();
-  let passedMillis = 0;
-  const clock: Clock = {
-    now: () => standing.now() + passedMillis,
-    wallNow: () => standing.wallNow() + passedMillis,
-    random: standing.random,
-    timer: (callback, millis, keepAlive) => standing.timer(callback, millis, keepAlive),
-    immediate: (callback) => standing.immediate(callback),
-  };
-  const files: SpoolFiles = {
-    ...promptFiles,
-    writeSync: (...args) => {
-      passedMillis += 150;
-      return promptFiles.writeSync(...args);
-    },
-  };
-  const processor = new SpillwayLogRecordProcessor(
-    {
-      exporter: new ScriptedExporter('hang'),
-      maxQueueSize: 100,
-      maxExportBatchSize: 10,
-      gapMarker: false,
-      spool: { directory: newDirectory(context) },
-    },
-    { clock, memoryUseRatio: () => 0, files },
-  );
-  context.onTestFinished(async () => {
-    void processor.shutdown({ strategy: 'immediate' });
-    await standing.advance(6_000);
-  });
-  /** In one turn, so that nothing but the synchronous writing can help. */
-  const emit = (records: number) => {
-    for (let index = 0; index < records; index++) processor.onEmit(record());
-    const { spooled, dropped } = processor.stats();
-    expectLaw(processor.stats());
-    return { stored: spooled.records, lost: dropped.queue_full };
-  };
-  expect(emit(150)).toEqual({ stored: 10, lost: 40 });
-  passedMillis += 9_900;
-  expect(emit(20)).toEqual({ stored: 10, lost: 60 });
-  passedMillis += 200;
-  expect(emit(20)).toEqual({ stored: 20, lost: 70 });
-  expect(lines.filter((line) => line.includes('too slow for bursts'))).toHaveLength(1);
 });
