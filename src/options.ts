@@ -143,13 +143,14 @@ export interface SpillwayOptions {
    */
   exporter?: AnyLogRecordExporter;
   /**
-   * Records held at most, in flight included. Default 1,048,576: `maxQueueBytes` is the bound that is reached first; env
-   * `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 2,147,483,647.
+   * Records held at most, in flight included, which take half of it at most; what is read back from a spool is not.
+   * Default 1,048,576: `maxQueueBytes` is the bound that is reached first; env `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to
+   * 2,147,483,647.
    */
   maxQueueSize?: number;
   /**
    * Records in one export at most. Default 512, or 4,096 with a `SpillwayOtlpLogExporter`; env
-   * `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to `maxQueueSize`.
+   * `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to half of `maxQueueSize`.
    */
   maxExportBatchSize?: number;
   /** Milliseconds a record waits for company at most. Default 1,000, env `OTEL_BLRP_SCHEDULE_DELAY`, range 0 to 2,147,483,647. */
@@ -157,11 +158,12 @@ export interface SpillwayOptions {
   /** Milliseconds one export may take. Default 30,000, env `OTEL_BLRP_EXPORT_TIMEOUT`, range 0 (no limit) to 2,147,483,647. */
   exportTimeoutMillis?: number;
   /**
-   * Bytes held at most, in flight included, by an estimate made when a record is admitted.
+   * Bytes held at most, in flight included, which take half of it at most, by an estimate made when a record is admitted.
+   * While the disk of a spool is too slow or fails, what is in flight and stored comes on top: up to half as much again.
    * Default 5 % of the memory the process may use, at most 64 MiB; range 1 KiB to 1 TiB.
    */
   maxQueueBytes?: number;
-  /** Bytes in one export at most, by the same estimate. Default 1 MiB, range 1 KiB to `maxQueueBytes`. */
+  /** Bytes in one export at most, by the same estimate. Default 1 MiB, range 1 KiB to half of `maxQueueBytes`. */
   maxExportBatchBytes?: number;
   /** Bytes of one record; a larger one is truncated and marked `spillway.truncated`. Default 256 KiB, range 1 KiB to `maxExportBatchBytes`. */
   maxRecordBytes?: number;

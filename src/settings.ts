@@ -18,6 +18,7 @@ import {
 } from './option-groups.ts';
 import type { SpillwayOptions } from './options.ts';
 import type { ShedRule } from './queue/admission-rules.ts';
+import { halfOf } from './queue/in-flight.ts';
 import type { MemoryGuardSettings } from './queue/memory-guard.ts';
 import type { SpoolSettings } from './spool/spool-settings.ts';
 import { spoolSettings } from './spool/spool-settings.ts';
@@ -125,8 +126,8 @@ export function resolveSettings(
     clamp(
       number('maxExportBatchBytes', { min: KIB, max: INT_MAX, default: MIB }),
       'maxExportBatchBytes',
-      maxQueueBytes,
-      'maxQueueBytes',
+      Math.max(KIB, halfOf(maxQueueBytes)),
+      'half of maxQueueBytes',
       isBatchChosen,
     ),
     'maxExportBatchBytes',
@@ -146,8 +147,8 @@ export function resolveSettings(
         'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
       ),
       'maxExportBatchSize',
-      maxQueueSize,
-      'maxQueueSize',
+      halfOf(maxQueueSize),
+      'half of maxQueueSize',
       options.maxExportBatchSize !== undefined || env.OTEL_BLRP_MAX_EXPORT_BATCH_SIZE !== undefined,
     ),
     maxRecordBytes: clamp(

@@ -93,6 +93,13 @@ class Scenario {
     expect(contents.records).toBeLessThanOrEqual(size.maxRecords ?? this.#limits.maxExportBatchSize);
     if (contents.records > 1) expect(contents.bytes).toBeLessThanOrEqual(this.#limits.maxExportBatchBytes);
     batch.attempts++;
+    if (size.maxRecords === undefined && this.inFlight.length > 0) {
+      expect(this.queue.inFlightRecords).toBeLessThanOrEqual(Math.ceil(this.#limits.maxQueueSize / 2));
+      // What is split off weighs its frame as well.
+      const most =
+        Math.ceil(this.#limits.maxQueueBytes / 2) + (size.maxBytes === undefined ? 0 : FRAME_BYTES);
+      expect(this.queue.inFlightBytes).toBeLessThanOrEqual(most);
+    }
     this.inFlight.push({ batch, records });
   }
 
@@ -126,9 +133,13 @@ class Scenario {
   /** Everything that is left comes out, in order, and takes its weight with it. */
   drain(): void {
     this.queue.seal();
-    while (this.queue.records > 0) this.take({});
+    for (;;) {
+      while (this.inFlight.length > 0) this.end(0, 'settle');
+      if (this.queue.records === 0) break;
+      this.take({});
+      expect(this.inFlight).toHaveLength(1);
+    }
     expect(this.waiting).toEqual([]);
-    while (this.inFlight.length > 0) this.end(0, 'settle');
     expect([this.queue.bytes, this.queue.inFlightBytes]).toEqual([0, 0]);
   }
 }

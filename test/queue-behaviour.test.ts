@@ -96,13 +96,10 @@ describe('overflow', () => {
     await h.end();
   });
 
-  test('everything in flight leaves no room at all', async () => {
+  test('a queue of one record, which is in flight, has no room at all', async () => {
     for (const overflow of ['drop-oldest', 'drop-newest'] as const) {
-      const h = new Harness(
-        { maxQueueSize: 4, maxExportBatchSize: 4, overflow, protectSeverity: ERROR },
-        'hang',
-      );
-      h.emit(4);
+      const h = new Harness({ maxQueueSize: 1, overflow, protectSeverity: ERROR }, 'hang');
+      h.emit(1);
       await h.settle();
       h.emit(1);
       h.emit(1, { severityNumber: ERROR });
@@ -181,7 +178,7 @@ describe('shed', () => {
 
   test('measures bytes as well, and stops when there is room again', async () => {
     const h = new Harness({ maxQueueBytes: 10_000, shed: { above: 0.5 } }, 'succeed');
-    h.emit(1, { body: 'x'.repeat(6_000) });
+    h.emit(2, { body: 'x'.repeat(3_000) });
     h.emit(1, { severityNumber: DEBUG });
     expect(h.stats.dropped.shed).toBe(1);
     await h.advance(1_000);

@@ -57,10 +57,17 @@ class Scenario {
 
   /** Everything that is left comes out, in order. */
   drain(): void {
+    for (const { batch, records } of this.#taken) {
+      if (this.queue.isInFlight(batch)) this.model.settle(records);
+      this.queue.settle(batch);
+    }
     this.queue.seal();
     this.queue.hasten();
     this.model.hasten();
-    while (this.queue.records > 0) this.#take({});
+    while (this.queue.records > 0) {
+      this.#take({});
+      this.#end({ do: 'settle', which: 0 });
+    }
     expect(this.model.waiting).toEqual([]);
   }
 
@@ -74,7 +81,7 @@ class Scenario {
         this.#admitUnreadable();
         break;
       case 'take':
-        this.#take(step);
+        this.#take(step.maxRecords === Number.POSITIVE_INFINITY ? { maxBytes: step.maxBytes } : step);
         break;
       case 'settle':
       case 'give back':
@@ -95,7 +102,8 @@ class Scenario {
         break;
       case 'seal':
         queue.seal();
-        if (model.candidates(this.#now).length > 0) expect(queue.dueAt(this.#now)).toBe(this.#now);
+        if (model.candidates(this.#now).length > 0 && !this.#isHalfInFlight())
+          expect(queue.dueAt(this.#now)).toBe(this.#now);
         break;
       case 'hasten':
         queue.hasten();
@@ -157,6 +165,7 @@ class Scenario {
     const batch = this.queue.take(this.#now, size);
     if (batch === undefined) {
       expect(this.queue.dueAt(this.#now)).toBeGreaterThan(this.#now);
+      if (this.#isHalfInFlight()) return;
       // Nothing that is old enough, or enough to fill a batch, is kept back.
       for (const { admittedAt } of candidates) {
         expect(this.#now - admittedAt).toBeLessThan(SCHEDULED_DELAY_MILLIS);
@@ -165,6 +174,13 @@ class Scenario {
       return;
     }
     batch.attempts++;
+    if (size.maxRecords === undefined && model.inFlight.length > 0) {
+      expect(this.queue.inFlightRecords).toBeLessThanOrEqual(Math.ceil(this.#limits.maxQueueSize / 2));
+      // Whatever is cut off to fit a size is weighed before, as if all records weighed the same.
+      const isExact = (size.maxBytes ?? Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY;
+      const mostBytes = Math.ceil(this.#limits.maxQueueBytes / 2) + (isExact ? 0 : BATCH_BYTES);
+      expect(this.queue.inFlightBytes).toBeLessThanOrEqual(mostBytes);
+    }
     const { ids } = batch.contents;
     // First in, first out; protected records before all others.
     const lane = candidates.filter(
@@ -180,6 +196,16 @@ class Scenario {
     // A batch that was given back comes out again, or what is left of it.
     this.#taken = this.#taken.filter((taken) => taken.batch !== batch);
     this.#taken.push({ batch, records: model.take(ids) });
+  }
+
+  /** Whether a batch on top of what is in flight, which none need be larger than, could be more than half of a bound. */
+  #isHalfInFlight(): boolean {
+    const { inFlight, inFlightBytes } = this.model;
+    return (
+      inFlight.length > 0 &&
+      (inFlight.length + BATCH_RECORDS > Math.ceil(this.#limits.maxQueueSize / 2) ||
+        inFlightBytes + BATCH_BYTES > Math.ceil(this.#limits.maxQueueBytes / 2))
+    );
   }
 
   #check(step: Step): void {

@@ -19,7 +19,7 @@ describe('pressure', () => {
 
   test('is the share of maxQueueBytes where that is larger', async () => {
     const h = new Harness({ maxQueueBytes: 100_000 }, 'hang');
-    h.emit(1, { body: 'x'.repeat(50_000) });
+    h.emit(2, { body: 'x'.repeat(30_000) });
     expect(h.processor.pressure).toBe(h.stats.queued.bytes / 100_000);
     expect(h.processor.pressure).toBeGreaterThan(0.5);
     await h.end();

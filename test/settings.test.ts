@@ -108,16 +108,16 @@ test('options that contradict each other are clamped with a warning', () => {
     retry: { initialDelayMillis: 50, maxDelayMillis: 20 },
   });
   expect(settings).toMatchObject({
-    maxExportBatchSize: 100,
-    maxExportBatchBytes: 8_192,
-    maxRecordBytes: 8_192,
+    maxExportBatchSize: 50,
+    maxExportBatchBytes: 4_096,
+    maxRecordBytes: 4_096,
     breaker: { resetTimeoutMillis: 20 },
     retry: { initialDelayMillis: 20 },
   });
   expect(warnings).toEqual([
-    'otel-spillway: maxExportBatchBytes (10000) is larger than maxQueueBytes; using 8192',
-    'otel-spillway: maxExportBatchSize (200) is larger than maxQueueSize; using 100',
-    'otel-spillway: maxRecordBytes (9000) is larger than maxExportBatchBytes; using 8192',
+    'otel-spillway: maxExportBatchBytes (10000) is larger than half of maxQueueBytes; using 4096',
+    'otel-spillway: maxExportBatchSize (200) is larger than half of maxQueueSize; using 50',
+    'otel-spillway: maxRecordBytes (9000) is larger than maxExportBatchBytes; using 4096',
     'otel-spillway: breaker.resetTimeoutMillis (50) is larger than breaker.maxResetTimeoutMillis; using 20',
     'otel-spillway: retry.initialDelayMillis (50) is larger than retry.maxDelayMillis; using 20',
   ]);
@@ -133,9 +133,9 @@ test('a default makes way for a smaller option without a word', () => {
       memoryLimit: { softRatio: 0.95 },
     }),
   ).toMatchObject({
-    maxExportBatchSize: 10,
-    maxExportBatchBytes: 2_048,
-    maxRecordBytes: 2_048,
+    maxExportBatchSize: 5,
+    maxExportBatchBytes: 1_024,
+    maxRecordBytes: 1_024,
     retry: { maxDelayMillis: 60_000 },
     memoryLimit: { hardRatio: 0.95 },
   });
@@ -192,13 +192,13 @@ describe('environment', () => {
     },
   );
 
-  test('a batch size from the environment that is larger than the queue is clamped with a warning', () => {
+  test('a batch size from the environment that is larger than half of the queue is clamped with a warning', () => {
     const warnings = diagLines();
     expect(resolve({ maxQueueSize: 10 }, { OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '20' }).maxExportBatchSize).toBe(
-      10,
+      5,
     );
     expect(warnings).toEqual([
-      'otel-spillway: maxExportBatchSize (20) is larger than maxQueueSize; using 10',
+      'otel-spillway: maxExportBatchSize (20) is larger than half of maxQueueSize; using 5',
     ]);
   });
 
@@ -228,6 +228,6 @@ test('what neither options nor environment say is as the exporter has it', () =>
     ),
   ).toMatchObject({ maxExportBatchSize: 100, maxConcurrentExports: 2 });
   expect(resolveSettings({ exporter, maxQueueSize: 1_000 }, {}, 4096 * MIB, defaults)).toMatchObject({
-    maxExportBatchSize: 1_000,
+    maxExportBatchSize: 500,
   });
 });

@@ -1,4 +1,4 @@
-/** The table of docs/what-happens-when.md, what is lost when: ends that no code of a process or a thread hears of, and bursts on a slow disk. */
+/** The table of docs/what-happens-when.md, what is lost when: ends that no code of a process or a thread hears of. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,16 +6,10 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Clock } from '../src/clock.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
-import type { SpoolFiles } from '../src/spool/files/spool-files.ts';
-import { diagLines } from './support/diag-lines.ts';
-import { ManualClock } from './support/manual-clock.ts';
-import { promptFiles } from './support/prompt-files.ts';
-import { expectLaw, record } from './support/records.ts';
+import { expectLaw } from './support/records.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';
-import { temporaryDirectory } from './support/spooled-harness.ts';
 import { until } from './support/until.ts';
 
 const CHILD = new URL('./children/lingering.ts', import.meta.url);
@@ -90,52 +84,4 @@ describe.concurrent.for(Object.entries(ENDS))('%s', ([, end]) => {
   test('costs what is in memory only (overflow)', async (context) => {
     context.expect(readdirSync(join(parent, 'overflow, memory only'))).toEqual([]);
   });
-});
-
-test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is said once', () => {
-  const lines = diagLines();
-  const standing = new ManualClock();
-  let passedMillis = 0;
-  const clock: Clock = {
-    now: () => standing.now() + passedMillis,
-    wallNow: () => standing.wallNow() + passedMillis,
-    random: standing.random,
-    uniqueBytes: standing.uniqueBytes,
-    timer: (callback, millis, keepAlive) => standing.timer(callback, millis, keepAlive),
-    immediate: (callback) => standing.immediate(callback),
-  };
-  const files: SpoolFiles = {
-    ...promptFiles,
-    writeSync: (...args) => {
-      passedMillis += 150;
-      return promptFiles.writeSync(...args);
-    },
-  };
-  const processor = new SpillwayLogRecordProcessor(
-    {
-      exporter: new ScriptedExporter('hang'),
-      maxQueueSize: 100,
-      maxExportBatchSize: 10,
-      gapMarker: false,
-      spool: { directory: join(temporaryDirectory(), 'spool') },
-    },
-    { clock, memoryUseRatio: () => 0, files },
-  );
-  onTestFinished(async () => {
-    void processor.shutdown({ strategy: 'immediate' });
-    await standing.advance(6_000);
-  });
-  /** In one turn, so that nothing but the synchronous writing can help. */
-  const emit = (records: number) => {
-    for (let index = 0; index < records; index++) processor.onEmit(record());
-    const { spooled, dropped } = processor.stats();
-    expectLaw(processor.stats());
-    return { stored: spooled.records, lost: dropped.queue_full };
-  };
-  expect(emit(150)).toEqual({ stored: 10, lost: 40 });
-  passedMillis += 9_900;
-  expect(emit(20)).toEqual({ stored: 10, lost: 60 });
-  passedMillis += 200;
-  expect(emit(20)).toEqual({ stored: 20, lost: 70 });
-  expect(lines.filter((line) => line.includes('too slow for bursts'))).toHaveLength(1);
 });

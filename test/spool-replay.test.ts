@@ -135,3 +135,24 @@ test('a wall clock that was set back does not make a record younger than the pro
   expect(h.stats.deliveryMillis.p50).toBeLessThan(1_000);
   expect(h.stats.exported).toBe(1);
 });
+
+test('a date in a record is the same text for a plain exporter, whether it was on disk or not', async () => {
+  const at = new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 678));
+  const fields = { body: { at }, attributes: { at, list: [at], none: new Date(Number.NaN) } };
+  const text = '2026-01-02T03:04:05.678Z';
+  const live = new SpooledHarness();
+  live.emit(1, fields);
+  await live.advance(1_000);
+  const before = new SpooledHarness({ breaker: false }, ['hang']);
+  before.emit(1, fields);
+  await before.settle();
+  await before.shutdown({ strategy: 'immediate' });
+  const after = new SpooledHarness({}, [], before);
+  await after.advance(30_000);
+  for (const { exporter } of [live, after]) {
+    expect(exporter.lastCall.records[0]).toMatchObject({
+      body: { at: text },
+      attributes: { at: text, list: [text], none: 'Invalid Date' },
+    });
+  }
+});

@@ -51,7 +51,7 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
     const replay = this.#mayUseDisk(now) ? this.#replay.peek(now, passOver) : undefined;
-    const live = this.#queue.peek(now, passOver);
+    const live = this.#queue.peek(now, size, passOver);
     const sendsReplay =
       replay !== undefined && (live === undefined || this.#prefersReplay(live, replay, passOver));
     if (sendsReplay) {

@@ -8,6 +8,7 @@ import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { NewEntry, SpoolEntry } from '../spool/files/spool-entry.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { SpoolSettings } from '../spool/spool-settings.ts';
+import { BurstWrites } from './burst-writes.ts';
 import { StoredCopy } from './stored-copy.ts';
 
 /** Fuller than this, the queue has its oldest batches written to disk … */
@@ -18,10 +19,6 @@ const LOW_WATER = 0.4;
 const MAX_STORING_BYTES = 8 * 1024 * 1024;
 /** However small: they are passed over each time that a batch is looked for. */
 const MAX_STORING_BATCHES = 512;
-/** A disk that takes longer than this for one batch is not written to synchronously any more … */
-const SLOW_WRITE_MILLIS = 100;
-/** … for this time. */
-const SLOW_PAUSE_MILLIS = 10_000;
 
 type Settings = Pick<SpoolSettings, 'mode' | 'spillAfterOpenMillis' | 'exitMaxBytes' | 'exitTimeoutMillis'>;
 
@@ -46,7 +43,7 @@ export class Spiller<B extends LogBatch> {
   /** How many ask for all that waits to leave memory. */
   #drains = 0;
   #isMemoryShort = false;
-  #noSyncBefore = 0;
+  readonly #burstWrites = new BurstWrites();
   /** What was written at the exit, and how long that took. */
   #exitBytes = 0;
   #exitMillis = 0;
@@ -127,30 +124,42 @@ export class Spiller<B extends LogBatch> {
 
   /**
    * Puts a batch on disk at once: a burst in one turn of the event loop leaves no time for anything else, and
-   * costs what the writing costs. @returns whether there is more room now.
+   * costs what the writing costs. What is in flight comes last: it stays in memory, but others may have its place.
+   * @returns whether there is more room now, or another batch that could be tried.
    */
   makeRoom(): boolean {
-    const now = this.#clock.now();
-    if (!this.#spool.usable || now < this.#noSyncBefore) return false;
+    if (!this.#spool.usable) return false;
+    const startedAt = this.#clock.now();
+    this.#sealIfNothingElse();
+    if (!this.#burstWrites.mayWrite(startedAt)) {
+      // What is on its way to disk is not lost, and leaves room as soon as it is there.
+      this.#storeWhile(() => true, true);
+      return false;
+    }
     let [batch] = this.#queue.disk.storable();
     if (batch === undefined && this.#storingBatches === 0) {
-      this.#queue.disk.seal();
-      [batch] = this.#queue.disk.storable();
+      [batch] = this.#queue.disk.storableInFlight();
       if (batch === undefined) return false;
     }
     if (batch === undefined) this.#spool.flushSync();
     else this.#storeNow(batch);
-    if (this.#clock.now() - now > SLOW_WRITE_MILLIS) {
-      this.#noSyncBefore = this.#clock.now() + SLOW_PAUSE_MILLIS;
+    const now = this.#clock.now();
+    if (this.#burstWrites.wrote(now - startedAt, now)) {
       this.#warn(
         'slow disk',
         'the disk is too slow for bursts: records that do not fit into the queue are dropped',
       );
     }
     if (batch === undefined) return this.#storingBatches === 0;
-    if (batch.copy === undefined) return false;
+    // Another one may be storable.
+    if (batch.copy === undefined) return this.#spool.usable;
     this.#queue.disk.release(batch);
     return true;
+  }
+
+  /** Closes what is open when there is nothing else that could be written. */
+  #sealIfNothingElse(): void {
+    if (this.#storingBatches === 0 && this.#queue.disk.storable().next().done) this.#queue.disk.seal();
   }
 
   /**
@@ -194,21 +203,26 @@ export class Spiller<B extends LogBatch> {
     }
     const spillsAt = this.#brokenSince + this.#settings.spillAfterOpenMillis;
     const leaves = this.#drains > 0 || this.#isMemoryShort || spillsAt <= now;
+    // A disk that is too slow for bursts is given all the time there is: it begins early, and leaves nothing.
+    const isQuick = this.#burstWrites.mayWrite(now);
+    const highWater = isQuick ? HIGH_WATER : LOW_WATER;
+    const lowWater = isQuick ? LOW_WATER : 0;
     let next = spillsAt > now ? spillsAt : Number.POSITIVE_INFINITY;
     if (isAlways || leaves) next = Math.min(next, this.#queue.disk.sealRipe(now));
     if (isAlways) this.#storeWhile(() => true, leaves);
     else if (leaves) this.#storeWhile(() => true, true);
-    else if (this.#queue.pressure > HIGH_WATER) {
+    else if (this.#queue.pressure > highWater) {
+      if (!isQuick) this.#sealIfNothingElse();
       this.#storeWhile(
-        () => this.#queue.pressureWithout(this.#storingRecords, this.#storingBytes) > LOW_WATER,
+        () => this.#queue.pressureWithout(this.#storingRecords, this.#storingBytes) > lowWater,
         true,
       );
     }
     if (this.#drains > 0) this.#storeInFlight();
     this.#queue.disk.releaseGivenUp();
     if (leaves) this.#queue.disk.releaseStored(() => true);
-    else if (this.#queue.pressure > HIGH_WATER)
-      this.#queue.disk.releaseStored(() => this.#queue.pressure > LOW_WATER);
+    else if (this.#queue.pressure > highWater)
+      this.#queue.disk.releaseStored(() => this.#queue.pressure > lowWater);
     if (next !== Number.POSITIVE_INFINITY)
       this.#cancelTimer = this.#clock.timer(() => this.#look(), next - now);
     this.#tellIdle();

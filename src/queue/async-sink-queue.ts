@@ -5,7 +5,7 @@ import { oneOf } from '../severity-counts.ts';
 import { AdmissionRules, type Restriction } from './admission-rules.ts';
 import { DiskSide } from './disk-side.ts';
 import { Eviction } from './eviction.ts';
-import { InFlight } from './in-flight.ts';
+import { halfOf, InFlight } from './in-flight.ts';
 import type { EmittedRecord, LogBatch, OpenBatch } from './log-batch.ts';
 import type { QueueLimits, QueueListener, TakeSize } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
@@ -16,7 +16,9 @@ import { WaitingBatches } from './waiting-batches.ts';
  *
  * Invariants, true whenever no method of the queue is running:
  * - what waits and what is in flight are together within `maxQueueSize` and `maxBytes`: room is given
- *   back when a batch is done with, not when it is taken;
+ *   back when a batch is done with, not when it is taken; beyond that is at most what is in flight, has a copy on disk, and
+ *   would otherwise cost others their place because the disk takes no more;
+ * - what is in flight is at most half of `maxQueueSize` and `maxQueueBytes`, but for a single batch, and for probes;
  * - every record admitted is in exactly one place: waiting, in flight, given out by `settle`, or reported
  *   to `dropped`.
  */
@@ -27,7 +29,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   readonly #listener: QueueListener;
   readonly #now: () => number;
   readonly #waiting: WaitingBatches<B>;
-  readonly #inFlight = new InFlight<B>();
+  readonly #inFlight: InFlight<B>;
   readonly #eviction: Eviction<B>;
   /** What a durable queue behind this one works with. */
   readonly disk: DiskSide<B>;
@@ -41,6 +43,8 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#listener = listener;
     this.#now = now;
     this.#waiting = new WaitingBatches(limits.scheduledDelayMillis);
+    const { maxQueueSize, maxQueueBytes } = limits;
+    this.#inFlight = new InFlight({ records: halfOf(maxQueueSize), bytes: halfOf(maxQueueBytes) });
     this.#eviction = new Eviction(limits, this.#rules, this.#waiting, this.#inFlight, listener);
     this.disk = new DiskSide(this.#waiting, this.#inFlight, this.#eviction, listener);
   }
@@ -162,7 +166,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     size: TakeSize = {},
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    let batch = this.#waiting.next(now, passOver);
+    let batch = this.peek(now, size, passOver);
     if (batch === undefined) return undefined;
     const most = batch.recordsWithin(size);
     if (batch.contents.records > most) {
@@ -176,18 +180,32 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   /** The batch that `take` would start with. */
-  peek(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
-    return this.#waiting.next(now, passOver);
+  peek(
+    now: number,
+    size: TakeSize = {},
+    passOver?: (batch: QueuedBatch<B>) => boolean,
+  ): QueuedBatch<B> | undefined {
+    const batch = this.#waiting.next(now, passOver);
+    // A probe is small, and must not wait for requests that hang.
+    const isProbe = size.maxRecords !== undefined;
+    if (batch === undefined || isProbe || this.#inFlight.batches === 0) return batch;
+    const { records, bytes } = batch.amountWithin(size);
+    const { room } = this.#inFlight;
+    if (records <= room.records && bytes <= room.bytes) return batch;
+    this.#inFlight.keepBack();
+    return undefined;
   }
 
   /** Flushes leave small batches behind; together they are one request instead of many. */
   #merge(batch: QueuedBatch<B>, maxBytes = Number.POSITIVE_INFINITY): void {
-    const mostBytes = Math.min(maxBytes, this.#limits.maxExportBatchBytes);
+    const { room } = this.#inFlight;
+    const mostRecords = Math.min(room.records, this.#limits.maxExportBatchSize);
+    const mostBytes = Math.min(room.bytes, maxBytes, this.#limits.maxExportBatchBytes);
     while (batch.isFresh) {
       const next = this.#waiting.follower(batch.isProtected);
       if (
         next === undefined ||
-        batch.contents.records + next.contents.records > this.#limits.maxExportBatchSize ||
+        batch.contents.records + next.contents.records > mostRecords ||
         batch.contents.bytes + next.contents.bytes > mostBytes
       ) {
         return;
@@ -197,9 +215,9 @@ export class AsyncSinkQueue<B extends LogBatch> {
     }
   }
 
-  /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if it is empty. */
+  /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if it is empty or too much is in flight. */
   dueAt(now: number): number {
-    return this.#waiting.dueAt(now);
+    return this.#inFlight.isKeptBack ? Number.POSITIVE_INFINITY : this.#waiting.dueAt(now);
   }
 
   isInFlight(batch: QueuedBatch<B>): boolean {
@@ -295,7 +313,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   #cannotMakeRoom(isProtected: boolean): boolean {
     if (!this.#isFull()) return false;
     this.#eviction.makeRoom(() => this.#isFull());
-    if (!this.#isFull()) return false;
+    if (this.#heldRecords() - this.#inFlight.stored.records < this.#limits.maxQueueSize) return false;
     if (isProtected && this.#waiting.ordinaryRecords > 0) return false;
     if (this.#limits.overflow === 'drop-newest') return true;
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;

@@ -5,10 +5,16 @@ import { oneOf } from '../severity-counts.ts';
 import type { AdmissionRules } from './admission-rules.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';
-import type { QueueLimits, QueueListener } from './queue-contract.ts';
+import type { Amount, QueueLimits, QueueListener } from './queue-contract.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import type { WaitingBatches } from './waiting-batches.ts';
 
+const NOTHING: Amount = { records: 0, bytes: 0 };
+
+/**
+ * Memory is kept within the bounds as long as the disk takes what is too much. Where it does not, what is in flight and
+ * has a copy on disk is left out of the count: no record is lost because of others that are safe.
+ */
 export class Eviction<B extends LogBatch> {
   readonly #limits: QueueLimits;
   readonly #rules: AdmissionRules;
@@ -34,10 +40,10 @@ export class Eviction<B extends LogBatch> {
 
   /** Gives up records until the bounds hold. */
   relieve(): void {
-    if (this.#hasTooMany()) this.#lose('queue_full', () => this.#hasTooMany());
-    if (!this.#isTooHeavy()) return;
+    if (this.#hasTooMany(NOTHING)) this.#lose('queue_full', (without) => this.#hasTooMany(without));
+    if (!this.#isTooHeavy(NOTHING)) return;
     const isRestricted = this.#rules.maxBytes < this.#limits.maxQueueBytes;
-    this.#lose(isRestricted ? 'memory_limit' : 'queue_full', () => this.#isTooHeavy());
+    this.#lose(isRestricted ? 'memory_limit' : 'queue_full', (without) => this.#isTooHeavy(without));
   }
 
   /** Has the disk take what it can, as long as it is too much. */
@@ -117,18 +123,19 @@ export class Eviction<B extends LogBatch> {
     this.#listener.work();
   }
 
-  #hasTooMany(): boolean {
-    return this.#waiting.records + this.#inFlight.records > this.#limits.maxQueueSize;
+  #hasTooMany(without: Amount): boolean {
+    return this.#waiting.records + this.#inFlight.records - without.records > this.#limits.maxQueueSize;
   }
 
-  #isTooHeavy(): boolean {
-    return this.#waiting.bytes + this.#inFlight.bytes > this.#rules.maxBytes;
+  #isTooHeavy(without: Amount): boolean {
+    return this.#waiting.bytes + this.#inFlight.bytes - without.bytes > this.#rules.maxBytes;
   }
 
-  #lose(reason: DropReason, isTooMuch: () => boolean): void {
-    this.makeRoom(isTooMuch);
+  #lose(reason: DropReason, isTooMuch: (without: Amount) => boolean): void {
+    this.makeRoom(() => isTooMuch(NOTHING));
     const end = this.#limits.overflow === 'drop-newest' ? 'newest' : 'oldest';
-    while (isTooMuch()) {
+    const { stored } = this.#inFlight;
+    while (isTooMuch(stored)) {
       const loser = this.#waiting.loser(end);
       if (loser === undefined) break;
       const severity = loser.contents.severityAt(end);

@@ -30,6 +30,11 @@ export interface QueueListener {
   makeRoom?(): boolean;
 }
 
+export interface Amount {
+  readonly records: number;
+  readonly bytes: number;
+}
+
 /** What a request may have, as far as the destination is known. */
 export interface TakeSize {
   /** Default: any number. */

@@ -1,7 +1,7 @@
 /** A batch on its way: its contents, its place in the order of admission, and what happened to it so far. */
 
 import type { LogBatch } from './log-batch.ts';
-import type { TakeSize } from './queue-contract.ts';
+import type { Amount, TakeSize } from './queue-contract.ts';
 
 /** Extra requests that may be spent on finding out which records of a refused batch are at fault. */
 export interface BisectBudget {
@@ -113,6 +113,13 @@ export class QueuedBatch<B extends LogBatch> {
       durability === 'unstored' ||
       (typeof durability === 'object' && !durability.isStored && !durability.isForeign)
     );
+  }
+
+  /** About how much of it goes into one request. */
+  amountWithin(size: TakeSize): Amount {
+    const { records, bytes } = this.contents;
+    const most = this.recordsWithin(size);
+    return most < records ? { records: most, bytes: (bytes * most) / records } : { records, bytes };
   }
 
   isOlderThan(other: QueuedBatch<B>): boolean {

@@ -44,6 +44,12 @@ export function stringBytes(text: string): number {
   return STRING_HEADER_BYTES + (sample > 0xff ? length * 2 : length);
 }
 
+/** As JSON has it: OTLP knows no dates, and what a plain exporter is given is to be the same after the disk. */
+function dateText(date: Date): string {
+  const millis = date.getTime();
+  return Number.isNaN(millis) ? 'Invalid Date' : new Date(millis).toISOString();
+}
+
 /** What the name of a property adds to its value. */
 export function keyBytes(key: string): number {
   return key.length > LONG_KEY_LENGTH ? KEY_BYTES + stringBytes(key) : KEY_BYTES;
@@ -122,7 +128,7 @@ export class ValueCopier {
 
   /**
    * A deep copy of plain data: what an OTLP encoder sees of the value, which is its own enumerable
-   * properties. Never throws: what cannot be read, is circular or too deep becomes a short text instead, and
+   * properties, and dates as text. Never throws: what cannot be read, is circular or too deep becomes a short text instead, and
    * what there is no room for becomes undefined.
    */
   copy(value: unknown, depth = 0): unknown {
@@ -171,7 +177,7 @@ export class ValueCopier {
     if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
     if (value instanceof Uint8Array) return this.#copyBytes(value);
     if (Array.isArray(value)) return this.#copyArray(value, depth);
-    if (value instanceof Date) return new Date(value.getTime());
+    if (value instanceof Date) return this.#text(dateText(value));
     const copy: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
       const before = this.spentBytes;
