@@ -29,9 +29,7 @@ function missingOf(seen: RunSeen, life: Life): number[] {
 /** What something took that was no collector, or a collector in part, and said so to whoever can hear it. */
 function takenAndLost(seen: RunSeen, life: Life): number {
   // What it holds it has said to have delivered.
-  if (life.plan.exporter.kind === 'buffering') {
-    return life.emittedAt.length + (lastStats(seen, life)?.recovered ?? 0);
-  }
+  if (life.plan.exporter.kind === 'buffering') return lastStats(seen, life)?.exported ?? 0;
   let records = 0;
   for (const { answer, ids, taken } of requestsOf(seen, life)) {
     const isPage = answer === '200 page';

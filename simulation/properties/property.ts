@@ -59,7 +59,7 @@ function ofProcess<T extends { readonly process: string }>(
 
 /** What a call's result says of the destination's health. */
 export function meaningOf({ result }: CallSeen): 'good' | 'ill' | 'other' {
-  if (/^(2\d\d|success)$/.test(result)) return 'good';
+  if (/^(2\d\d|success|buffered)$/.test(result)) return 'good';
   // 3 is gRPC's INVALID_ARGUMENT.
   if (/^(400|413|3|thrown|aborted|)$/.test(result)) return 'other';
   return 'ill';
