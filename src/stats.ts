@@ -126,7 +126,7 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   const forSoLong = ` for ${Math.round((facts.failingMillis ?? 0) / 1_000)} s`;
   if (facts.isShutDown) {
     // How the destination and the queue are is nobody's concern any more.
-    if (facts.lostAtEnd > 0) failing.push(`${facts.lostAtEnd} log records were lost at the end${because}`);
+    if (facts.lostAtEnd > 0) failing.push(`${facts.lostAtEnd} records were lost at the end${because}`);
     else if (facts.dropsRecently) degraded.push('records were dropped in the last 30 s');
     return {
       status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
