@@ -264,7 +264,7 @@ describe('the exporter', () => {
     h.emit(5);
     const result = flush(h);
     await h.settle();
-    expect([result.state, h.clock.pendingTimers]).toEqual(['resolved', 1]);
+    expect([result.state, h.clock.keepAliveTimers]).toEqual(['resolved', 0]);
     expect(h.exporter.delivered).toEqual(upTo(5));
     await h.end();
   });
