@@ -1,7 +1,7 @@
 /** What the scripts in here share: the way they report, and the processors they make. */
 
 import { writeSync } from 'node:fs';
-import type { LogBody, Logger } from '@opentelemetry/api';
+import type { AnyValue, Logger } from '@opentelemetry/api';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
 import {
   BatchLogRecordProcessor,
@@ -67,7 +67,7 @@ export function emit(logger: Logger, count = 1): void {
 }
 
 /** Whoever reads it ends the process, in the middle of the record. */
-export function bodyThatExits(): LogBody {
+export function bodyThatExits(): AnyValue {
   const body = { first: 'of two' };
   return Object.defineProperty(body, 'second', { enumerable: true, get: () => process.exit(0) });
 }
