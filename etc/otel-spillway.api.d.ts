@@ -110,6 +110,7 @@ interface ShedOptions {
 interface ShutdownOnSignalsOptions {
   signals?: readonly ProcessSignal[];
   before?: () => unknown;
+  beforeTimeoutMillis?: number;
 }
 
 interface ShutdownOptions {
@@ -171,6 +172,7 @@ interface SpillwayOptions {
   retry?: RetryOptions;
   memoryLimit?: MemoryLimitOptions | false;
   shutdown?: ShutdownOptions;
+  flushTimeoutMillis?: number;
   spool?: SpoolOptions | false;
   gapMarker?: boolean;
   meterProvider?: MeterProvider;
@@ -200,6 +202,7 @@ interface SpillwayStats {
   readonly breaker: {
     readonly state: BreakerStateName;
     readonly nextProbeMillis?: number;
+    readonly failingMillis?: number;
   };
   readonly exports: {
     readonly attempts: number;
