@@ -46,7 +46,8 @@ test.each(['has no collector', 'has an exporter that hangs'])(
     expect(end).toMatchObject({ code: null, signal: 'SIGTERM' });
     expect(end.printed).toContain('OTEL_SPILLWAY_LOSS');
     const tookMillis = performance.now() - killedAt;
-    expect(tookMillis).toBeGreaterThan(250);
+    // Where nobody listens it may be known before that nothing can be sent in time.
+    if (scenario === 'has an exporter that hangs') expect(tookMillis).toBeGreaterThan(250);
     expect(tookMillis).toBeLessThan(300 + SLACK_MILLIS);
   },
 );
