@@ -93,11 +93,15 @@ const scenarios: Record<string, () => void> = {
   },
   'has targets for different signals': () => {
     // Whoever listens, too, has the last word: the process goes on.
-    process.on('SIGUSR2', () => {});
-    shutdownOnSignals(
-      { shutdown: async () => report('first one ended') },
-      { signals: ['SIGUSR2', 'SIGTERM'] },
-    );
+    process.on('SIGUSR2', () => {
+      const timer = setInterval(() => {
+        if (process.listenerCount('SIGTERM') === 0) return;
+        clearInterval(timer);
+        report('listens again');
+      }, 10);
+    });
+    const first = { shutdown: async () => report('first one ended') };
+    shutdownOnSignals(first, { signals: ['SIGUSR2', 'SIGTERM'] });
     shutdownOnSignals({ shutdown: async () => report('second one ended') });
   },
   'has a step before that never ends': () => {
