@@ -1,5 +1,6 @@
 /** Time and chance: the only file that touches timers, clocks and random numbers. */
 
+import { randomBytes } from 'node:crypto';
 import {
   clearTimeout as clearTimeoutOfNode,
   setImmediate as setImmediateOfNode,
@@ -17,6 +18,8 @@ export interface Clock {
   wallNow(): number;
   /** A number in [0, 1). */
   random(): number;
+  /** Bytes that no other process has, however alike the two were started: what names are made of on a shared disk. */
+  uniqueBytes(count: number): Buffer;
   /**
    * Calls `callback` once after `delayMillis`. The timer does not keep the process alive unless
    * `keepAlive` is set, which only bounded waits that a caller holds a promise for may do. What sets itself anew for ever
@@ -71,6 +74,7 @@ export const systemClock: Clock = {
   now,
   wallNow: () => Date.now(),
   random: () => Math.random(),
+  uniqueBytes: (count) => randomBytes(count),
   timer(callback, delayMillis, keepAlive = false, isPeriodic = false) {
     const delay = Math.min(Math.max(delayMillis, 0), MAX_TIMER_MILLIS);
     const at = now() + delay;

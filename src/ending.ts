@@ -8,7 +8,7 @@ import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { FlushResult } from './delivery/flush-requests.ts';
 import type { DurableQueue } from './durable/durable-queue.ts';
 import { messageOf } from './errors.ts';
-import { flushBeforeExit } from './exit-flush.ts';
+import { flushBeforeExit, type ProcessEvents } from './exit-flush.ts';
 import { storeAtExit } from './exit-store.ts';
 import type { ShutdownSettings } from './option-groups.ts';
 import type { AsyncSinkQueue } from './queue/async-sink-queue.ts';
@@ -29,6 +29,7 @@ export interface EndingParts {
   readonly durable: DurableQueue<LogBatch> | undefined;
   readonly observation: SelfObservation;
   readonly clock: Clock;
+  readonly process: ProcessEvents;
   /** Stops what must not go on once the end has begun. */
   readonly begin: () => void;
 }
@@ -57,8 +58,8 @@ export class Ending {
     const { durable } = parts;
     this.exporterFlush = new ExporterFlush(() => this.#callExporter('forceFlush'), parts.clock);
     this.#beforeExitTimeoutMillis = beforeExitTimeoutMillis;
-    this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit());
-    this.#stopExitStore = storeAtExit(() => this.#exit());
+    this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit(), parts.process);
+    this.#stopExitStore = storeAtExit(() => this.#exit(), parts.process);
     this.#stopSignalStore =
       durable === undefined ? () => {} : storeOnSignal(() => durable.copy(MAX_DISK_TIME_MILLIS));
   }

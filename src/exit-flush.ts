@@ -1,14 +1,18 @@
 /** Flushes what is queued when the process ends by itself, within a bound. */
 
+/** What tells of the end of a process: Node's `process`, or one that a test plays. */
+export interface ProcessEvents {
+  on(event: 'beforeExit' | 'exit', listener: () => void): unknown;
+  off(event: 'beforeExit' | 'exit', listener: () => void): unknown;
+}
+
 /** Returns a promise that never rejects, and is settled within a bound of its own. */
 type Flush = () => Promise<unknown>;
 
-const flushes = new Set<Flush>();
-let isFlushing = false;
-
 /** The second round is for what other listeners of 'beforeExit' emitted; one is in reserve. */
 const MAX_ROUNDS = 3;
-let rounds = 0;
+
+const ofProcess = new WeakMap<ProcessEvents, ExitFlushes>();
 
 /*
  * 'beforeExit' is emitted each time the event loop runs empty. Work started in its listener keeps the
@@ -16,21 +20,29 @@ let rounds = 0;
  * when nothing new was emitted since the last time. An application that emits in every 'beforeExit' would
  * still keep itself alive for ever, hence the limit.
  */
-function onBeforeExit(): void {
-  if (isFlushing || rounds >= MAX_ROUNDS) return;
-  isFlushing = true;
-  rounds++;
-  void Promise.all(Array.from(flushes, (flush) => flush())).finally(() => {
-    isFlushing = false;
-  });
+class ExitFlushes {
+  readonly flushes = new Set<Flush>();
+  #isFlushing = false;
+  #rounds = 0;
+
+  readonly onBeforeExit = (): void => {
+    if (this.#isFlushing || this.#rounds >= MAX_ROUNDS) return;
+    this.#isFlushing = true;
+    this.#rounds++;
+    void Promise.all(Array.from(this.flushes, (flush) => flush())).finally(() => {
+      this.#isFlushing = false;
+    });
+  };
 }
 
 /** One listener for all processors: Node warns of a leak at eleven. @returns stops it. */
-export function flushBeforeExit(flush: Flush): () => void {
-  if (flushes.size === 0) process.on('beforeExit', onBeforeExit);
-  flushes.add(flush);
+export function flushBeforeExit(flush: Flush, events: ProcessEvents): () => void {
+  const all = ofProcess.get(events) ?? new ExitFlushes();
+  ofProcess.set(events, all);
+  if (all.flushes.size === 0) events.on('beforeExit', all.onBeforeExit);
+  all.flushes.add(flush);
   return () => {
-    flushes.delete(flush);
-    if (flushes.size === 0) process.off('beforeExit', onBeforeExit);
+    all.flushes.delete(flush);
+    if (all.flushes.size === 0) events.off('beforeExit', all.onBeforeExit);
   };
 }

@@ -20,20 +20,30 @@ export interface BreakerEvent {
 }
 
 export interface BreakerOptions {
-  /** Failures in a row that open it. Default 5, range 1 to 1,000. */
+  /** Failures in a row that open it; requests that were under way together and failed count once. Default 5, range 1 to 1,000. */
   failureThreshold?: number;
-  /** Milliseconds it stays open the first time. Default 5,000, range 1 to 86,400,000. */
+  /**
+   * Milliseconds between two probes at least: the next one goes after a quarter of the time the outage has lasted, of
+   * which jitter takes up to a quarter away. Default 1,000, range 1 to 86,400,000.
+   */
   resetTimeoutMillis?: number;
-  /** Milliseconds it stays open at most; the time doubles with each failed probe. Default 30,000, same range. */
+  /** Milliseconds between two probes at most, unless the server asked for more. Default 30,000, same range. */
   maxResetTimeoutMillis?: number;
 }
 
 export interface RetryOptions {
-  /** Milliseconds before the second attempt, doubling from there, half of it random. Default 1,000, range 1 to 86,400,000. */
+  /**
+   * While the breaker is closed, milliseconds between two attempts at least, after one or two immediate ones: the next
+   * one goes after a quarter of the time the outage has lasted, of which jitter takes up to a quarter away. Attempts
+   * that `forceFlush()` forces are as far apart. Default 1,000, range 1 to 86,400,000.
+   */
   initialDelayMillis?: number;
-  /** Milliseconds between attempts at most. Default 30,000, same range. */
+  /** Milliseconds between two attempts at most, unless the server asked for more. Default 30,000, same range. */
   maxDelayMillis?: number;
-  /** Milliseconds from a batch's first failure after which it is dropped as `retry_exhausted`. Default `Infinity`; 0 does not retry. */
+  /**
+   * Milliseconds after which what waits is dropped as `retry_exhausted`, tried or not: from the beginning of the outage,
+   * or from when it was emitted if that was later. Default `Infinity`; 0 does not retry.
+   */
   maxElapsedMillis?: number;
 }
 
@@ -134,7 +144,7 @@ export interface SpillwayOptions {
   exporter?: AnyLogRecordExporter;
   /**
    * Records held at most, in flight included. Default 1,048,576: `maxQueueBytes` is the bound that is reached first; env
-   * `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 16,777,216.
+   * `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 2,147,483,647.
    */
   maxQueueSize?: number;
   /**
@@ -142,9 +152,9 @@ export interface SpillwayOptions {
    * `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to `maxQueueSize`.
    */
   maxExportBatchSize?: number;
-  /** Milliseconds a record waits for company at most. Default 1,000, env `OTEL_BLRP_SCHEDULE_DELAY`, range 0 to 86,400,000. */
+  /** Milliseconds a record waits for company at most. Default 1,000, env `OTEL_BLRP_SCHEDULE_DELAY`, range 0 to 2,147,483,647. */
   scheduledDelayMillis?: number;
-  /** Milliseconds one export may take. Default 30,000, env `OTEL_BLRP_EXPORT_TIMEOUT`, range 0 (no limit) to 86,400,000. */
+  /** Milliseconds one export may take. Default 30,000, env `OTEL_BLRP_EXPORT_TIMEOUT`, range 0 (no limit) to 2,147,483,647. */
   exportTimeoutMillis?: number;
   /**
    * Bytes held at most, in flight included, by an estimate made when a record is admitted.

@@ -10,6 +10,7 @@ import { TimeLimit } from './delivery/time-limit.ts';
 import { DurableQueue } from './durable/durable-queue.ts';
 import { Ending } from './ending.ts';
 import { messageOf, SpillwayError } from './errors.ts';
+import type { ProcessEvents } from './exit-flush.ts';
 import { GapMarker } from './gap-marker.ts';
 import { laneOf } from './lane.ts';
 import { MemoryRelief } from './memory-relief.ts';
@@ -25,17 +26,23 @@ import { SelfObservation } from './self-observation.ts';
 import { checkOptions, resolveSettings, type Settings } from './settings.ts';
 import { nodeFiles, type SpoolFiles } from './spool/files/spool-files.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
+import { requireSupportedNode } from './supported-node.ts';
+import type { Environment } from './validation.ts';
 
 export interface FlushOptions {
   /** Milliseconds after which the promise rejects. Default: the option `flushTimeoutMillis`. */
   timeoutMillis?: number;
 }
 
-/** What the tests replace: time, memory and files. */
+/** What the tests replace: time, memory, files, and the process around it. */
 export interface Surroundings {
   readonly clock: Clock;
   readonly memoryUseRatio: () => number;
   readonly files?: SpoolFiles;
+  /** Default: this process. */
+  readonly process?: ProcessEvents;
+  readonly environment?: Environment;
+  readonly usableMemoryBytes?: () => number;
 }
 
 /**
@@ -55,21 +62,26 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #gate: PressureGate;
   readonly #ending: Ending;
 
-  /** @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value. */
+  /** @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`. */
   constructor(options?: SpillwayOptions);
   /** @internal */
   constructor(options: SpillwayOptions, surroundings: Surroundings);
   constructor(
     options: SpillwayOptions = {},
-    { clock, memoryUseRatio: useRatio, files = nodeFiles }: Surroundings = {
-      clock: systemClock,
-      memoryUseRatio,
-    },
+    {
+      clock,
+      memoryUseRatio: useRatio,
+      files = nodeFiles,
+      process: events = process,
+      environment = process.env,
+      usableMemoryBytes: usableBytes = usableMemoryBytes,
+    }: Surroundings = { clock: systemClock, memoryUseRatio },
   ) {
+    requireSupportedNode();
     checkOptions(options);
     const exporter = options.exporter ?? new SpillwayOtlpLogExporter();
     const laneSource = laneOf(exporter);
-    const settings = resolveSettings(options, process.env, usableMemoryBytes(), laneSource.defaults);
+    const settings = resolveSettings(options, environment, usableBytes(), laneSource.defaults);
     this.#settings = settings;
     this.#clock = clock;
     this.#gate = new PressureGate(() => this.#queue.pressure);
@@ -147,6 +159,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
         durable: this.#durable,
         observation,
         clock,
+        process: events,
         begin: () => {
           this.#gate.close();
           this.#relief?.stop();

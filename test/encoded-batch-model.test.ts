@@ -7,6 +7,7 @@ import { SourceEncoder } from '../src/otlp/source-encoder.ts';
 import type { EmittedRecord } from '../src/queue/log-batch.ts';
 import { decodeRequest, expectedRequest, type PlainRequest, reencode } from './support/otlp-oracle.ts';
 import { anyRecords } from './support/otlp-records.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 /** A tag and a length take six bytes at most and two at least, of each resource and of each scope in it. */
@@ -182,7 +183,7 @@ const anyStep: fc.Arbitrary<fc.Command<Model, Real>>[] = [
   step('open', anyAdded.map(open)),
 ];
 
-test('a batch holds, counts and sends what an array of records would', { timeout: 30_000 }, () => {
+test('a batch holds, counts and sends what an array of records would', () => {
   fc.assert(
     fc.property(
       fc.commands(anyStep, { maxCommands: 40 }),
@@ -196,13 +197,11 @@ test('a batch holds, counts and sends what an array of records would', { timeout
         );
       },
     ),
-    { numRuns: 150 },
+    runs(15),
   );
 });
 
-test('a batch that is given away piece by piece sends every record once, and weighs nothing in the end', {
-  timeout: 30_000,
-}, () => {
+test('a batch that is given away piece by piece sends every record once, and weighs nothing in the end', () => {
   fc.assert(
     fc.property(anyRecords, fc.array(fc.nat(4)), (records, sizes) => {
       const batch = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, 0);
@@ -217,6 +216,6 @@ test('a batch that is given away piece by piece sends every record once, and wei
       for (const piece of pieces) whole.append(piece);
       expect(decodeRequest(whole.toRequest())).toEqual(expectedRequest(records));
     }),
-    { numRuns: 100 },
+    runs(10),
   );
 });

@@ -8,6 +8,7 @@ import { AsyncSinkQueue } from '../src/queue/async-sink-queue.ts';
 import type { QueueLimits } from '../src/queue/queue-contract.ts';
 import type { QueuedBatch } from '../src/queue/queued-batch.ts';
 import { decodeRequest, recordsIn } from './support/otlp-oracle.ts';
+import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 
 /*
@@ -173,7 +174,7 @@ const anyLimits: fc.Arbitrary<QueueLimits> = fc.record({
   shed: fc.constant(undefined),
 });
 
-test('batches of bytes are dropped from, cut and joined to the record', { timeout: 30_000 }, () => {
+test('batches of bytes are dropped from, cut and joined to the record', () => {
   fc.assert(
     fc.property(anyLimits, fc.array(anyStep, { minLength: 10, maxLength: 60 }), (limits, steps) => {
       const scenario = new Scenario(limits);
@@ -183,6 +184,6 @@ test('batches of bytes are dropped from, cut and joined to the record', { timeou
       }
       scenario.drain();
     }),
-    { numRuns: 600 },
+    runs(60),
   );
 });

@@ -10,13 +10,12 @@ import {
   MAX_REPLAY_BYTES,
   Scenario,
 } from './support/processor-scenario.ts';
+import { runs } from './support/property-runs.ts';
 import { anyAnswer, anyEnding } from './support/random-exporter.ts';
 import { droppedTotal } from './support/records.ts';
 import { temporaryDirectory } from './support/spooled-harness.ts';
 
-test('whatever the exporter does, every record is accounted for, within both bounds', {
-  timeout: 60_000,
-}, async () => {
+test('whatever the exporter does, every record is accounted for, within both bounds', async () => {
   await fc.assert(
     fc.asyncProperty(
       anyOptions,
@@ -57,7 +56,7 @@ test('whatever the exporter does, every record is accounted for, within both bou
         expect(stats.offered).toBe(stats.exported + droppedTotal(stats));
       },
     ),
-    { numRuns: 400 },
+    runs(40),
   );
 });
 
@@ -69,11 +68,9 @@ const anySpool = fc.record({
   maxReplayBytes: fc.constant(MAX_REPLAY_BYTES),
 });
 
-test('with a spool nothing admitted is lost, and the next process delivers what this one could not', {
-  timeout: 60_000,
-}, async () => {
+test('with a spool nothing admitted is lost, and the next process delivers what this one could not', async () => {
   const parent = temporaryDirectory();
-  let runs = 0;
+  let directories = 0;
   await fc.assert(
     fc.asyncProperty(
       anyOptions,
@@ -83,7 +80,7 @@ test('with a spool nothing admitted is lost, and the next process delivers what 
       fc.array(anyStep, { minLength: 5, maxLength: 20 }),
       anyShutdown,
       async (options, spool, answers, ending, steps, shutdown) => {
-        const directory = join(parent, String(runs++));
+        const directory = join(parent, String(directories++));
         const first = new Scenario({ ...options, spool: { ...spool, directory } }, [
           answers,
           options.maxConcurrentExports,
@@ -109,6 +106,6 @@ test('with a spool nothing admitted is lost, and the next process delivers what 
         await end;
       },
     ),
-    { numRuns: 100 },
+    runs(10),
   );
 });

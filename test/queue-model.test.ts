@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { AsyncSinkQueue } from '../src/queue/async-sink-queue.ts';
 import type { QueueLimits } from '../src/queue/queue-contract.ts';
 import type { QueuedBatch } from '../src/queue/queued-batch.ts';
+import { runs } from './support/property-runs.ts';
 import { type ModelDrop, type ModelRecord, QueueModel, WatchedBatch } from './support/queue-model.ts';
 import {
   anyLimits,
@@ -215,13 +216,13 @@ class Scenario {
 
 const order = (a: object, b: object) => JSON.stringify(a).localeCompare(JSON.stringify(b));
 
-test('the queue does what the model does, to the record', { timeout: 30_000 }, () => {
+test('the queue does what the model does, to the record', () => {
   fc.assert(
     fc.property(anyLimits, fc.array(anyStep, { minLength: 10, maxLength: 80 }), (limits, steps) => {
       const scenario = new Scenario(limits);
       for (const step of steps) scenario.run(step);
       scenario.drain();
     }),
-    { numRuns: 1_000 },
+    runs(100),
   );
 });

@@ -1,36 +1,11 @@
-/** Retries: the arithmetic of the back-off, and what the processor makes of it. */
+/** Retries: for how long, and what the processor makes of it. */
 
-import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { backoffMillis, isExhausted } from '../src/delivery/retry.ts';
+import { expect, test } from 'vitest';
+import { isExhausted } from '../src/delivery/retry.ts';
 import { Harness, upTo } from './support/harness.ts';
 import { httpError } from './support/scripted-exporter.ts';
 
 const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: 60_000 };
-
-describe('backoffMillis', () => {
-  test('doubles from the initial delay to the maximum', () => {
-    const longest = [1, 2, 3, 4, 5, 6, 7, 50, 5_000].map((failures) => backoffMillis(failures, RETRY, 1));
-    expect(longest).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000]);
-  });
-
-  test('the upper half is random', () => {
-    expect(backoffMillis(1, RETRY, 0)).toBe(500);
-    expect(backoffMillis(1, RETRY, 0.5)).toBe(750);
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 1e9 }),
-        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-        (failures, random) => {
-          const longest = Math.min(30_000, 1_000 * 2 ** (failures - 1));
-          const delay = backoffMillis(failures, RETRY, random);
-          expect(delay).toBeGreaterThanOrEqual(longest / 2);
-          expect(delay).toBeLessThanOrEqual(longest);
-        },
-      ),
-    );
-  });
-});
 
 test('a batch is exhausted when the time since its first failure has reached the maximum', () => {
   expect(isExhausted(1_000, 60_999, RETRY)).toBe(false);

@@ -1,4 +1,4 @@
-/** The README's table of what is lost when: ends that no code of a process or a thread hears of, and bursts on a slow disk. */
+/** The table of docs/what-happens-when.md, what is lost when: ends that no code of a process or a thread hears of, and bursts on a slow disk. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, type TestContext, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Clock } from '../src/clock.ts';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
 import type { SpoolFiles } from '../src/spool/files/spool-files.ts';
@@ -15,23 +15,23 @@ import { ManualClock } from './support/manual-clock.ts';
 import { promptFiles } from './support/prompt-files.ts';
 import { expectLaw, record } from './support/records.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';
+import { temporaryDirectory } from './support/spooled-harness.ts';
 import { until } from './support/until.ts';
 
 const CHILD = new URL('./children/lingering.ts', import.meta.url);
-/** Tests run side by side: what a test has to clean up is told to its own context. */
-type Context = Pick<TestContext, 'onTestFinished'>;
-type End = (context: Context, ...args: [scenario: string, directory: string]) => Promise<void>;
+/** Has a process or a thread log in every scenario, each of which has a directory below this one, and ends it. */
+type End = (directory: string, cleanUp: (clean: () => void) => void) => Promise<void>;
 
-async function waitingChild({ onTestFinished }: Context, ...args: string[]): Promise<ChildProcess> {
+async function waitingChild(cleanUp: (clean: () => void) => void, ...args: string[]): Promise<ChildProcess> {
   const child = fork(CHILD.pathname, args, { execArgv: [] });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  cleanUp(() => void child.kill('SIGKILL'));
   await once(child, 'message');
   return child;
 }
 
 function signalled(signal: NodeJS.Signals): End {
-  return async (context, ...args) => {
-    const child = await waitingChild(context, ...args);
+  return async (directory, cleanUp) => {
+    const child = await waitingChild(cleanUp, directory);
     child.kill(signal);
     await once(child, 'exit');
   };
@@ -42,24 +42,18 @@ const ENDS: Record<string, End> = {
   'SIGTERM without a listener': signalled('SIGTERM'),
   'SIGINT without a listener': signalled('SIGINT'),
   'SIGABRT, as of process.abort()': signalled('SIGABRT'),
-  'terminate() of the worker thread': async ({ onTestFinished }, ...argv) => {
-    const worker = new Worker(CHILD, { argv });
-    onTestFinished(() => void worker.terminate());
+  'terminate() of the worker thread': async (directory, cleanUp) => {
+    const worker = new Worker(CHILD, { argv: [directory] });
+    cleanUp(() => void worker.terminate());
     await once(worker, 'message');
     await worker.terminate();
   },
-  'the exit of the main thread, for a worker': async (context, ...args) => {
-    const child = await waitingChild(context, ...args, 'in a worker');
+  'the exit of the main thread, for a worker': async (directory, cleanUp) => {
+    const child = await waitingChild(cleanUp, directory, 'in a worker');
     child.send('exit');
     await once(child, 'exit');
   },
 };
-
-function newDirectory({ onTestFinished }: Context): string {
-  const directory = mkdtempSync(join(tmpdir(), 'otel-spillway-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return join(directory, 'spool');
-}
 
 /** The numbers of the records that the next process delivers. */
 async function foundIn(directory: string): Promise<number[]> {
@@ -75,26 +69,30 @@ async function foundIn(directory: string): Promise<number[]> {
   return exporter.delivered.map(Number).sort((a, b) => a - b);
 }
 
-describe.concurrent.for(Object.entries(ENDS))('%s', { timeout: 30_000 }, ([, end]) => {
+describe.concurrent.for(Object.entries(ENDS))('%s', ([, end]) => {
+  const parent = mkdtempSync(join(tmpdir(), 'otel-spillway-'));
+  const cleanings = [() => rmSync(parent, { recursive: true, force: true })];
+
+  beforeAll(() => end(parent, (clean) => cleanings.push(clean)));
+  afterAll(() => {
+    for (const clean of cleanings.toReversed()) clean();
+  });
+
   test.for(['always', 'overflow, after a while without a collector'])(
     'costs the open batch at most (%s)',
     async (scenario, context) => {
-      const directory = newDirectory(context);
-      await end(context, scenario, directory);
-      const found = await foundIn(directory);
+      const found = await foundIn(join(parent, scenario));
       context.expect(found).toEqual(found.map((_, index) => index));
       context.expect(found.length).toBeGreaterThanOrEqual(250);
     },
   );
 
   test('costs what is in memory only (overflow)', async (context) => {
-    const directory = newDirectory(context);
-    await end(context, 'overflow, memory only', directory);
-    context.expect(readdirSync(directory)).toEqual([]);
+    context.expect(readdirSync(join(parent, 'overflow, memory only'))).toEqual([]);
   });
 });
 
-test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is said once', async (context) => {
+test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is said once', () => {
   const lines = diagLines();
   const standing = new ManualClock();
   let passedMillis = 0;
@@ -102,6 +100,7 @@ test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is s
     now: () => standing.now() + passedMillis,
     wallNow: () => standing.wallNow() + passedMillis,
     random: standing.random,
+    uniqueBytes: standing.uniqueBytes,
     timer: (callback, millis, keepAlive) => standing.timer(callback, millis, keepAlive),
     immediate: (callback) => standing.immediate(callback),
   };
@@ -118,11 +117,11 @@ test('a disk that takes 150 ms for a batch is spared bursts for 10 s, which is s
       maxQueueSize: 100,
       maxExportBatchSize: 10,
       gapMarker: false,
-      spool: { directory: newDirectory(context) },
+      spool: { directory: join(temporaryDirectory(), 'spool') },
     },
     { clock, memoryUseRatio: () => 0, files },
   );
-  context.onTestFinished(async () => {
+  onTestFinished(async () => {
     void processor.shutdown({ strategy: 'immediate' });
     await standing.advance(6_000);
   });

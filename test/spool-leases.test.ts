@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { nodeFiles } from '../src/spool/files/spool-files.ts';
+import type { SpoolSettings } from '../src/spool/spool-settings.ts';
 import { FaultyFiles, filesBelow } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
+import { promptFiles } from './support/prompt-files.ts';
 import {
   entryOf,
   LEASE_MILLIS,
@@ -24,10 +26,16 @@ async function writer(
   directory: string,
   names: readonly string[],
   startMillis = 1_000,
+  disk = new FaultyFiles(),
 ): Promise<SpoolMember> {
-  const member = await SpoolMember.open(directory, {}, new StoppableClock(startMillis));
+  const member = await SpoolMember.open(directory, {}, new StoppableClock(startMillis), disk);
   for (const name of names) await member.store(entryOf(name, { records: 2 }));
   return member;
+}
+
+/** Its calls are answered immediately, so that they are the same ones in the same order each time. */
+function prompt(directory: string, overrides: Partial<SpoolSettings> = {}): SpoolMember {
+  return new SpoolMember(directory, overrides, new ManualClock(), new FaultyFiles(promptFiles));
 }
 
 /** All members together, each name as often as it was found. */
@@ -207,19 +215,20 @@ describe('from the dead', () => {
     await Promise.all(rivals.map((rival) => rival.close()));
   });
 
-  test('nothing is lost when an heir dies in any call of taking over', { timeout: 20_000 }, async () => {
+  test('nothing is lost when an heir dies in any call of taking over', async () => {
     let hasDied = true;
     for (let calls = 1; hasDied; calls++) {
       const directory = await spoolDirectory();
-      await (await writer(directory, ['a', 'b'])).crash();
-      const heir = new SpoolMember(directory);
+      await (await writer(directory, ['a', 'b'], 1_000, new FaultyFiles(promptFiles))).crash();
+      const heir = prompt(directory);
       heir.disk.diesAfterCalls = calls;
       heir.spool.open();
       await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       hasDied = heir.disk.isDead;
       if (hasDied) expect(heir.events.disownments).toEqual([]);
       await heir.crash();
-      const next = await SpoolMember.open(directory);
+      const next = prompt(directory);
+      next.spool.open();
       await next.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       expect(namesOf(await next.drain()), `died in call ${calls}`).toEqual(['a', 'b']);
       await next.close();
@@ -231,11 +240,11 @@ describe('from the dead', () => {
   });
 });
 
-test('whatever call a writer dies in, what it was told is stored is found', { timeout: 20_000 }, async () => {
+test('whatever call a writer dies in, what it was told is stored is found', async () => {
   let hasDied = true;
   for (let calls = 1; hasDied && calls < 200; calls++) {
     const directory = await spoolDirectory();
-    const owner = new SpoolMember(directory, { fsync: 'always' });
+    const owner = prompt(directory, { fsync: 'always' });
     owner.disk.diesAfterCalls = calls;
     try {
       owner.spool.open();
@@ -264,7 +273,8 @@ test('whatever call a writer dies in, what it was told is stored is found', { ti
     while (!isOver.now && !owner.disk.isDead) await owner.clock.settle();
     hasDied = owner.disk.isDead;
     await owner.crash();
-    const heir = await SpoolMember.open(directory);
+    const heir = prompt(directory);
+    heir.spool.open();
     await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
     const names = namesOf(await heir.drain());
     expect(

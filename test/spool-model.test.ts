@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import type { SpoolEntry } from '../src/spool/files/spool-entry.ts';
 import { bytesBelow, filesBelow } from './support/faulty-files.ts';
 import { ManualClock } from './support/manual-clock.ts';
+import { runs } from './support/property-runs.ts';
 import { LEASE_MILLIS, SpoolMember, spoolDirectory } from './support/spool-member.ts';
 import {
   count,
@@ -397,26 +398,22 @@ function pick<T>(all: readonly T[], which: number): T | undefined {
 test.each([
   ['roomy', ROOMY_BYTES],
   ['tight', TIGHT_BYTES],
-])(
-  'a spool that is %s owes what the model owes, to the record',
-  { timeout: 60_000 },
-  async (_name, maxBytes) => {
-    const anyCallBytes = fc.constantFrom(Number.POSITIVE_INFINITY, 3_000);
-    await fc.assert(
-      fc.asyncProperty(
-        anyCallBytes,
-        fc.array(anyStep, { minLength: 5, maxLength: 50 }),
-        async (maxCallBytes, steps) => {
-          const scenario = new Scenario(await spoolDirectory(), maxBytes, maxCallBytes);
-          await scenario.start();
-          for (const step of steps) await scenario.run(step);
-          await scenario.finish();
-        },
-      ),
-      { numRuns: 30 },
-    );
-  },
-);
+])('a spool that is %s owes what the model owes, to the record', async (_name, maxBytes) => {
+  const anyCallBytes = fc.constantFrom(Number.POSITIVE_INFINITY, 3_000);
+  await fc.assert(
+    fc.asyncProperty(
+      anyCallBytes,
+      fc.array(anyStep, { minLength: 5, maxLength: 50 }),
+      async (maxCallBytes, steps) => {
+        const scenario = new Scenario(await spoolDirectory(), maxBytes, maxCallBytes);
+        await scenario.start();
+        for (const step of steps) await scenario.run(step);
+        await scenario.finish();
+      },
+    ),
+    runs(8),
+  );
+});
 
 test('a full spool gives up the oldest, and nothing else', async () => {
   const directory = await spoolDirectory();

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { SpoolEntry } from '../src/spool/files/spool-entry.ts';
+import { runs } from './support/property-runs.ts';
 import {
   entryOf,
   LEASE_MILLIS,
@@ -169,9 +170,7 @@ class Neighbours {
   }
 }
 
-test('whoever runs, is slow, stopped, closed or dead: what was stored and not sent is found', {
-  timeout: 30_000,
-}, async () => {
+test('whoever runs, is slow, stopped, closed or dead: what was stored and not sent is found', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyEvent, { minLength: 5, maxLength: 40 }), async (events) => {
       const neighbours = new Neighbours(await spoolDirectory());
@@ -179,6 +178,6 @@ test('whoever runs, is slow, stopped, closed or dead: what was stored and not se
       for (const event of events) await neighbours.run(event);
       await neighbours.finish();
     }),
-    { numRuns: 30 },
+    runs(8),
   );
 });

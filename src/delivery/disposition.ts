@@ -61,9 +61,6 @@ export function disposeOf<B extends LogBatch>(
     case 'ambiguous':
       // Others get through: it is the batch, or a record in it.
       if (batch.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED) return bisect(batch, alone);
-      break;
-    case 'retryable':
-      break;
   }
   const since = failingSince ?? batch.firstFailedAt ?? now;
   return isExhausted(Math.max(batch.openedAt, since), now, retry)

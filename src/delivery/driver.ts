@@ -10,8 +10,8 @@ import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
-import type { Attempt, Permit, Recovery } from './recovery.ts';
-import { backoffMillis, type RetrySettings } from './retry.ts';
+import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
+import type { RetrySettings } from './retry.ts';
 import { type AttemptHints, healthOf, type Outcome, type Sender } from './sender.ts';
 import { SizeLimit } from './size-limit.ts';
 
@@ -110,8 +110,11 @@ export class Driver<B extends LogBatch> {
     if (isEnd || now - this.#askedAt >= this.#settings.retry.initialDelayMillis) {
       this.#recovery.askNow(now, isEnd);
     }
-    this.wake();
-    return this.#flushes.add(upTo, timeoutMillis);
+    const flush = this.#flushes.add(upTo, timeoutMillis);
+    // Before a disk takes what waits, and nothing is left to ask with.
+    if (isEnd) this.#turn();
+    else this.wake();
+    return flush;
   }
 
   /** From now on a batch that fails is not tried again by this process. */
@@ -277,11 +280,7 @@ export class Driver<B extends LogBatch> {
     batch.firstFailedAt ??= now;
     batch.deliveriesAtLastFailure = this.#deliveries;
     batch.failures++;
-    if (othersPassed) {
-      // The destination works for others, so this batch waits as well.
-      batch.failuresWhileOthersPassed++;
-      batch.notBefore = now + backoffMillis(batch.failures, this.#settings.retry, this.#clock.random());
-    }
+    if (othersPassed) batch.failuresWhileOthersPassed++;
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom } = outcome.kind === 'retryable' ? outcome : {};
     if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
@@ -290,6 +289,11 @@ export class Driver<B extends LogBatch> {
       { health: 'ill', retryAfterMillis, refusal: refusalOf(outcome) },
       now,
     );
+    // Where the destination works for others it is not asked to wait; only this batch is, and not for longer than a retry.
+    if (othersPassed && this.#recovery.askAt === undefined) {
+      const { initialDelayMillis } = this.#settings.retry;
+      batch.notBefore = now + waitMillis(0, initialDelayMillis, initialDelayMillis, this.#clock.random());
+    }
     if (!counted) return;
     this.#concurrency.failed();
     const since = this.#recovery.failingSince;

@@ -62,6 +62,8 @@ type State =
       /** Failures since the last success, each of them retried immediately; when the first was seen. */
       readonly misses: number;
       readonly missedAt: number;
+      /** Whether other requests may go beside the retry. */
+      readonly isFree: boolean;
       readonly isAsking: boolean;
     }
   | { readonly name: 'recovering'; readonly isAsking: boolean }
@@ -76,7 +78,7 @@ type State =
       readonly isAsking: boolean;
     };
 
-const HEALTHY: State = { name: 'healthy', misses: 0, missedAt: 0, isAsking: false };
+const HEALTHY: State = { name: 'healthy', misses: 0, missedAt: 0, isFree: true, isAsking: false };
 
 /**
  * What may be sent now.
@@ -180,7 +182,7 @@ export class Recovery {
     const state = this.#state;
     switch (state.name) {
       case 'healthy':
-        if (state.misses === 0 || (state.misses === 1 && this.#retryingPays(now))) return FREE;
+        if (state.isFree) return FREE;
         if (state.isAsking) return NOT_YET;
         return { kind: 'alone', isProbe: false, isFresh: true };
       case 'recovering':
@@ -276,7 +278,8 @@ export class Recovery {
         const misses = state.misses + 1;
         const missedAt = state.misses === 0 ? now : state.missedAt;
         if (this.#retriesImmediately(misses, refusal, now)) {
-          this.#enter({ name: 'healthy', misses, missedAt, isAsking: false });
+          const isFree = misses === 1 && this.#retryingPays(refusal, now);
+          this.#enter({ name: 'healthy', misses, missedAt, isFree, isAsking: false });
         } else {
           this.#fail(missedAt, misses, now);
         }
@@ -312,15 +315,17 @@ export class Recovery {
 
   #retriesImmediately(misses: number, refusal: Verdict['refusal'], now: number): boolean {
     if (this.#wishedUntil > now) return false;
-    if (this.#retryingPays(now)) return misses < MISSES_WHERE_IT_PAYS;
+    if (this.#retryingPays(refusal, now)) return misses < MISSES_WHERE_IT_PAYS;
     if (refusal === 'meant' || misses >= (this.#settings.breaker?.failureThreshold ?? Infinity)) return false;
     if (this.#immediateRetries.length < DOUBTFUL_RETRIES) return misses < MISSES_WHERE_UNKNOWN;
     return refusal === undefined && misses < MISSES_WHERE_POINTLESS;
   }
 
-  #retryingPays(now: number): boolean {
+  #retryingPays(refusal: Verdict['refusal'], now: number): boolean {
     const retries = this.#immediateRetries;
     while (retries[0] !== undefined && now - retries[0].at > REMEMBERED_MILLIS) retries.shift();
+    // Who says that there is no room is believed, unless more than one retry in its place has shown otherwise.
+    if (refusal !== undefined && retries.length < DOUBTFUL_RETRIES) return false;
     const succeeded = retries.filter((retry) => retry.succeeded).length;
     return succeeded > 0 && succeeded >= retries.length * PAYING_SHARE;
   }

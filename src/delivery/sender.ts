@@ -21,8 +21,16 @@ export type Outcome =
   | { readonly kind: 'ambiguous'; readonly error: unknown }
   /** Refused as malformed: one bad record, or a body over a limit that is not admitted to be one. */
   | { readonly kind: 'malformed'; readonly error: unknown }
-  /** `isSuspected`: it was not said, but only larger requests than any accepted one are refused. */
-  | { readonly kind: 'too_large'; readonly error: unknown; readonly isSuspected?: boolean }
+  /**
+   * By the destination or, where `wasSent` is false, by our own limit, which says nothing of the destination.
+   * `isSuspected`: it was not said, but only larger requests than any accepted one are refused.
+   */
+  | {
+      readonly kind: 'too_large';
+      readonly error: unknown;
+      readonly wasSent?: false;
+      readonly isSuspected?: boolean;
+    }
   /** The exporter threw: it could not make a request of the batch. */
   | { readonly kind: 'unserializable'; readonly error: unknown }
   /** Refused for good. */
@@ -51,9 +59,10 @@ export function healthOf(outcome: Outcome, records: number): 'well' | 'ill' | 'u
   switch (outcome.kind) {
     case 'delivered':
     case 'malformed':
-    case 'too_large':
     case 'rejected':
       return 'well';
+    case 'too_large':
+      return outcome.wasSent === false ? 'unknown' : 'well';
     case 'retryable':
     case 'ambiguous':
       return 'ill';

@@ -23,7 +23,7 @@ type Prospect = 'worthwhile' | 'empty' | 'newer';
  * @throws what the file system does.
  */
 export async function adoptShelf(left: LeftShelf, context: AdoptionContext): Promise<Shelf | undefined> {
-  const { settings, files, listener } = context;
+  const { settings, clock, files, listener } = context;
   const path = join(settings.directory, left.name);
   const prospect = await lookInto(path, context);
   if (prospect === 'newer') {
@@ -37,7 +37,7 @@ export async function adoptShelf(left: LeftShelf, context: AdoptionContext): Pro
     await removeShelf(path, files);
     return undefined;
   }
-  const id = newId();
+  const id = newId(clock);
   const taken = join(settings.directory, movingName(id));
   const shelf = new Shelf(id, true, context);
   try {
@@ -100,7 +100,7 @@ async function lookInto(path: string, { files }: AdoptionContext): Promise<Prosp
 async function scanSegment(
   shelf: Shelf,
   sequence: number,
-  { files, listener }: AdoptionContext,
+  { clock, files, listener }: AdoptionContext,
 ): Promise<Segment | undefined> {
   const path = shelf.segmentPath(sequence);
   const { size } = await files.stat(path);
@@ -117,7 +117,7 @@ async function scanSegment(
   }
   const { header, salt, damagedBytes } = scan.result;
   if (header.kind === 'newer') return undefined;
-  segment ??= new Segment(shelf, sequence, salt ?? newSalt());
+  segment ??= new Segment(shelf, sequence, salt ?? newSalt(clock));
   segment.bytes = size;
   segment.isComplete = true;
   if (damagedBytes > 0) {

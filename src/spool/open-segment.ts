@@ -69,7 +69,7 @@ export class OpenSegment {
     if (!(await room.make(bytes + SEGMENT_HEADER_BYTES))) return undefined;
     // Made at once meanwhile.
     if (this.#file !== undefined) return this.#file;
-    const segment = new Segment(shelf, shelf.takeSequence(), newSalt());
+    const segment = new Segment(shelf, shelf.takeSequence(), newSalt(this.#clock));
     stock.add(segment);
     try {
       const file = this.#begin(await SegmentFile.create(segment, this.#isDurable, files));
@@ -97,7 +97,7 @@ export class OpenSegment {
       this.#shelf = makeShelfSync(this.#context);
       this.#context.opened(this.#shelf);
     }
-    const segment = new Segment(this.#shelf, this.#shelf.takeSequence(), newSalt());
+    const segment = new Segment(this.#shelf, this.#shelf.takeSequence(), newSalt(this.#clock));
     const file = SegmentFile.createSync(segment, this.#isDurable, files);
     stock.add(segment);
     return this.#begin(file);

@@ -88,8 +88,8 @@ export class Shelf {
 
 /** A new shelf. @throws what the file system does. */
 export async function makeShelf(context: ShelfContext): Promise<Shelf> {
-  const { settings, files } = context;
-  const id = newId();
+  const { settings, clock, files } = context;
+  const id = newId(clock);
   const shelf = new Shelf(id, false, context);
   const temporary = join(settings.directory, movingName(id));
   try {
@@ -114,8 +114,8 @@ export async function makeShelf(context: ShelfContext): Promise<Shelf> {
 
 /** The same at once. */
 export function makeShelfSync(context: ShelfContext): Shelf {
-  const { settings, files } = context;
-  const id = newId();
+  const { settings, clock, files } = context;
+  const id = newId(clock);
   const shelf = new Shelf(id, false, context);
   const temporary = join(settings.directory, movingName(id));
   try {

@@ -2,7 +2,6 @@
 
 import { writeSync } from 'node:fs';
 import type { AnyValue, Logger } from '@opentelemetry/api';
-import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http';
 import {
   BatchLogRecordProcessor,
   LoggerProvider,
@@ -22,11 +21,6 @@ export function done(): void {
 }
 
 process.on('exit', () => report(`exit at ${performance.now()}`));
-
-/** Sends to a collector, and gives up before its own first retry. */
-export function exporterTo(url: string): OTLPLogExporter {
-  return new OTLPLogExporter({ url, timeoutMillis: 300 });
-}
 
 export interface HangingExporter extends LogRecordExporter {
   exports: number;

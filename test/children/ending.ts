@@ -1,16 +1,7 @@
 /** Processes that come to an end by themselves, in every way: `node ending.ts <scenario> <collector's url>`. */
 
-import {
-  done,
-  emit,
-  exporterTo,
-  hangingExporter,
-  PATIENT,
-  providerWith,
-  report,
-  spillway,
-  stock,
-} from './child.ts';
+import { done, emit, hangingExporter, PATIENT, providerWith, report, spillway, stock } from './child.ts';
+import { exporterTo } from './exporter.ts';
 
 const url = process.argv[3] ?? '';
 const shutdownIn = (timeoutMillis: number) => ({ shutdown: { timeoutMillis } });

@@ -1,13 +1,14 @@
-/** A process or a worker thread that has logged and waits for its end: `lingering.ts <what it has done> <directory>`. */
+/** A process or a worker thread with a processor for each scenario, which has logged and waits for its end: `lingering.ts <directory>`. */
 
+import { join } from 'node:path';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { pendingByShelf } from '../../src/cli/spool-contents.ts';
 import { SpillwayLogRecordProcessor, type SpoolOptions } from '../../src/index.ts';
 import { nodeFiles } from '../../src/spool/files/spool-files.ts';
-import { emit, hangingExporter, providerWith } from './child.ts';
+import { hangingExporter, providerWith } from './child.ts';
 
-const [, , scenario = '', directory = ''] = process.argv;
+const [, , parent = ''] = process.argv;
 // Reports of child.ts go to a pipe that is not here.
 process.removeAllListeners('exit');
 
@@ -22,17 +23,19 @@ function refusingExporter(): LogRecordExporter {
   };
 }
 
-async function recordsOnDisk(): Promise<number> {
+async function recordsIn(directory: string): Promise<number> {
   const shelves = await pendingByShelf(directory, nodeFiles);
   return [...shelves.values()].reduce((sum, { records }) => sum + records, 0);
 }
 
 /** 250 records in three batches; when they are where `isReady` wants them, three more, which are in memory only. */
 async function linger(
+  scenario: string,
   exporter: LogRecordExporter,
   spool: Partial<SpoolOptions>,
   isReady: (processor: SpillwayLogRecordProcessor, onDisk: number) => boolean,
 ): Promise<void> {
+  const directory = join(parent, scenario);
   const processor = new SpillwayLogRecordProcessor({
     exporter,
     maxExportBatchSize: 100,
@@ -43,29 +46,44 @@ async function linger(
     spool: { directory, leaseMillis: 1_000, ...spool },
   });
   const logger = providerWith(processor).getLogger('child');
-  emit(logger, 250);
-  while (!isReady(processor, await recordsOnDisk())) await new Promise((resolve) => setTimeout(resolve, 5));
-  emit(logger, 3);
+  const emit = (from: number, to: number) => {
+    for (let number = from; number < to; number++) logger.emit({ body: String(number), severityNumber: 9 });
+  };
+  emit(0, 250);
+  while (!isReady(processor, await recordsIn(directory))) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  emit(250, 253);
+}
+
+const areOnDisk = (_: SpillwayLogRecordProcessor, onDisk: number) => onDisk === 250;
+
+async function lingerInEveryScenario(): Promise<void> {
+  await Promise.all([
+    linger('always', hangingExporter(), { mode: 'always' }, areOnDisk),
+    linger(
+      'overflow, after a while without a collector',
+      refusingExporter(),
+      { spillAfterOpenMillis: 100 },
+      areOnDisk,
+    ),
+    linger(
+      'overflow, memory only',
+      hangingExporter(),
+      {},
+      (processor) => processor.stats().inFlight.records > 0,
+    ),
+  ]);
   if (parentPort === null) process.send?.('ready');
   else parentPort.postMessage('ready');
   // Alive until it is ended.
   setInterval(() => {}, 60_000);
 }
 
-const areOnDisk = (_: SpillwayLogRecordProcessor, onDisk: number) => onDisk === 250;
-
-const scenarios: Record<string, () => Promise<void>> = {
-  always: () => linger(hangingExporter(), { mode: 'always' }, areOnDisk),
-  'overflow, after a while without a collector': () =>
-    linger(refusingExporter(), { spillAfterOpenMillis: 100 }, areOnDisk),
-  'overflow, memory only': () =>
-    linger(hangingExporter(), {}, (processor) => processor.stats().inFlight.records > 0),
-};
-
-if (isMainThread && process.argv[4] === 'in a worker') {
-  const worker = new Worker(new URL(import.meta.url), { argv: [scenario, directory] });
+if (isMainThread && process.argv[3] === 'in a worker') {
+  const worker = new Worker(new URL(import.meta.url), { argv: [parent] });
   worker.on('message', (message) => process.send?.(message));
   process.on('message', () => process.exit(0));
 } else {
-  void scenarios[scenario]?.();
+  void lingerInEveryScenario();
 }

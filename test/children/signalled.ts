@@ -5,7 +5,8 @@ import { DiagConsoleLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import { pendingByShelf } from '../../src/cli/spool-contents.ts';
 import { shutdownOnSignals } from '../../src/index.ts';
 import { nodeFiles } from '../../src/spool/files/spool-files.ts';
-import { done, emit, exporterTo, hangingExporter, providerWith, report, spillway } from './child.ts';
+import { done, emit, hangingExporter, providerWith, report, spillway } from './child.ts';
+import { exporterTo } from './exporter.ts';
 
 const url = process.argv[3] ?? '';
 // A service that would run for long.

@@ -1,5 +1,6 @@
 /** A clock that stands still until a test moves it: timers fire in order, chance is what the test says. */
 
+import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cancel, Clock } from '../../src/clock.ts';
 
@@ -27,6 +28,7 @@ export class ManualClock implements Clock {
   readonly now = (): number => this.#now;
   readonly wallNow = (): number => this.epochMillis + this.#now;
   readonly random = (): number => this.chance;
+  readonly uniqueBytes = (count: number): Buffer => randomBytes(count);
 
   timer(callback: () => void, delayMillis: number, keepAlive = false): Cancel {
     const entry: Entry = {

@@ -1,6 +1,5 @@
 /** The sign of life of a shelf's owner, as docs/spool-format.md has it: written, renewed, and read by others. */
 
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../clock.ts';
@@ -58,7 +57,7 @@ export class Lease {
     this.#confirmedAt = clock.now();
     this.#info = {
       format: FORMAT_VERSION,
-      token: randomBytes(TOKEN_BYTES).toString('hex'),
+      token: clock.uniqueBytes(TOKEN_BYTES).toString('hex'),
       leaseMillis,
       beat: 1,
       pid: process.pid,

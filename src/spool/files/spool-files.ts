@@ -27,7 +27,7 @@ export interface SpoolFiles {
   writev(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number>;
   datasync(fd: number): Promise<void>;
   mkdirSync(path: string, mode: number): void;
-  statSync(path: string): fs.Stats;
+  statSync(path: string): { readonly mode: number; readonly uid: number; isDirectory(): boolean };
   chmodSync(path: string, mode: number): void;
   /** Throws unless this process can list the directory, enter it and write to it. */
   accessSync(path: string): void;

@@ -1,6 +1,6 @@
 /** What things are called in the spool's directory. */
 
-import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
 
 const ID_BYTES = 8;
 const ID = '[0-9a-f]{16}';
@@ -17,13 +17,13 @@ export const DAMAGED_NAME = 'damaged';
 export const DIRECTORY_MODE = 0o700;
 export const FILE_MODE = 0o600;
 
-/** Random, and not by the `Clock`: no two processes may ever have the same, however they were started. */
-export function newId(): string {
-  return randomBytes(ID_BYTES).toString('hex');
+/** No two processes may ever have the same. */
+export function newId(clock: Pick<Clock, 'uniqueBytes'>): string {
+  return clock.uniqueBytes(ID_BYTES).toString('hex');
 }
 
-export function newSalt(): number {
-  return randomBytes(4).readUInt32LE();
+export function newSalt(clock: Pick<Clock, 'uniqueBytes'>): number {
+  return clock.uniqueBytes(4).readUInt32LE();
 }
 
 export function shelfName(id: string): string {
