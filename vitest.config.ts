@@ -27,6 +27,8 @@ export default defineConfig({
     setupFiles: ['test/support/child-coverage.ts'],
     // To import everything again for each file takes longer than most files do. What a test changes, it takes back.
     isolate: false,
+    // What scenarios lose at their end is no news.
+    execArgv: ['--disable-warning=OTEL_SPILLWAY_LOSS'],
     // Most of the time a test waits for a socket, a disk, or a child.
     maxWorkers: isMeasured ? 2 : 4,
     sequence: { sequencer: LongestFirst },

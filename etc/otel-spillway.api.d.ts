@@ -112,6 +112,7 @@ interface ShedOptions {
 interface ShutdownOnSignalsOptions {
   signals?: readonly ProcessSignal[];
   before?: () => unknown;
+  beforeTimeoutMillis?: number;
 }
 
 interface ShutdownOptions {
@@ -174,6 +175,7 @@ interface SpillwayOptions {
   retry?: RetryOptions;
   memoryLimit?: MemoryLimitOptions | false;
   shutdown?: ShutdownOptions;
+  flushTimeoutMillis?: number;
   spool?: SpoolOptions | false;
   gapMarker?: boolean;
   meterProvider?: MeterProvider;
@@ -202,6 +204,7 @@ interface SpillwayStats {
   readonly breaker: {
     readonly state: BreakerStateName;
     readonly nextProbeMillis?: number;
+    readonly failingMillis?: number;
   };
   readonly exports: {
     readonly attempts: number;

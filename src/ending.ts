@@ -2,8 +2,10 @@
 
 import type { Clock } from './clock.ts';
 import type { Driver } from './delivery/driver.ts';
-import { callExporter } from './delivery/exporter-calls.ts';
+import { callExporter, within } from './delivery/exporter-calls.ts';
+import { ExporterFlush } from './delivery/exporter-flush.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
+import type { FlushResult } from './delivery/flush-requests.ts';
 import type { DurableQueue } from './durable/durable-queue.ts';
 import { messageOf } from './errors.ts';
 import { flushBeforeExit, type ProcessEvents } from './exit-flush.ts';
@@ -12,6 +14,7 @@ import type { ShutdownSettings } from './option-groups.ts';
 import type { AsyncSinkQueue } from './queue/async-sink-queue.ts';
 import type { LogBatch } from './queue/log-batch.ts';
 import type { SelfObservation } from './self-observation.ts';
+import { storeOnSignal } from './signal-store.ts';
 
 /** Of the time a flush or a shutdown has, what is kept for the disk … */
 const DISK_TIME_SHARE = 0.2;
@@ -32,10 +35,12 @@ export interface EndingParts {
 }
 
 export class Ending {
+  readonly exporterFlush: ExporterFlush;
   readonly #parts: EndingParts;
   readonly #beforeExitTimeoutMillis: number;
   readonly #stopExitFlush: () => void;
   readonly #stopExitStore: () => void;
+  readonly #stopSignalStore: () => void;
   /** Aborts when a shutdown has to end before its own deadline. */
   readonly #hurry = new AbortController();
   /** Aborts when the destination is not waited for any longer. */
@@ -50,10 +55,13 @@ export class Ending {
   /** @param beforeExitTimeoutMillis how long a process that wants to end by itself is kept alive for a flush. */
   constructor(parts: EndingParts, beforeExitTimeoutMillis: number) {
     this.#parts = parts;
+    const { durable } = parts;
+    this.exporterFlush = new ExporterFlush(() => this.#callExporter('forceFlush'), parts.clock);
     this.#beforeExitTimeoutMillis = beforeExitTimeoutMillis;
     this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit(), parts.process);
-    this.#stopExitStore =
-      parts.durable === undefined ? () => {} : storeAtExit(() => this.#storeAtExit(), parts.process);
+    this.#stopExitStore = storeAtExit(() => this.#exit(), parts.process);
+    this.#stopSignalStore =
+      durable === undefined ? () => {} : storeOnSignal(() => durable.copy(MAX_DISK_TIME_MILLIS));
   }
 
   /** The promise of the shutdown; undefined before it was called. */
@@ -78,11 +86,11 @@ export class Ending {
   }
 
   /** Sends what is queued; what cannot be sent in time is put on disk, if there is one. */
-  async flush(timeoutMillis: number): Promise<'done' | 'timeout' | 'unavailable'> {
-    const { queue, driver, durable, clock } = this.#parts;
+  async flush(timeoutMillis: number): Promise<FlushResult> {
+    const { queue, durable, clock } = this.#parts;
     const deadline = clock.now() + timeoutMillis;
     const upTo = queue.seal();
-    const result = await driver.flush(this.#sendingMillis(timeoutMillis), false);
+    const result = await this.#send(clock.now() + this.#sendingMillis(timeoutMillis), false);
     // A shutdown that came meanwhile may have ended the sending.
     if (durable === undefined || (result === 'done' && !this.isShutDown)) return result;
     await durable.drain(Math.max(0, deadline - clock.now()), false);
@@ -90,18 +98,29 @@ export class Ending {
     return result === 'done' ? 'timeout' : result;
   }
 
-  /** Calls the exporter's own method, within a bound; never rejects. */
-  callExporter(method: 'forceFlush' | 'shutdown', deadline: number): Promise<void> {
-    const { exporter, observation, clock } = this.#parts;
-    const failed = (error: unknown) =>
-      observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`);
-    return callExporter(exporter, method, deadline, this.#hurry.signal, failed, clock);
+  /**
+   * What was admitted at the last moment of the process, and what waits: nothing asynchronous will happen any more. It
+   * goes to disk or is dropped.
+   */
+  storeAtExit(): void {
+    const { queue, driver, durable } = this.#parts;
+    queue.abandonAdmission('shutdown');
+    if (durable === undefined) {
+      driver.stop();
+      queue.discard('shutdown');
+    } else {
+      durable.storeAtExit();
+      queue.disk.discardUnstored('shutdown');
+    }
   }
 
   async #end({ strategy, timeoutMillis }: ShutdownSettings): Promise<void> {
     const { driver, durable, observation, clock, begin } = this.#parts;
+    const { ledger, notices } = observation;
     const deadline = clock.now() + timeoutMillis;
+    const lostBefore = ledger.dropped.shutdown;
     this.#stopExitFlush();
+    this.#stopSignalStore();
     begin();
     this.#hurry.signal.addEventListener('abort', () => this.#stopSending());
     // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
@@ -110,7 +129,7 @@ export class Ending {
     if (strategy !== 'immediate') {
       if (strategy === 'flush') driver.giveUpRetries();
       const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
-      const result = await driver.flush(sendingUntil - clock.now(), true);
+      const result = await this.#send(sendingUntil, true);
       // A replay whose answer is not heard would be sent again by the next process.
       if (result === 'done') {
         await durable?.replaysEnded(Math.max(0, sendingUntil - clock.now()), this.#sending.signal);
@@ -121,8 +140,29 @@ export class Ending {
       await durable.drain(Math.max(0, deadline - clock.now()), true);
     }
     driver.stop();
-    await Promise.all([this.callExporter('shutdown', deadline), this.#closeDisk(deadline)]);
+    const exporterEnded = this.#callExporter('shutdown');
+    await Promise.all([
+      within(exporterEnded, deadline, this.#hurry.signal, clock),
+      this.#closeDisk(deadline),
+    ]);
+    if (durable === undefined) this.#stopExitStore();
     observation.close();
+    notices.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'it was shut down', ledger.lastError);
+  }
+
+  /** Sends what is queued, and has the exporter send what it keeps. */
+  #send(deadline: number, isEnd: boolean): Promise<FlushResult> {
+    const { driver, clock } = this.#parts;
+    const flushing = driver.flush(deadline - clock.now(), isEnd);
+    return this.exporterFlush.during(flushing, deadline, this.#sending.signal);
+  }
+
+  /** Calls the exporter's own method; never rejects, but may never end. */
+  #callExporter(method: 'forceFlush' | 'shutdown'): Promise<void> {
+    const { exporter, observation } = this.#parts;
+    return callExporter(exporter, method, (error) =>
+      observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`),
+    );
   }
 
   /** What a slow disk has not done by the deadline it does afterwards, or at the exit of the process. */
@@ -148,21 +188,25 @@ export class Ending {
    * to end.
    */
   async #flushBeforeExit(): Promise<void> {
-    const { queue, driver, observation } = this.#parts;
+    const { queue, observation, clock } = this.#parts;
     const { offered } = observation.ledger;
-    if (queue.oldestAt === Number.POSITIVE_INFINITY || offered === this.#offeredAtExitFlush) return;
+    const isEmpty = queue.oldestAt === Number.POSITIVE_INFINITY && !this.exporterFlush.isDue;
+    if (isEmpty || offered === this.#offeredAtExitFlush) return;
     this.#offeredAtExitFlush = offered;
-    await driver.flush(this.#beforeExitTimeoutMillis, true);
+    await this.#send(clock.now() + this.#beforeExitTimeoutMillis, true);
   }
 
-  /** The last moment of the process: nothing asynchronous will happen any more. */
-  #storeAtExit(): void {
-    const { queue, durable, observation } = this.#parts;
+  /** The last moment of the process. */
+  #exit(): void {
+    const { durable, observation } = this.#parts;
+    const { ledger, marker, notices } = observation;
+    const lostBefore = ledger.dropped.shutdown;
     this.isExiting = true;
-    observation.marker?.flush();
-    durable?.storeAtExit();
+    if (durable !== undefined) marker?.flush();
+    this.storeAtExit();
     durable?.closeSync();
-    queue.disk.discardUnstored('shutdown');
+    notices.close();
+    notices.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'the process ended', ledger.lastError);
   }
 
   #sendingMillis(timeoutMillis: number): number {

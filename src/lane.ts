@@ -12,6 +12,8 @@ export interface LaneSettings {
   readonly maxRecordBytes: number;
   readonly meterProvider: MeterProvider | undefined;
   readonly clock: Clock;
+  /** Is told that the exporter's `export()` was given records: it may keep them until it is flushed. */
+  readonly exporting: () => void;
 }
 
 /** The queue fills the batches and the driver sends them; neither knows what they are made of. */
@@ -55,9 +57,9 @@ export function laneOf(exporter: AnyLogRecordExporter): LaneSource<LogBatch> {
   if (own !== undefined) return own;
   const plain: LaneSource<RecordBatch> = {
     defaults: PLAIN_DEFAULTS,
-    open: ({ maxRecordBytes, clock }) => ({
+    open: ({ maxRecordBytes, clock, exporting }) => ({
       openBatch: () => new RecordBatch(maxRecordBytes),
-      sender: new ExporterSender(exporter, clock),
+      sender: new ExporterSender(exporter, clock, exporting),
       codec: new RecordBatchCodec(maxRecordBytes),
       // An application that allows more than one has said that its exporter is made for that.
       startingExports: Number.POSITIVE_INFINITY,

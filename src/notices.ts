@@ -2,9 +2,12 @@
 
 import type { Cancel, Clock } from './clock.ts';
 import { runCallback } from './delivery/export-context.ts';
-import { type DropReason, messageOf } from './errors.ts';
+import { type DropReason, messageOf, quietly } from './errors.ts';
 import type { DropEvent } from './options.ts';
 import { say } from './say.ts';
+
+/** By which users can silence it: `--disable-warning=OTEL_SPILLWAY_LOSS`. */
+const LOSS_CODE = 'OTEL_SPILLWAY_LOSS';
 
 /** One summary in this time at most. An episode of loss is over when so much time passes without any. */
 export const SUMMARY_INTERVAL_MILLIS = 30_000;
@@ -63,6 +66,20 @@ export class Notices {
     this.#say('info', message);
   }
 
+  /**
+   * The last word on a loss at the end. It has gone to `diag` as any loss does; where nobody listens there, it is a
+   * warning of the process, which Node prints.
+   */
+  lostAtEnd(records: number, how: string, lastError: string | undefined): void {
+    if (records === 0 || hasDiagLogger()) return;
+    const what = records === 1 ? '1 log record was' : `${records} log records were`;
+    const because = lastError === undefined ? '' : ` (${lastError})`;
+    const message = `otel-spillway: ${what} lost: not delivered when ${how}${because}`;
+    const warning = Object.assign(new Error(message), { name: 'Warning', code: LOSS_CODE });
+    // What process.emitWarning() does, but it does it in a turn that may not come any more.
+    quietly(() => process.emit('warning', warning));
+  }
+
   /** Calls a callback of the host; what it throws stays here, and so does the rejection of an async one. */
   call<T>(callback: ((event: T) => void) | undefined, event: T): void {
     if (callback === undefined) return;
@@ -115,6 +132,12 @@ export class Notices {
   #say(level: 'warn' | 'info', message: string): void {
     say(level, `${this.#name}: ${message}`);
   }
+}
+
+/** Whether what is said through `diag` is heard: the slot in which all copies of the API, of 1.9 as of 1.10, keep its logger. */
+function hasDiagLogger(): boolean {
+  const api = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')];
+  return (api as { readonly diag?: unknown } | undefined)?.diag !== undefined;
 }
 
 function add(counts: Counts, reason: DropReason, records: number): void {

@@ -185,6 +185,11 @@ export interface SpillwayOptions {
   /** `false` turns the watch over the memory of the process off. Default: on. */
   memoryLimit?: MemoryLimitOptions | false;
   shutdown?: ShutdownOptions;
+  /**
+   * Milliseconds that a `forceFlush()` without a time of its own may take. A provider passes none, and instrumentations
+   * call its `forceFlush()` after each invocation of a function. Default 30,000, range 1 to 86,400,000.
+   */
+  flushTimeoutMillis?: number;
   /** Keeps on disk what cannot be delivered yet, also beyond the end of the process. Default: off. */
   spool?: SpoolOptions | false;
   /** Whether one WARN record is delivered after records were lost, which says how many, when and why. Default `true`. */

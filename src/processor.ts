@@ -29,11 +29,8 @@ import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './st
 import { requireSupportedNode } from './supported-node.ts';
 import type { Environment } from './validation.ts';
 
-/** The specification's default for a flush of the whole provider. */
-const FLUSH_TIMEOUT_MILLIS = 30_000;
-
 export interface FlushOptions {
-  /** Milliseconds after which the promise rejects. Default 30,000. */
+  /** Milliseconds after which the promise rejects. Default: the option `flushTimeoutMillis`. */
   timeoutMillis?: number;
 }
 
@@ -99,6 +96,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       maxRecordBytes: settings.maxRecordBytes,
       meterProvider: options.meterProvider ?? options.selfObsMeterProvider,
       clock,
+      exporting: () => this.#ending.exporterFlush.exporting(),
     });
     // The time limit has to hold whatever the lane does, a callback that never comes included. Retry and
     // breaker are not wrappers around it but the driver's: a batch that has to wait goes back to the queue,
@@ -207,8 +205,8 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    */
   async forceFlush(options?: FlushOptions): Promise<void> {
     if (this.#ending.isShutDown) return this.#ending.promise;
-    const timeoutMillis = flushTimeout(options);
-    const deadline = this.#clock.now() + timeoutMillis;
+    const given = options?.timeoutMillis;
+    const timeoutMillis = typeof given === 'number' && given >= 0 ? given : this.#settings.flushTimeoutMillis;
     const result = await this.#ending.flush(timeoutMillis);
     if (result === 'timeout') {
       throw new SpillwayError(
@@ -223,7 +221,6 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
         `otel-spillway: the destination will not be called again within ${timeoutMillis} ms${lastError === undefined ? '' : ` (${lastError})`}`,
       );
     }
-    await this.#ending.callExporter('forceFlush', deadline);
   }
 
   /**
@@ -265,6 +262,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       dropsRecently: this.#observation.droppedRecently,
       spoolDegradedBecause: this.#durable?.degradedBecause,
       isShutDown: this.#ending.isShutDown,
+      lostAtEnd: this.#observation.ledger.dropped.shutdown,
       lastError: this.#observation.ledger.lastError,
     });
   }
@@ -285,7 +283,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   #offer(record: EmittedRecord): void {
     this.#observation.ledger.offered++;
     this.#queue.admit(record);
-    if (this.#ending.isExiting) this.#durable?.storeAtExit();
+    if (this.#ending.isExiting) this.#ending.storeAtExit();
   }
 
   #gauges(): Gauges {
@@ -305,9 +303,4 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       replayedRecords: this.#durable?.replayedRecords ?? 0,
     };
   }
-}
-
-function flushTimeout(options: FlushOptions | undefined): number {
-  const millis = options?.timeoutMillis;
-  return typeof millis === 'number' && millis >= 0 ? millis : FLUSH_TIMEOUT_MILLIS;
 }

@@ -62,6 +62,7 @@ export interface Settings {
   readonly retry: RetrySettings;
   readonly memoryLimit: MemoryGuardSettings | undefined;
   readonly shutdown: ShutdownSettings;
+  readonly flushTimeoutMillis: number;
   readonly spool: SpoolSettings | undefined;
   readonly gapMarker: boolean;
 }
@@ -70,7 +71,8 @@ const KNOWN_OPTIONS = new Set(
   [
     'exporter maxQueueSize maxExportBatchSize scheduledDelayMillis exportTimeoutMillis maxQueueBytes',
     'maxExportBatchBytes maxRecordBytes maxConcurrentExports overflow protectSeverity shed breaker retry',
-    'memoryLimit shutdown spool gapMarker meterProvider selfObsMeterProvider onDrop onBreakerStateChange onError',
+    'memoryLimit shutdown flushTimeoutMillis spool gapMarker meterProvider selfObsMeterProvider',
+    'onDrop onBreakerStateChange onError',
   ].flatMap((line) => line.split(' ')),
 );
 
@@ -184,6 +186,7 @@ export function resolveSettings(
     retry: retrySettings(options.retry),
     memoryLimit: memoryLimitSettings(options.memoryLimit),
     shutdown: shutdownSettings(options.shutdown),
+    flushTimeoutMillis: number('flushTimeoutMillis', { min: 1, max: INT32_MAX, default: 30_000 }),
     spool: spoolSettings(options.spool, maxQueueBytes),
     gapMarker: booleanOption(options.gapMarker, 'gapMarker', true),
   });

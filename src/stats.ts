@@ -87,7 +87,10 @@ export interface SpillwayHealth {
   /**
    * - `ok`: records flow.
    * - `degraded`: they are delayed, or some were dropped in the last 30 s, or the queue is nearly full or reduced.
-   * - `failing`: the breaker is open, memory is above the hard limit, or the processor is shut down.
+   * - `failing`: the breaker is open, or memory is above the hard limit.
+   *
+   * Once it is shut down: `ok` when nothing was lost by that, else `failing`; `degraded` when records were dropped in
+   * the last 30 s for another reason.
    */
   readonly status: 'ok' | 'degraded' | 'failing';
   /** Why, in words for people; empty when `ok`. */
@@ -107,6 +110,8 @@ export interface HealthFacts {
   /** Why nothing can be written to the spool; undefined when it can, or when there is none. */
   readonly spoolDegradedBecause: string | undefined;
   readonly isShutDown: boolean;
+  /** Records dropped because they were left at the end. */
+  readonly lostAtEnd: number;
   readonly lastError: Ledger['lastError'];
 }
 
@@ -115,7 +120,15 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   const degraded: string[] = [];
   const because = facts.lastError === undefined ? '' : ` (${facts.lastError})`;
   const forSoLong = ` for ${Math.round((facts.failingMillis ?? 0) / 1_000)} s`;
-  if (facts.isShutDown) failing.push('the processor is shut down');
+  if (facts.isShutDown) {
+    // How the destination and the queue are is nobody's concern any more.
+    if (facts.lostAtEnd > 0) failing.push(`${facts.lostAtEnd} records were lost at the end${because}`);
+    else if (facts.dropsRecently) degraded.push('records were dropped in the last 30 s');
+    return {
+      status: failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok',
+      reasons: [...failing, ...degraded],
+    };
+  }
   if (facts.breakerState === 'open')
     failing.push(`the circuit breaker is open, exports have failed${forSoLong}${because}`);
   if (facts.memoryLevel === 'hard')

@@ -30,7 +30,8 @@ test('it does not wait for the scheduled delay and resolves when all is delivere
   await h.settle();
   expect(result.state).toBe('resolved');
   expect(h.exporter.delivered).toEqual(upTo(6));
-  expect(h.exporter.forceFlushes).toBe(1);
+  // After each export that began, and at the end.
+  expect(h.exporter.forceFlushes).toBe(3);
   await h.end();
 });
 
@@ -156,6 +157,19 @@ describe('its time runs out', () => {
     },
   );
 
+  test('after flushTimeoutMillis if it is asked for none', async () => {
+    const h = new Harness({ exportTimeoutMillis: 0, flushTimeoutMillis: 700 }, 'hang');
+    h.emit(1);
+    const [flushes, own] = [flush(h), flush(h, 900)];
+    await h.advance(699);
+    expect(flushes.state).toBe('pending');
+    await h.advance(1);
+    expect([flushes.state, own.state]).toEqual(['ERR_SPILLWAY_FLUSH_TIMEOUT', 'pending']);
+    await h.advance(200);
+    expect(own.state).toBe('ERR_SPILLWAY_FLUSH_TIMEOUT');
+    await h.end();
+  });
+
   test('its timer keeps the process alive while somebody waits, and no longer', async () => {
     const h = new Harness({}, 'hang');
     h.emit(1);
@@ -243,6 +257,72 @@ describe('the exporter', () => {
       await h.end();
     },
   );
+
+  test('that completes its exports only when it is flushed is flushed for each of them', async () => {
+    const h = new Harness({ maxExportBatchSize: 2 }, 'hang');
+    h.exporter.onForceFlush = async () => h.exporter.lastCall.succeed();
+    h.emit(5);
+    const result = flush(h);
+    await h.settle();
+    expect([result.state, h.clock.keepAliveTimers]).toEqual(['resolved', 0]);
+    expect(h.exporter.delivered).toEqual(upTo(5));
+    await h.end();
+  });
+
+  test('is flushed for an export that was under way when the flush began', async () => {
+    const h = new Harness({ scheduledDelayMillis: 0 }, 'hang');
+    h.exporter.onForceFlush = async () => h.exporter.lastCall.succeed();
+    h.emit(1);
+    await h.advance(1_000);
+    expect([h.exporter.calls.length, h.exporter.forceFlushes]).toEqual([1, 0]);
+    const result = flush(h);
+    await h.settle();
+    expect(result.state).toBe('resolved');
+    await h.end();
+  });
+
+  test('is flushed by one call at a time, however many exports begin and whoever waits', async () => {
+    const h = new Harness({ maxExportBatchSize: 1, maxConcurrentExports: 4 }, 'hang');
+    let running = 0;
+    let most = 0;
+    const ends: (() => void)[] = [];
+    h.exporter.onForceFlush = async () => {
+      most = Math.max(most, ++running);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      running--;
+    };
+    h.emit(4);
+    const flushes = [flush(h, 5_000), flush(h, 5_000)];
+    await h.settle();
+    expect([h.exporter.calls.length, h.exporter.forceFlushes]).toEqual([4, 1]);
+    ends.shift()?.();
+    await h.settle();
+    expect(h.exporter.forceFlushes).toBe(2);
+    for (const call of h.exporter.calls) call.succeed();
+    for (let left = 3; left > 0; left--) {
+      ends.shift()?.();
+      await h.settle();
+    }
+    expect(flushes.map(({ state }) => state)).toEqual(['resolved', 'resolved']);
+    expect(most).toBe(1);
+    await h.end();
+  });
+
+  test('is flushed also by a flush that fails', async () => {
+    const h = new Harness({ breaker: { failureThreshold: 1 } }, { fail: httpError(503) });
+    h.emit(1);
+    const unavailable = flush(h);
+    await h.settle();
+    expect(unavailable.state).toBe('ERR_SPILLWAY_UNAVAILABLE');
+    const before = h.exporter.forceFlushes;
+    expect(before).toBeGreaterThan(0);
+    h.exporter.script = ['hang'];
+    const late = flush(h, 2_000);
+    await h.advance(2_000);
+    expect(late.state).toMatch(/^ERR/);
+    expect(h.exporter.forceFlushes).toBeGreaterThan(before);
+    await h.end();
+  });
 
   test('may have no forceFlush at all', async () => {
     const h = new Harness();

@@ -25,6 +25,11 @@ async function nowhere(): Promise<string> {
 }
 
 const SILENT_END = { code: 0, signal: null, printed: '' };
+/** What it loses it says. */
+const LOSS = expect.stringMatching(
+  /^\(node:\d+\) \[OTEL_SPILLWAY_LOSS\] Warning: otel-spillway: \d+ log records? w/,
+);
+const END_WITH_LOSS = { ...SILENT_END, printed: LOSS };
 
 describe('a process that ends by itself', () => {
   test('delivers what is queued first, without a word', async () => {
@@ -51,7 +56,7 @@ describe('a process that ends by itself', () => {
   test('ends even if it emits every time it is about to', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'emits in every beforeExit', collector.logsUrl);
-    expect(end).toMatchObject(SILENT_END);
+    expect(end).toMatchObject(END_WITH_LOSS);
     expect(collector.stats().records).toBeGreaterThanOrEqual(11);
   });
 
@@ -65,9 +70,15 @@ describe('a process that ends by itself', () => {
 
   test('asks once although the breaker is open, and ends if the collector is still gone', async () => {
     const end = await runToEnd('ending.ts', 'has a breaker that is open', await nowhere());
-    expect(end).toMatchObject(SILENT_END);
+    expect(end).toMatchObject(END_WITH_LOSS);
     expect(end.reports).toContain('exports 2');
     expect(end.lingeredMillis).toBeLessThan(EXPORTER_MILLIS + SLACK_MILLIS);
+  });
+
+  test('flushes an exporter that keeps what it was given', async () => {
+    const end = await runToEnd('ending.ts', 'has an exporter that keeps what it is given');
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.reports).toContain('kept 0');
   });
 
   test('keeps the exit code it has set', async () => {
@@ -103,7 +114,7 @@ describe('a process is not kept alive', () => {
 
   test('by an exporter that hangs, beyond the time of a shutdown', async () => {
     const end = await runToEnd('ending.ts', 'has an exporter that hangs');
-    expect(end).toMatchObject(SILENT_END);
+    expect(end).toMatchObject(END_WITH_LOSS);
     expect(end.reports).toContain('exports 1');
     expect(end.lingeredMillis).toBeGreaterThan(250);
     expect(end.lingeredMillis).toBeLessThan(300 + SLACK_MILLIS);
@@ -113,14 +124,14 @@ describe('a process is not kept alive', () => {
     'when it %s, beyond the time of a shutdown and of a last request',
     async (scenario) => {
       const end = await runToEnd('ending.ts', scenario, await nowhere());
-      expect(end).toMatchObject(SILENT_END);
+      expect(end).toMatchObject(END_WITH_LOSS);
       expect(end.lingeredMillis).toBeLessThan(300 + EXPORTER_MILLIS + SLACK_MILLIS);
     },
   );
 
   test('by anything when it calls process.exit()', async () => {
     const end = await runToEnd('ending.ts', 'calls process.exit');
-    expect(end).toMatchObject({ ...SILENT_END, code: 4 });
+    expect(end).toMatchObject({ ...END_WITH_LOSS, code: 4 });
     expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
   });
 });

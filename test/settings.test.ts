@@ -35,6 +35,7 @@ test('without options the documented defaults hold', () => {
     retry: { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: Number.POSITIVE_INFINITY },
     memoryLimit: { softRatio: 0.8, hardRatio: 0.9, checkIntervalMillis: 1_000 },
     shutdown: { strategy: 'graceful', timeoutMillis: 5_000 },
+    flushTimeoutMillis: 30_000,
     spool: undefined,
     gapMarker: true,
   });

@@ -112,6 +112,54 @@ describe('immediate', () => {
 });
 
 describe('an exporter', () => {
+  test.each(['graceful', 'flush'] as const)(
+    'that keeps what it was given is flushed before it is shut down, with the strategy %s',
+    async (strategy) => {
+      const h = new Harness();
+      const order: string[] = [];
+      h.exporter.onForceFlush = async () => void order.push(`flush of ${h.exporter.delivered.length}`);
+      h.exporter.onShutdown = async () => void order.push('shutdown');
+      h.emit(3);
+      const result = shutdown(h, { strategy });
+      await h.settle();
+      expect(result.tookMillis).toBe(0);
+      expect(order.slice(-2)).toEqual(['flush of 3', 'shutdown']);
+      expectNothingLeft(h);
+    },
+  );
+
+  test('that completes its exports only when it is flushed delivers all of them', async () => {
+    const h = new Harness({ maxExportBatchSize: 2 }, 'hang');
+    h.exporter.onForceFlush = async () => h.exporter.lastCall.succeed();
+    h.emit(5);
+    const result = shutdown(h);
+    await h.settle();
+    expect(result.tookMillis).toBe(0);
+    expect(h.exporter.delivered).toEqual(upTo(5));
+    expect(h.processor.health()).toEqual({ status: 'ok', reasons: [] });
+    expectNothingLeft(h);
+  });
+
+  test('that hangs in forceFlush costs the deadline and no more, and is shut down all the same', async () => {
+    const h = new Harness();
+    h.exporter.onForceFlush = () => new Promise<void>(() => {});
+    h.emit(1);
+    const result = shutdown(h, { timeoutMillis: 700 });
+    await h.advance(750);
+    expect(result.tookMillis).toBe(700);
+    expect(h.exporter.delivered).toEqual([0]);
+    expectNothingLeft(h);
+  });
+
+  test('is not flushed when nothing more is to be sent', async () => {
+    const h = new Harness();
+    h.emit(1);
+    shutdown(h, { strategy: 'immediate' });
+    await h.settle();
+    expect(h.exporter.forceFlushes).toBe(0);
+    expectNothingLeft(h);
+  });
+
   test('that hangs in export costs the deadline and no more', async () => {
     const h = new Harness({}, 'hang');
     h.emit(4);

@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
 import { expectLaw } from './support/records.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';

@@ -47,6 +47,12 @@ test.each([
   expect(end.printed).not.toMatch(/spillway/i);
 });
 
+test('what was logged before a record that ends the process while it is read is found', async () => {
+  const end = await endOf('exits in a getter of a record, with an exporter that encodes them');
+  expect(end).toMatchObject({ code: 0, signal: null });
+  expect(end.found).toEqual(upTo(7));
+});
+
 test('what is logged while the process exits is found, too, whoever listens first', async () => {
   expect((await endOf('logs while it exits')).found).toEqual(upTo(254));
 });

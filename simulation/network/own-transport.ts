@@ -54,7 +54,7 @@ export class SimulatedTransport implements OtlpTransport {
       const answer = await this.#attempt(content, signal, options);
       // A web page is told as what it is.
       call.result =
-        answer.contentType.startsWith('text/html') && answer.status === 200 ? 'page' : String(answer.status);
+        answer.contentType?.startsWith('text/html') && answer.status === 200 ? 'page' : String(answer.status);
       return answer;
     } catch (error) {
       call.result = (error as { code?: string } | null)?.code ?? 'aborted';

@@ -5,16 +5,25 @@ import { runExporting } from './export-context.ts';
 import type { AnyLogRecordExporter } from './exporter-sender.ts';
 
 /**
- * Resolves when the exporter is done, at `deadline` (monotonic clock) at the latest, or when `hurry` aborts.
- * Never rejects.
+ * Resolves when the exporter is done, which may be never. Never rejects.
  * @param failed is told what the exporter threw or rejected with.
  */
 export function callExporter(
   exporter: AnyLogRecordExporter,
   method: 'forceFlush' | 'shutdown',
+  failed: (error: unknown) => void,
+): Promise<void> {
+  // Inside a promise chain a synchronous throw becomes a rejection.
+  return Promise.resolve()
+    .then(() => runExporting(() => exporter[method]?.()))
+    .catch(failed);
+}
+
+/** Resolves with the call, at `deadline` (monotonic clock) at the latest, or when `hurry` aborts. Never rejects. */
+export function within(
+  call: Promise<void>,
   deadline: number,
   hurry: AbortSignal,
-  failed: (error: unknown) => void,
   clock: Clock,
 ): Promise<void> {
   return new Promise((resolve) => {
@@ -25,10 +34,7 @@ export function callExporter(
     };
     const cancel = clock.timer(done, deadline - clock.now(), true);
     hurry.addEventListener('abort', done);
-    // Inside a promise chain a synchronous throw becomes a rejection.
-    Promise.resolve()
-      .then(() => runExporting(() => exporter[method]?.()))
-      .catch(failed)
-      .then(done);
+    if (hurry.aborted) done();
+    void call.then(done);
   });
 }

@@ -19,10 +19,13 @@ const SUCCESS = 0;
 export class ExporterSender implements Sender<RecordBatch> {
   readonly #exporter: AnyLogRecordExporter;
   readonly #clock: Clock;
+  readonly #exporting: () => void;
 
-  constructor(exporter: AnyLogRecordExporter, clock: Clock) {
+  /** @param exporting is told that the exporter was given records. */
+  constructor(exporter: AnyLogRecordExporter, clock: Clock, exporting: () => void) {
     this.#exporter = exporter;
     this.#clock = clock;
+    this.#exporting = exporting;
   }
 
   async send(batch: RecordBatch): Promise<Outcome> {
@@ -46,6 +49,7 @@ export class ExporterSender implements Sender<RecordBatch> {
         );
         // The interface returns nothing, but an async function satisfies it, and then rejects.
         if (returned instanceof Promise) returned.catch(threw);
+        this.#exporting();
       } catch (error) {
         threw(error);
       }

@@ -153,7 +153,12 @@ export class DurableQueue<B extends LogBatch> {
     return this.#spiller.drain(timeoutMillis, isLast);
   }
 
-  /** The same at once, for a process that is about to be gone. Never throws. */
+  /** The same, but what waits stays in memory as well, to be sent by this process. Never rejects. */
+  copy(timeoutMillis: number): Promise<void> {
+    return this.#spiller.copy(timeoutMillis);
+  }
+
+  /** Everything at once, for a process that is about to be gone. Never throws. */
   storeAtExit(): void {
     this.#spiller.storeAtExit();
     // There may be no other turn.

@@ -42,6 +42,8 @@ export class Spiller<B extends LogBatch> {
   #brokenSince = Number.POSITIVE_INFINITY;
   /** How many ask for all that waits to leave memory. */
   #drains = 0;
+  /** How many ask for a copy of all that is in memory. */
+  #copies = 0;
   #isMemoryShort = false;
   readonly #burstWrites = new BurstWrites();
   /** What was written at the exit, and how long that took. */
@@ -92,28 +94,21 @@ export class Spiller<B extends LogBatch> {
    * `timeoutMillis` have passed; never rejects.
    * @param isLast whether there will be no other time: what is left then is written synchronously.
    */
-  drain(timeoutMillis: number, isLast: boolean): Promise<void> {
+  async drain(timeoutMillis: number, isLast: boolean): Promise<void> {
     this.#drains++;
     if (isLast) this.#spool.tryNow();
-    this.#queue.disk.retryUnstorable();
-    this.#queue.seal();
-    this.#look();
-    return new Promise((resolve) => {
-      const done = () => {
-        cancel();
-        this.#idle = this.#idle.filter((other) => other !== done);
-        this.#drains--;
-        this.wake();
-        resolve();
-      };
-      const late = () => {
-        if (isLast) this.storeAtExit();
-        done();
-      };
-      const cancel = this.#clock.timer(late, timeoutMillis, true);
-      this.#idle.push(done);
-      this.#tellIdle();
-    });
+    const isInTime = await this.#written(timeoutMillis);
+    if (!isInTime && isLast) this.storeAtExit();
+    this.#drains--;
+    this.wake();
+  }
+
+  /** The same, but what waits stays in memory as well, to be sent by this process. */
+  async copy(timeoutMillis: number): Promise<void> {
+    this.#copies++;
+    await this.#written(timeoutMillis);
+    this.#copies--;
+    this.wake();
   }
 
   /** A batch that waits in the queue is to leave memory, if it is not done with already. */
@@ -209,7 +204,7 @@ export class Spiller<B extends LogBatch> {
     const lowWater = isQuick ? LOW_WATER : 0;
     let next = spillsAt > now ? spillsAt : Number.POSITIVE_INFINITY;
     if (isAlways || leaves) next = Math.min(next, this.#queue.disk.sealRipe(now));
-    if (isAlways) this.#storeWhile(() => true, leaves);
+    if (isAlways || this.#copies > 0) this.#storeWhile(() => true, leaves);
     else if (leaves) this.#storeWhile(() => true, true);
     else if (this.#queue.pressure > highWater) {
       if (!isQuick) this.#sealIfNothingElse();
@@ -218,7 +213,7 @@ export class Spiller<B extends LogBatch> {
         true,
       );
     }
-    if (this.#drains > 0) this.#storeInFlight();
+    if (this.#drains + this.#copies > 0) this.#storeInFlight();
     this.#queue.disk.releaseGivenUp();
     if (leaves) this.#queue.disk.releaseStored(() => true);
     else if (this.#queue.pressure > highWater)
@@ -299,7 +294,27 @@ export class Spiller<B extends LogBatch> {
     }
   }
 
-  /** Keeps the promises of `drain` when there is nothing left to write, or nowhere to write it. */
+  /** @returns whether what is in memory was written in time, as far as it can be. */
+  #written(timeoutMillis: number): Promise<boolean> {
+    this.#queue.disk.retryUnstorable();
+    this.#queue.seal();
+    this.#look();
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        resolve(true);
+      };
+      const late = () => {
+        this.#idle = this.#idle.filter((other) => other !== done);
+        resolve(false);
+      };
+      const cancel = this.#clock.timer(late, timeoutMillis, true);
+      this.#idle.push(done);
+      this.#tellIdle();
+    });
+  }
+
+  /** Keeps the promises of `drain` and `copy` when there is nothing left to write, or nowhere to write it. */
   #tellIdle(): void {
     if (this.#idle.length === 0 || this.#storingBatches > 0) return;
     const isLeft =

@@ -183,7 +183,8 @@ export class EncodedBatch implements LogBatch {
   /** Nearly every batch has one group, and room before its records for what has to stand there. */
   #requestInPlace(group: RecordGroup): Buffer | undefined {
     const writer = this.#writer;
-    const end = writer.position;
+    // Not where the writer is: the process may exit while a record is being written.
+    const end = this.#ends[this.#ends.length - 1] ?? this.#start;
     const { head, tail } = frameAround(this.#sources, group);
     const start = this.#start - head.length;
     // More than was expected, if its resource has got attributes since.
@@ -191,6 +192,7 @@ export class EncodedBatch implements LogBatch {
     // What was handed out may be on its way to the disk or to the collector: it must not change.
     this.#lentFrom ??= start;
     if (start !== this.#lentFrom) return undefined;
+    writer.position = end;
     writer.raw(tail);
     writer.position = end;
     head.copy(writer.buffer, start);

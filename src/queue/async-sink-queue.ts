@@ -35,6 +35,8 @@ export class AsyncSinkQueue<B extends LogBatch> {
   readonly disk: DiskSide<B>;
   #sequence = 0;
   #isAdmitting = false;
+  /** Whether there is a record that is in none of the places yet. */
+  #isReading = false;
 
   constructor(limits: QueueLimits, openBatch: OpenBatch<B>, listener: QueueListener, now: () => number) {
     this.#limits = limits;
@@ -113,8 +115,20 @@ export class AsyncSinkQueue<B extends LogBatch> {
     }
   }
 
+  /**
+   * The process exits in the middle of an admission, by a getter of the record for instance: what was being admitted is
+   * dropped for this reason.
+   */
+  abandonAdmission(reason: DropReason): void {
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    for (const batch of [...this.#waiting]) this.#waiting.removeIfEmpty(batch);
+    this.#listener.dropped(reason, 1, false, oneOf(0));
+  }
+
   #admit(record: EmittedRecord): void {
     let batch: QueuedBatch<B> | undefined;
+    this.#isReading = true;
     try {
       const severity = record.severityNumber ?? 0;
       const isProtected = severity >= this.#limits.protectSeverity;
@@ -122,6 +136,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
         this.#rules.refusal(severity, this.#heldRecords(), this.#heldBytes()) ??
         (this.#cannotMakeRoom(isProtected) ? 'queue_full' : undefined);
       if (refusal !== undefined) {
+        this.#isReading = false;
         this.#listener.dropped(refusal, 1, false, oneOf(severity));
         return;
       }
@@ -134,11 +149,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
         batch = this.#open(isProtected);
         size = batch.contents.add(record);
       }
+      this.#isReading = false;
       this.#waiting.gained(batch, 1, size);
     } catch {
       // Whatever reading the record threw, the batch is as it was.
       if (batch !== undefined) this.#waiting.removeIfEmpty(batch);
-      this.#listener.dropped('unserializable', 1, false, oneOf(severityOf(record)));
+      const severities = oneOf(severityOf(record));
+      this.#isReading = false;
+      this.#listener.dropped('unserializable', 1, false, severities);
       return;
     }
     const { records, bytes } = batch.contents;

@@ -1,7 +1,7 @@
 /** What the scripts in here share: the way they report, and the processors they make. */
 
 import { writeSync } from 'node:fs';
-import type { Logger } from '@opentelemetry/api';
+import type { AnyValue, Logger } from '@opentelemetry/api';
 import {
   BatchLogRecordProcessor,
   LoggerProvider,
@@ -58,4 +58,10 @@ let emitted = 0;
 /** The bodies are numbers, from 0 on, over all loggers of the process. */
 export function emit(logger: Logger, count = 1): void {
   for (let index = 0; index < count; index++) logger.emit({ body: String(emitted++), severityNumber: 9 });
+}
+
+/** Whoever reads it ends the process, in the middle of the record. */
+export function bodyThatExits(): AnyValue {
+  const body = { first: 'of two' };
+  return Object.defineProperty(body, 'second', { enumerable: true, get: () => process.exit(0) });
 }

@@ -71,6 +71,23 @@ const scenarios: Record<string, () => void> = {
     processor.forceFlush({ timeoutMillis: 1_000 }).catch(({ code }) => report(code));
     process.on('exit', () => report(`exports ${exports}`));
   },
+  'has an exporter that keeps what it is given': () => {
+    let kept = 0;
+    const exporter = {
+      ...hangingExporter(),
+      export(records: unknown[], callback: (result: { code: number }) => void) {
+        kept += records.length;
+        callback({ code: 0 });
+      },
+      forceFlush: async () => {
+        kept = 0;
+      },
+    };
+    // Nothing is left in the queue when the process is about to end.
+    emit(providerWith(spillway(exporter, { scheduledDelayMillis: 0 })).getLogger('child'), 10);
+    setTimeout(() => report(`had ${kept}`), 100);
+    process.on('exit', () => report(`kept ${kept}`));
+  },
   'sets its exit code': () => {
     process.exitCode = 3;
     emit(providerWith(spillway(exporterTo(url))).getLogger('child'), 10);

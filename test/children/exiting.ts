@@ -2,7 +2,8 @@
 
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker } from 'node:worker_threads';
-import { emit, hangingExporter, PATIENT, providerWith, report, spillway } from './child.ts';
+import { SpillwayOtlpLogExporter } from '../../src/index.ts';
+import { bodyThatExits, emit, hangingExporter, PATIENT, providerWith, report, spillway } from './child.ts';
 
 const directory = process.argv[3] ?? '';
 const wait = (millis: number) => setTimeout(() => {}, millis);
@@ -33,6 +34,13 @@ const scenarios: Record<string, () => void> = {
   'calls process.exit in the turn in which it logs': () => {
     begin();
     process.exit(5);
+  },
+  'exits in a getter of a record, with an exporter that encodes them': () => {
+    const exporter = new SpillwayOtlpLogExporter({ url: 'http://127.0.0.1:9/v1/logs' });
+    const processor = spillway(exporter, { ...PATIENT, spool: { directory } });
+    const logger = providerWith(processor).getLogger('child');
+    emit(logger, 7);
+    logger.emit({ body: bodyThatExits() });
   },
   throws: () => {
     begin();

@@ -1,0 +1,9 @@
+/** What all copies of this package in a process have in common: the ES module's and the CommonJS one's, for instance. */
+
+/** @returns what the first copy that asked for it has made. */
+export function processWide<T extends object>(name: string, make: () => T): T {
+  const key = Symbol.for(`otel-spillway.${name}.1`);
+  const shared = globalThis as unknown as Record<symbol, T | undefined>;
+  shared[key] ??= make();
+  return shared[key];
+}
