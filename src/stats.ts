@@ -134,8 +134,9 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   if (facts.memoryLevel === 'hard')
     failing.push('memory is above the hard limit: only protected records are kept');
   if (facts.memoryLevel === 'soft') degraded.push('memory is above the soft limit: the queue is reduced');
-  if (facts.breakerState === 'half-open') degraded.push('the circuit breaker is probing');
-  else if (facts.breakerState === 'closed' && facts.failingMillis !== undefined) {
+  if (facts.breakerState === 'half-open') {
+    degraded.push(`the circuit breaker is probing, exports have failed${forSoLong}${because}`);
+  } else if (facts.breakerState === 'closed' && facts.failingMillis !== undefined) {
     degraded.push(`exports have failed${forSoLong}${because}`);
   }
   if (facts.pressure > NEARLY_FULL) degraded.push(`the queue is ${Math.floor(facts.pressure * 100)} % full`);

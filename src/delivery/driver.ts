@@ -289,10 +289,10 @@ export class Driver<B extends LogBatch> {
       { health: 'ill', retryAfterMillis, refusal: refusalOf(outcome) },
       now,
     );
-    // Where the destination works for others it is not asked to wait; only this batch is, and not for longer than a retry.
+    // The destination works for others: only this batch waits, so long that others can come before it, and no longer.
     if (othersPassed && this.#recovery.askAt === undefined) {
-      const { initialDelayMillis } = this.#settings.retry;
-      batch.notBefore = now + waitMillis(0, initialDelayMillis, initialDelayMillis, this.#clock.random());
+      const waitsMillis = 2 * this.#settings.retry.initialDelayMillis;
+      batch.notBefore = now + waitMillis(0, waitsMillis, waitsMillis, this.#clock.random());
     }
     if (!counted) return;
     this.#concurrency.failed();

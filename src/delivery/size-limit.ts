@@ -36,7 +36,8 @@ export class SizeLimit {
   /** Refused for its size, or for that of one record in it: where others of this size are accepted, nothing is learnt. */
   refused(bytes: number, now: number): void {
     if (bytes <= this.#lastAccepted * ALIKE) return;
-    this.#taught = Math.min(this.#taught, Math.ceil(bytes * SHRINK));
+    // Halves are not alike: each of them fits.
+    this.#taught = Math.min(this.#taught, Math.ceil(bytes * SHRINK * ALIKE));
     this.#taughtAt = now;
   }
 
