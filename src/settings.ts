@@ -185,7 +185,7 @@ export function resolveSettings(
     retry: retrySettings(options.retry),
     memoryLimit: memoryLimitSettings(options.memoryLimit),
     shutdown: shutdownSettings(options.shutdown),
-    flushTimeoutMillis: number('flushTimeoutMillis', { min: 1, max: DAY_MILLIS, default: 30_000 }),
+    flushTimeoutMillis: number('flushTimeoutMillis', { min: 1, max: 86_400_000, default: 30_000 }),
     spool: spoolSettings(options.spool, maxQueueBytes),
     gapMarker: booleanOption(options.gapMarker, 'gapMarker', true),
   });
