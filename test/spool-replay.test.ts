@@ -4,6 +4,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { describe, expect, test } from 'vitest';
 import { everyField, FIELDS } from './support/every-field.ts';
+import type { ManualClock } from './support/manual-clock.ts';
 import { record } from './support/records.ts';
 import { inOrder, numbers, SpooledHarness } from './support/spooled-harness.ts';
 
@@ -155,4 +156,57 @@ test('a date in a record is the same text for a plain exporter, whether it was o
       attributes: { at: text, list: [text], none: 'Invalid Date' },
     });
   }
+});
+
+/** A resource with an attribute that is known only after a while, as NodeSDK's detectors find them. */
+function lateResource(clock: ManualClock, millis: number) {
+  const resource = {
+    attributes: { 'service.name': 'orders' } as Record<string, string>,
+    asyncAttributesPending: true,
+    waitForAsyncAttributes: () => found,
+  };
+  const found = new Promise<void>((resolve) => {
+    clock.timer(() => {
+      resource.attributes['host.id'] = 'h1';
+      resource.asyncAttributesPending = false;
+      resolve();
+    }, millis);
+  });
+  return resource as unknown as ReadableLogRecord['resource'];
+}
+
+describe.each(['always', 'overflow'] as const)('attributes of a resource that resolve late (%s)', (mode) => {
+  const spool = { mode, spillAfterOpenMillis: 0 };
+  const options = { spool, breaker: { failureThreshold: 1 } };
+
+  test('are on disk with the records that were emitted before', async () => {
+    const before = new SpooledHarness(options, [down]);
+    before.emit(1);
+    await before.advance(1_500);
+    before.emit(30, { resource: lateResource(before.clock, 3_000) });
+    await before.advance(2_000);
+    expect(before.held).toMatchObject({ memory: 30 });
+    await before.advance(2_000);
+    expect(before.held.memory).toBe(0);
+    await before.shutdown();
+    const after = new SpooledHarness({}, [], before);
+    await after.advance(30_000);
+    const late = after.exporter.calls.flatMap(({ records }) => records).slice(1);
+    expect(late).toHaveLength(30);
+    for (const { resource } of late) expect(resource.attributes).toHaveProperty('host.id', 'h1');
+  });
+
+  test('are not waited for beyond 5 s, nor when the process ends', async () => {
+    const h = new SpooledHarness(options, [down]);
+    h.emit(1);
+    await h.advance(1_500);
+    h.emit(30, { resource: lateResource(h.clock, 60_000) });
+    await h.advance(4_000);
+    expect(h.held.memory).toBe(30);
+    await h.advance(2_000);
+    expect(h.held.memory).toBe(0);
+    h.emit(10, { resource: lateResource(h.clock, 60_000) });
+    expect(await h.shutdown({ timeoutMillis: 2_000 })).toBeLessThanOrEqual(2_050);
+    expect(h.held).toEqual({ memory: 0, disk: 41 });
+  });
 });

@@ -30,8 +30,8 @@ export class ExporterSender implements Sender<RecordBatch> {
 
   async send(batch: RecordBatch): Promise<Outcome> {
     const records = batch.toArray();
-    const pending = pendingResources(records);
-    if (pending !== undefined) await resolved(pending, this.#clock);
+    const pending = batch.pendingResources;
+    if (pending.length > 0) await resolved(pending, this.#clock);
     return this.#export(records);
   }
 
@@ -55,19 +55,4 @@ export class ExporterSender implements Sender<RecordBatch> {
       }
     });
   }
-}
-
-/** The distinct resources that still wait for attributes; records in a row nearly always share theirs. */
-function pendingResources(records: ReadableLogRecord[]): Set<ReadableLogRecord['resource']> | undefined {
-  let pending: Set<ReadableLogRecord['resource']> | undefined;
-  let previous: ReadableLogRecord['resource'] | undefined;
-  for (const { resource } of records) {
-    if (resource === previous) continue;
-    previous = resource;
-    if (resource?.asyncAttributesPending) {
-      pending ??= new Set();
-      pending.add(resource);
-    }
-  }
-  return pending;
 }

@@ -9,6 +9,7 @@ import type { NewEntry, SpoolEntry } from '../spool/files/spool-entry.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { SpoolSettings } from '../spool/spool-settings.ts';
 import { BurstWrites } from './burst-writes.ts';
+import { LateAttributes } from './late-attributes.ts';
 import { StoredCopy } from './stored-copy.ts';
 
 /** Fuller than this, the queue has its oldest batches written to disk … */
@@ -25,7 +26,8 @@ type Settings = Pick<SpoolSettings, 'mode' | 'spillAfterOpenMillis' | 'exitMaxBy
 /**
  * In `always` mode every batch is written as soon as it is closed, and may only be sent from then on. In
  * `overflow` mode batches are written when the queue fills up, when the destination has been down for a while, and at the
- * end. Either way a batch that is on disk stays in memory for as long as there is room.
+ * end. What lacks attributes of its resource that may still come waits some seconds, unless the process ends or there is no
+ * room. Either way a batch that is on disk stays in memory for as long as there is room.
  */
 export class Spiller<B extends LogBatch> {
   readonly #queue: AsyncSinkQueue<B>;
@@ -45,6 +47,9 @@ export class Spiller<B extends LogBatch> {
   /** How many ask for a copy of all that is in memory. */
   #copies = 0;
   #isMemoryShort = false;
+  readonly #late: LateAttributes;
+  /** Whether the process ends: nothing is waited for any more. */
+  #isLast = false;
   readonly #burstWrites = new BurstWrites();
   /** What was written at the exit, and how long that took. */
   #exitBytes = 0;
@@ -66,6 +71,7 @@ export class Spiller<B extends LogBatch> {
     this.#settings = settings;
     this.#warn = warn;
     this.#clock = clock;
+    this.#late = new LateAttributes(clock, () => this.wake());
   }
 
   /** Something may have to be written. Cheap and harmless however often it is called. */
@@ -96,6 +102,7 @@ export class Spiller<B extends LogBatch> {
    */
   async drain(timeoutMillis: number, isLast: boolean): Promise<void> {
     this.#drains++;
+    this.#isLast ||= isLast;
     if (isLast) this.#spool.tryNow();
     const isInTime = await this.#written(timeoutMillis);
     if (!isInTime && isLast) this.storeAtExit();
@@ -128,7 +135,7 @@ export class Spiller<B extends LogBatch> {
     this.#sealIfNothingElse();
     if (!this.#burstWrites.mayWrite(startedAt)) {
       // What is on its way to disk is not lost, and leaves room as soon as it is there.
-      this.#storeWhile(() => true, true);
+      this.#storeWhile(() => true, true, false);
       return false;
     }
     let [batch] = this.#queue.disk.storable();
@@ -223,9 +230,10 @@ export class Spiller<B extends LogBatch> {
     this.#tellIdle();
   }
 
-  #storeWhile(isWanted: () => boolean, leaves: boolean): void {
+  #storeWhile(isWanted: () => boolean, leaves: boolean, canWait = !this.#isLast): void {
     for (const batch of [...this.#queue.disk.storable()]) {
       if (this.#isStoringEnough() || !isWanted()) return;
+      if (canWait && this.#late.isAwaited(batch.contents)) continue;
       if (leaves || !batch.wasEvicted) this.#store(batch, leaves);
     }
   }

@@ -164,7 +164,6 @@ export class EncodedBatch implements LogBatch {
     }
   }
 
-  /** The resources in here that do not have all their attributes yet. */
   get pendingResources(): EmittedRecord['resource'][] {
     return this.#groups.all.map(({ resource }) => resource).filter(isPending);
   }

@@ -20,6 +20,8 @@ export interface LogBatch {
   readonly records: number;
   /** What those records weigh, in the unit of the lane: estimated heap bytes, or bytes on the wire. */
   readonly bytes: number;
+  /** The resources in here that do not have all their attributes yet. Never throws. */
+  readonly pendingResources: readonly EmittedRecord['resource'][];
   /**
    * Takes in a record as it is now; what happens to it afterwards no longer matters.
    * @returns its size in bytes.

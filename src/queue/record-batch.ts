@@ -28,6 +28,19 @@ export class RecordBatch implements LogBatch {
     return this.#bytes;
   }
 
+  get pendingResources(): EmittedRecord['resource'][] {
+    const pending = new Set<EmittedRecord['resource']>();
+    let previous: EmittedRecord['resource'] | undefined;
+    for (let index = this.#head; index < this.#items.length; index++) {
+      const { resource } = this.#items[index] as RecordSnapshot;
+      // Records in a row nearly always share theirs.
+      if (resource === previous) continue;
+      previous = resource;
+      if (isPending(resource)) pending.add(resource);
+    }
+    return [...pending];
+  }
+
   add(record: EmittedRecord): number {
     const snapshot = new RecordSnapshot(record, this.#maxRecordBytes);
     const bytes = RecordSnapshot.bytesOf(snapshot);
@@ -111,4 +124,12 @@ export class RecordBatch implements LogBatch {
 /** Applications in plain JavaScript pass anything as a severity. */
 function severityOf({ severityNumber }: RecordSnapshot): number {
   return typeof severityNumber === 'number' && severityNumber > 0 ? severityNumber : 0;
+}
+
+function isPending(resource: EmittedRecord['resource'] | undefined): boolean {
+  try {
+    return resource?.asyncAttributesPending === true;
+  } catch {
+    return false;
+  }
 }

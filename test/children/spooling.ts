@@ -49,7 +49,7 @@ const options = {
   spool: plan.spool,
   scheduledDelayMillis: plan.scheduledDelayMillis,
   maxQueueSize: plan.maxQueueSize,
-  maxExportBatchSize: Math.min(512, plan.maxQueueSize),
+  maxExportBatchSize: Math.min(512, Math.ceil(plan.maxQueueSize / 2)),
   exportTimeoutMillis: requestTimeoutMillis * 2,
   retry: { initialDelayMillis: patienceMillis, maxDelayMillis: patienceMillis * 4 },
   breaker: {

@@ -1,0 +1,33 @@
+/** Batches that had better not be written yet: on disk, a resource keeps the attributes that it had. */
+
+import type { Clock } from '../clock.ts';
+import { resolved } from '../delivery/pending-resources.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+
+export class LateAttributes {
+  readonly #clock: Clock;
+  readonly #changed: () => void;
+  /** Batches that had to wait, and whether that is over: also when their bound of seconds has passed. */
+  readonly #waits = new WeakMap<LogBatch, { isOver: boolean }>();
+
+  /** @param changed is called when a batch need not wait any longer. */
+  constructor(clock: Clock, changed: () => void) {
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  /** Whether attributes are missing that may still come. The wait for them begins with the first time of asking. */
+  isAwaited(batch: LogBatch): boolean {
+    const known = this.#waits.get(batch);
+    if (known !== undefined) return !known.isOver;
+    const pending = batch.pendingResources;
+    if (pending.length === 0) return false;
+    const wait = { isOver: false };
+    this.#waits.set(batch, wait);
+    void resolved(pending, this.#clock).then(() => {
+      wait.isOver = true;
+      this.#changed();
+    });
+    return true;
+  }
+}
