@@ -163,6 +163,7 @@ export class Ending {
     durable?.storeAtExit();
     durable?.closeSync();
     queue.disk.discardUnstored('shutdown');
+    observation.notices.close();
   }
 
   #sendingMillis(timeoutMillis: number): number {
