@@ -121,7 +121,8 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   if (facts.memoryLevel === 'hard')
     failing.push('memory is above the hard limit: only protected records are kept');
   if (facts.memoryLevel === 'soft') degraded.push('memory is above the soft limit: the queue is reduced');
-  if (facts.breakerState === 'half-open') degraded.push('the circuit breaker is probing');
+  if (facts.breakerState === 'half-open')
+    degraded.push(`the circuit breaker is probing, exports have failed${forSoLong}${because}`);
   else if (facts.breakerState === 'closed' && facts.failingMillis !== undefined) {
     degraded.push(`exports have failed${forSoLong}${because}`);
   }

@@ -165,7 +165,7 @@ describe('health()', () => {
     await h.advance(1_000);
     expect(h.processor.health()).toEqual({
       status: 'degraded',
-      reasons: ['the circuit breaker is probing'],
+      reasons: ['the circuit breaker is probing, exports have failed for 1 s (connect ECONNREFUSED)'],
     });
     h.exporter.lastCall.succeed();
     await h.settle();
