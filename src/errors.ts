@@ -65,6 +65,8 @@ export class SpillwayError extends Error {
   }
 }
 
+const MAX_CAUSE_LENGTH = 300;
+
 /** The message of anything that can be thrown, without trusting it: a thrown value may be hostile itself. */
 export function messageOf(error: unknown): string {
   try {
@@ -72,6 +74,15 @@ export function messageOf(error: unknown): string {
   } catch {
     return 'unprintable error';
   }
+}
+
+/** The same on one line and of bounded length: what a proxy answers may be a page. */
+export function causeOf(error: unknown): string {
+  const text = messageOf(error)
+    .slice(0, 4 * MAX_CAUSE_LENGTH)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return text.length > MAX_CAUSE_LENGTH ? `${text.slice(0, MAX_CAUSE_LENGTH)} …` : text;
 }
 
 /** Runs code of the host that reports and decides nothing: if it throws, there is nothing to be done about it. */

@@ -3,7 +3,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { BreakerStateName } from './delivery/recovery.ts';
 import type { Outcome } from './delivery/sender.ts';
-import { DROP_REASONS, type DropReason, messageOf } from './errors.ts';
+import { causeOf, DROP_REASONS, type DropReason } from './errors.ts';
 
 export interface Percentiles {
   readonly p50: number;
@@ -51,7 +51,7 @@ export class Ledger {
     this.#exportDuration.record(durationMillis);
     if (outcome.kind !== 'delivered') {
       this.failures++;
-      this.lastError = messageOf(outcome.error);
+      this.lastError = causeOf(outcome.error);
     }
   }
 

@@ -9,6 +9,7 @@ import {
   metrics,
   type Observable,
 } from '@opentelemetry/api';
+import { nextNumber } from './component-name.ts';
 import type { BreakerStateName } from './delivery/recovery.ts';
 import type { Outcome } from './delivery/sender.ts';
 import { DROP_REASONS } from './errors.ts';
@@ -19,16 +20,13 @@ const COMPONENT_TYPE = 'spillway_log_processor';
 const BREAKER_STATES: readonly BreakerStateName[] = ['closed', 'open', 'half-open'];
 
 /** Seconds: those of the HTTP conventions, and then minutes, for what waits out an outage. The SDK's default is for milliseconds. */
-export const SECONDS_BOUNDARIES = [
+const SECONDS_BOUNDARIES = [
   0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600, 1_800,
 ];
 
-// Semantic conventions: `<type>/<counter>`, counted per process so that the name stays of low cardinality.
-let instances = 0;
-
 /** The next value of `otel.component.name`. */
 export function nextComponentName(): string {
-  return `${COMPONENT_TYPE}/${instances++}`;
+  return `${COMPONENT_TYPE}/${nextNumber(COMPONENT_TYPE)}`;
 }
 
 /** What the metrics observe beside the ledger, read at collection. */

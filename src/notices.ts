@@ -12,10 +12,21 @@ const LOSS_CODE = 'OTEL_SPILLWAY_LOSS';
 /** One summary in this time at most. An episode of loss is over when so much time passes without any. */
 export const SUMMARY_INTERVAL_MILLIS = 30_000;
 
+/** What an outage, or a slow destination, can be the cause of. */
+const LOST_FOR_WANT_OF_ROOM: ReadonlySet<DropReason> = new Set([
+  'queue_full',
+  'memory_limit',
+  'shed',
+  'retry_exhausted',
+  'shutdown',
+  'spool_full',
+]);
+
 type Counts = Map<DropReason, number>;
 
 /**
- * The first loss of an episode is reported at once, the rest in summaries. `onDrop` is called from a
+ * The first losses of an episode are reported when the turn ends in which they happened, the rest in summaries, and
+ * those of a shutdown when it is over: one loss is one number. `onDrop` is called from a
  * turn of its own, so that a loss costs whoever logs no more than a count.
  */
 export class Notices {
@@ -25,14 +36,24 @@ export class Notices {
   readonly #unreported: Counts = new Map();
   /** What is told with the next report of another loss, or at the end. */
   readonly #incidental: Counts = new Map();
+  readonly #lostAtShutdown: Counts = new Map();
   readonly #uncalled: Counts = new Map();
   readonly #lastWarnedAt = new Map<string, number>();
+  readonly #cause: () => string | undefined;
   #cancelSummary: Cancel | undefined;
+  #isClosed = false;
 
-  constructor(name: string, clock: Clock, onDrop: ((event: DropEvent) => void) | undefined) {
+  /** @param cause what is known to fail at the moment, in words. */
+  constructor(
+    name: string,
+    clock: Clock,
+    onDrop: ((event: DropEvent) => void) | undefined,
+    cause: () => string | undefined = () => undefined,
+  ) {
     this.#name = name;
     this.#clock = clock;
     this.#onDrop = onDrop;
+    this.#cause = cause;
   }
 
   dropped(reason: DropReason, records: number): void {
@@ -40,11 +61,14 @@ export class Notices {
       if (this.#uncalled.size === 0) this.#clock.immediate(() => this.#callOnDrop());
       add(this.#uncalled, reason, records);
     }
+    if (reason === 'shutdown' && !this.#isClosed) {
+      add(this.#lostAtShutdown, reason, records);
+      return;
+    }
     add(this.#unreported, reason, records);
     if (this.#cancelSummary === undefined) {
-      // Set first: a diag logger may emit a record, and so come back here.
       this.#startInterval();
-      this.#summarise('dropping log records');
+      this.#clock.immediate(() => this.#summarise('dropping log records'));
     }
   }
 
@@ -59,11 +83,15 @@ export class Notices {
     const last = this.#lastWarnedAt.get(topic);
     if (last !== undefined && now - last < SUMMARY_INTERVAL_MILLIS) return;
     this.#lastWarnedAt.set(topic, now);
-    this.#say('warn', message);
+    this.say('warn', message);
   }
 
   info(message: string): void {
-    this.#say('info', message);
+    this.say('info', message);
+  }
+
+  say(level: 'error' | 'warn' | 'info', message: string): void {
+    say(level, `${this.#name}: ${message}`);
   }
 
   /**
@@ -96,7 +124,9 @@ export class Notices {
   close(): void {
     this.#cancelSummary?.();
     this.#cancelSummary = undefined;
-    this.#mergeIncidental();
+    this.#isClosed = true;
+    this.#merge(this.#lostAtShutdown);
+    this.#merge(this.#incidental);
     this.#summarise('dropped log records');
     this.#callOnDrop();
   }
@@ -112,25 +142,23 @@ export class Notices {
 
   #summarise(what: string): void {
     if (this.#unreported.size === 0) return;
-    this.#mergeIncidental();
+    this.#merge(this.#incidental);
     const counts = Array.from(this.#unreported, ([reason, records]) => `${reason} ${records}`).join(', ');
+    const isForWantOfRoom = [...this.#unreported.keys()].some((reason) => LOST_FOR_WANT_OF_ROOM.has(reason));
+    const cause = isForWantOfRoom ? this.#cause() : undefined;
     this.#unreported.clear();
-    this.#say('warn', `${what}: ${counts}`);
+    this.say('warn', `${what}: ${counts}${cause === undefined ? '' : ` (${cause})`}`);
   }
 
-  #mergeIncidental(): void {
-    for (const [reason, records] of this.#incidental) add(this.#unreported, reason, records);
-    this.#incidental.clear();
+  #merge(counts: Counts): void {
+    for (const [reason, records] of counts) add(this.#unreported, reason, records);
+    counts.clear();
   }
 
   #callOnDrop(): void {
     const counts = [...this.#uncalled];
     this.#uncalled.clear();
     for (const [reason, records] of counts) this.call(this.#onDrop, { reason, records });
-  }
-
-  #say(level: 'warn' | 'info', message: string): void {
-    say(level, `${this.#name}: ${message}`);
   }
 }
 

@@ -4,8 +4,9 @@ import type { Clock } from './clock.ts';
 import type { DeliveryListener } from './delivery/driver.ts';
 import type { BreakerChange } from './delivery/recovery.ts';
 import type { Outcome } from './delivery/sender.ts';
-import { type DropReason, messageOf, quietly, SpillwayError } from './errors.ts';
+import { causeOf, type DropReason, quietly, SpillwayError } from './errors.ts';
 import type { GapMarker } from './gap-marker.ts';
+import { Incident } from './incident.ts';
 import { Ledger } from './ledger.ts';
 import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
 import { Notices, SUMMARY_INTERVAL_MILLIS } from './notices.ts';
@@ -19,6 +20,7 @@ const BIND_INTERVAL_MILLIS = 1_000;
 export class SelfObservation implements DeliveryListener {
   readonly ledger = new Ledger();
   readonly notices: Notices;
+  readonly #incident: Incident;
   /** Tells the log store of what is lost; undefined when it is not to be told. */
   marker: GapMarker | undefined;
   readonly #metrics: ProcessorMetrics;
@@ -35,7 +37,8 @@ export class SelfObservation implements DeliveryListener {
     this.#options = options;
     this.#roomMade = roomMade;
     this.#clock = clock;
-    this.notices = new Notices(name, clock, options.onDrop);
+    this.notices = new Notices(name, clock, options.onDrop, () => this.#incident.cause);
+    this.#incident = new Incident(this.notices.say.bind(this.notices), clock);
     this.#metrics = new ProcessorMetrics(name, provider, this.ledger, gauges);
     if (provider === undefined) this.#bindLater();
   }
@@ -80,13 +83,17 @@ export class SelfObservation implements DeliveryListener {
     this.ledger.attempt(outcome, durationMillis);
     quietly(() => this.#metrics.attempted(outcome, durationMillis));
     if (outcome.kind === 'delivered') {
+      this.#incident.succeeded();
       if (outcome.rejectedRecords > 0 || outcome.message) {
         this.notices.warn('partial success', `the collector says: ${outcome.message ?? 'records rejected'}`);
       }
       return;
     }
-    const message = `export failed (${outcome.kind}): ${messageOf(outcome.error)}`;
-    this.notices.warn(`export ${outcome.kind}`, message);
+    const cause = causeOf(outcome.error);
+    const message = `export failed (${outcome.kind}): ${cause}`;
+    const isAboutDestination = outcome.kind === 'retryable' || outcome.kind === 'ambiguous';
+    if (isAboutDestination || this.#incident.isOpening) this.#incident.failed(message, cause);
+    else this.notices.warn(`export ${outcome.kind}`, message);
     if (this.#options.onError === undefined) return;
     const error = new SpillwayError('ERR_SPILLWAY_EXPORT', message, { cause: outcome.error });
     this.notices.call(this.#options.onError, error);
@@ -102,8 +109,8 @@ export class SelfObservation implements DeliveryListener {
   breakerChanged({ from, to, probeAt }: BreakerChange): void {
     this.ledger.breakerChanged(from, to);
     const nextProbeMillis = probeAt === undefined ? undefined : Math.max(0, probeAt - this.#clock.now());
-    const next = nextProbeMillis === undefined ? '' : `, next probe in ${Math.round(nextProbeMillis)} ms`;
-    this.notices.info(`circuit breaker ${from} -> ${to}${next}`);
+    if (to === 'closed') this.#incident.succeeded();
+    else if (to === 'open') this.#incident.opened(`next probe in ${Math.round(nextProbeMillis ?? 0)} ms`);
     this.notices.call(this.#options.onBreakerStateChange, {
       from,
       to,
@@ -114,6 +121,7 @@ export class SelfObservation implements DeliveryListener {
   close(): void {
     this.#stopBinding();
     this.notices.close();
+    this.#incident.close();
     quietly(() => this.#metrics.close());
   }
 

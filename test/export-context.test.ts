@@ -187,8 +187,8 @@ describe('what a callback logs through the same processor is dropped as self, an
   );
 
   test('it is told with the next report, or at the end', async () => {
-    const { h } = await loggingIn('onDrop', (harness) => harness.emit(1));
     const lines = diagLines();
+    const { h } = await loggingIn('onDrop', (harness) => harness.emit(1));
     await h.end();
     expect(lines.join()).toContain('self 1');
   });

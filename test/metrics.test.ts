@@ -4,6 +4,8 @@ import { diag } from '@opentelemetry/api';
 import type { Histogram } from '@opentelemetry/sdk-metrics';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
+import { nextComponentName } from '../src/metrics.ts';
+import { ExporterMetrics } from '../src/otlp/exporter-metrics.ts';
 import { Harness } from './support/harness.ts';
 import { Metered, unreadable } from './support/metered.ts';
 import { Telemetry } from './support/metrics-reader.ts';
@@ -80,6 +82,23 @@ describe('instruments', () => {
     const passed = collected.points(processed).filter(({ attributes }) => !attributes['error.type']);
     expect(passed.map(({ value }) => value)).toEqual([2, 5]);
     for (const h of both) await h.end();
+  });
+
+  test('tell processors of two copies of the package apart, as ES modules and CommonJS have them', async () => {
+    const telemetry = new Telemetry();
+    vi.resetModules();
+    const copy = await import('../src/metrics.ts');
+    expect(copy.nextComponentName).not.toBe(nextComponentName);
+    const names = Array.from({ length: 50 }, () => [copy.nextComponentName(), nextComponentName()]).flat();
+    expect(new Set(names).size).toBe(100);
+    const exporterMetrics = [
+      ExporterMetrics,
+      (await import('../src/otlp/exporter-metrics.ts')).ExporterMetrics,
+    ];
+    for (const Metrics of exporterMetrics) {
+      new Metrics(new URL('http://localhost:4318'), telemetry.provider, true).started(1);
+    }
+    expect((await telemetry.collect()).points('otel.sdk.exporter.log.inflight')).toHaveLength(2);
   });
 
   test('give the SDK no reason to warn, with two processors on one provider', async () => {

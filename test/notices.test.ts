@@ -22,10 +22,12 @@ function logThrough(say: () => void): void {
 const line = (text: string) => `otel-spillway: component/0: ${text}`;
 
 describe('drops', () => {
-  test('the first of an episode is reported at once, the rest in one summary per 30 s', async () => {
+  test('the first turn of an episode is reported as one number, the rest in one summary per 30 s', async () => {
     const { notices: n, clock, lines } = notices();
     n.dropped('queue_full', 1);
-    expect(lines).toEqual([line('dropping log records: queue_full 1')]);
+    n.dropped('queue_full', 2);
+    await clock.settle();
+    expect(lines).toEqual([line('dropping log records: queue_full 3')]);
     n.dropped('queue_full', 10);
     n.dropped('shed', 5);
     n.dropped('queue_full', 2);
@@ -45,6 +47,7 @@ describe('drops', () => {
     await clock.advance(30_000);
     expect(clock.pendingTimers).toBe(0);
     n.dropped('queue_full', 7);
+    await clock.settle();
     expect(lines).toEqual([
       line('dropping log records: queue_full 1'),
       line('dropping log records: queue_full 7'),
@@ -53,23 +56,40 @@ describe('drops', () => {
 
   test('the end says what has not been said yet, and leaves no timer', async () => {
     const { notices: n, clock, lines } = notices();
-    n.dropped('shutdown', 1);
-    n.dropped('shutdown', 4);
+    n.dropped('queue_full', 1);
+    await clock.settle();
+    n.dropped('queue_full', 4);
     n.close();
-    expect(lines.slice(1)).toEqual([line('dropped log records: shutdown 4')]);
+    expect(lines.slice(1)).toEqual([line('dropped log records: queue_full 4')]);
     n.close();
     expect(lines).toHaveLength(2);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('a diag logger that drops records itself cannot recurse', () => {
-    const n = new Notices('component/0', new ManualClock(), undefined);
+  test('what a shutdown loses in several steps is one number, said at its end', async () => {
+    const { notices: n, clock, lines } = notices();
+    n.dropped('shutdown', 980);
+    await clock.advance(40_000);
+    n.dropped('shutdown', 410);
+    await clock.settle();
+    expect(lines).toEqual([]);
+    n.close();
+    expect(lines).toEqual([line('dropped log records: shutdown 1390')]);
+    n.dropped('shutdown', 5);
+    await clock.settle();
+    expect(lines.slice(1)).toEqual([line('dropping log records: shutdown 5')]);
+  });
+
+  test('a diag logger that drops records itself cannot recurse', async () => {
+    const clock = new ManualClock();
+    const n = new Notices('component/0', clock, undefined);
     let said = 0;
     logThrough(() => {
       said++;
       n.dropped('self', 1);
     });
     n.dropped('queue_full', 1);
+    await clock.settle();
     expect(said).toBe(1);
   });
 });
@@ -82,7 +102,8 @@ describe('onDrop', () => {
     for (let index = 0; index < 100; index++) n.dropped('queue_full', 2);
     n.dropped('shed', 1);
     expect(events).toEqual([]);
-    expect(immediate).toHaveBeenCalledTimes(1);
+    // One for the callback, one for the report.
+    expect(immediate).toHaveBeenCalledTimes(2);
     await clock.settle();
     expect(events).toEqual([
       { reason: 'queue_full', records: 200 },
@@ -169,6 +190,7 @@ describe('warnings', () => {
     });
     const n = new Notices('component/0', new ManualClock(), undefined);
     expect(() => n.dropped('queue_full', 1)).not.toThrow();
+    expect(() => n.close()).not.toThrow();
     expect(() => n.warn('topic', 'text')).not.toThrow();
     expect(() => n.info('text')).not.toThrow();
   });

@@ -8,14 +8,12 @@ import {
   metrics,
   type UpDownCounter,
 } from '@opentelemetry/api';
+import { nextNumber } from '../component-name.ts';
 import type { Outcome } from '../delivery/sender.ts';
-import { SECONDS_BOUNDARIES } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 
 /** The conventions' name for OTLP over HTTP with protobuf. */
 const COMPONENT_TYPE = 'otlp_http_log_exporter';
-
-let instances = 0;
 
 export class ExporterMetrics {
   readonly #explicit: MeterProvider | undefined;
@@ -36,7 +34,7 @@ export class ExporterMetrics {
     this.#failuresAreFinal = failuresAreFinal;
     this.#attributes = {
       'otel.component.type': COMPONENT_TYPE,
-      'otel.component.name': `${COMPONENT_TYPE}/spillway-${instances++}`,
+      'otel.component.name': `${COMPONENT_TYPE}/spillway-${nextNumber(COMPONENT_TYPE)}`,
       'server.address': url.hostname,
       'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
     };
@@ -93,7 +91,8 @@ export class ExporterMetrics {
     });
     this.#duration = meter.createHistogram('otel.sdk.exporter.operation.duration', {
       unit: 's',
-      advice: { explicitBucketBoundaries: SECONDS_BOUNDARIES },
+      // The conventions: count, sum, least and most, and no buckets.
+      advice: { explicitBucketBoundaries: [] },
       description: 'How long one request takes.',
     });
   }
@@ -106,7 +105,8 @@ function isFinal({ kind }: Outcome, records: number): boolean {
 
 /** Low in cardinality: the status where there is one, else the code of the network error. */
 function errorTypeOf(outcome: Outcome, status: number | undefined): string | undefined {
-  if (outcome.kind === 'delivered') return undefined;
+  // The conventions' word for a partial success that gives no type.
+  if (outcome.kind === 'delivered') return outcome.rejectedRecords > 0 ? 'rejected' : undefined;
   if (status !== undefined) return String(status);
   const { code, name } = (outcome.error ?? {}) as { code?: unknown; name?: unknown };
   if (typeof code === 'string') return code;
