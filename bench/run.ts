@@ -19,13 +19,23 @@ import { bench as load } from './load.ts';
 import { bench as memory } from './memory.ts';
 import { bench as shutdown } from './shutdown.ts';
 import { bench as spool } from './spool.ts';
+import { bench as start } from './start.ts';
 import { chartOf } from './support/chart.ts';
 import { machine, versions } from './support/machine.ts';
 import type { Bench } from './support/measure.ts';
 import { openingComment, pageOf, type Section, updatedPage } from './support/page.ts';
 import { printTable, tableOf } from './support/table.ts';
 
-const benches: Readonly<Record<string, Bench>> = { encode, emit, load, memory, drain, shutdown, spool };
+const benches: Readonly<Record<string, Bench>> = {
+  encode,
+  emit,
+  load,
+  memory,
+  drain,
+  shutdown,
+  start,
+  spool,
+};
 const ROUNDS = 3;
 
 const { values, positionals } = parseArgs({

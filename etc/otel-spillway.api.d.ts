@@ -66,7 +66,9 @@ interface OtlpLogExporterOptions {
   headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>);
   compression?: 'none' | 'gzip';
   timeoutMillis?: number;
+  maxRequestBytes?: number;
   concurrencyLimit?: number;
+  maxResponseBytes?: number;
   userAgent?: string;
   tls?: OtlpTlsOptions;
   meterProvider?: MeterProvider;
@@ -131,6 +133,7 @@ declare class SpillwayError extends Error {
 
 type SpillwayErrorCode =
   | 'ERR_SPILLWAY_OPTION'
+  | 'ERR_SPILLWAY_NODE_VERSION'
   | 'ERR_SPILLWAY_FLUSH_TIMEOUT'
   | 'ERR_SPILLWAY_UNAVAILABLE'
   | 'ERR_SPILLWAY_SHUTDOWN'

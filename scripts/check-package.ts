@@ -1,4 +1,5 @@
-/** The gate for the shape of the package: the right files, sound manifest (publint), types that resolve (attw). */
+/** The gate for the shape of the package: the right files, sound manifest (publint), types that resolve (attw), nothing to install beside it. */
+import { readFile } from 'node:fs/promises';
 import { conclude, pack, run, withTemporaryDirectory } from './tools.ts';
 
 const required = ['LICENSE', 'README.md', 'package.json', 'dist/cli.mjs'];
@@ -11,6 +12,12 @@ await withTemporaryDirectory(async (directory) => {
   const paths = files.map((file) => file.path);
   for (const path of required) if (!paths.includes(path)) problems.push(`${path} is not in the package`);
   for (const path of paths) if (!allowed.test(path)) problems.push(`${path} does not belong in the package`);
+
+  const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+  for (const kind of ['dependencies', 'optionalDependencies', 'bundledDependencies', 'bundleDependencies']) {
+    const names = Object.keys(manifest[kind] ?? {});
+    if (names.length > 0) problems.push(`${kind} are to be none, and there are ${names.join(', ')}`);
+  }
 
   const checks: [string, string[]][] = [
     ['publint', ['run', tarball, '--strict']],

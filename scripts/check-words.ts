@@ -1,6 +1,6 @@
 /** The gate for what must not be in the repository: a machine's own paths, a registry's addresses. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { conclude, root, runOrThrow } from './tools.ts';
 
 const rules: { what: string; pattern: RegExp; only?: string }[] = [
@@ -20,7 +20,7 @@ const problems: string[] = [];
 for (const path of paths) {
   const text = await readFile(join(root, path), 'utf8').catch(() => '');
   for (const { what, pattern, only } of rules) {
-    if (only !== undefined && only !== path) continue;
+    if (only !== undefined && basename(path) !== only) continue;
     const lines = text.split('\n');
     const index = lines.findIndex((line) => pattern.test(line));
     if (index >= 0)

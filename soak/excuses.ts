@@ -1,4 +1,4 @@
-/** When the sender of a request may not have learnt that its records were stored: the cases that the README names. */
+/** When the sender of a request may not have learnt that its records were stored: the cases that docs/what-happens-when.md names. */
 
 import type { LifeReport, Span } from './life.ts';
 import type { Arrival } from './witness.ts';

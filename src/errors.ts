@@ -39,6 +39,7 @@ export type DropReason = (typeof DROP_REASONS)[number];
  * What a {@link SpillwayError} says by its `code`:
  *
  * - `ERR_SPILLWAY_OPTION`: the constructor was given an option of the wrong type or out of range.
+ * - `ERR_SPILLWAY_NODE_VERSION`: something was constructed on a Node that is too old.
  * - `ERR_SPILLWAY_FLUSH_TIMEOUT`: `forceFlush()` ran out of time; the records stay queued.
  * - `ERR_SPILLWAY_UNAVAILABLE`: `forceFlush()` cannot succeed in its time because the breaker is open, or
  *   the collector asked not to be called, for longer than that; the records stay queued.
@@ -47,6 +48,7 @@ export type DropReason = (typeof DROP_REASONS)[number];
  */
 export type SpillwayErrorCode =
   | 'ERR_SPILLWAY_OPTION'
+  | 'ERR_SPILLWAY_NODE_VERSION'
   | 'ERR_SPILLWAY_FLUSH_TIMEOUT'
   | 'ERR_SPILLWAY_UNAVAILABLE'
   | 'ERR_SPILLWAY_SHUTDOWN'

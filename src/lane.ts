@@ -27,6 +27,8 @@ export interface Lane<B extends LogBatch> {
 export interface LaneDefaults {
   readonly maxExportBatchSize: number;
   readonly maxConcurrentExports: number;
+  /** Bytes of a batch that the exporter can send at most; undefined where it does not say. */
+  readonly maxRequestBytes?: number;
 }
 
 /** What an exporter gives to the processor that owns it. */

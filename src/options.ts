@@ -134,7 +134,7 @@ export interface SpillwayOptions {
   exporter?: AnyLogRecordExporter;
   /**
    * Records held at most, in flight included. Default 1,048,576: `maxQueueBytes` is the bound that is reached first; env
-   * `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 16,777,216.
+   * `OTEL_BLRP_MAX_QUEUE_SIZE`, range 1 to 2,147,483,647.
    */
   maxQueueSize?: number;
   /**
@@ -142,9 +142,9 @@ export interface SpillwayOptions {
    * `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, range 1 to `maxQueueSize`.
    */
   maxExportBatchSize?: number;
-  /** Milliseconds a record waits for company at most. Default 1,000, env `OTEL_BLRP_SCHEDULE_DELAY`, range 0 to 86,400,000. */
+  /** Milliseconds a record waits for company at most. Default 1,000, env `OTEL_BLRP_SCHEDULE_DELAY`, range 0 to 2,147,483,647. */
   scheduledDelayMillis?: number;
-  /** Milliseconds one export may take. Default 30,000, env `OTEL_BLRP_EXPORT_TIMEOUT`, range 0 (no limit) to 86,400,000. */
+  /** Milliseconds one export may take. Default 30,000, env `OTEL_BLRP_EXPORT_TIMEOUT`, range 0 (no limit) to 2,147,483,647. */
   exportTimeoutMillis?: number;
   /**
    * Bytes held at most, in flight included, by an estimate made when a record is admitted.

@@ -26,6 +26,7 @@ import { SelfObservation } from './self-observation.ts';
 import { checkOptions, resolveSettings, type Settings } from './settings.ts';
 import { nodeFiles, type SpoolFiles } from './spool/files/spool-files.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
+import { requireSupportedNode } from './supported-node.ts';
 import type { Environment } from './validation.ts';
 
 /** The specification's default for a flush of the whole provider. */
@@ -64,7 +65,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #gate: PressureGate;
   readonly #ending: Ending;
 
-  /** @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value. */
+  /** @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`. */
   constructor(options?: SpillwayOptions);
   /** @internal */
   constructor(options: SpillwayOptions, surroundings: Surroundings);
@@ -79,6 +80,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       usableMemoryBytes: usableBytes = usableMemoryBytes,
     }: Surroundings = { clock: systemClock, memoryUseRatio },
   ) {
+    requireSupportedNode();
     checkOptions(options);
     const exporter = options.exporter ?? new SpillwayOtlpLogExporter();
     const laneSource = laneOf(exporter);

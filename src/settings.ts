@@ -4,6 +4,7 @@ import { diag } from '@opentelemetry/api';
 import type { BreakerSettings } from './delivery/breaker.ts';
 import type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 import type { RetrySettings } from './delivery/retry.ts';
+import { SpillwayError } from './errors.ts';
 import { type LaneDefaults, MAX_CONCURRENT_EXPORTS } from './lane.ts';
 import {
   breakerSettings,
@@ -24,6 +25,7 @@ import {
   booleanOption,
   type Environment,
   functionOrUndefined,
+  INT32_MAX,
   invalid,
   type NumberRange,
   numberFromEnvironment,
@@ -33,7 +35,6 @@ import {
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const DAY_MILLIS = 86_400_000;
 const INT_MAX = Number.MAX_SAFE_INTEGER;
 
 /** The default of `maxQueueBytes` is this share of the memory the process may use … */
@@ -78,6 +79,13 @@ const KNOWN_OPTIONS = new Set(
  */
 export function checkOptions(options: SpillwayOptions): void {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  // The stock processor's first parameter in SDKs before 0.220.
+  if (!('exporter' in options) && typeof (options as { export?: unknown }).export === 'function') {
+    throw new SpillwayError(
+      'ERR_SPILLWAY_OPTION',
+      'otel-spillway: the exporter is an option: write new SpillwayLogRecordProcessor({ exporter }), with the other options beside it',
+    );
+  }
   for (const name of Object.keys(options)) {
     if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
   }
@@ -104,7 +112,7 @@ export function resolveSettings(
 
   const maxQueueSize = number(
     'maxQueueSize',
-    { min: 1, max: 1 << 24, default: MAX_DEFAULT_QUEUE_RECORDS },
+    { min: 1, max: INT32_MAX, default: MAX_DEFAULT_QUEUE_RECORDS },
     'OTEL_BLRP_MAX_QUEUE_SIZE',
   );
   const maxQueueBytes = number('maxQueueBytes', {
@@ -112,12 +120,19 @@ export function resolveSettings(
     max: MIB * MIB,
     default: Math.max(MIB, Math.min(MAX_DEFAULT_QUEUE_BYTES, Math.floor(memoryBytes * QUEUE_MEMORY_SHARE))),
   });
+  const isBatchChosen = options.maxExportBatchBytes !== undefined;
   const maxExportBatchBytes = clamp(
-    number('maxExportBatchBytes', { min: KIB, max: INT_MAX, default: MIB }),
+    clamp(
+      number('maxExportBatchBytes', { min: KIB, max: INT_MAX, default: MIB }),
+      'maxExportBatchBytes',
+      maxQueueBytes,
+      'maxQueueBytes',
+      isBatchChosen,
+    ),
     'maxExportBatchBytes',
-    maxQueueBytes,
-    'maxQueueBytes',
-    options.maxExportBatchBytes !== undefined,
+    defaults.maxRequestBytes ?? Number.POSITIVE_INFINITY,
+    "the exporter's maxRequestBytes",
+    isBatchChosen,
   );
 
   return Object.freeze({
@@ -127,7 +142,7 @@ export function resolveSettings(
     maxExportBatchSize: clamp(
       number(
         'maxExportBatchSize',
-        { min: 1, max: 1 << 24, default: defaults.maxExportBatchSize },
+        { min: 1, max: INT32_MAX, default: defaults.maxExportBatchSize },
         'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
       ),
       'maxExportBatchSize',
@@ -144,12 +159,12 @@ export function resolveSettings(
     ),
     scheduledDelayMillis: number(
       'scheduledDelayMillis',
-      { min: 0, max: DAY_MILLIS, default: 1_000 },
+      { min: 0, max: INT32_MAX, default: 1_000 },
       'OTEL_BLRP_SCHEDULE_DELAY',
     ),
     exportTimeoutMillis: number(
       'exportTimeoutMillis',
-      { min: 0, max: DAY_MILLIS, default: 30_000 },
+      { min: 0, max: INT32_MAX, default: 30_000 },
       'OTEL_BLRP_EXPORT_TIMEOUT',
     ),
     maxConcurrentExports: number('maxConcurrentExports', {

@@ -5,6 +5,9 @@ import { messageOf, SpillwayError } from './errors.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Every integer up to here must be taken (specification, "Environment Variable Specification", numeric types). */
+export const INT32_MAX = 0x7fff_ffff;
+
 export interface NumberRange {
   readonly min: number;
   readonly max: number;

@@ -5,7 +5,7 @@ import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { EncodedBatch } from '../src/otlp/encoded-batch.ts';
 import { EncodedBatchCodec } from '../src/otlp/encoded-batch-codec.ts';
 import { RecordBatchCodec } from '../src/otlp/record-batch-codec.ts';
@@ -20,8 +20,6 @@ import { anyRecords } from './support/otlp-records.ts';
 import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
 import { fieldsOf, storedFieldsOf } from './support/stored-records.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const UNLIMITED = Number.POSITIVE_INFINITY;
 /** A tag and a length take six bytes at most and two at least, of each resource and of each scope in it. */

@@ -7,6 +7,7 @@ import { listCommand } from '../src/cli/list.ts';
 import { replayCommand } from '../src/cli/replay.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../src/index.ts';
 import { CliRun, runHere, spool } from './support/cli-run.ts';
+import { startSink } from './support/http-sink.ts';
 import { abandonedSpool, killedProcess } from './support/left-spool.ts';
 import { collectorWith } from './support/otlp-pipeline.ts';
 import { record } from './support/records.ts';
@@ -111,20 +112,54 @@ describe('replay', () => {
     await expectSentNothing(collector, directory);
   });
 
-  test('stops when the endpoint refuses all it gets for good, before it has had all of it', async () => {
-    const collector = await collectorWith({
-      reply: { kind: 'status', status: 422, message: 'no logs here' },
-    });
-    await collector.script({ kind: 'accept' });
-    const directory = await abandonedSpool({ records: 5_000 });
-    const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
-    expect(stderr).toMatch(
-      /^otel-spillway: the endpoint takes nothing, and refused [\d,]+ records for good: .*422/m,
+  test.each<[string, string, string]>([
+    ['a page', 'text/html', '<html><title>Welcome</title></html>'],
+    ['a text', 'text/plain', 'ok'],
+    ['an error', 'application/json', '{"error":"no logs here"}'],
+  ])('sends nothing to a place that answers %s with status 200', async (_, type, body) => {
+    const sink = await startSink();
+    sink.answer = (response) => void response.setHeader('content-type', type).end(body);
+    const directory = await abandonedSpool();
+    const { code, stderr } = await spool('replay', directory, '--endpoint', sink.origin);
+    expect(stderr).toContain(
+      `the endpoint takes no logs, and was sent none: HTTP 200 OK from ${sink.origin}/v1/logs`,
     );
+    expect(stderr).toContain(`(no answer of OTLP, ${type})`);
+    expect(code).toBe(4);
+    expect(sink.requests).toHaveLength(1);
+    const { stdout } = await runHere(listCommand, directory, '--json');
+    expect(JSON.parse(stdout).total.records).toBe(30);
+  });
+
+  test('deletes nothing that is answered by a page, although the first answer was that of a collector', async () => {
+    const sink = await startSink();
+    sink.answer = (response) => {
+      response.end();
+      sink.answer = (next) => void next.setHeader('content-type', 'text/html').end('<html>');
+    };
+    const directory = await abandonedSpool();
+    const { code, stderr } = await spool('replay', directory, '--endpoint', sink.origin, '--timeout', '1');
+    expect(stderr).toMatch(/the endpoint took nothing for 1 s, .* stays in the spool: .*no answer of OTLP/);
     expect(code).toBe(4);
     const { stdout } = await runHere(listCommand, directory, '--json');
-    expect(JSON.parse(stdout).total.records).toBeGreaterThan(0);
+    expect(JSON.parse(stdout).total.records).toBe(30);
   });
+
+  test.each([413, 422])(
+    'stops when the endpoint refuses all it gets for good, with %i, before it has had all of it',
+    async (status) => {
+      const collector = await collectorWith({ reply: { kind: 'status', status, message: 'no logs here' } });
+      await collector.script({ kind: 'accept' });
+      const directory = await abandonedSpool({ records: 5_000 });
+      const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
+      expect(stderr).toMatch(
+        /^otel-spillway: the endpoint takes nothing, and refused [\d,]+ records? for good: .*no logs here/m,
+      );
+      expect(code).toBe(4);
+      const { stdout } = await runHere(listCommand, directory, '--json');
+      expect(JSON.parse(stdout).total.records).toBeGreaterThan(0);
+    },
+  );
 
   test('says how many records the endpoint refused for good, when it took others', async () => {
     const collector = await collectorWith();

@@ -1,7 +1,7 @@
 /** Bytes that are no request, or that someone has tampered with: refused as what they are, at no great cost. */
 
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { jsonLines, requestToJson } from '../src/cli/otlp-json.ts';
 import { EncodedBatch } from '../src/otlp/encoded-batch.ts';
 import { EncodedBatchCodec } from '../src/otlp/encoded-batch-codec.ts';
@@ -12,8 +12,6 @@ import { decodeRequest, recordsIn } from './support/otlp-oracle.ts';
 import { anyRecords } from './support/otlp-records.ts';
 import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const UNLIMITED = Number.POSITIVE_INFINITY;
 

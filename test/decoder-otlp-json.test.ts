@@ -5,7 +5,7 @@ import { JsonLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { type JsonRequest, jsonLines, requestToJson } from '../src/cli/otlp-json.ts';
 import { EncodedBatch } from '../src/otlp/encoded-batch.ts';
 import { SourceEncoder } from '../src/otlp/source-encoder.ts';
@@ -15,8 +15,6 @@ import { decodeRequest, expectedRequest } from './support/otlp-oracle.ts';
 import { anyRecords } from './support/otlp-records.ts';
 import { runs } from './support/property-runs.ts';
 import { record } from './support/records.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 function requestOf(records: readonly EmittedRecord[]): Uint8Array {
   const batch = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, 0);

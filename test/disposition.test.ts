@@ -1,7 +1,7 @@
 /** What an outcome does to a batch of a given size and history. */
 
 import { describe, expect, test } from 'vitest';
-import { BISECT_REQUESTS, disposeOf } from '../src/delivery/disposition.ts';
+import { BISECT_REQUESTS, bisectRequests, disposeOf } from '../src/delivery/disposition.ts';
 import { healthOf, type Outcome } from '../src/delivery/sender.ts';
 import { QueuedBatch } from '../src/queue/queued-batch.ts';
 import { RecordBatch } from '../src/queue/record-batch.ts';
@@ -62,6 +62,16 @@ describe('disposition', () => {
     expect(BISECT_REQUESTS).toBe(20);
     expect(dispose(outcome, 8, { bisect: { remaining: 2 } })).toEqual({ action: 'halve' });
     expect(dispose(outcome, 8, { bisect: { remaining: 1 } })).toEqual({ action: 'drop', reason: 'rejected' });
+  });
+
+  test.each([
+    [2, 20],
+    [512, 20],
+    [513, 22],
+    [1_024, 22],
+    [4_096, 26],
+  ])('finding what is at fault in a batch of %d may cost %d requests', (records, requests) => {
+    expect(bisectRequests(records)).toBe(requests);
   });
 
   test('ambiguous is retried until others got through three times, and then bisected like malformed', () => {

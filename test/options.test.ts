@@ -25,10 +25,10 @@ function optionAt(name: string, value: unknown): object {
 
 /** Name, smallest and largest value of every number, and whether fractions are allowed. */
 const numbers: [name: string, min: number, max: number, kind?: 'fraction'][] = [
-  ['maxQueueSize', 1, 2 ** 24],
-  ['maxExportBatchSize', 1, 2 ** 24],
-  ['scheduledDelayMillis', 0, 86_400_000],
-  ['exportTimeoutMillis', 0, 86_400_000],
+  ['maxQueueSize', 1, 2 ** 31 - 1],
+  ['maxExportBatchSize', 1, 2 ** 31 - 1],
+  ['scheduledDelayMillis', 0, 2 ** 31 - 1],
+  ['exportTimeoutMillis', 0, 2 ** 31 - 1],
   ['maxQueueBytes', 1024, MIB * MIB],
   ['maxExportBatchBytes', 1024, Number.MAX_SAFE_INTEGER],
   ['maxRecordBytes', 1024, Number.MAX_SAFE_INTEGER],
@@ -145,7 +145,7 @@ test.each(numbers)('the option %s can be the ends of its range', (name, min, max
   for (const value of [min, max]) {
     const [group, inner] = name.split('.') as [string, string?];
     // With room for the ones that another option would clamp.
-    const room = { maxQueueSize: 2 ** 24, maxQueueBytes: MIB * MIB, maxExportBatchBytes: MIB * MIB };
+    const room = { maxQueueSize: 2 ** 31 - 1, maxQueueBytes: MIB * MIB, maxExportBatchBytes: MIB * MIB };
     const wide = {
       breaker: { maxResetTimeoutMillis: 86_400_000 },
       retry: { maxDelayMillis: 86_400_000 },
@@ -164,6 +164,20 @@ test.each(numbers)('the option %s can be the ends of its range', (name, min, max
     );
   }
 });
+
+test.each<[string, unknown[]]>([
+  ['alone', [exporter]],
+  ['and the options beside it', [exporter, { maxQueueSize: 100 }]],
+])(
+  'an exporter in the place of the options, as older SDKs have it, %s, fails with what to write',
+  (_, args) => {
+    const construct = () => new SpillwayLogRecordProcessor(...(args as []));
+    expect(construct).toThrow(expect.objectContaining({ code: 'ERR_SPILLWAY_OPTION' }));
+    expect(construct).toThrow(
+      'otel-spillway: the exporter is an option: write new SpillwayLogRecordProcessor({ exporter }), with the other options beside it',
+    );
+  },
+);
 
 test('options that are no object fail as such, long strings and functions are described shortly', () => {
   for (const options of [null, 'options']) {

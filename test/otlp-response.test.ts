@@ -4,13 +4,14 @@ import { STATUS_CODES } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeResponse, encodeStatus } from '../demo/collector/decode.ts';
-import type { OtlpResponse } from '../src/otlp/http-transport.ts';
 import { outcomeOf, outcomeOfFailure } from '../src/otlp/otlp-response.ts';
+import type { OtlpResponse } from '../src/otlp/transport.ts';
 import { runs } from './support/property-runs.ts';
 
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const ENDPOINT = 'https://collector.test/v1/logs';
+const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 const now = () => 784_111_777_000;
 
 function answer(status: number, fields: Partial<OtlpResponse> = {}): OtlpResponse {
@@ -132,14 +133,12 @@ describe('a partial success', () => {
     ['a negative count', { body: encodeResponse('protobuf', { rejected: -3, message: '' }) }],
     ['no body', {}],
     ['an empty success', { body: encodeResponse('json'), contentType: JSON_TYPE }],
-    ['garbage', { body: Buffer.from([0xff, 0xff, 0xff]) }],
-    ['a message cut short', { body: encodeResponse('protobuf', partial).subarray(0, 5) }],
-    ['a page', { body: Buffer.from('<html>hello'), contentType: 'text/html' }],
-    [
-      'protobuf that calls itself a page',
-      { body: encodeResponse('protobuf', partial), contentType: 'text/html' },
-    ],
-    ['JSON that is none', { body: Buffer.from('{"partialSuccess":'), contentType: JSON_TYPE }],
+    ['a body cut short', { body: encodeResponse('protobuf', partial).subarray(0, 5), extent: 'cut' }],
+    ['text', { body: Buffer.from('ok\n'), contentType: 'text/plain; charset=utf-8' }],
+    ['text without a type', { body: Buffer.from('Success'), contentType: undefined }],
+    ['a page of no length', { contentType: 'text/html' }],
+    ['gRPC that was a success', { contentType: 'application/grpc', grpcStatus: '0' }],
+    ['a status in JSON that is one of success', { body: Buffer.from('{"code":0,"text":"Success"}') }],
     ['JSON of something else', { body: Buffer.from('null'), contentType: JSON_TYPE }],
     [
       'JSON with wrong types',
@@ -152,18 +151,112 @@ describe('a partial success', () => {
     expect(outcomeOf(answer(200, fields), now)).toEqual({ kind: 'delivered', rejectedRecords: 0 });
   });
 
-  test('whatever bytes a 200 comes with, it is a delivery', () => {
-    const types = fc.constantFrom(PROTOBUF, JSON_TYPE, 'text/plain', undefined, '', ';');
+  test('or another answer: whatever bytes a 200 comes with, it leads to one of two outcomes', () => {
+    const types = fc.constantFrom(PROTOBUF, JSON_TYPE, 'text/plain', 'text/html', undefined, '', ';');
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), types, (body, contentType) => {
         const outcome = outcomeOf(answer(200, { body, contentType }), now);
-        expect(outcome).toMatchObject({ kind: 'delivered' });
         if (outcome.kind === 'delivered') expect(outcome.rejectedRecords).toBeGreaterThanOrEqual(0);
+        else expect(outcome.kind).toBe('ambiguous');
       }),
       runs(200),
     );
   });
 });
+
+describe('an answer with status 200 that is none of OTLP', () => {
+  const page = '<!DOCTYPE html><html><head><title>\n Sign in &amp; pay</title></head><body>x</body></html>';
+  const none = '(no answer of OTLP, ';
+  test.each<[string, Partial<OtlpResponse>, string]>([
+    [
+      'a page',
+      { body: Buffer.from(page), contentType: 'text/html; charset=utf-8' },
+      'text/html): Sign in & pay',
+    ],
+    [
+      'a page without a title',
+      { body: Buffer.from('<html><style>p{}</style><p>Sign <b>in</b>'), contentType: 'text/html' },
+      'text/html): Sign in',
+    ],
+    [
+      'a page that calls itself text',
+      { body: Buffer.from(page), contentType: 'text/plain' },
+      'text/plain): Sign in & pay',
+    ],
+    ['a page of which nothing came', { extent: 'cut', contentType: 'text/html' }, 'text/html)'],
+    [
+      'protobuf that calls itself a page',
+      { body: encodeResponse('protobuf', { rejected: 7, message: 'old' }), contentType: 'text/html' },
+      '',
+    ],
+    [
+      'a gRPC status',
+      { contentType: 'application/grpc', grpcStatus: '12', grpcMessage: 'unknown%20service' },
+      'application/grpc): gRPC status 12 unknown service',
+    ],
+    ['gRPC without a status', { contentType: 'application/grpc+proto' }, 'application/grpc+proto)'],
+    ['garbage', { body: Buffer.from([0xff, 0xff, 0xff]) }, `${PROTOBUF})`],
+    [
+      'bytes without a type',
+      { body: Buffer.from([0xff, 0, 1]), contentType: undefined },
+      'without a content type)',
+    ],
+    [
+      'a response cut in two',
+      { body: encodeResponse('protobuf', { rejected: 7, message: 'old' }).subarray(0, 5) },
+      PROTOBUF,
+    ],
+    ['a google.rpc.Status', { body: encodeStatus('protobuf', 13, 'no disk') }, `${PROTOBUF}): no disk`],
+    [
+      'one in JSON',
+      { body: encodeStatus('json', 13, 'no disk'), contentType: JSON_TYPE },
+      'application/json): no disk',
+    ],
+    [
+      'an error in JSON',
+      { body: Buffer.from('{"error":{"message":"no"}}'), contentType: JSON_TYPE },
+      'application/json): no',
+    ],
+    [
+      'an error in JSON without a type',
+      { body: Buffer.from('{"error":"no"}'), contentType: undefined },
+      '): no',
+    ],
+    [
+      'a list of errors',
+      { body: Buffer.from('{"errors":["no"]}'), contentType: JSON_TYPE },
+      '): {"errors":["no"]}',
+    ],
+    ['JSON that says it failed', { body: Buffer.from('{"success":false}'), contentType: JSON_TYPE }, ''],
+    ['JSON that is none', { body: Buffer.from('{"partialSuccess":'), contentType: JSON_TYPE }, ''],
+    ['an image', { body: PNG, contentType: 'image/png' }, 'image/png)'],
+  ])('%s, is a failure of the destination, by its address and its type', (_, fields, said) => {
+    const outcome = outcomeOf(answer(200, fields), now);
+    expect(outcome).toMatchObject({ kind: 'ambiguous', error: { code: 200 } });
+    const { message } = (outcome as { error: Error }).error;
+    expect(message.startsWith(`HTTP 200 OK from ${ENDPOINT} ${none}`)).toBe(true);
+    expect(message).toContain(said);
+  });
+
+  test('is also a text for those who demand OTLP, but no body and what OTLP knows are not', () => {
+    const kindOf = (fields: Partial<OtlpResponse>) => outcomeOf(answer(200, fields), now, true).kind;
+    expect(kindOf({ body: Buffer.from('ok'), contentType: 'text/plain' })).toBe('ambiguous');
+    expect(kindOf({ body: encodeResponse('protobuf'), contentType: undefined })).toBe('delivered');
+    expect(kindOf({ body: encodeResponse('json'), contentType: JSON_TYPE })).toBe('delivered');
+    expect(kindOf({ contentType: 'text/plain' })).toBe('delivered');
+  });
+});
+
+test.each([200, 400, 413, 429, 503])(
+  'an answer that is too long is not to be tried again, and says so, with status %i',
+  (status) => {
+    const outcome = outcomeOf(answer(status, { extent: 'too long', retryAfter: '7' }), now);
+    expect(outcome).toMatchObject({
+      kind: 'rejected',
+      error: { message: expect.stringContaining('(an answer longer than maxResponseBytes)'), code: status },
+    });
+  },
+);
 
 describe('a message', () => {
   const reason = 'key expired';
@@ -181,6 +274,23 @@ describe('a message', () => {
       { body: Buffer.from(' key\r\n\texpired\u001b[31m\u2028!\n'), contentType: 'text/plain' },
       'key expired [31m !',
     ],
+    ['text without a type', { body: Buffer.from('key expired'), contentType: undefined }, reason],
+    ['text that calls itself protobuf', { body: Buffer.from('key expired') }, reason],
+    [
+      'text that calls itself bytes',
+      { body: Buffer.from(reason), contentType: 'application/octet-stream' },
+      reason,
+    ],
+    [
+      'a status that calls itself text',
+      { body: encodeStatus('protobuf', 16, reason), contentType: 'text/plain' },
+      reason,
+    ],
+    [
+      'the title of a page',
+      { body: Buffer.from(`<html><head><title>${reason}</title></head><p>nginx`), contentType: 'text/html' },
+      reason,
+    ],
   ])('quotes %s', (_, fields, quoted) => {
     expect(messageOf(500, fields)).toBe(`HTTP 500 Internal Server Error from ${ENDPOINT}: ${quoted}`);
   });
@@ -195,7 +305,7 @@ describe('a message', () => {
   test.each<[string, Partial<OtlpResponse>]>([
     ['no body', {}],
     ['garbage', { body: Buffer.from([0xff]) }],
-    ['an image', { body: Buffer.from('PNG'), contentType: 'image/png' }],
+    ['an image', { body: PNG, contentType: 'image/png' }],
   ])('does without %s', (_, fields) => {
     expect(messageOf(503, fields)).toBe(`HTTP 503 Service Unavailable from ${ENDPOINT}`);
   });
@@ -210,6 +320,26 @@ describe('a message', () => {
 
   test('quotes the name of the status as the server has it, on one line', () => {
     expect(messageOf(500, { statusText: 'So\tSorry' })).toBe(`HTTP 500 So Sorry from ${ENDPOINT}`);
+  });
+
+  test('does not say twice what the page of a proxy repeats', () => {
+    const body = Buffer.from('<html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1><hr>nginx');
+    expect(messageOf(502, { body, contentType: 'text/html' })).toBe(`HTTP 502 Bad Gateway from ${ENDPOINT}`);
+  });
+
+  test.each<[string, Partial<OtlpResponse>]>([
+    ['status', { statusText: 'no hunter2 here' }],
+    ['text', { body: Buffer.from('key hunter2'), contentType: 'text/plain' }],
+    ['status message', { body: encodeStatus('protobuf', 16, 'hunter2') }],
+    ['type', { body: Buffer.from('x'), contentType: 'text/hunter2' }],
+    ['gRPC message', { grpcStatus: '7', grpcMessage: 'no%20hunter2' }],
+  ])('has no %s with what the request said in confidence', (_, fields) => {
+    const conceal = (text: string) => text.replaceAll('hunter2', '…');
+    for (const status of [200, 401, 503]) {
+      const outcome = outcomeOf(answer(status, { ...fields, conceal }), now);
+      expect(JSON.stringify(outcome)).not.toContain('hunter2');
+      if ('error' in outcome) expect(String(outcome.error)).not.toContain('hunter2');
+    }
   });
 
   test('does without a name for the status, and without an endpoint', () => {

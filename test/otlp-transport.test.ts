@@ -1,16 +1,16 @@
 /** The OTLP exporter's transport against real servers on this machine. */
 
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { HttpTransport, type OtlpResponse } from '../src/otlp/http-transport.ts';
+import { HttpTransport } from '../src/otlp/http-transport.ts';
 import { resolveOtlpConfig } from '../src/otlp/otlp-config.ts';
 import type { OtlpLogExporterOptions } from '../src/otlp/otlp-options.ts';
+import type { OtlpResponse } from '../src/otlp/transport.ts';
 import { measuredEnv } from './support/child-coverage.ts';
-import { fixture, SERVER_TLS, startProxy, startSink } from './support/http-sink.ts';
+import { fixture, SERVER_TLS, startProxy, startSink, startTcp } from './support/http-sink.ts';
 import { until } from './support/until.ts';
 
 const BODY = Buffer.from('a batch of log records');
@@ -40,25 +40,6 @@ function post(transport: HttpTransport, signal = new AbortController().signal): 
   return transport.post(BODY, signal);
 }
 
-/** A server that does with its connections what it is told, and speaks no HTTP by itself. */
-async function startTcp(
-  onConnection: (socket: Socket) => void,
-): Promise<{ port: number; open: Set<Socket> }> {
-  const open = new Set<Socket>();
-  const server = createServer((socket) => {
-    open.add(socket);
-    socket.on('error', () => {}).on('close', () => open.delete(socket));
-    onConnection(socket);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.close();
-    for (const socket of open) socket.destroy();
-  });
-  return { port: (server.address() as AddressInfo).port, open };
-}
-
 async function failureOf(
   promise: Promise<unknown>,
 ): Promise<{ error: NodeJS.ErrnoException; millis: number }> {
@@ -76,12 +57,13 @@ describe('a request', () => {
     const sink = await startSink();
     const transport = transportTo(`${sink.origin}/v1/logs?tenant=a`, { userAgent: 'shop/1.0' });
     const response = await post(transport);
-    expect(response).toEqual({
+    expect(response).toMatchObject({
       status: 200,
       statusText: 'OK',
       retryAfter: undefined,
       contentType: undefined,
       body: Buffer.alloc(0),
+      extent: 'whole',
       endpoint: `${sink.origin}/v1/logs`,
     });
     expect(sink.requests).toHaveLength(1);
@@ -108,8 +90,7 @@ describe('a request', () => {
     sink.answer = (response) => void setTimeout(() => response.end(), 2);
     const transport = transportTo(sink.origin, { concurrencyLimit: 12 });
     for (let index = 0; index < 5; index++) await post(transport);
-    // The second request comes before the pool knows that the first is over.
-    expect(sink.connections).toBeLessThanOrEqual(2);
+    expect(sink.connections).toBe(1);
     const responses = await Promise.all(Array.from({ length: 30 }, () => post(transport)));
     expect(responses.map(({ status }) => status)).toEqual(Array(30).fill(200));
     expect(sink.connections).toBe(12);
@@ -190,9 +171,10 @@ describe('a request', () => {
 
 describe('a response', () => {
   test.each([
-    ['just within the limit is read', 4 * 1024 * 1024, 4 * 1024 * 1024],
-    ['beyond the limit is cut off, and its status counts', 64 * 1024 * 1024, 4 * 1024 * 1024],
-  ])('%s', async (_, sentBytes, maxReadBytes) => {
+    ['just within the limit is read', 4 * 1024 * 1024, 4 * 1024 * 1024, undefined],
+    ['beyond the limit is cut off, and said to be', 64 * 1024 * 1024, 4 * 1024 * 1024, undefined],
+    ['beyond a limit of its own is cut off, and said to be', 64 * 1024 * 1024, 64 * 1024, 64 * 1024],
+  ])('%s', async (_, sentBytes, maxReadBytes, maxResponseBytes) => {
     const sink = await startSink();
     let writtenBytes = 0;
     let first: Socket | null = null;
@@ -209,9 +191,10 @@ describe('a response', () => {
       };
       write();
     };
-    const transport = transportTo(sink.origin);
+    const transport = transportTo(sink.origin, maxResponseBytes === undefined ? {} : { maxResponseBytes });
     const response = await post(transport);
     expect(response.status).toBe(400);
+    expect(response.extent).toBe(sentBytes > maxReadBytes ? 'too long' : 'whole');
     expect(response.body.length).toBeLessThanOrEqual(maxReadBytes);
     if (sentBytes <= maxReadBytes) expect(response.body.length).toBe(sentBytes);
     else {
@@ -295,7 +278,7 @@ describe('without an answer', () => {
       post(transportTo(`http://127.0.0.1:${port}`, { timeoutMillis: 60_000 })),
     );
     expect(error.message).toMatch(/^no answer from /);
-    expect(error.code).toMatch(/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/);
+    expect(error.code).toMatch(/^(ECONNRESET|EPIPE)$/);
     expect(connections).toBe(1);
   });
 
@@ -314,7 +297,8 @@ describe('without an answer', () => {
       code: 'ETIMEDOUT',
       message: `no answer from ${scheme}://127.0.0.1:${port}/: none within ${DEADLINE_MILLIS} ms`,
     });
-    expect(millis).toBeGreaterThanOrEqual(DEADLINE_MILLIS - 5);
+    // Less what the making of the request took, which was before anybody looked at a clock.
+    expect(millis).toBeGreaterThan(DEADLINE_MILLIS / 2);
     expect(millis).toBeLessThan(DEADLINE_MILLIS + SLACK_MILLIS);
     await transport.close();
     await until(() => open.size === 0, 'every connection is gone');
@@ -389,7 +373,7 @@ describe('closing', () => {
     expect(sink.connections).toBe(0);
   });
 
-  test('is not needed for a process to end, which keeps its own fetch and prints nothing', async () => {
+  test('is not needed for a process to end, in which nothing is loaded that it does not use itself', async () => {
     const sink = await startSink();
     const script = new URL('children/otlp-post.ts', import.meta.url).pathname;
     const startedAt = performance.now();
@@ -397,7 +381,7 @@ describe('closing', () => {
       env: measuredEnv(),
       timeout: 15_000,
     });
-    expect(JSON.parse(stdout)).toEqual({ status: 200, isUndiciBehindFetch: false });
+    expect(JSON.parse(stdout)).toEqual({ status: 200, isFetchLoaded: false });
     expect(stderr).toBe('');
     // An idle connection is kept for 30 s.
     expect(performance.now() - startedAt).toBeLessThan(10_000);
@@ -471,7 +455,7 @@ describe('through a proxy', () => {
       (proxy) => {
         proxy.onConnect = (socket) => socket.end();
       },
-      /other side closed/,
+      /socket hang up/,
     ],
     [
       'resets',
@@ -498,6 +482,7 @@ describe('through a proxy', () => {
     );
     const { error, millis } = await failureOf(post(transport));
     expect(error.message).toMatch(message);
+    expect(error.message).toContain(`through the proxy ${proxy.urlWith()}: `);
     expect(error.message).not.toContain('secret');
     expect(millis).toBeLessThan(SLACK_MILLIS);
     await failureOf(post(transport));

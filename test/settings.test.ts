@@ -57,6 +57,21 @@ test('a spool has documented defaults, and its directory becomes absolute', () =
   });
 });
 
+test('the environment may have every integer up to 2^31-1', () => {
+  const warnings = diagLines();
+  const names = ['MAX_QUEUE_SIZE', 'MAX_EXPORT_BATCH_SIZE', 'SCHEDULE_DELAY', 'EXPORT_TIMEOUT'];
+  const most = 2 ** 31 - 1;
+  expect(
+    resolve({}, Object.fromEntries(names.map((name) => [`OTEL_BLRP_${name}`, String(most)]))),
+  ).toMatchObject({
+    maxQueueSize: most,
+    maxExportBatchSize: most,
+    scheduledDelayMillis: most,
+    exportTimeoutMillis: most,
+  });
+  expect(warnings).toEqual([]);
+});
+
 test('what the queue may hold fits through the exit', () => {
   const settings = resolve({ maxQueueBytes: 256 * MIB, spool: { directory: '/logs' } });
   expect(settings.spool?.exitMaxBytes).toBe(256 * MIB);
@@ -151,7 +166,7 @@ describe('environment', () => {
   const variables = [
     ['OTEL_BLRP_MAX_QUEUE_SIZE', 'maxQueueSize', 1_048_576, '0'],
     ['OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'maxExportBatchSize', 512, '-1'],
-    ['OTEL_BLRP_SCHEDULE_DELAY', 'scheduledDelayMillis', 1_000, '86400001'],
+    ['OTEL_BLRP_SCHEDULE_DELAY', 'scheduledDelayMillis', 1_000, '2147483648'],
     ['OTEL_BLRP_EXPORT_TIMEOUT', 'exportTimeoutMillis', 30_000, '-5'],
   ] as const;
 
@@ -195,7 +210,7 @@ describe('environment', () => {
     vi.stubEnv('OTEL_BLRP_MAX_QUEUE_SIZE', 'plenty');
     const processor = new SpillwayLogRecordProcessor({ exporter });
     expect(warnings.join()).toContain(
-      "OTEL_BLRP_MAX_QUEUE_SIZE must be an integer from 1 to 16777216, got 'plenty'",
+      "OTEL_BLRP_MAX_QUEUE_SIZE must be an integer from 1 to 2147483647, got 'plenty'",
     );
     await processor.shutdown();
   });

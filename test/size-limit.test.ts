@@ -28,6 +28,15 @@ test('a hundred requests near the limit let a larger one be risked; small ones p
   expect(limit.maxBytes).toBe(900);
 });
 
+test('a request is near the limit from two thirds of it on', () => {
+  const limit = new SizeLimit();
+  limit.refused(1_000);
+  for (let time = 0; time < 100; time++) limit.taken(399);
+  expect(limit.maxBytes).toBe(600);
+  for (let time = 0; time < 100; time++) limit.taken(400);
+  expect(limit.maxBytes).toBe(900);
+});
+
 test('later batches are sent in the size that the destination takes, after a few refusals', async () => {
   const h = new Harness({ maxExportBatchSize: 64 });
   h.exporter.decide = (records) => (records.length > 20 ? { fail: httpError(413) } : 'succeed');

@@ -1,4 +1,4 @@
-/** The README's table of what is lost when: ends that no code of a process or a thread hears of, and bursts on a slow disk. */
+/** The table of docs/what-happens-when.md, what is lost when: ends that no code of a process or a thread hears of, and bursts on a slow disk. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';

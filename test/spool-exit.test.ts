@@ -2,15 +2,13 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../src/index.ts';
 import { ChildRun, runToEnd } from './support/child-run.ts';
 import { expectLaw } from './support/records.ts';
 import { ScriptedExporter } from './support/scripted-exporter.ts';
 import { temporaryDirectory } from './support/spooled-harness.ts';
 import { until } from './support/until.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 /** How the child ended, and the numbers of the records that the next process finds. */
 async function endOf(scenario: string) {

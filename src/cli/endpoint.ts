@@ -20,9 +20,9 @@ export function otlpOptions(
 }
 
 /**
- * Asks with a request that has no records: to whoever refuses that, with a status that concerns all of them, nothing
- * should be sent that is then refused as well, for good. A collector answers it with success (OTLP
- * specification, "Full Success"); one that does not answer may do so later.
+ * Asks with a request that has no records: to whoever refuses that, with a status that concerns all of them, or answers
+ * as no collector does, nothing should be sent that is then refused as well, or swallowed. A collector answers it with
+ * success (OTLP specification, "Full Success"); one that does not answer may do so later.
  * @throws Problem
  */
 export async function checkEndpoint(exporter: SpillwayOtlpLogExporter): Promise<void> {
@@ -31,7 +31,7 @@ export async function checkEndpoint(exporter: SpillwayOtlpLogExporter): Promise<
   });
   const code = (error as { code?: unknown } | undefined)?.code;
   if (error === undefined || typeof code !== 'number' || INCONCLUSIVE.has(code)) return;
-  if (code >= 300 && code < 500) {
+  if (code >= 200 && code < 500) {
     await exporter.shutdown();
     throw new Problem(EXIT.unreachable, `the endpoint takes no logs, and was sent none: ${error.message}`);
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line of the package: looks after what the option `spool` keeps on disk. */
 
+import { unsupportedNode } from '../supported-node.ts';
 import { VERSION } from '../version.ts';
 import type { Command } from './command.ts';
 import { usageProblem } from './command.ts';
@@ -70,6 +71,11 @@ function asksForHelp(argument: string | undefined): boolean {
 }
 
 async function main(args: readonly string[]): Promise<ExitCode> {
+  const unsupported = unsupportedNode();
+  if (unsupported !== undefined) {
+    tell(unsupported.replace('otel-spillway: ', ''));
+    return EXIT.usage;
+  }
   try {
     const understood = understand(args);
     if (typeof understood === 'string') await standardOutput.line(understood);

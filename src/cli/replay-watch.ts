@@ -96,9 +96,10 @@ export class ReplayWatch {
       this.#failures = exports.failures;
     }
     const { lastError = 'no answer' } = exports;
-    // Whoever refuses the first of them would refuse all: it is the wrong place to send them to.
-    if (exported === 0 && dropped.rejected > 0) {
-      const message = `the endpoint takes nothing, and refused ${counted(dropped.rejected, 'record')} for good: ${lastError}`;
+    // Whoever refuses the first of them, be it for its size, would refuse all: it is the wrong place to send them to.
+    const refused = dropped.rejected + dropped.record_too_large;
+    if (exported === 0 && refused > 0) {
+      const message = `the endpoint takes nothing, and refused ${counted(refused, 'record')} for good: ${lastError}`;
       return { kind: 'unreachable', message };
     }
     if (exports.failures === this.#failures || now - this.#progressAt < this.#timeoutMillis) return undefined;

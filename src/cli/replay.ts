@@ -94,7 +94,8 @@ async function processorFor(
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
   try {
-    const exporter = new SpillwayOtlpLogExporter(otlp);
+    // What is taken for delivered is deleted.
+    const exporter = new SpillwayOtlpLogExporter({ ...otlp, demandsOtlp: true });
     await checkEndpoint(exporter);
     return new SpillwayLogRecordProcessor({
       exporter,

@@ -1,7 +1,7 @@
 /** What is in one segment file, read without changing anything. */
 
-import { crc32 } from 'node:zlib';
 import type { SeverityCounts } from '../severity-counts.ts';
+import { crc32 } from '../spool/files/checksum.ts';
 import { isMissing } from '../spool/files/file-errors.ts';
 import { FrameTable } from '../spool/files/frame-table.ts';
 import { recordsIn, without } from '../spool/files/record-ranges.ts';

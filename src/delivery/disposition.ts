@@ -57,9 +57,6 @@ export function disposeOf<B extends LogBatch>(
     case 'ambiguous':
       // Others get through: it is the batch, or a record in it.
       if (batch.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED) return bisect(batch, alone);
-      break;
-    case 'retryable':
-      break;
   }
   return isExhausted(batch.firstFailedAt ?? now, now, retry)
     ? { action: 'drop', reason: 'retry_exhausted' }

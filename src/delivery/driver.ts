@@ -245,7 +245,7 @@ export class Driver<B extends LogBatch> {
         return;
       case 'unknown':
         // One bad record among good ones is an accident; an exporter that throws on everything is broken.
-        if (batch.contents.records <= 1) this.#breaker.failed(now);
+        if (outcome.kind === 'unserializable' && batch.contents.records <= 1) this.#breaker.failed(now);
         else this.#breaker.inconclusive(now);
         return;
       case 'ill':

@@ -15,7 +15,8 @@ export type Outcome =
   | { readonly kind: 'ambiguous'; readonly error: unknown }
   /** Refused as malformed: one bad record, or a body over a limit that is not admitted to be one. */
   | { readonly kind: 'malformed'; readonly error: unknown }
-  | { readonly kind: 'too_large'; readonly error: unknown }
+  /** By the destination or, where `wasSent` is false, by our own limit, which says nothing of the destination. */
+  | { readonly kind: 'too_large'; readonly error: unknown; readonly wasSent?: false }
   /** The exporter threw: it could not make a request of the batch. */
   | { readonly kind: 'unserializable'; readonly error: unknown }
   /** Refused for good. */
@@ -35,9 +36,10 @@ export function healthOf(outcome: Outcome): 'well' | 'ill' | 'unknown' {
   switch (outcome.kind) {
     case 'delivered':
     case 'malformed':
-    case 'too_large':
     case 'rejected':
       return 'well';
+    case 'too_large':
+      return outcome.wasSent === false ? 'unknown' : 'well';
     case 'retryable':
     case 'ambiguous':
       return 'ill';

@@ -23,7 +23,7 @@ export class SizeLimit {
 
   /** Limits change too: after a while a larger request is risked. */
   taken(bytes: number): void {
-    if (bytes * GROWTH < this.#maxBytes || this.#maxBytes === Number.POSITIVE_INFINITY) return;
+    if (bytes * GROWTH < this.#maxBytes) return;
     if (++this.#taken < TRUST) return;
     this.#maxBytes = Math.ceil(this.#maxBytes * GROWTH);
     this.#taken = 0;

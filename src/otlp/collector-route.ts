@@ -1,95 +1,118 @@
-/** The way to the collector: a pool of keep-alive connections, directly or through a proxy. */
+/** The way to the collector: keep-alive connections, directly or through a proxy. */
 
-import type { buildConnector, Dispatcher } from 'undici';
-import { messageOf } from '../errors.ts';
+import type { Agent, ClientRequest, RequestOptions } from 'node:http';
+import type { AgentOptions } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { WhenGivenUp } from './http-exchange.ts';
 import type { OtlpConfig } from './otlp-config.ts';
-
-export interface CollectorRoute {
-  readonly dispatcher: Dispatcher;
-  readonly origin: string;
-  /** What goes into the request line. */
-  readonly path: string;
-  /** Headers that the way needs. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+import { hostOf, openTunnel } from './proxy-tunnel.ts';
 
 /**
  * How long an idle connection is kept where the server does not say: less than the minute after which most
- * servers and load balancers close it, for a request sent at that moment is lost.
+ * servers and load balancers close it.
  */
 const KEEP_ALIVE_MILLIS = 30_000;
 
-/** @param closing destroys every connection, also one that is still being made, when it aborts. */
-export async function openRoute(config: OtlpConfig, closing: AbortSignal): Promise<CollectorRoute> {
-  // undici makes itself the client behind the global `fetch` unless there is one. Touching a global of the same
-  // family has Node put its own there first: how the host's requests are made is not for us to change.
-  void globalThis.Headers;
-  // Loaded here, so that only those who use it pay for it: some 70 ms and 29 MB in a process that has not used fetch.
-  const { buildConnector, Pool, ProxyAgent } = await import('undici');
+/** What `createConnection` is called with: the options of the agent and those of the request. */
+interface ConnectionOptions extends RequestOptions {
+  readonly whenGivenUp?: WhenGivenUp;
+}
 
-  const { url, proxy, tls, timeoutMillis } = config;
-  const limits = {
-    connections: config.concurrencyLimit,
-    keepAliveTimeout: KEEP_ALIVE_MILLIS,
-    // The transport has one timer for the whole request.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  };
-  // Passed on to net.connect and tls.connect.
-  const connecting = { timeout: timeoutMillis, signal: closing };
-  const pool = (origin: string | URL, connect: buildConnector.connector, headersTimeout = 0) =>
-    new Pool(origin, { ...limits, headersTimeout, connect: withForeignErrors(connect) });
-  const target = { origin: url.origin, path: url.pathname + url.search, headers: {} };
+type Connect = (
+  options: ConnectionOptions,
+  callback?: (error: Error | null, socket: Duplex) => void,
+) => Duplex | null | undefined;
 
-  if (proxy === undefined) {
-    return { ...target, dispatcher: pool(url.origin, buildConnector({ ...connecting, ...tls })) };
+export class CollectorRoute {
+  readonly #config: OtlpConfig;
+  // Not imported: as an ES module, node:http takes 50 ms and 16 MB, because its names include those of fetch.
+  readonly #http = process.getBuiltinModule('node:http');
+  readonly #https: typeof import('node:https') | undefined;
+  readonly #target: RequestOptions;
+  readonly #headers: Readonly<Record<string, string>>;
+  #agent: Agent;
+  #tls: OtlpConfig['tls']['current'];
+
+  constructor(config: OtlpConfig) {
+    const { url, proxy, tls } = config;
+    this.#config = config;
+    const path = url.pathname + url.search;
+    // Without a tunnel where the request has no TLS: proxies are often told to refuse tunnels for anything else.
+    const isForwarded = proxy !== undefined && url.protocol === 'http:';
+    const next = isForwarded ? new URL(proxy.origin) : url;
+    if (next.protocol === 'https:') this.#https = process.getBuiltinModule('node:https');
+    this.#target = { ...hostOf(next), method: 'POST', path: isForwarded ? url.origin + path : path };
+    this.#headers = isForwarded
+      ? {
+          host: url.host,
+          ...(proxy.authorization && { 'proxy-authorization': proxy.authorization }),
+        }
+      : {};
+    this.#tls = tls.current;
+    this.#agent = this.#openAgent();
   }
-  if (url.protocol === 'http:') {
-    // Without a tunnel, which proxies are often told to refuse for anything but TLS.
-    return {
-      dispatcher: pool(proxy.origin, buildConnector(connecting)),
-      origin: proxy.origin,
-      path: url.origin + target.path,
-      headers: {
-        host: url.host,
-        ...(proxy.authorization && { 'proxy-authorization': proxy.authorization }),
-      },
+
+  /**
+   * Makes a request whose connection is found or being made; nothing is sent yet. It must be one of at most
+   * `concurrencyLimit` at the same time: the agent has no limit of its own, so that none has to wait inside of it.
+   * @param whenGivenUp is told how to end the making of a tunnel.
+   */
+  request(
+    headers: Readonly<Record<string, string>>,
+    whenGivenUp: WhenGivenUp,
+    freshConnection: boolean,
+  ): ClientRequest {
+    const { current } = this.#config.tls;
+    if (current !== this.#tls) {
+      // Other certificates: nobody whom they do not trust, or who is not to trust us any more, keeps a connection.
+      this.#giveUpIdle();
+      // Those that are busy end with their request.
+      this.#agent.maxFreeSockets = 0;
+      this.#tls = current;
+      this.#agent = this.#openAgent();
+    }
+    if (freshConnection) this.#giveUpIdle();
+    const options = {
+      ...this.#target,
+      agent: this.#agent,
+      headers: { ...this.#headers, ...headers },
+      whenGivenUp,
     };
+    return (this.#https ?? this.#http).request(options);
   }
-  const dispatcher = new ProxyAgent({
-    uri: proxy.origin,
-    ...(proxy.authorization && { token: proxy.authorization }),
-    proxyTls: connecting,
-    requestTls: { ...connecting, ...tls },
-    factory: (origin, options) => pool(origin, connectorIn(options)),
-    // A proxy that does not answer to CONNECT must not keep a slot for longer than the request behind it.
-    clientFactory: (origin, options) => pool(origin, connectorIn(options), timeoutMillis),
-  });
-  return { ...target, dispatcher };
-}
 
-function connectorIn(options: object): buildConnector.connector {
-  return (options as { connect: buildConnector.connector }).connect;
-}
+  /** Every request must have ended. */
+  close(): void {
+    this.#agent.destroy();
+  }
 
-/**
- * Where connecting fails with an error of undici's own (a proxy that hangs up does that), a client tries again at
- * once, without end, and no abort of the request stops it. Under another code it reports the failure.
- */
-function withForeignErrors(connect: buildConnector.connector): buildConnector.connector {
-  return (options, callback) =>
-    connect(options, (error, socket) => {
-      if (error === null) callback(null, socket);
-      else callback(isUndiciError(error) ? foreign(error) : error, null);
-    });
-}
+  #openAgent(): Agent {
+    const { url, proxy, concurrencyLimit } = this.#config;
+    const options: AgentOptions = {
+      keepAlive: true,
+      timeout: KEEP_ALIVE_MILLIS,
+      maxFreeSockets: concurrencyLimit,
+    };
+    if (this.#https === undefined) return new this.#http.Agent(options);
+    if (proxy !== undefined && url.protocol === 'http:') return new this.#https.Agent(options);
+    const agent = new this.#https.Agent({ ...options, ...this.#tls });
+    if (proxy !== undefined) {
+      const connectTls: Connect = agent.createConnection.bind(agent) as Connect;
+      const connectThroughTunnel: Connect = (given, callback) => {
+        openTunnel(proxy, url, given.whenGivenUp as WhenGivenUp).then(
+          (socket) => callback?.(null, connectTls({ ...given, socket } as ConnectionOptions) as Duplex),
+          (error) => callback?.(error, undefined as unknown as Duplex),
+        );
+        return undefined;
+      };
+      agent.createConnection = connectThroughTunnel as typeof agent.createConnection;
+    }
+    return agent;
+  }
 
-function isUndiciError(error: Error): boolean {
-  return String((error as NodeJS.ErrnoException).code).startsWith('UND_ERR');
-}
-
-function foreign(cause: Error): Error {
-  const code =
-    (cause as NodeJS.ErrnoException).code === 'UND_ERR_CONNECT_TIMEOUT' ? 'ETIMEDOUT' : 'ECONNRESET';
-  return Object.assign(new Error(messageOf(cause), { cause }), { code });
+  #giveUpIdle(): void {
+    for (const sockets of Object.values(this.#agent.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
+  }
 }

@@ -1,89 +1,60 @@
 /** Sends bytes to the collector by HTTP, once per call, and tells what came back. It knows nothing of OTLP's answers. */
 
-import { setMaxListeners } from 'node:events';
-import type { Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import { gzip as gzipWithCallback } from 'node:zlib';
-import { systemClock } from '../clock.ts';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Cancel, systemClock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import { type CollectorRoute, openRoute } from './collector-route.ts';
+import { CollectorRoute } from './collector-route.ts';
+import { gunzipped, gzipped } from './compression.ts';
+import { type ForeignProtocol, protocolOf } from './foreign-protocol.ts';
+import { exchange, type HttpAnswer, IdleConnectionClosed } from './http-exchange.ts';
 import type { OtlpConfig } from './otlp-config.ts';
+import { RequestSlots } from './request-slots.ts';
+import { concealed, secretsOf, secretsOfAuthorization } from './secrets.ts';
+import type { OtlpResponse, OtlpTransport, PostOptions } from './transport.ts';
 
-/** The limit of the OTLP specification for what a client reads of a response. */
-const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+export type { OtlpTransport };
 
-// Works in a thread of its own.
-const gzip = promisify(gzipWithCallback);
+type Headers = Readonly<Record<string, string>>;
 
-export interface OtlpResponse {
-  readonly status: number;
-  /** In the server's words, which HTTP does not demand. */
-  readonly statusText?: string;
-  readonly retryAfter: string | undefined;
-  readonly contentType?: string | undefined;
-  /** Not all of it where it is too long or was cut short: what counts is the status. */
-  readonly body: Uint8Array;
-  /** The URL without what may be secret in it, for messages. */
-  readonly endpoint?: string;
-}
-
-/** What the exporter needs of a transport; the tests have others. */
-export type OtlpTransport = Pick<HttpTransport, 'post' | 'close'>;
-
-export class HttpTransport {
+export class HttpTransport implements OtlpTransport {
   readonly #config: OtlpConfig;
   readonly #endpoint: string;
-  readonly #ownHeaders: Readonly<Record<string, string>>;
-  readonly #closing = new AbortController();
+  readonly #ownHeaders: Headers;
+  readonly #slots: RequestSlots;
   readonly #attempts = new Set<AbortController>();
-  readonly #route: Promise<CollectorRoute>;
+  #route: CollectorRoute | undefined;
+  #closed: Error | undefined;
 
   constructor(config: OtlpConfig) {
     this.#config = config;
-    this.#endpoint = config.url.origin + config.url.pathname;
+    const { origin, pathname } = config.url;
+    const through = config.proxy === undefined ? '' : ` through the proxy ${config.proxy.origin}`;
+    this.#endpoint = origin + pathname + through;
     this.#ownHeaders = {
       'content-type': 'application/x-protobuf',
       ...(config.compression === 'gzip' && { 'content-encoding': 'gzip' }),
       'user-agent': config.userAgent,
     };
-    // One listener for each connection is no leak.
-    setMaxListeners(0, this.#closing.signal);
-    this.#route = openRoute(config, this.#closing.signal);
-    // Whoever posts is told.
-    this.#route.catch(() => {});
+    this.#slots = new RequestSlots(config.concurrencyLimit);
   }
 
-  /**
-   * Resolves as soon as the status is known and the body was read as far as that is possible.
-   * @param body must not change until this settles.
-   * @returns a promise that settles within `timeoutMillis`, the function for the headers included. It rejects with
-   *   the reason of `signal`, or with an error that says why there is no answer; its `code` is that of the cause
-   *   (`ECONNREFUSED`, `ETIMEDOUT` …), where that has one.
-   */
-  async post(body: Uint8Array, signal: AbortSignal): Promise<OtlpResponse> {
+  async post(body: Uint8Array, signal: AbortSignal, options: PostOptions = {}): Promise<OtlpResponse> {
     signal.throwIfAborted();
+    if (this.#closed !== undefined) throw this.#closed;
+    // Loaded by whoever is the first to need it, and not in the time that a request has.
+    this.#route ??= new CollectorRoute(this.#config);
     const attempt = new AbortController();
     const abort = () => attempt.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    const cancelTimer = systemClock.timer(
-      () => attempt.abort(this.#timeoutError()),
-      this.#config.timeoutMillis,
+    const cancelTimer = after(this.#config.timeoutMillis, () =>
+      attempt.abort(this.#lateError(`none within ${this.#config.timeoutMillis} ms`)),
     );
     this.#attempts.add(attempt);
     try {
-      if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
-      const response = await untilAborted(this.#send(body, attempt.signal), attempt.signal);
-      const received = await read(response.body);
+      const response = await this.#send(this.#route, body, attempt.signal, options);
       // Of a status that came before it ran out of time, or was closed, use is made; not of one nobody waits for.
       signal.throwIfAborted();
-      return {
-        status: response.statusCode,
-        statusText: response.statusText,
-        retryAfter: first(response.headers['retry-after']),
-        contentType: first(response.headers['content-type']),
-        body: received,
-        endpoint: this.#endpoint,
-      };
+      return response;
     } finally {
       this.#attempts.delete(attempt);
       cancelTimer();
@@ -91,72 +62,131 @@ export class HttpTransport {
     }
   }
 
-  /** Ends what is under way, and every connection. */
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    const reason = new Error('the OTLP exporter was shut down');
-    for (const attempt of this.#attempts) attempt.abort(reason);
-    const destroyed = this.#route.then(
-      ({ dispatcher }) => dispatcher.destroy(reason),
-      () => {},
-    );
-    this.#closing.abort(reason);
-    await destroyed;
+    if (this.#closed !== undefined) return;
+    this.#closed = new Error('the OTLP exporter was shut down');
+    for (const attempt of this.#attempts) attempt.abort(this.#closed);
+    this.#route?.close();
   }
 
-  async #send(body: Uint8Array, signal: AbortSignal) {
+  async #send(
+    route: CollectorRoute,
+    body: Uint8Array,
+    signal: AbortSignal,
+    options: PostOptions,
+  ): Promise<OtlpResponse> {
     // Called here, not in a turn of its own: what it logs is part of the export.
     const chosen = this.#config.headers();
-    const headers = isPromise(chosen) ? await chosen : chosen;
-    const payload = this.#config.compression === 'gzip' ? await gzip(body) : body;
-    const { dispatcher, origin, path, headers: routeHeaders } = await this.#route;
-    signal.throwIfAborted();
+    const headers = isPromise(chosen) ? await untilAborted(chosen, signal) : chosen;
+    const payload = this.#config.compression === 'gzip' ? await untilAborted(gzipped(body), signal) : body;
+    const looked = this.#config.tls.refresh?.();
+    if (looked !== undefined) await untilAborted(looked, signal);
+    const waited = this.#slots.take(signal);
+    if (waited !== undefined) await waited;
+    let answer: HttpAnswer;
     try {
-      return await dispatcher.request({
-        origin,
-        path,
-        method: 'POST',
-        headers: { ...routeHeaders, ...headers, ...this.#ownHeaders },
-        body: payload,
+      answer = await this.#exchange(route, headers, payload, signal, options);
+    } finally {
+      this.#slots.release();
+    }
+    return this.#responseOf(answer, headers);
+  }
+
+  async #exchange(
+    route: CollectorRoute,
+    chosen: Headers,
+    payload: Uint8Array,
+    signal: AbortSignal,
+    { freshConnection = false, connectTimeoutMillis }: PostOptions,
+  ): Promise<HttpAnswer> {
+    const headers = { ...chosen, ...this.#ownHeaders };
+    const once = (isFresh: boolean) =>
+      exchange((whenGivenUp) => route.request(headers, whenGivenUp, isFresh), payload, {
         signal,
+        maxResponseBytes: this.#config.maxResponseBytes,
+        connect:
+          connectTimeoutMillis === undefined
+            ? undefined
+            : {
+                timeoutMillis: connectTimeoutMillis,
+                error: () => this.#lateError(`no connection within ${connectTimeoutMillis} ms`),
+              },
       });
+    try {
+      try {
+        return await once(freshConnection);
+      } catch (error) {
+        if (!(error instanceof IdleConnectionClosed)) throw error;
+        // Its neighbours are as old as it was.
+        return await once(true);
+      }
     } catch (cause) {
-      throw this.#noAnswer(reasonOf(cause), cause);
+      if (signal.aborted) throw signal.reason;
+      throw cause instanceof NoAnswer ? cause : this.#noAnswer(reasonOf(cause), cause);
     }
   }
 
-  #timeoutError(): Error {
-    const cause = Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' });
-    return this.#noAnswer(`none within ${this.#config.timeoutMillis} ms`, cause);
+  async #responseOf(answer: HttpAnswer, chosen: Headers): Promise<OtlpResponse> {
+    const { status, statusText, headers, trailers } = answer;
+    const { body, extent } = await gunzipped(answer, this.#config.maxResponseBytes);
+    return {
+      status,
+      statusText,
+      retryAfter: headers['retry-after'],
+      contentType: headers['content-type'],
+      grpcStatus: single(headers, 'grpc-status') ?? trailers['grpc-status'],
+      grpcMessage: single(headers, 'grpc-message') ?? trailers['grpc-message'],
+      body,
+      extent,
+      endpoint: this.#endpoint,
+      conceal: (text) => concealed(text, this.#secrets(chosen)),
+    };
+  }
+
+  #secrets(chosen: Headers): string[] {
+    const { url, proxy } = this.#config;
+    return [...secretsOf(url, chosen), ...secretsOfAuthorization(proxy?.authorization)];
+  }
+
+  #lateError(reason: string): Error {
+    return this.#noAnswer(reason, Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
   }
 
   #noAnswer(reason: string, cause: unknown): Error {
     const code = (cause as { code?: unknown } | null)?.code;
-    const error = new Error(`no answer from ${this.#endpoint}: ${reason}`, { cause });
+    const error = new NoAnswer(`no answer from ${this.#endpoint}: ${reason}`, { cause });
+    if (cause instanceof Error && 'rawPacket' in cause) {
+      // What a server sends that speaks no HTTP is no part of the report, but what it is tells what to do.
+      error.spoken = protocolOf(cause.rawPacket);
+      delete cause.rawPacket;
+    }
     return typeof code === 'string' ? Object.assign(error, { code }) : error;
   }
 }
 
-/** Rejects when the signal aborts, whether or not the work can be cancelled: making a connection cannot. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    work.then(resolve, reject);
-  });
+/** Why there is no answer; `spoken`, where the server speaks another protocol that is known. */
+class NoAnswer extends Error {
+  spoken: ForeignProtocol | undefined;
 }
 
-/** Reads a body as far as it comes, and no further than the limit. */
-function read(body: Readable): Promise<Uint8Array> {
-  return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    const done = () => resolve(Buffer.concat(chunks));
-    body.on('data', (chunk: Uint8Array) => {
-      bytes += chunk.length;
-      if (bytes > MAX_RESPONSE_BYTES) body.destroy();
-      else chunks.push(chunk);
-    });
-    body.on('end', done).on('error', done).on('close', done);
+/** Not early: for Node a timer begins with the turn of the event loop, which may have loaded modules since then. */
+function after(millis: number, callback: () => void): Cancel {
+  const at = systemClock.now() + millis;
+  let cancel: Cancel;
+  const wait = () => {
+    cancel = systemClock.timer(() => (systemClock.now() < at ? wait() : callback()), at - systemClock.now());
+  };
+  wait();
+  return () => cancel();
+}
+
+/** Rejects when the signal aborts, whether or not the work can be cancelled. */
+function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject);
   });
 }
 
@@ -169,6 +199,7 @@ function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as PromiseLike<T>).then === 'function';
 }
 
-function first(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
+function single(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
 }

@@ -1,20 +1,24 @@
 /** Options and environment of the OTLP exporter resolved, once, into what its transport is built with. */
 
 import { diag } from '@opentelemetry/api';
-import { type Environment, invalid, numberOption, oneOf } from '../validation.ts';
+import { type Environment, INT32_MAX, invalid, numberOption, oneOf } from '../validation.ts';
 import { VERSION } from '../version.ts';
 import { fromOtlpVariables, otlpVariables } from './otlp-environment.ts';
 import { type HeaderSource, isHeaderValue, resolveHeaders } from './otlp-headers.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { type HttpProxy, proxyFor } from './otlp-proxy.ts';
-import { type OtlpTls, resolveTls } from './otlp-tls.ts';
+import { resolveTls, type TlsSource } from './otlp-tls.ts';
 
 const DEFAULT_URL = 'http://localhost:4318/v1/logs';
 const LOGS_PATH = 'v1/logs';
 const PROTOCOL = 'http/protobuf';
 const COMPRESSIONS = ['none', 'gzip'] as const;
 const DEFAULT_TIMEOUT_MILLIS = 10_000;
-const MAX_TIMEOUT_MILLIS = 86_400_000;
+/** What the OTLP specification recommends. */
+const DEFAULT_MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+/** The OTLP specification's limit for what a client reads of a response. */
+const DEFAULT_MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+const MAX_MAX_RESPONSE_BYTES = 1024 ** 3;
 const USER_AGENT = `otel-spillway-JavaScript/${VERSION}`;
 
 export interface OtlpConfig {
@@ -22,18 +26,24 @@ export interface OtlpConfig {
   /** Called for each request; it may throw, reject or hang. */
   readonly headers: HeaderSource;
   readonly compression: (typeof COMPRESSIONS)[number];
+  /** Infinity for no limit. */
   readonly timeoutMillis: number;
+  /** Bytes of the body of a request, before it is compressed. */
+  readonly maxRequestBytes: number;
   readonly concurrencyLimit: number;
+  readonly maxResponseBytes: number;
+  readonly demandsOtlp: boolean;
   readonly userAgent: string;
-  readonly tls: OtlpTls;
+  readonly tls: TlsSource;
   /** Undefined where the collector is called directly. */
   readonly proxy: HttpProxy | undefined;
 }
 
 const KNOWN_OPTIONS = new Set(
-  'url headers compression timeoutMillis concurrencyLimit userAgent tls meterProvider selfObsMeterProvider'.split(
-    ' ',
-  ),
+  [
+    'url headers compression timeoutMillis maxRequestBytes maxResponseBytes concurrencyLimit demandsOtlp userAgent',
+    'tls meterProvider selfObsMeterProvider',
+  ].flatMap((line) => line.split(' ')),
 );
 
 /** @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range. */
@@ -48,16 +58,23 @@ export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environm
     url,
     headers: resolveHeaders(options.headers, env, url),
     compression: oneOf(options.compression, 'compression', COMPRESSIONS, compressionFromEnvironment(env)),
-    timeoutMillis: numberOption(options.timeoutMillis, 'timeoutMillis', {
-      min: 1,
-      max: MAX_TIMEOUT_MILLIS,
-      default: timeoutFromEnvironment(env),
+    timeoutMillis: timeoutOption(options.timeoutMillis) ?? timeoutFromEnvironment(env),
+    maxRequestBytes: numberOption(options.maxRequestBytes, 'maxRequestBytes', {
+      min: 1024,
+      max: INT32_MAX,
+      default: DEFAULT_MAX_REQUEST_BYTES,
     }),
     concurrencyLimit: numberOption(options.concurrencyLimit, 'concurrencyLimit', {
       min: 1,
       max: 1_000,
       default: 16,
     }),
+    maxResponseBytes: numberOption(options.maxResponseBytes, 'maxResponseBytes', {
+      min: 1_024,
+      max: MAX_MAX_RESPONSE_BYTES,
+      default: DEFAULT_MAX_RESPONSE_BYTES,
+    }),
+    demandsOtlp: options.demandsOtlp === true,
     userAgent: userAgentOf(options.userAgent),
     tls: resolveTls(options.tls, env, url),
     proxy: proxyFor(url, env),
@@ -79,8 +96,13 @@ function withoutSecrets(url: string): string {
 
 function urlFromEnvironment(env: Environment): URL | undefined {
   return fromOtlpVariables(env, 'ENDPOINT', 'an http: or https: URL', ({ value, isForLogs }) => {
-    if (isForLogs) return httpUrl(value);
-    return httpUrl(value) && httpUrl(`${value}${value.endsWith('/') ? '' : '/'}${LOGS_PATH}`);
+    const url = httpUrl(value);
+    if (url !== undefined && !isForLogs) {
+      // A query that leads through a gateway stays what it is.
+      url.pathname += url.pathname.endsWith('/') ? LOGS_PATH : `/${LOGS_PATH}`;
+      url.hash = '';
+    }
+    return url;
   });
 }
 
@@ -90,17 +112,28 @@ function httpUrl(text: string): URL | undefined {
 }
 
 function compressionFromEnvironment(env: Environment): OtlpConfig['compression'] {
-  const parse = ({ value }: { value: string }) => COMPRESSIONS.find((compression) => compression === value);
+  const parse = ({ value }: { value: string }) =>
+    COMPRESSIONS.find((compression) => compression === value.toLowerCase());
   return fromOtlpVariables(env, 'COMPRESSION', `'none' or 'gzip'`, parse) ?? 'none';
 }
 
-/** Read as the official exporters do, which take any number that JavaScript knows, but not 0 for "no limit". */
+function timeoutOption(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  return orNoLimit(numberOption(value, 'timeoutMillis', { min: 0, max: INT32_MAX, default: 0 }));
+}
+
+/** Any number that JavaScript knows is taken, as the official exporters do. */
 function timeoutFromEnvironment(env: Environment): number {
-  const timeoutMillis = fromOtlpVariables(env, 'TIMEOUT', 'a number greater than 0', ({ value }) => {
+  const timeoutMillis = fromOtlpVariables(env, 'TIMEOUT', 'a number, 0 or greater', ({ value }) => {
     const number = Number(value);
-    return Number.isFinite(number) && number > 0 ? number : undefined;
+    return Number.isFinite(number) && number >= 0 ? number : undefined;
   });
-  return Math.min(Math.max(timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS, 1), MAX_TIMEOUT_MILLIS);
+  return timeoutMillis === undefined ? DEFAULT_TIMEOUT_MILLIS : orNoLimit(Math.min(timeoutMillis, INT32_MAX));
+}
+
+/** The specification ("Environment variables", timeouts): 0 is no limit. */
+function orNoLimit(timeoutMillis: number): number {
+  return timeoutMillis === 0 ? Number.POSITIVE_INFINITY : Math.max(timeoutMillis, 1);
 }
 
 function userAgentOf(value: unknown): string {
@@ -111,7 +144,7 @@ function userAgentOf(value: unknown): string {
 
 function warnOfOtherProtocol(env: Environment): void {
   const variable = otlpVariables(env, 'PROTOCOL')[0];
-  if (variable === undefined || variable.value === PROTOCOL) return;
+  if (variable === undefined || variable.value.toLowerCase() === PROTOCOL) return;
   diag.warn(
     `otel-spillway: environment variable ${variable.name} asks for '${variable.value}', but this exporter speaks ${PROTOCOL} only`,
   );

@@ -2,10 +2,11 @@
 
 import { diag, type MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { messageOf, SpillwayError } from '../errors.ts';
 import { LANE, type Lane, type LaneSettings, type LaneSource } from '../lane.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
+import { requireSupportedNode } from '../supported-node.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { EncodedBatchCodec } from './encoded-batch-codec.ts';
 import { ExporterMetrics } from './exporter-metrics.ts';
@@ -13,6 +14,7 @@ import { HttpTransport, type OtlpTransport } from './http-transport.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './otlp-config.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
 import { OtlpSender } from './otlp-sender.ts';
+import { SetUpMistakes } from './setup-mistakes.ts';
 import { SourceEncoder } from './source-encoder.ts';
 
 type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
@@ -39,6 +41,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #config: OtlpConfig;
   readonly #meterProvider: MeterProvider | undefined;
   readonly #transport: OtlpTransport;
+  readonly #mistakes: SetUpMistakes;
   readonly #sources = new SourceEncoder();
   readonly #pending = new Set<Promise<unknown>>();
   #ownMetrics: ExporterMetrics | undefined;
@@ -46,14 +49,16 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
 
   /**
    * What the options leave open comes from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
-   * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value.
+   * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`.
    */
   constructor(options?: OtlpLogExporterOptions);
   /** @internal */
   constructor(options: OtlpLogExporterOptions, transport: OtlpTransport);
   constructor(options: OtlpLogExporterOptions = {}, transport?: OtlpTransport) {
+    requireSupportedNode();
     this.#config = resolveOtlpConfig(options, process.env);
     this.#transport = transport ?? new HttpTransport(this.#config);
+    this.#mistakes = new SetUpMistakes(this.#config.url);
     this.#meterProvider = options.meterProvider ?? options.selfObsMeterProvider;
   }
 
@@ -63,6 +68,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
       defaults: {
         maxExportBatchSize: EXPORT_BATCH_RECORDS,
         maxConcurrentExports: this.#config.concurrencyLimit,
+        maxRequestBytes: this.#config.maxRequestBytes,
       },
       open: (settings) => this.#openLane(settings),
     };
@@ -80,7 +86,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
         last = new EncodedBatch(this.#sources, maxRecordBytes, bufferBytes);
         return last;
       },
-      sender: new OtlpSender(this.#transport, metrics, clock),
+      sender: this.#senderWith(metrics, clock),
       codec: new EncodedBatchCodec(this.#sources, maxRecordBytes),
       startingExports: 1,
     };
@@ -109,6 +115,14 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     await this.#transport.close();
   }
 
+  #senderWith(metrics: ExporterMetrics, clock: Clock): OtlpSender {
+    return new OtlpSender(this.#transport, metrics, clock, {
+      maxRequestBytes: this.#config.maxRequestBytes,
+      demandsOtlp: this.#config.demandsOtlp,
+      mistakes: this.#mistakes,
+    });
+  }
+
   /** @returns the error, or undefined on success. */
   async #send(records: Parameters<LogRecordExporter['export']>[0]): Promise<Error | undefined> {
     if (this.#isShutDown)
@@ -116,10 +130,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider, true);
     const batch = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, records.length * 256);
     for (const record of records) batch.add(record as EmittedRecord);
-    const outcome = await new OtlpSender(this.#transport, this.#ownMetrics, systemClock).send(
-      batch,
-      NEVER.signal,
-    );
+    const outcome = await this.#senderWith(this.#ownMetrics, systemClock).send(batch, NEVER.signal);
     if (outcome.kind === 'delivered') {
       const { rejectedRecords, message = 'without a reason' } = outcome;
       // A callback knows success and failure only.

@@ -5,6 +5,7 @@ import { messageOf, SpillwayError } from '../errors.ts';
 import type { Environment } from '../validation.ts';
 import { otlpVariables } from './otlp-environment.ts';
 import type { OtlpLogExporterOptions } from './otlp-options.ts';
+import { readable } from './response-body.ts';
 
 /** By lower-case name. */
 type Headers = Readonly<Record<string, string>>;
@@ -21,6 +22,9 @@ const TRANSPORT_HEADERS = new Set(
 // RFC 9110, sections 5.1 and 5.5. Node has functions for both, but an import of node:http loads its `fetch` as well.
 const NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** What is repeated of a name, which may be anything. */
+const MAX_NAME_LENGTH = 100;
 
 /**
  * @returns a function that gives the headers of the next request; it throws, or what it returns rejects, only
@@ -65,21 +69,33 @@ export function basicAuthorization({ username, password }: URL): string {
 function headersFromEnvironment(env: Environment): Headers {
   const headers: Record<string, string> = {};
   for (const { name, value } of otlpVariables(env, 'HEADERS').reverse()) {
-    const ignore = (header: string) => warnIgnored(`environment variable ${name}`, header);
-    Object.assign(headers, checked(pairsOf(value), ignore, ignore));
+    const where = `environment variable ${name}`;
+    const ignore = (header: string) => warnIgnored(where, header);
+    const { pairs, unreadable } = pairsOf(value);
+    if (unreadable.length > 0) {
+      diag.warn(
+        `otel-spillway: ${where} must be a list of name=value, percent-encoded; ignored: number ${unreadable.join(', ')} of it`,
+      );
+    }
+    Object.assign(headers, checked(pairs, ignore, ignore));
   }
   return headers;
 }
 
-function pairsOf(list: string): Record<string, string> {
-  const pairs = list.split(',').flatMap((member) => {
+/** @returns beside the pairs which members are none, counted from 1. What they hold may be a secret in the wrong place. */
+function pairsOf(list: string): { pairs: Record<string, string>; unreadable: number[] } {
+  const pairs: Record<string, string> = {};
+  const unreadable: number[] = [];
+  for (const [index, member] of list.split(',').entries()) {
+    if (member.trim() === '') continue;
     const [pair = ''] = member.split(';', 1);
     const equals = pair.indexOf('=');
     const key = decoded(pair.slice(0, Math.max(0, equals)).trim());
     const value = decoded(pair.slice(equals + 1).trim());
-    return key && value ? [[key, value] as const] : [];
-  });
-  return Object.fromEntries(pairs);
+    if (key === undefined || value === undefined || !NAME.test(key)) unreadable.push(index + 1);
+    else if (value !== '') pairs[key] = value;
+  }
+  return { pairs, unreadable };
 }
 
 function decoded(text: string): string | undefined {
@@ -136,7 +152,7 @@ async function called(
 // What is said of headers names them, and leaves out their values: that is where credentials are.
 
 function refuseInOption(name: string): never {
-  throw refusedOption(`must hold headers that can be sent; '${name}' cannot`);
+  throw refusedOption(`must hold headers that can be sent; '${shown(name)}' cannot`);
 }
 
 function refusedOption(what: string): SpillwayError {
@@ -144,11 +160,17 @@ function refusedOption(what: string): SpillwayError {
 }
 
 function refuseFromFunction(name: string): never {
-  throw new Error(`the function given as option 'headers' gave a header that cannot be sent: '${name}'`);
+  throw new Error(
+    `the function given as option 'headers' gave a header that cannot be sent: '${shown(name)}'`,
+  );
 }
 
 function ignoreSilently(): void {}
 
 function warnIgnored(where: string, name: string): void {
-  diag.warn(`otel-spillway: ${where}: the header '${name}' is ignored`);
+  diag.warn(`otel-spillway: ${where}: the header '${shown(name)}' is ignored`);
+}
+
+function shown(name: string): string {
+  return readable(name, MAX_NAME_LENGTH);
 }

@@ -2,17 +2,32 @@
 
 import { classifyHttp, isConfigurationStatus } from '../delivery/classify.ts';
 import type { Outcome } from '../delivery/sender.ts';
-import type { OtlpResponse } from './http-transport.ts';
-import { partialSuccessOf, readable, reasonIn } from './response-body.ts';
+import { isInOtlp, partialSuccessOf, reasonIn, shown, typeOf } from './response-body.ts';
 import { retryAfterMillis } from './retry-after.ts';
+import type { OtlpResponse } from './transport.ts';
 
-/** @param now milliseconds since the Unix epoch, for a Retry-After that is a date. */
-export function outcomeOf(response: OtlpResponse, now: () => number): Outcome {
+const MAX_STATUS_TEXT_LENGTH = 50;
+const MAX_TYPE_LENGTH = 80;
+
+/**
+ * @param now milliseconds since the Unix epoch, for a Retry-After that is a date.
+ * @param demandsOtlp whether a success must be in OTLP: for those who delete the only copy of what was sent.
+ */
+export function outcomeOf(response: OtlpResponse, now: () => number, demandsOtlp = false): Outcome {
   const { status } = response;
-  if (status >= 200 && status <= 299) return { kind: 'delivered', ...partialSuccessOf(response) };
-  // As the official exporters do, the status goes into `code`.
-  const error = Object.assign(new Error(messageFor(response)), { code: status });
-  return classifyHttp(status, error, retryAfterMillis(response.retryAfter, now()));
+  if (response.extent === 'too long') {
+    // The specification: not to be tried again, whatever the status.
+    return { kind: 'rejected', error: errorOf(response, 'an answer longer than maxResponseBytes') };
+  }
+  if (status >= 200 && status <= 299) {
+    const success = partialSuccessOf(response);
+    if (success !== undefined && (!demandsOtlp || isInOtlp(response)))
+      return { kind: 'delivered', ...success };
+    const type = shown(typeOf(response), response, MAX_TYPE_LENGTH) || 'without a content type';
+    // Something else than a collector: what was sent is as good as before.
+    return { kind: 'ambiguous', error: errorOf(response, `no answer of OTLP, ${type}`) };
+  }
+  return classifyHttp(status, errorOf(response), retryAfterMillis(response.retryAfter, now()));
 }
 
 /** For a request that got no answer. It may have arrived all the same: delivery is at least once. */
@@ -20,13 +35,18 @@ export function outcomeOfFailure(error: unknown): Outcome {
   return { kind: 'retryable', error };
 }
 
-function messageFor(response: OtlpResponse): string {
-  const { status, statusText, endpoint } = response;
+/** As the official exporters do, the status goes into `code`. */
+function errorOf(response: OtlpResponse, finding?: string): Error {
+  const { status, endpoint } = response;
+  const statusText = shown(response.statusText, response, MAX_STATUS_TEXT_LENGTH);
   const reason = reasonIn(response);
-  return [
-    `HTTP ${status}${statusText ? ` ${readable(statusText, 50)}` : ''}`,
+  const isRepetition = reason === `${status} ${statusText}` || reason === statusText;
+  const message = [
+    `HTTP ${status}${statusText ? ` ${statusText}` : ''}`,
     endpoint ? ` from ${endpoint}` : '',
+    finding ? ` (${finding})` : '',
     isConfigurationStatus(status) ? ' (likely a configuration error)' : '',
-    reason ? `: ${reason}` : '',
+    reason && !isRepetition ? `: ${reason}` : '',
   ].join('');
+  return Object.assign(new Error(message), { code: status });
 }

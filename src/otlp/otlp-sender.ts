@@ -9,16 +9,32 @@ import type { EncodedBatch } from './encoded-batch.ts';
 import type { ExporterMetrics } from './exporter-metrics.ts';
 import type { OtlpTransport } from './http-transport.ts';
 import { outcomeOf, outcomeOfFailure } from './otlp-response.ts';
+import type { SetUpMistakes } from './setup-mistakes.ts';
+
+export interface OtlpSenderSettings {
+  /** Of a body before it is compressed; a larger one is not sent. */
+  readonly maxRequestBytes: number;
+  /** Whether a success must be in OTLP. */
+  readonly demandsOtlp: boolean;
+  readonly mistakes: SetUpMistakes;
+}
 
 export class OtlpSender implements Sender<EncodedBatch> {
   readonly #transport: OtlpTransport;
   readonly #metrics: ExporterMetrics;
   readonly #clock: Clock;
+  readonly #settings: OtlpSenderSettings;
 
-  constructor(transport: OtlpTransport, metrics: ExporterMetrics, clock: Clock) {
+  constructor(
+    transport: OtlpTransport,
+    metrics: ExporterMetrics,
+    clock: Clock,
+    settings: OtlpSenderSettings,
+  ) {
     this.#transport = transport;
     this.#metrics = metrics;
     this.#clock = clock;
+    this.#settings = settings;
   }
 
   async send(batch: EncodedBatch, signal: AbortSignal): Promise<Outcome> {
@@ -32,6 +48,11 @@ export class OtlpSender implements Sender<EncodedBatch> {
       // Not the records, which are encoded, but the attributes of a resource that resolved late.
       return { kind: 'unserializable', error };
     }
+    const { maxRequestBytes, demandsOtlp, mistakes } = this.#settings;
+    if (body.length > maxRequestBytes) {
+      const message = `not sent: a request of ${body.length} bytes is larger than maxRequestBytes (${maxRequestBytes})`;
+      return { kind: 'too_large', error: new Error(message), wasSent: false };
+    }
     const startedAt = this.#clock.now();
     quietly(() => this.#metrics.started(records));
     let status: number | undefined;
@@ -39,8 +60,10 @@ export class OtlpSender implements Sender<EncodedBatch> {
     try {
       const response = await runExporting(() => this.#transport.post(body, signal));
       status = response.status;
-      outcome = outcomeOf(response, this.#clock.wallNow);
+      outcome = outcomeOf(response, this.#clock.wallNow, demandsOtlp);
+      mistakes.answered(response, outcome.kind === 'delivered');
     } catch (error) {
+      mistakes.failed(error);
       outcome = outcomeOfFailure(error);
     }
     const durationMillis = this.#clock.now() - startedAt;

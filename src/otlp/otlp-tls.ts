@@ -1,13 +1,11 @@
 /** Certificates and keys: given by the option `tls`, or in files that environment variables name. */
 
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext } from 'node:tls';
-import { diag } from '@opentelemetry/api';
+import type { SecureContext } from 'node:tls';
 import { messageOf, SpillwayError } from '../errors.ts';
 import type { Environment } from '../validation.ts';
 import { otlpVariables } from './otlp-environment.ts';
 import type { OtlpTlsOptions } from './otlp-options.ts';
+import { TlsFiles } from './tls-files.ts';
 
 /** Options of `tls.connect`. */
 export interface OtlpTls {
@@ -15,58 +13,73 @@ export interface OtlpTls {
   readonly servername?: string;
 }
 
-/** @throws SpillwayError `ERR_SPILLWAY_OPTION` for an option that Node cannot make use of. */
-export function resolveTls(option: OtlpTlsOptions | undefined, env: Environment, url: URL): OtlpTls {
+export interface TlsSource {
+  /** What the next connection is made with. */
+  readonly current: OtlpTls;
+  /** Looks whether `current` is to be another one. It does not reject. */
+  refresh?(): Promise<void>;
+}
+
+const DEFAULT_TRUST: TlsSource = { current: {} };
+
+/**
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION` for what Node cannot make use of, be it given or in a file: without it
+ *   the exporter would trust others, or be another one, than it was told.
+ */
+export function resolveTls(option: OtlpTlsOptions | undefined, env: Environment, url: URL): TlsSource {
   const isUsed = url.protocol === 'https:';
-  if (option === undefined) return isUsed ? tlsFromEnvironment(env) : {};
+  if (option === undefined) return isUsed ? tlsFromEnvironment(env) : DEFAULT_TRUST;
   try {
     // Not quoted: it may be a key.
     if (typeof option !== 'object' || option === null) throw new TypeError('it is no object');
     const { servername, ...rest } = option;
     const secureContext = secureContextOf(rest);
-    if (!isUsed) return {};
-    return servername === undefined ? { secureContext } : { secureContext, servername };
+    if (!isUsed) return DEFAULT_TRUST;
+    return { current: servername === undefined ? { secureContext } : { secureContext, servername } };
   } catch (cause) {
-    throw new SpillwayError(
-      'ERR_SPILLWAY_OPTION',
-      `otel-spillway: option 'tls' must hold certificates and keys that can be used: ${messageOf(cause)}`,
-      { cause },
-    );
+    throw unusable(`option 'tls' must hold certificates and keys that can be used`, cause);
   }
 }
 
-function tlsFromEnvironment(env: Environment): OtlpTls {
-  const ca = fileOf(env, 'CERTIFICATE');
-  const cert = fileOf(env, 'CLIENT_CERTIFICATE');
-  const key = fileOf(env, 'CLIENT_KEY');
-  if (!ca && !cert && !key) return {};
+function tlsFromEnvironment(env: Environment): TlsSource {
+  const files = Object.entries({ ca: 'CERTIFICATE', cert: 'CLIENT_CERTIFICATE', key: 'CLIENT_KEY' }).flatMap(
+    ([name, setting]) => {
+      const [variable] = otlpVariables(env, setting);
+      return variable === undefined ? [] : [[name, variable] as const];
+    },
+  );
+  if (files.length === 0) return DEFAULT_TRUST;
+  const names = files.map(([, { name }]) => name).join(', ');
   try {
-    return {
-      secureContext: secureContextOf({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }),
-    };
-  } catch (error) {
-    diag.warn(
-      `otel-spillway: the certificates of OTEL_EXPORTER_OTLP_* cannot be used: ${messageOf(error)}; they are ignored`,
+    return new TlsFiles(
+      names,
+      Object.fromEntries(files.map(([name, { value }]) => [name, value])),
+      secureContextOf,
     );
-    return {};
+  } catch (cause) {
+    throw unusable(`the files named by ${names} must hold certificates and keys that can be used`, cause);
   }
+}
+
+function unusable(what: string, cause: unknown): SpillwayError {
+  return new SpillwayError('ERR_SPILLWAY_OPTION', `otel-spillway: ${what}: ${messageOf(cause)}`, { cause });
 }
 
 function secureContextOf(options: Omit<OtlpTlsOptions, 'servername'>): SecureContext {
-  // What is not a certificate `createSecureContext` skips, and then trusts nobody.
-  for (const ca of [options.ca ?? []].flat()) new X509Certificate(ca);
-  return createSecureContext(options as Parameters<typeof createSecureContext>[0]);
+  // What is not a certificate `createSecureContext` skips in a `ca`, and then trusts fewer, or nobody.
+  for (const pem of [options.ca ?? [], options.cert ?? []].flat()) checkCertificates(pem);
+  return process
+    .getBuiltinModule('node:tls')
+    .createSecureContext(options as Parameters<typeof import('node:tls').createSecureContext>[0]);
 }
 
-function fileOf(env: Environment, setting: string): Uint8Array | undefined {
-  const variable = otlpVariables(env, setting)[0];
-  if (variable === undefined) return undefined;
-  try {
-    return readFileSync(variable.value);
-  } catch (error) {
-    diag.warn(
-      `otel-spillway: the file named by environment variable ${variable.name} cannot be read: ${messageOf(error)}`,
-    );
-    return undefined;
-  }
+/** A file that is cut short may still begin with whole certificates. */
+function checkCertificates(pem: string | Uint8Array): void {
+  const { X509Certificate } = process.getBuiltinModule('node:crypto');
+  const parts = Buffer.from(pem as Uint8Array)
+    .toString('latin1')
+    .split(/(?=-----BEGIN )/);
+  const certificates = parts.filter((part) => /^-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(part));
+  if (certificates.length === 0) throw new Error('there is no certificate in PEM in it');
+  for (const certificate of certificates) new X509Certificate(certificate);
 }

@@ -1,105 +1,187 @@
-/** What the body of an answer says, in protobuf or in JSON: an OTLP partial success, or the reason of a refusal. */
+/** What the body of an answer says: an OTLP response, in protobuf or in JSON, or why there is none. */
 
 import { protobufFields } from '../delivery/protobuf-fields.ts';
+import type { OtlpResponse } from './transport.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 const MAX_REASON_LENGTH = 200;
+/** Of the texts of servers no more than this is looked at for a reason. */
+const MAX_TEXT_BYTES = 64 * 1024;
+/** Of a page still less: what it is about is said at its beginning. */
+const MAX_PAGE_LENGTH = 8 * 1024;
+const ESCAPE = '\u001b';
 
 export interface PartialSuccess {
   readonly rejectedRecords: number;
   readonly message?: string;
 }
 
-interface Body {
-  readonly contentType?: string | undefined;
-  readonly body: Uint8Array;
-}
+type Body = Pick<OtlpResponse, 'body' | 'contentType' | 'extent' | 'grpcStatus' | 'grpcMessage' | 'conceal'>;
 
 const NOTHING_REJECTED: PartialSuccess = { rejectedRecords: 0 };
+const OTLP_TYPES = ['application/x-protobuf', 'application/protobuf', 'application/json'];
+/** What a body can be that claims to be nothing, or nothing that OTLP knows. */
+const PLAIN_TYPES = ['', 'text/plain', 'application/octet-stream'];
 
 /**
  * Reads an `ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1 }`, that being
- * `{ int64 rejected_log_records = 1; string error_message = 2 }`. What cannot be read rejects nothing.
+ * `{ int64 rejected_log_records = 1; string error_message = 2 }`, out of an answer with a status that means success.
+ * @returns undefined where it is none: not everything that answers with 200 takes logs. No body at all is one, and so is
+ *   plain text, which some servers answer with that have not read the specification to its end.
  */
-export function partialSuccessOf(response: Body): PartialSuccess {
-  if (response.body.length === 0) return NOTHING_REJECTED;
+export function partialSuccessOf(response: Body): PartialSuccess | undefined {
+  const { body, grpcStatus, extent = 'whole' } = response;
+  const type = typeOf(response);
+  if ((grpcStatus ?? '0') !== '0' || isPage(response)) return undefined;
+  if (type.startsWith('application/grpc')) return grpcStatus === '0' ? NOTHING_REJECTED : undefined;
+  // The status said what there is to say; how many were rejected is lost.
+  if (body.length === 0 || extent !== 'whole') return NOTHING_REJECTED;
   try {
-    const [rejected, message] =
-      kindOf(response) === 'json' ? partialSuccessInJson(response.body) : partialSuccessIn(response);
+    const partial = isJson(body, type) ? partialSuccessInJson(body) : partialSuccessIn(body);
+    if (partial === undefined) return undefined;
+    const [rejected, message] = partial;
     const rejectedRecords = Math.max(0, Number(rejected)) || 0;
-    const text = readable(message, MAX_MESSAGE_LENGTH);
+    const text = shown(message, response, MAX_MESSAGE_LENGTH);
     return text === '' ? { rejectedRecords } : { rejectedRecords, message: text };
   } catch {
-    return NOTHING_REJECTED;
+    return PLAIN_TYPES.includes(type) && textOf(body) !== undefined ? NOTHING_REJECTED : undefined;
   }
 }
 
-/** The reason given for a refusal, made fit for a log line: the message of a `google.rpc.Status`, or the text itself. */
+/** Whether an answer that means success is one that only a collector gives: in a type of OTLP's, or without a body. */
+export function isInOtlp({ body, contentType }: Body): boolean {
+  return body.length === 0 || OTLP_TYPES.includes(typeOf({ contentType }));
+}
+
+/**
+ * The reason given for a refusal, made fit for a log line: the message of a `google.rpc.Status`, the title of a page, or
+ * the text itself, whatever it says it is. Empty where there is none that people could read.
+ */
 export function reasonIn(response: Body): string {
-  try {
-    switch (kindOf(response)) {
-      case 'protobuf':
-        return readable(statusMessageIn(response.body), MAX_REASON_LENGTH);
-      case 'json':
-        return readable(statusMessageInJson(response.body), MAX_REASON_LENGTH);
-      case 'text':
-        return readable(textOf(response.body), MAX_REASON_LENGTH);
-    }
-  } catch {
-    // Not what it claims to be, or cut short.
+  const { grpcStatus, grpcMessage = '' } = response;
+  if ((grpcStatus ?? '0') !== '0') {
+    return shown(`gRPC status ${grpcStatus} ${uriDecoded(grpcMessage)}`, response, MAX_REASON_LENGTH);
   }
-  return '';
+  const text = textOf(response.body.subarray(0, MAX_TEXT_BYTES));
+  const reason = isPage(response)
+    ? wordsOfPage((text ?? '').slice(0, MAX_PAGE_LENGTH))
+    : (statusMessageIn(response.body) ?? messageInJson(response.body) ?? text);
+  return shown(reason, response, MAX_REASON_LENGTH);
 }
 
-/** Protobuf where nothing is said: an answer comes in the encoding of the request. */
-function kindOf({ contentType = 'application/x-protobuf' }: Body): 'protobuf' | 'json' | 'text' | 'other' {
-  const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (type === 'application/x-protobuf' || type === 'application/protobuf') return 'protobuf';
-  if (type === 'application/json' || type.endsWith('+json')) return 'json';
-  return type.startsWith('text/') ? 'text' : 'other';
+/** The type that the server gave its answer, in lower case and without parameters; empty where it gave none. */
+export function typeOf({ contentType = '' }: Pick<Body, 'contentType'>): string {
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-function partialSuccessIn(response: Body): [rejected: unknown, message: unknown] {
+function isPage(response: Body): boolean {
+  const type = typeOf(response);
+  if (type === 'text/html' || type === 'application/xhtml+xml') {
+    return response.body.length > 0 || (response.extent ?? 'whole') !== 'whole';
+  }
+  const start = Buffer.from(response.body.subarray(0, 256)).toString('latin1').trimStart().toLowerCase();
+  return start.startsWith('<!doctype html') || start.startsWith('<html');
+}
+
+/** A brace is the beginning of no message in protobuf, whatever the server calls it. */
+function isJson(body: Uint8Array, type: string): boolean {
+  return type === 'application/json' || type.endsWith('+json') || body[0] === 0x7b;
+}
+
+type Partial = [rejected: unknown, message: unknown];
+
+/**
+ * @returns undefined for a `google.rpc.Status`.
+ * @throws RangeError when it is not a protobuf message.
+ */
+function partialSuccessIn(body: Uint8Array): Partial | undefined {
   let rejected = 0n;
   let message: Uint8Array | undefined;
-  if (kindOf(response) !== 'protobuf') return [rejected, message];
-  for (const [number, value] of protobufFields(response.body)) {
-    if (number !== 1 || typeof value === 'bigint') continue;
+  for (const [number, value] of protobufFields(body)) {
+    if (number !== 1) continue;
+    // The code of a status.
+    if (typeof value === 'bigint') return undefined;
     for (const [inner, content] of protobufFields(value)) {
       if (inner === 1 && typeof content === 'bigint') rejected = BigInt.asIntN(64, content);
       if (inner === 2 && typeof content !== 'bigint') message = content;
     }
   }
-  return [rejected, message && textOf(message)];
+  return [rejected, message && new TextDecoder().decode(message)];
 }
 
-function partialSuccessInJson(body: Uint8Array): [rejected: unknown, message: unknown] {
-  const partial = JSON.parse(textOf(body))?.partialSuccess;
+/** @throws SyntaxError */
+function partialSuccessInJson(body: Uint8Array): Partial | undefined {
+  const answer = JSON.parse(new TextDecoder().decode(body));
+  if (isRefusal(answer)) return undefined;
+  const partial = answer?.partialSuccess;
   return [partial?.rejectedLogRecords, partial?.errorMessage];
 }
 
-/** `google.rpc.Status { int32 code = 1; string message = 2 }`. */
-function statusMessageIn(body: Uint8Array): string {
-  let message = '';
-  for (const [number, value] of protobufFields(body)) {
-    if (number === 2 && typeof value !== 'bigint') message = textOf(value);
+/** What gateways and APIs answer with although the status is 200, and a `google.rpc.Status`. */
+function isRefusal(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null) return false;
+  const { error, errors, code, success, status } = answer as Record<string, unknown>;
+  if (Array.isArray(errors) ? errors.length > 0 : Boolean(errors)) return true;
+  const isErrorCode = typeof code === 'number' && code !== 0 && !(code >= 200 && code <= 299);
+  const isErrorStatus = typeof status === 'string' && /^(error|fail)/i.test(status);
+  return Boolean(error) || success === false || isErrorCode || isErrorStatus;
+}
+
+/** `google.rpc.Status { int32 code = 1; string message = 2 }`; undefined for anything else. */
+function statusMessageIn(body: Uint8Array): string | undefined {
+  let message: string | undefined;
+  try {
+    for (const [number, value] of protobufFields(body)) {
+      if (number === 1 && typeof value !== 'bigint') return undefined;
+      if (number === 2) message = typeof value === 'bigint' ? undefined : textOf(value);
+    }
+  } catch {
+    return undefined;
   }
   return message;
 }
 
 /** Gateways say `{"message": …}` as well; of any other JSON the text is as good a reason as there is. */
-function statusMessageInJson(body: Uint8Array): string {
-  const text = textOf(body);
+function messageInJson(body: Uint8Array): string | undefined {
   try {
-    const message = JSON.parse(text)?.message;
-    return typeof message === 'string' ? message : text;
+    const answer = JSON.parse(new TextDecoder().decode(body));
+    const said = [answer?.message, answer?.error?.message, answer?.error];
+    return said.find((message) => typeof message === 'string');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The title, or else the text between the tags. */
+function wordsOfPage(page: string): string {
+  const [, title = ''] = /<title[^<>]*>([^<]*)/i.exec(page) ?? [];
+  const words =
+    title.trim() || page.replace(/<(script|style)\b[\s\S]*?<\/\1>/gi, ' ').replace(/<[^<>]*>/g, ' ');
+  return words.replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name: string) => ENTITIES[name] ?? ' ');
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
+
+/** @returns undefined for bytes that are no text, most likely. */
+function textOf(bytes: Uint8Array): string | undefined {
+  // A character that was cut off at the end is no sign of anything; white space and colours are of texts as well.
+  const text = new TextDecoder().decode(bytes).replace(/\ufffd$/, '');
+  return /(?!\s)\p{Cc}|\ufffd/u.test(text.replaceAll(ESCAPE, '')) ? undefined : text;
+}
+
+function uriDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
   } catch {
     return text;
   }
 }
 
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+/** What the server said, without what it was told in confidence, cut to a length. */
+export function shown(text: unknown, { conceal }: Pick<Body, 'conceal'>, maxLength: number): string {
+  if (typeof text !== 'string') return '';
+  const some = text.slice(0, MAX_TEXT_BYTES);
+  return readable(conceal?.(some) ?? some, maxLength);
 }
 
 /** One line without control characters, which could forge other lines of a log. */

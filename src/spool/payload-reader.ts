@@ -1,6 +1,6 @@
 /** Reads payloads back, and tells damage from what passes by itself. */
 
-import { crc32 } from 'node:zlib';
+import { crc32 } from './files/checksum.ts';
 import { codeOf } from './files/file-errors.ts';
 import type { SpoolFiles } from './files/spool-files.ts';
 import { FRAME_HEADER_BYTES } from './files/spool-format.ts';

@@ -1,7 +1,7 @@
 /** Appends: many that wait go out in one write. */
 
-import { crc32 } from 'node:zlib';
 import type { Clock } from '../clock.ts';
+import { crc32 } from './files/checksum.ts';
 import type { NewEntry, SpoolEntry } from './files/spool-entry.ts';
 import {
   ACK_BYTES,

@@ -6,6 +6,7 @@ import { resolveOtlpConfig } from '../../src/otlp/otlp-config.ts';
 const [url = ''] = process.argv.slice(2);
 const transport = new HttpTransport(resolveOtlpConfig({ url }, {}));
 const { status } = await transport.post(Buffer.from('a batch'), new AbortController().signal);
-const undici = await import('undici');
-const isUndiciBehindFetch = undici.getGlobalDispatcher() instanceof undici.Agent;
-process.stdout.write(`${JSON.stringify({ status, isUndiciBehindFetch })}\n`);
+const isFetchLoaded = Object.getOwnPropertySymbols(globalThis).some(({ description }) =>
+  description?.startsWith('undici.'),
+);
+process.stdout.write(`${JSON.stringify({ status, isFetchLoaded })}\n`);

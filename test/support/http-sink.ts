@@ -11,7 +11,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 export function fixture(name: string): Buffer {
@@ -164,4 +164,23 @@ export class TestProxy {
 
 export function startProxy(targetPort: number): Promise<TestProxy> {
   return new TestProxy(targetPort).start();
+}
+
+/** A server that does with its connections what it is told, and speaks no HTTP by itself. */
+export async function startTcp(
+  onConnection: (socket: Socket) => void,
+): Promise<{ port: number; open: Set<Socket> }> {
+  const open = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    open.add(socket);
+    socket.on('error', () => {}).on('close', () => open.delete(socket));
+    onConnection(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  });
+  return { port: (server.address() as AddressInfo).port, open };
 }

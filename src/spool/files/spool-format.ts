@@ -1,7 +1,7 @@
 /** The bytes of the spool, as docs/spool-format.md has them: pure functions, no files. */
 
-import { crc32 } from 'node:zlib';
 import { SEVERITY_RANGES, type SeverityCounts } from '../../severity-counts.ts';
+import { crc32 } from './checksum.ts';
 import type { NewEntry } from './spool-entry.ts';
 
 export const FORMAT_VERSION = 1;

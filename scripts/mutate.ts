@@ -1,0 +1,52 @@
+/**
+ * Mutation testing: `npm run mutate` of everything that decides, `-- --quick` of the files that decide most, `-- <file>…`
+ * of some. Prints every mutant that no test notices, and fails where a file that decides most is below 90 %.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { conclude, root, runOrThrow } from './tools.ts';
+
+const requiredPercent = 90;
+const deciding = ['breaker', 'disposition', 'driver', 'size-limit'].map((name) => `src/delivery/${name}.ts`);
+
+type Status = 'Killed' | 'Timeout' | 'Survived' | 'NoCoverage' | 'Ignored' | 'CompileError' | 'RuntimeError';
+interface Report {
+  files: Record<string, { mutants: { status: Status }[] }>;
+}
+
+const tools = join(root, 'tools/mutation');
+if (!existsSync(join(tools, 'node_modules'))) {
+  await runOrThrow('npm', ['ci'], { cwd: tools, timeoutMillis: 300_000 });
+}
+
+const args = process.argv.slice(2);
+const files = args.includes('--quick') ? deciding : args;
+const stryker = spawn(
+  process.execPath,
+  [
+    join(tools, 'node_modules/@stryker-mutator/core/bin/stryker.js'),
+    'run',
+    join(tools, 'stryker.config.json'),
+    ...(files.length > 0 ? ['--mutate', files.join()] : []),
+  ],
+  { cwd: root, stdio: 'inherit' },
+);
+const [status] = (await once(stryker, 'close')) as [number | null];
+if (status !== 0) throw new Error(`Stryker ended with ${status}`);
+
+const report = JSON.parse(await readFile(join(root, 'coverage/mutation.json'), 'utf8')) as Report;
+const problems: string[] = [];
+for (const [path, { mutants }] of Object.entries(report.files)) {
+  const count = (...statuses: Status[]) => mutants.filter(({ status }) => statuses.includes(status)).length;
+  const noticed = count('Killed', 'Timeout');
+  const all = noticed + count('Survived', 'NoCoverage');
+  const percent = all === 0 ? 100 : (noticed / all) * 100;
+  console.log(`${path}: ${noticed} of ${all} mutants noticed, ${percent.toFixed(1)} %`);
+  if (deciding.includes(path) && percent < requiredPercent) {
+    problems.push(`${path}: ${percent.toFixed(1)} %, ${requiredPercent} % required`);
+  }
+}
+conclude(problems, `mutate: at least ${requiredPercent} % in what decides most`);

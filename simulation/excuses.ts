@@ -1,0 +1,34 @@
+/** Why a request's records may arrive once more: the cases that the README names under "Duplicates". */
+
+import type { Life } from './life.ts';
+import type { RequestSeen } from './network/collector.ts';
+import { isDiskGood } from './properties/property.ts';
+import type { RunSeen } from './run.ts';
+
+/** From the answer until the note of it is on disk, in the worst case. */
+const NOTE_MILLIS = 1_000;
+const RELIABLE_SHARE = 0.5;
+
+/** @returns why the records of a request that was taken may be sent again; undefined where nothing excuses that. */
+export function excuseOf(seen: RunSeen, life: Life | undefined, request: RequestSeen): string | undefined {
+  const { answer, answeredAt, abandonedAt } = request;
+  if (life === undefined) return 'nobody knows its sender';
+  if (answer !== '200' && answer !== 'grpc 0') return 'its answer was lost, or was none';
+  if (answeredAt === undefined || abandonedAt !== undefined) return 'its answer was not waited for';
+  if (life.endedAt <= answeredAt + NOTE_MILLIS) return 'its process ended before the note of it was on disk';
+  if (life.end !== undefined && (life.end.shutdownAt ?? Infinity) <= answeredAt)
+    return 'it came after the end';
+  const leaseMillis = seen.plan.spool?.leaseMillis ?? 10_000;
+  const stopped = life.plan.stops.some(({ atMillis, millis }) => {
+    const stoppedAt = life.startedAt + atMillis;
+    return (
+      (millis >= leaseMillis * RELIABLE_SHARE || seen.plan.spool === undefined) &&
+      stoppedAt <= answeredAt + NOTE_MILLIS &&
+      stoppedAt + millis >= request.at
+    );
+  });
+  if (stopped) return 'its process was stopped for longer than its lease';
+  if (seen.plan.powerLossAtMillis !== undefined) return 'the machine lost power';
+  if (life.hasSpool && !isDiskGood(seen)) return 'the disk failed';
+  return undefined;
+}

@@ -1,0 +1,327 @@
+/** Plans as fast-check arbitraries: half of all lives have default options, the other half what a user could set. */
+
+import fc from 'fast-check';
+import type { DiskWeather } from './disk/disk-weather.ts';
+import type { ExporterPlan } from './network/exporters.ts';
+import type { Weather } from './network/weather.ts';
+import {
+  type DiskSpell,
+  type EndKind,
+  type LifePlan,
+  type OptionsPlan,
+  QUIET_WORK,
+  type RunPlan,
+  type SpoolPlan,
+  type WorkPlan,
+} from './plan.ts';
+
+/** Some of these, more often the first ones: what is likely, and simple, comes first and is what shrinking leads to. */
+function often<T>(
+  ...choices: readonly (readonly [weight: number, value: fc.Arbitrary<T>])[]
+): fc.Arbitrary<T> {
+  return fc.oneof(
+    { withCrossShrink: true },
+    ...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })),
+  );
+}
+
+const is = <const T extends readonly [unknown, ...unknown[]]>(...values: T): fc.Arbitrary<T[number]> =>
+  fc.constantFrom(...values);
+
+/** From `min` to `max` seconds in milliseconds, small ones as likely as large ones; of few digits, for the story. */
+function millis(minSeconds: number, maxSeconds: number): fc.Arbitrary<number> {
+  const steps = 40;
+  return fc
+    .integer({ min: 0, max: steps })
+    .map((step) => Number((1_000 * minSeconds * (maxSeconds / minSeconds) ** (step / steps)).toPrecision(2)));
+}
+
+const anyWeather: fc.Arbitrary<Weather> = often<Weather>(
+  [3, is({ kind: 'healthy' })],
+  [2, fc.record({ kind: is('healthy'), latencyMillis: is(1, 50, 300, 1_000, 3_000) })],
+  [6, is({ kind: 'down' })],
+  [3, is({ kind: 'black-hole' })],
+  [2, fc.record({ kind: is('hang'), takes: fc.boolean() })],
+  [1, fc.record({ kind: is('reset'), takes: fc.boolean(), share: is(1, 0.5, 0.2) })],
+  [1, fc.record({ kind: is('half-answer'), status: is(200, 503), end: is('hang', 'reset') })],
+  [
+    2,
+    fc.record({
+      kind: is('partial'),
+      share: is(0.5, 0.2, 0.9),
+      how: is(503, 502, 'reset', 'refused', 'hang'),
+    }),
+  ],
+  [2, fc.record({ kind: is('failing'), status: is(503, 500, 502, 504, 408) })],
+  [
+    4,
+    fc.record(
+      {
+        kind: is('rate-limit'),
+        requestsPerMinute: is(30, 60, 6, 300),
+        status: is(503, 429),
+        burst: is(1, 5),
+        retryAfterSeconds: is(1, 5, 30, 600),
+        retryAfterForm: is('seconds', 'date'),
+      },
+      { requiredKeys: ['kind', 'requestsPerMinute', 'status'] },
+    ),
+  ],
+  [
+    1,
+    fc.record(
+      {
+        kind: is('memory-limit'),
+        bytes: is(100_000, 1_000_000),
+        drainBytesPerSecond: is(2_000, 20_000),
+        status: is(503, 429),
+        retryAfterSeconds: is(1, 5),
+      },
+      { requiredKeys: ['kind', 'bytes', 'drainBytesPerSecond'] },
+    ),
+  ],
+  [
+    4,
+    fc.record({
+      kind: is('size-limit'),
+      bytes: is(8_192, 2_048, 65_536),
+      how: is('400-said', '413', '400-unsaid'),
+    }),
+  ],
+  [1, fc.record({ kind: is('wrong-address'), how: is(400, 404, 405, 'html-200') })],
+  [1, fc.record({ kind: is('credentials-expired'), status: is(401, 403) })],
+  [
+    1,
+    fc.record({
+      kind: is('slow-recovery'),
+      fromMillis: is(3_000, 8_000),
+      toMillis: is(10),
+      overMillis: is(10_000, 60_000),
+    }),
+  ],
+  [1, fc.record({ kind: is('partial-success'), share: is(0.1, 0.5) })],
+  [1, fc.record({ kind: is('poison'), every: is(50, 200, 17) })],
+);
+
+const anyExporter: fc.Arbitrary<ExporterPlan> = often<ExporterPlan>(
+  [6, is({ kind: 'own' })],
+  [2, is({ kind: 'unknown' })],
+  [2, is({ kind: 'official-http' })],
+  [2, is({ kind: 'official-grpc' })],
+  [1, is({ kind: 'buffering' })],
+);
+
+const anyOptions: fc.Arbitrary<OptionsPlan> = fc.record(
+  {
+    maxQueueSize: is(2_048, 65_536, 100, 500),
+    maxExportBatchSize: is(512, 10, 100, 2_048),
+    maxQueueBytes: is(1_000_000, 100_000, 64 * 1024 * 1024),
+    maxExportBatchBytes: is(1024 * 1024, 20_000),
+    maxRecordBytes: is(256 * 1024, 2_048),
+    scheduledDelayMillis: is(1_000, 5_000, 100, 0),
+    maxConcurrentExports: is(1, 2, 8, 30),
+    overflow: is('drop-oldest', 'drop-newest'),
+    protectSeverity: is(17, 9),
+    shed: is(false, { above: 0.5, belowSeverity: 9 }),
+    breaker: often<Exclude<OptionsPlan['breaker'], undefined>>(
+      [1, is(false)],
+      [
+        2,
+        fc.record(
+          {
+            failureThreshold: is(5, 2, 1),
+            resetTimeoutMillis: is(1_000, 2_000, 10_000),
+            maxResetTimeoutMillis: is(30_000, 5_000),
+          },
+          { requiredKeys: [] },
+        ),
+      ],
+    ),
+    retry: fc.record(
+      {
+        initialDelayMillis: is(1_000, 100),
+        maxDelayMillis: is(30_000, 5_000),
+        maxElapsedMillis: is(60_000, 300_000),
+      },
+      { requiredKeys: [] },
+    ),
+    memoryLimit: is(false, { softRatio: 0.5, hardRatio: 0.7 }),
+    shutdown: fc.record(
+      { strategy: is('graceful', 'flush', 'immediate'), timeoutMillis: is(5_000, 1_000, 10_000, 100) },
+      { requiredKeys: [] },
+    ),
+    gapMarker: fc.boolean(),
+  },
+  { requiredKeys: [] },
+);
+
+/** What the specification's environment variables set where they are set at all. */
+const SPECIFIED: OptionsPlan = { maxQueueSize: 2_048, maxExportBatchSize: 512 };
+
+const someOptions: fc.Arbitrary<OptionsPlan> = often<OptionsPlan>(
+  [5, is({})],
+  [3, is(SPECIFIED)],
+  [2, anyOptions],
+);
+
+const steadyWork: fc.Arbitrary<WorkPlan> = fc
+  .record({
+    records: is(5, 20, 50, 1),
+    everyMillis: is(500, 1_000, 200),
+    bytes: is(100, 30, 500),
+  })
+  .map((work) => ({ ...QUIET_WORK, ...work }));
+
+const burstyWork: fc.Arbitrary<WorkPlan> = fc
+  .record({ records: is(2_500, 600, 300), everyMillis: is(10_000, 4_000, 30_000), bytes: is(20, 60) })
+  .map((work) => ({ ...QUIET_WORK, ...work }));
+
+const oddWork: fc.Arbitrary<WorkPlan> = fc
+  .record(
+    {
+      records: is(10, 1, 40),
+      everyMillis: is(1_000, 300, 45_000),
+      bytes: is(100, 1_000),
+      hostileEvery: is(0, 97),
+      hugeEvery: is(0, 500),
+      hugeBytes: is(20_000, 300_000),
+      flushEveryMillis: is(0, 250, 7_000),
+      waits: fc.boolean(),
+    },
+    { requiredKeys: ['records', 'everyMillis', 'bytes'] },
+  )
+  .map((work) => ({ ...QUIET_WORK, ...work }));
+
+/** Rare: what it finds stops everything else. */
+const chattyWork: fc.Arbitrary<WorkPlan> = steadyWork.map((work) => ({ ...work, logsInCallbacks: true }));
+
+const anyWork = often<WorkPlan>([6, steadyWork], [3, burstyWork], [3, oddWork], [1, chattyWork]);
+
+const anyEnd: fc.Arbitrary<EndKind> = often<EndKind>(
+  [5, is('signal')],
+  [1, is('shutdown')],
+  [1, is('exit')],
+  [2, is('natural')],
+  [2, is('kill')],
+);
+
+const rarely = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
+  often<T[]>([8, fc.constant<T[]>([])], [1, fc.array(arbitrary, { minLength: 1, maxLength: 2 })]);
+
+/** Records that one process logs at most: what more of them would show costs more than it is worth. */
+const MAX_RECORDS = 15_000;
+
+function affordableMillis({ records, everyMillis }: WorkPlan): number {
+  return Math.ceil((MAX_RECORDS / records) * everyMillis);
+}
+
+function anyLife(maxSeconds: number): fc.Arbitrary<LifePlan> {
+  return fc
+    .record({
+      exporter: anyExporter,
+      options: someOptions,
+      work: anyWork,
+      lifeMillis: millis(1, maxSeconds),
+      workMillis: often([6, is(Number.MAX_SAFE_INTEGER)], [1, millis(1, maxSeconds)]),
+      end: anyEnd,
+      stops: rarely(fc.record({ atMillis: millis(1, 60), millis: millis(0.1, 60) })),
+      wallJumps: rarely(
+        fc.record({ atMillis: millis(1, 60), byMillis: is(3_600_000, -3_600_000, 500, -500) }),
+      ),
+      memory: rarely(fc.record({ atMillis: millis(1, 60), ratio: is(0.85, 0.95, 0.2) })),
+      pauseMillis: millis(0.1, 20),
+    })
+    .map((life) => ({ ...life, workMillis: Math.min(life.workMillis, affordableMillis(life.work)) }));
+}
+
+/** Spells of weather, and fair weather between them more often than not. */
+const someWeather: fc.Arbitrary<RunPlan['weather']> = fc
+  .array(fc.record({ weather: anyWeather, calmMillis: millis(0.5, 60), millis: millis(0.2, 240) }), {
+    minLength: 1,
+    maxLength: 4,
+  })
+  .map((spells) => {
+    let at = 0;
+    return spells.flatMap(({ weather, calmMillis, millis: lasts }) => {
+      const atMillis = at + calmMillis;
+      at = atMillis + lasts;
+      if (isPlain(weather)) return [];
+      return [
+        { atMillis, weather },
+        { atMillis: at, weather: { kind: 'healthy' } },
+      ];
+    });
+  });
+
+function isPlain(weather: Weather): boolean {
+  return weather.kind === 'healthy' && weather.latencyMillis === undefined;
+}
+
+const anyDiskWeather: fc.Arbitrary<DiskWeather> = often<DiskWeather>(
+  [1, fc.record({ latencyMillis: is(1, 20, 200) })],
+  [1, fc.record({ failing: fc.record({ code: is('EIO', 'ENOSPC', 'EROFS', 'EMFILE'), share: is(1, 0.3) }) })],
+  [1, fc.record({ freeBytes: is(0, 20_000) })],
+  [1, fc.record({ shortShare: is(0.5, 0.1) })],
+);
+
+const someDisk: fc.Arbitrary<RunPlan['disk']> = often<DiskSpell[]>(
+  [5, fc.constant<DiskSpell[]>([])],
+  [
+    3,
+    fc.array(fc.record({ atMillis: millis(0.5, 120), hiccupMillis: is(150, 40) }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+  ],
+  [
+    2,
+    fc
+      .record({ weather: anyDiskWeather, atMillis: millis(0.5, 60), millis: millis(0.5, 60) })
+      .map(({ weather, atMillis, millis: lasts }) => [
+        { atMillis, weather },
+        { atMillis: atMillis + lasts, weather: {} },
+      ]),
+  ],
+);
+
+const someSpool: fc.Arbitrary<SpoolPlan | undefined> = often<SpoolPlan | undefined>(
+  [5, is(undefined)],
+  [2, is({})],
+  [
+    3,
+    fc.record(
+      {
+        mode: is('overflow', 'always'),
+        fsync: is('interval', 'never', 'always'),
+        leaseMillis: is(10_000, 1_000, 3_000),
+        replayShare: is(0.25, 0.9),
+        spillAfterOpenMillis: is(5_000, 0),
+        maxBytes: is(512 * 1024 * 1024, 1024 * 1024),
+      },
+      { requiredKeys: [] },
+    ),
+  ],
+);
+
+const someSlots: fc.Arbitrary<RunPlan['slots']> = often<RunPlan['slots']>(
+  [5, fc.tuple(anyLife(600)).map((slot) => [slot])],
+  [2, fc.array(anyLife(120), { minLength: 2, maxLength: 3 }).map((slot) => [slot])],
+  [2, fc.array(fc.array(anyLife(60), { minLength: 1, maxLength: 2 }), { minLength: 2, maxLength: 3 })],
+);
+
+export const anyPlan: fc.Arbitrary<RunPlan> = fc
+  .record({
+    seed: fc.noShrink(fc.nat({ max: 0x7fff_ffff })),
+    weather: someWeather,
+    spool: someSpool,
+    disk: someDisk,
+    slots: someSlots,
+    powerLossAtMillis: often([19, is(undefined)], [1, millis(5, 120)]),
+  })
+  .map((plan) => (plan.spool === undefined ? { ...plan, disk: [], powerLossAtMillis: undefined } : plan));
+
+/** The plan of a seed. */
+export function planOfSeed(seed: number): RunPlan {
+  const [plan] = fc.sample(anyPlan, { seed, numRuns: 1 });
+  return plan as RunPlan;
+}

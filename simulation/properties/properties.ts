@@ -1,0 +1,61 @@
+/** Everything that is promised of a run, beside what is looked at after each step. */
+
+import {
+  exportersAreFlushed,
+  nothingComesTwice,
+  nothingIsMissing,
+  pagesAreNoDeliveries,
+} from './arrivals.ts';
+import { busyWhenHealthy, endsAsk, endsDeliver, endsInTime, flushesKeepTheirWord } from './ends.ts';
+import {
+  diskBeforeLoss,
+  fullMeansFull,
+  hiccupsCostNothing,
+  lossesAreTold,
+  onlyTheBadAreRejected,
+  poisonCostsItself,
+  rateLimitsCostNothing,
+  reasonsHold,
+  sizeCostsNothing,
+  wrongPlacesCostNothing,
+} from './losses.ts';
+import { filesAreUsedWell, nothingIsThrown } from './order.ts';
+import type { Property } from './property.ts';
+import {
+  fewRequests,
+  incidentsCountOnce,
+  oneAtATime,
+  oneClock,
+  outagesAreShort,
+  wishesAreGranted,
+} from './recovery.ts';
+
+export const PROPERTIES: readonly Property[] = [
+  nothingIsMissing,
+  nothingComesTwice,
+  pagesAreNoDeliveries,
+  exportersAreFlushed,
+  outagesAreShort,
+  incidentsCountOnce,
+  oneClock,
+  oneAtATime,
+  wishesAreGranted,
+  fewRequests,
+  endsInTime,
+  endsAsk,
+  endsDeliver,
+  flushesKeepTheirWord,
+  busyWhenHealthy,
+  lossesAreTold,
+  diskBeforeLoss,
+  hiccupsCostNothing,
+  fullMeansFull,
+  sizeCostsNothing,
+  onlyTheBadAreRejected,
+  wrongPlacesCostNothing,
+  poisonCostsItself,
+  rateLimitsCostNothing,
+  reasonsHold,
+  nothingIsThrown,
+  filesAreUsedWell,
+];

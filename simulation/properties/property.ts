@@ -1,0 +1,130 @@
+/** What a property is, and the questions about a run that several of them ask. */
+
+import type { Life } from '../life.ts';
+import type { CallSeen, RequestSeen } from '../network/collector.ts';
+import type { Weather } from '../network/weather.ts';
+import type { RunSeen } from '../run.ts';
+
+export interface Finding {
+  readonly process: number | undefined;
+  readonly at: number;
+  readonly message: string;
+}
+
+/** A promise, and how to see in a run that is over whether it was kept. */
+export interface Property {
+  /** A few words that name it in stories and in the list of known failures. */
+  readonly name: string;
+  judge(seen: RunSeen): Finding[];
+}
+
+export interface Spell {
+  readonly from: number;
+  readonly to: number;
+  readonly weather: Weather;
+}
+
+/** Seconds, for people. */
+export function seconds(millis: number): string {
+  return `${(millis / 1_000).toFixed(millis < 10_000 ? 2 : 1)} s`;
+}
+
+const calls = new WeakMap<RunSeen, Map<string, CallSeen[]>>();
+const requests = new WeakMap<RunSeen, Map<string, RequestSeen[]>>();
+
+/** Every call of the exporter of a process, in order of their beginning. */
+export function callsOf(seen: RunSeen, life: Life): readonly CallSeen[] {
+  return ofProcess(calls, seen, seen.collector.calls, life);
+}
+
+/** Every request of a process, in order of their beginning: a call may make several, or none. */
+export function requestsOf(seen: RunSeen, life: Life): readonly RequestSeen[] {
+  return ofProcess(requests, seen, seen.collector.requests, life);
+}
+
+/** Told apart once for each run. */
+function ofProcess<T extends { readonly process: string }>(
+  runs: WeakMap<RunSeen, Map<string, T[]>>,
+  seen: RunSeen,
+  all: readonly T[],
+  { number }: Life,
+): readonly T[] {
+  let lives = runs.get(seen);
+  if (lives === undefined) {
+    lives = Map.groupBy(all, ({ process }) => process);
+    runs.set(seen, lives);
+  }
+  return lives.get(`p${number}`) ?? [];
+}
+
+/** What a call's result says of the destination's health. */
+export function meaningOf({ result }: CallSeen): 'good' | 'ill' | 'other' {
+  if (/^(2\d\d|success)$/.test(result)) return 'good';
+  // 3 is gRPC's INVALID_ARGUMENT.
+  if (/^(400|413|3|thrown|aborted|)$/.test(result)) return 'other';
+  return 'ill';
+}
+
+/** The weather as it was, spell by spell, to the end of the run. */
+export function spellsOf(seen: RunSeen): Spell[] {
+  return seen.weather.map(({ at, weather }, index) => ({
+    from: at,
+    to: seen.weather[index + 1]?.at ?? seen.endedAt,
+    weather,
+  }));
+}
+
+/** Whether the weather was healthy for all of a time. */
+export function isHealthy(seen: RunSeen, from: number, to: number): boolean {
+  return spellsOf(seen).every((spell) => spell.to <= from || spell.from >= to || isFair(spell.weather));
+}
+
+/** Healthy, and fast enough that a second counts. */
+export function isFair({ kind, latencyMillis = 5, millisPerMegabyte = 0 }: Weather): boolean {
+  return kind === 'healthy' && latencyMillis <= 1_000 && millisPerMegabyte <= 1_000;
+}
+
+/** Whether the process was alive, and not stopped, for all of a time. */
+export function wasRunning(life: Life, from: number, to: number): boolean {
+  if (from < life.startedAt || life.endedAt < to) return false;
+  return life.plan.stops.every(({ atMillis, millis }) => {
+    const stoppedAt = life.startedAt + atMillis;
+    return stoppedAt > to || stoppedAt + millis < from - 1_000;
+  });
+}
+
+/** Whether there was something to send for all of a time. */
+export function wasWaiting(seen: RunSeen, life: Life, from: number, to: number): boolean {
+  return seen.steps.of(life).waiting.some((waiting) => waiting.from <= from && waiting.to >= to);
+}
+
+/** Until when a server has asked not to be asked, by what it answered up to a time, and as the process understands it. */
+export function wishUntil(seen: RunSeen, life: Life, at: number): number {
+  let until = 0;
+  // A date means what the clock on the wall makes of it.
+  if (life.plan.wallJumps.length > 0 && hasDates(seen)) return Number.POSITIVE_INFINITY;
+  for (const { answeredAt, waitUntil = 0 } of requestsOf(seen, life)) {
+    if (answeredAt !== undefined && answeredAt <= at) until = Math.max(until, waitUntil);
+  }
+  return until;
+}
+
+/** Whether the disk does all that it should, but for a hiccup now and then. */
+export function isDiskGood({ plan }: RunSeen): boolean {
+  return (
+    plan.powerLossAtMillis === undefined &&
+    plan.disk.every((spell) => 'hiccupMillis' in spell || isGoodDisk(spell.weather))
+  );
+}
+
+function isGoodDisk(weather: { latencyMillis?: number; syncMillis?: number; shortShare?: number }): boolean {
+  const { latencyMillis = 0, syncMillis = 0, shortShare: _, ...trouble } = weather;
+  return latencyMillis <= 10 && syncMillis <= 50 && Object.keys(trouble).length === 0;
+}
+
+/** Whether a server says in dates until when it does not want to be asked. */
+export function hasDates({ plan }: RunSeen): boolean {
+  return plan.weather.some(
+    ({ weather }) => weather.kind === 'rate-limit' && weather.retryAfterForm === 'date',
+  );
+}

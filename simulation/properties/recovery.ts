@@ -1,0 +1,277 @@
+/** How an outage is felt: how long, how often the destination is asked meanwhile, and by which clock. */
+
+import type { Life } from '../life.ts';
+import type { CallSeen } from '../network/collector.ts';
+import type { RunSeen } from '../run.ts';
+import {
+  callsOf,
+  type Finding,
+  hasDates,
+  isDiskGood,
+  isFair,
+  meaningOf,
+  type Property,
+  requestsOf,
+  type Spell,
+  seconds,
+  spellsOf,
+  wasRunning,
+  wasWaiting,
+} from './property.ts';
+
+/** What timers, connections and a busy event loop add. */
+const SLACK_MILLIS = 150;
+const LONG_OUTAGE_MILLIS = 120_000;
+/** A wish that is longer than this need not be granted. */
+const MAX_WISH_MILLIS = 300_000;
+/** So many requests may have been under way when the first failure was seen. */
+const MAX_CONCURRENT = 16;
+
+/** Whether its waits are those that are promised: chosen options have waits of their own. */
+function hasDefaultWaits({ plan: { options } }: Life): boolean {
+  return options.breaker === undefined && options.retry === undefined;
+}
+
+/** When the failures began that had not ended by `at`; undefined where there were none. */
+function failingSince(calls: readonly CallSeen[], at: number): number | undefined {
+  let goodAt = Number.NEGATIVE_INFINITY;
+  let since = Number.POSITIVE_INFINITY;
+  for (const call of calls) {
+    const { endedAt } = call;
+    if (endedAt === undefined || endedAt > at || meaningOf(call) === 'ill') continue;
+    if (call.result !== 'aborted') goodAt = Math.max(goodAt, endedAt);
+  }
+  for (const call of calls) {
+    const { endedAt } = call;
+    if (endedAt === undefined || endedAt > at || endedAt <= goodAt) continue;
+    if (meaningOf(call) === 'ill') since = Math.min(since, endedAt);
+  }
+  return since === Number.POSITIVE_INFINITY ? undefined : since;
+}
+
+/** How long an outage of `millis` may be felt, all in all. */
+function feltMillis(life: Life, millis: number): number {
+  if (life.plan.exporter.kind === 'official-grpc') return 1.6 * millis + 2_000;
+  return millis < LONG_OUTAGE_MILLIS ? 1.25 * millis + 2_000 : millis + 30_000;
+}
+
+export const outagesAreShort: Property = {
+  name: 'an outage is felt for little longer than it lasts',
+  judge(seen) {
+    const findings: Finding[] = [];
+    let wasFair = true;
+    for (const { from, to, weather } of spellsOf(seen)) {
+      const begins = isFair(weather) && !wasFair;
+      wasFair = isFair(weather);
+      if (!begins) continue;
+      for (const life of seen.lives) {
+        if (!hasDefaultWaits(life)) continue;
+        const finding = feltTooLong(seen, life, from, to, weather.latencyMillis ?? 5);
+        if (finding !== undefined) findings.push(finding);
+      }
+    }
+    return findings;
+  },
+};
+
+function feltTooLong(
+  seen: RunSeen,
+  life: Life,
+  backAt: number,
+  fairUntil: number,
+  latencyMillis: number,
+): Finding | undefined {
+  const calls = callsOf(seen, life);
+  const since = failingSince(calls, backAt);
+  if (since === undefined) return undefined;
+  // What was under way when it came back, and fails later, is part of the outage.
+  let over = backAt;
+  for (const call of calls) {
+    if (call.at < backAt && (call.endedAt ?? Number.POSITIVE_INFINITY) > backAt) {
+      over = Math.max(over, call.endedAt ?? Number.POSITIVE_INFINITY);
+    }
+  }
+  let wished = 0;
+  for (const { answeredAt, waitUntil } of requestsOf(seen, life)) {
+    if (waitUntil === undefined || answeredAt === undefined || answeredAt > over) continue;
+    wished = Math.max(wished, waitUntil + (waitUntil - answeredAt) / 4 + 2_000);
+  }
+  const bound = Math.max(since + feltMillis(life, over - since), wished) + 2 * latencyMillis + SLACK_MILLIS;
+  if (bound > fairUntil || !wasRunning(life, since, bound)) return undefined;
+  if (life.end !== undefined && life.end.calledAt <= bound) return undefined;
+  if (life.hasSpool && !isDiskGood(seen)) return undefined;
+  if (!wasWaiting(seen, life, backAt, bound)) return undefined;
+  const good = calls.find((call) => meaningOf(call) === 'good' && (call.endedAt ?? 0) > since);
+  if (good?.endedAt !== undefined && good.endedAt <= bound) return undefined;
+  const felt = good?.endedAt === undefined ? 'and more' : seconds(good.endedAt - since);
+  return {
+    process: life.number,
+    at: bound,
+    message: `the outage began at ${seconds(since)}, lasted ${seconds(over - since)}, and was felt for ${felt}; promised: ${seconds(bound - since)}`,
+  };
+}
+
+export const incidentsCountOnce: Property = {
+  name: 'one incident is one failure',
+  judge: (seen) => seen.lives.flatMap((life) => miscounted(seen, life)),
+};
+
+/** Openings of the breaker before there were enough failures of requests that were started one after the other. */
+function miscounted(seen: RunSeen, life: Life): Finding[] {
+  const { breaker, exportTimeoutMillis } = life.plan.options;
+  if (breaker === false || exportTimeoutMillis !== undefined) return [];
+  const threshold = breaker?.failureThreshold ?? 5;
+  const ended = callsOf(seen, life)
+    .filter((call) => call.endedAt !== undefined)
+    .toSorted((a, b) => (a.endedAt as number) - (b.endedAt as number));
+  return life.breakerChanges.flatMap(({ from, to, at }) => {
+    if (from !== 'closed' || to !== 'open') return [];
+    let failures = 0;
+    let incidents = 0;
+    let seenAt = Number.NEGATIVE_INFINITY;
+    for (const call of ended) {
+      const endedAt = call.endedAt as number;
+      if (endedAt > at) break;
+      if (meaningOf(call) === 'ill' || call.result === 'thrown') {
+        failures++;
+        if (call.at >= seenAt) {
+          incidents++;
+          seenAt = endedAt;
+        }
+      } else if (call.result !== 'aborted') {
+        failures = 0;
+        incidents = 0;
+      }
+    }
+    if (incidents >= threshold) return [];
+    const message = `the breaker opened after ${failures} failures of requests that were under way together: ${incidents} in a row`;
+    return [{ process: life.number, at, message }];
+  });
+}
+
+export const oneClock: Property = {
+  name: 'the destination is asked when it is announced',
+  judge: (seen) => seen.lives.flatMap((life) => askedLate(seen, life)),
+};
+
+function askedLate(seen: RunSeen, life: Life): Finding[] {
+  const calls = callsOf(seen, life);
+  return life.breakerChanges.flatMap(({ to, at, nextProbeMillis }) => {
+    if (to !== 'open' || nextProbeMillis === undefined) return [];
+    const dueAt = at + nextProbeMillis;
+    const latest = dueAt + SLACK_MILLIS;
+    if (!wasRunning(life, at, latest) || !wasWaiting(seen, life, at, latest)) return [];
+    if (life.hasSpool || (life.end !== undefined && life.end.calledAt <= latest)) return [];
+    const isUnderWay = ({ at: startedAt, endedAt = Number.POSITIVE_INFINITY }: CallSeen) =>
+      startedAt <= dueAt && endedAt > dueAt;
+    if (calls.some(isUnderWay)) return [];
+    const next = calls.find((call) => call.at > at);
+    if (next !== undefined && next.at <= latest) return [];
+    const when = next === undefined ? 'never' : `after ${seconds(next.at - at)}`;
+    const message = `announced a probe in ${seconds(nextProbeMillis)}, and asked ${when}`;
+    return [{ process: life.number, at: latest, message }];
+  });
+}
+
+export const oneAtATime: Property = {
+  name: 'after a failure one request at a time',
+  judge: (seen) => seen.lives.flatMap((life) => crowded(seen, life)),
+};
+
+/** A failure that is as old as this says nothing any more. */
+const FORGOTTEN_MILLIS = 30_000;
+
+/** Weather in which some get through and others do not, by no fault of how many there are. */
+const IS_PARTIAL = new Set(['partial', 'reset', 'poison', 'size-limit']);
+
+/** Requests that were started together after a failure, before two had succeeded since. */
+function crowded(seen: RunSeen, life: Life): Finding[] {
+  const calls = callsOf(seen, life);
+  const spells = spellsOf(seen);
+  const ended = calls
+    .filter((call) => call.endedAt !== undefined)
+    .toSorted((a, b) => (a.endedAt as number) - (b.endedAt as number));
+  let next = 0;
+  let failedAt = Number.NEGATIVE_INFINITY;
+  let successes = 0;
+  let underWay: CallSeen[] = [];
+  for (const call of calls) {
+    for (; (ended[next]?.endedAt ?? Number.POSITIVE_INFINITY) <= call.at; next++) {
+      const before = ended[next] as CallSeen;
+      if (meaningOf(before) === 'ill') {
+        failedAt = before.endedAt as number;
+        successes = 0;
+      } else if (meaningOf(before) === 'good' && before.at > failedAt) successes++;
+    }
+    underWay = underWay.filter(({ endedAt = Number.POSITIVE_INFINITY }) => endedAt > call.at);
+    const together = underWay.filter(({ at }) => at > failedAt).length + 1;
+    underWay.push(call);
+    if (together === 1 || successes >= 2 || call.at - failedAt > FORGOTTEN_MILLIS) continue;
+    if (isPartial(spells, failedAt, call.at)) continue;
+    const message = `${together} requests under way together ${seconds(call.at - failedAt)} after a failure, with ${successes} successes in between`;
+    return [{ process: life.number, at: call.at, message }];
+  }
+  return [];
+}
+
+function isPartial(spells: readonly Spell[], from: number, to: number): boolean {
+  return spells.some(
+    (spell) => spell.to > from - 1_000 && spell.from < to && IS_PARTIAL.has(spell.weather.kind),
+  );
+}
+
+export const wishesAreGranted: Property = {
+  name: 'what the server asks for is done',
+  judge: (seen) => seen.lives.flatMap((life) => (tellsWishes(life) ? ignoredWishes(seen, life) : [])),
+};
+
+/** Whether the processor can hear of a wish at all. */
+function tellsWishes({ plan }: Life): boolean {
+  return plan.exporter.kind === 'own';
+}
+
+function ignoredWishes(seen: RunSeen, life: Life): Finding[] {
+  const calls = callsOf(seen, life);
+  // A date is written when the request is judged, and has no fractions of a second.
+  const slackMillis = hasDates(seen) ? 1_100 : 5;
+  for (const { answeredAt, waitUntil, abandonedAt } of requestsOf(seen, life)) {
+    if (answeredAt === undefined || waitUntil === undefined || abandonedAt !== undefined) continue;
+    if (!wasRunning(life, answeredAt, answeredAt + 1)) continue;
+    const until = Math.min(waitUntil, answeredAt + MAX_WISH_MILLIS);
+    const early = calls.find(({ at }) => at > answeredAt + 5 && at < until - slackMillis);
+    if (early === undefined) continue;
+    const message = `asked ${seconds(early.at - answeredAt)} after the server had asked for ${seconds(waitUntil - answeredAt)}`;
+    return [{ process: life.number, at: early.at, message }];
+  }
+  return [];
+}
+
+export const fewRequests: Property = {
+  name: 'few requests while it is down',
+  judge(seen) {
+    const findings: Finding[] = [];
+    for (const { from, to, weather } of spellsOf(seen)) {
+      if (weather.kind !== 'down' && weather.kind !== 'failing') continue;
+      for (const life of seen.lives) {
+        if (!hasDefaultWaits(life) || life.plan.exporter.kind.startsWith('official')) continue;
+        const until = Math.min(to, life.endedAt, life.end?.calledAt ?? to);
+        const since = callsOf(seen, life).find(
+          (call) => call.at >= from && meaningOf(call) === 'ill' && (call.endedAt ?? until) < until,
+        )?.endedAt;
+        if (since === undefined) continue;
+        const asked = callsOf(seen, life).filter(({ at }) => at > since && at < until).length;
+        const forced = life.flushes.filter(({ calledAt }) => calledAt >= since && calledAt < until).length;
+        const most = MAX_CONCURRENT + forced + 1.2 * requestsDuring(until - since);
+        if (asked <= most) continue;
+        const message = `${asked} requests in ${seconds(until - since)} of an outage, ${forced} of them forced; about ${Math.round(most)} are enough`;
+        findings.push({ process: life.number, at: until, message });
+      }
+    }
+    return findings;
+  },
+};
+
+function requestsDuring(millis: number): number {
+  const short = Math.min(millis, LONG_OUTAGE_MILLIS);
+  return 7 + 6 * Math.log(Math.max(1, short / 4_000)) + (3 * (millis - short)) / 60_000;
+}
