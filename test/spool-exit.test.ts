@@ -93,5 +93,5 @@ test('a process that writes ahead and is killed loses its open batch and nothing
   await child.reported('written');
   child.kill('SIGKILL');
   expect((await child.end).signal).toBe('SIGKILL');
-  expect(await foundIn(directory)).toEqual(upTo(250));
+  expect(await foundIn(directory)).toEqual(upTo(300));
 });

@@ -2,6 +2,8 @@
 
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker } from 'node:worker_threads';
+import { pendingByShelf } from '../../src/cli/spool-contents.ts';
+import { nodeFiles } from '../../src/spool/files/spool-files.ts';
 import { SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { bodyThatExits, emit, hangingExporter, PATIENT, providerWith, report, spillway } from './child.ts';
 
@@ -96,15 +98,14 @@ const scenarios: Record<string, () => void> = {
     for (const worker of workers) worker.on('exit', (code) => report(`worker ended with ${code}`));
   },
   'writes ahead and waits to be killed': () => {
-    const { processor, logger } = begin({ mode: 'always', leaseMillis: 1_000 }, { scheduledDelayMillis: 50 });
-    const timer = setInterval(() => {
-      if (processor.stats().inFlight.records === 0) return;
+    const { logger } = begin({ mode: 'always', leaseMillis: 1_000 });
+    // Three full batches, and one that is open when it is killed.
+    emit(logger, 53);
+    const timer = setInterval(async () => {
+      const shelves = await pendingByShelf(directory, nodeFiles);
+      if ([...shelves.values()].reduce((sum, { records }) => sum + records, 0) < 300) return;
       clearInterval(timer);
-      setTimeout(() => {
-        // Open when it is killed.
-        for (let index = 0; index < 3; index++) emit(logger);
-        report('written');
-      }, 200);
+      report('written');
     }, 10);
     wait(30_000);
   },
