@@ -9,7 +9,7 @@ export const BEGINNING = 1_000;
 export const EPOCH_MILLIS = Date.UTC(2026, 0, 1);
 
 /** So many events in the same instant are no coincidence: something wakes itself without end. */
-const MAX_EVENTS_OF_AN_INSTANT = 20_000;
+const MAX_EVENTS_OF_AN_INSTANT = 5_000;
 /** Real turns of the event loop that are asked for together: one event each, with its promises after it. */
 const TURNS = 32;
 

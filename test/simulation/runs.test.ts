@@ -11,14 +11,14 @@ import { storyOf } from '../../simulation/story.ts';
 const SEEDS = 100;
 const known = new Set(KNOWN_FAILURES.map(({ property }) => property));
 
-test(`in ${SEEDS} runs nothing is violated but what is known`, { timeout: 60_000 }, async () => {
+test(`in ${SEEDS} runs nothing is violated but what is known`, { timeout: 240_000 }, async () => {
   const { violations } = await playSeeds(Array.from({ length: SEEDS }, (_, seed) => seed));
   expect(violations.filter(({ property }) => !known.has(property))).toEqual([]);
 });
 
 test.each(KNOWN_FAILURES)(
   'known failure: $property: $because',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async ({ property, example }) => {
     const { violations } = await play(planOf(example));
     expect(
