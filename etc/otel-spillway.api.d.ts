@@ -203,6 +203,7 @@ interface SpillwayStats {
   readonly breaker: {
     readonly state: BreakerStateName;
     readonly nextProbeMillis?: number;
+    readonly failingMillis?: number;
   };
   readonly exports: {
     readonly attempts: number;
