@@ -53,8 +53,8 @@ export class SimulatedTransport implements OtlpTransport {
       if (this.#closed !== undefined) throw this.#closed;
       const answer = await this.#attempt(content, signal, options);
       // A web page is told as what it is.
-      call.result =
-        answer.contentType?.startsWith('text/html') && answer.status === 200 ? 'page' : String(answer.status);
+      const isPage = answer.status === 200 && answer.contentType?.startsWith('text/html');
+      call.result = isPage ? 'page' : String(answer.status);
       return answer;
     } catch (error) {
       call.result = (error as { code?: string } | null)?.code ?? 'aborted';

@@ -284,11 +284,8 @@ export class Driver<B extends LogBatch> {
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom } = outcome.kind === 'retryable' ? outcome : {};
     if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
-    const counted = this.#recovery.end(
-      attempt,
-      { health: 'ill', retryAfterMillis, refusal: refusalOf(outcome) },
-      now,
-    );
+    const verdict = { health: 'ill', retryAfterMillis, refusal: refusalOf(outcome) } as const;
+    const counted = this.#recovery.end(attempt, verdict, now);
     // The destination works for others: only this batch waits, so long that others can come before it, and no longer.
     if (othersPassed && this.#recovery.askAt === undefined) {
       const waitsMillis = 2 * this.#settings.retry.initialDelayMillis;

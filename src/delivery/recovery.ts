@@ -299,13 +299,13 @@ export class Recovery {
   #fail(since: number, failures: number, now: number): void {
     const { retry, breaker } = this.#settings;
     const isOpen = breaker !== undefined && failures >= breaker.failureThreshold;
-    const wait = isOpen
-      ? waitMillis(now - since, breaker.resetTimeoutMillis, breaker.maxResetTimeoutMillis, this.#random())
-      : waitMillis(now - since, retry.initialDelayMillis, retry.maxDelayMillis, this.#random());
-    const name = isOpen ? 'open' : 'failing';
+    const [least, most] = isOpen
+      ? [breaker.resetTimeoutMillis, breaker.maxResetTimeoutMillis]
+      : [retry.initialDelayMillis, retry.maxDelayMillis];
+    const wait = waitMillis(now - since, least, most, this.#random());
     const askAt = this.#asksAgain ? now : now + wait;
     this.#asksAgain = false;
-    this.#enter({ name, since, failures, askAt, isAsking: false });
+    this.#enter({ name: isOpen ? 'open' : 'failing', since, failures, askAt, isAsking: false });
   }
 
   #heed(retryAfterMillis: number, now: number): void {
@@ -324,7 +324,7 @@ export class Recovery {
   #retryingPays(refusal: Verdict['refusal'], now: number): boolean {
     const retries = this.#immediateRetries;
     while (retries[0] !== undefined && now - retries[0].at > REMEMBERED_MILLIS) retries.shift();
-    // Who says that there is no room is believed, unless more than one retry in its place has shown otherwise.
+    // Who says that there is no room is believed, unless several retries have shown otherwise.
     if (refusal !== undefined && retries.length < DOUBTFUL_RETRIES) return false;
     const succeeded = retries.filter((retry) => retry.succeeded).length;
     return succeeded > 0 && succeeded >= retries.length * PAYING_SHARE;
