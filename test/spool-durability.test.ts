@@ -67,7 +67,7 @@ describe.concurrent.for(Object.entries(ENDS))('%s', ([, end]) => {
   const parent = mkdtempSync(join(tmpdir(), 'otel-spillway-'));
   const cleanings = [() => rmSync(parent, { recursive: true, force: true })];
 
-  beforeAll(() => end(parent, (clean) => cleanings.push(clean)));
+  beforeAll(() => end(parent, (clean) => cleanings.push(clean)), 30_000);
   afterAll(() => {
     for (const clean of cleanings.toReversed()) clean();
   });

@@ -25,6 +25,7 @@ export class SimulatedDisk {
   readonly #views = new Map<string, ProcessView>();
   readonly #ofViews: DiskOfViews;
   #weather: DiskWeather = {};
+  #isHanging = false;
   #hiccups: Hiccup[] = [];
   /** What waits for a disk that hangs. */
   #waiting: (() => void)[] = [];
@@ -73,9 +74,12 @@ export class SimulatedDisk {
     this.#weather = weather;
     this.#tree.capacityBytes = this.#tree.usedBytes + (weather.freeBytes ?? Number.POSITIVE_INFINITY);
     const { hangsUntilMillis } = weather;
+    const leftMillis = (hangsUntilMillis ?? Number.NEGATIVE_INFINITY) - this.#clock.now();
+    this.#isHanging = leftMillis > 0;
     if (!this.#isHanging) this.#goOn();
-    else if (hangsUntilMillis !== Number.POSITIVE_INFINITY && hangsUntilMillis !== undefined) {
-      this.#clock.timer(() => this.#goOn(), hangsUntilMillis - this.#clock.now());
+    else if (leftMillis !== Number.POSITIVE_INFINITY) {
+      // Not by the time it is then: a sum of fractions may be a little less than what it was made of.
+      this.#clock.timer(() => this.#weather === weather && this.#goOn(), leftMillis);
     }
   }
 
@@ -119,12 +123,8 @@ export class SimulatedDisk {
     return files;
   }
 
-  get #isHanging(): boolean {
-    return (this.#weather.hangsUntilMillis ?? Number.NEGATIVE_INFINITY) > this.#clock.now();
-  }
-
   #goOn(): void {
-    if (this.#isHanging) return;
+    this.#isHanging = false;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const callback of waiting) callback();

@@ -86,11 +86,23 @@ test('a synchronous call to a disk that hangs for ever holds up its process for 
   expect(spent).toEqual([Number.POSITIVE_INFINITY]);
 });
 
-test('a hang ends when it is to', async () => {
-  const { clock, view } = setUp({ hangsUntilMillis: 7_000 });
+test.for([
+  [0, 7_000],
+  // The first and what is left until the second add up to less than the second.
+  [229.86259971844504, 1279.4685884159655],
+] as const)('a hang ends when it is to, from %s to %s ms', async ([from, until]) => {
+  const { clock, view } = setUp({ hangsUntilMillis: until }, new ManualClock(from));
   const found = view.stat('/').then(() => clock.now());
   await clock.advance(10_000);
-  expect(await found).toBe(7_000);
+  expect(await found).toBeCloseTo(until, 6);
+});
+
+test('a hang that another follows goes on', async () => {
+  const { clock, disk, view } = setUp({ hangsUntilMillis: 1_000 });
+  const found = view.stat('/').then(() => clock.now());
+  disk.weather = { hangsUntilMillis: 3_000 };
+  await clock.advance(10_000);
+  expect(await found).toBe(3_000);
 });
 
 test('what fails does so with its code, where such a failure can be', async () => {
