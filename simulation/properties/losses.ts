@@ -51,7 +51,9 @@ function untold(seen: RunSeen, life: Life): Finding[] {
     if (isComplete && called !== lost)
       return finding(`${lost} records were lost (${reason}), and onDrop told of ${called}`);
   }
-  const lost = seen.steps.of(life).lastDropped;
+  const { last, lastDropped } = seen.steps.of(life);
+  // What callbacks log is no reason for a word of its own.
+  const lost = lastDropped - (last?.dropped.self ?? 0);
   if (lost > 0 && plan.end !== 'kill' && life.lines.every(({ text }) => !LOSS_LINE.test(text))) {
     return [{ process: life.number, at: life.endedAt, message: `${lost} records were lost without a word` }];
   }
