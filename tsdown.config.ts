@@ -28,7 +28,8 @@ export default defineConfig([
     plugins: [
       {
         name: 'library',
-        resolveId: (id) => (id === '../index.ts' ? { id: './index.mjs', external: true } : undefined),
+        resolveId: (id) =>
+          /^(\.\.\/)+index\.ts$/.test(id) ? { id: './index.mjs', external: true } : undefined,
       },
     ],
   },

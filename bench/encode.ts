@@ -11,8 +11,8 @@
 
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadWriteLogRecord } from '@opentelemetry/sdk-logs';
-import { EncodedBatch } from '../src/otlp/encoded-batch.ts';
-import { SourceEncoder } from '../src/otlp/source-encoder.ts';
+import { EncodedBatch } from '../src/otlp/encoding/encoded-batch.ts';
+import { SourceEncoder } from '../src/otlp/encoding/envelope-encoder.ts';
 import type { Contend } from './support/child.ts';
 import { type Bench, lowerQuartile, OTLP, STOCK } from './support/measure.ts';
 import { emitted, shapes } from './support/records.ts';

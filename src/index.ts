@@ -1,9 +1,8 @@
 /** The public names of otel-spillway. */
 
+export { DROP_REASONS, type DropReason, SpillwayError, type SpillwayErrorCode } from './common/errors.ts';
 export type { AnyLogRecordExporter } from './delivery/exporter-sender.ts';
 export type { BreakerStateName } from './delivery/recovery.ts';
-export { DROP_REASONS, type DropReason, SpillwayError, type SpillwayErrorCode } from './errors.ts';
-export type { Percentiles } from './ledger.ts';
 export type {
   BreakerEvent,
   BreakerOptions,
@@ -15,15 +14,16 @@ export type {
   ShutdownStrategy,
   SpillwayOptions,
   SpoolOptions,
-} from './options.ts';
-export { SpillwayOtlpLogExporter } from './otlp/otlp-exporter.ts';
-export type { OtlpLogExporterOptions, OtlpTlsOptions } from './otlp/otlp-options.ts';
-export type { ReadyOptions } from './pressure-gate.ts';
-export { type FlushOptions, SpillwayLogRecordProcessor } from './processor.ts';
+} from './options/options.ts';
+export { SpillwayOtlpLogExporter } from './otlp/exporter.ts';
+export type { OtlpLogExporterOptions, OtlpTlsOptions } from './otlp/options.ts';
 export {
   type ProcessSignal,
   type Shutdownable,
   type ShutdownOnSignalsOptions,
   shutdownOnSignals,
-} from './shutdown-on-signals.ts';
-export type { Held, SpillwayHealth, SpillwayStats } from './stats.ts';
+} from './process/shutdown-on-signals.ts';
+export { type FlushOptions, SpillwayLogRecordProcessor } from './processor.ts';
+export type { ReadyOptions } from './queue/backpressure.ts';
+export type { Percentiles } from './telemetry/ledger.ts';
+export type { Held, SpillwayHealth, SpillwayStats } from './telemetry/stats.ts';

@@ -2,32 +2,32 @@
 
 import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, systemClock } from './common/clock.ts';
+import { messageOf, SpillwayError } from './common/errors.ts';
+import type { Environment } from './common/validation.ts';
 import { Driver } from './delivery/driver.ts';
 import { originOf } from './delivery/export-context.ts';
 import { Recovery } from './delivery/recovery.ts';
-import { TimeLimit } from './delivery/time-limit.ts';
+import { TimeLimit } from './delivery/timeout-sender.ts';
 import { DurableQueue } from './durable/durable-queue.ts';
-import { Ending } from './ending.ts';
-import { messageOf, SpillwayError } from './errors.ts';
-import type { ProcessEvents } from './exit-flush.ts';
-import { GapMarker } from './gap-marker.ts';
-import { laneOf } from './lane.ts';
-import { MemoryRelief } from './memory-relief.ts';
-import type { Gauges } from './metrics.ts';
-import { shutdownSettings } from './option-groups.ts';
-import type { ShutdownOptions, SpillwayOptions } from './options.ts';
-import { SpillwayOtlpLogExporter } from './otlp/otlp-exporter.ts';
-import { PressureGate, type ReadyOptions } from './pressure-gate.ts';
-import { memoryUseRatio, usableMemoryBytes } from './process-memory.ts';
+import { shutdownSettings } from './options/option-groups.ts';
+import type { ShutdownOptions, SpillwayOptions } from './options/options.ts';
+import { checkOptions, resolveSettings, type Settings } from './options/settings.ts';
+import { SpillwayOtlpLogExporter } from './otlp/exporter.ts';
+import { laneOf } from './pipeline/adapter-for.ts';
+import { MemoryRelief } from './pipeline/memory-limiter.ts';
+import { Ending } from './pipeline/shutdown-sequence.ts';
+import type { ProcessEvents } from './process/exit-flush.ts';
+import { memoryUseRatio, usableMemoryBytes } from './process/memory-use.ts';
+import { requireSupportedNode } from './process/supported-node.ts';
 import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
+import { PressureGate, type ReadyOptions } from './queue/backpressure.ts';
 import type { EmittedRecord, LogBatch } from './queue/log-batch.ts';
-import { SelfObservation } from './self-observation.ts';
-import { checkOptions, resolveSettings, type Settings } from './settings.ts';
-import { nodeFiles, type SpoolFiles } from './spool/files/spool-files.ts';
-import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './stats.ts';
-import { requireSupportedNode } from './supported-node.ts';
-import type { Environment } from './validation.ts';
+import { nodeFiles, type SpoolFiles } from './spool/format/file-system.ts';
+import { GapMarker } from './telemetry/gap-marker.ts';
+import type { Gauges } from './telemetry/metrics.ts';
+import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './telemetry/stats.ts';
+import { SelfObservation } from './telemetry/telemetry.ts';
 
 export interface FlushOptions {
   /** Milliseconds after which the promise rejects. Default: the option `flushTimeoutMillis`. */

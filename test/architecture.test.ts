@@ -7,36 +7,27 @@ import { expect, test } from 'vitest';
 
 /** From the ground up: a file imports from its own room, and from those above it in this list. A file at the top is a room of its own. */
 const ROOMS = [
-  'errors.ts',
-  'clock.ts',
-  'version.ts',
-  'severity-counts.ts',
-  'validation.ts',
-  'process-memory.ts',
-  'pressure-gate.ts',
-  'shutdown-on-signals.ts',
-  'exit-flush.ts',
-  'exit-store.ts',
+  'common',
+  'protobuf',
+  'process',
   'queue',
+  'records',
   'delivery',
-  'options.ts',
-  'option-groups.ts',
-  'spool/files',
+  'options',
+  'spool/format',
+  'spool/ownership',
+  'spool/segments',
   'spool',
   'durable',
-  'ledger.ts',
-  'metrics.ts',
-  'notices.ts',
-  'gap-marker.ts',
-  'stats.ts',
-  'self-observation.ts',
+  'telemetry',
+  'otlp/encoding',
   'otlp',
-  'lane.ts',
-  'settings.ts',
-  'memory-relief.ts',
-  'ending.ts',
+  'pipeline',
   'processor.ts',
   'index.ts',
+  'cli/console',
+  'cli/reading',
+  'cli/commands',
   'cli',
 ];
 
@@ -44,7 +35,7 @@ const ROOMS = [
 const AT_THE_TOP = ROOMS.filter((room) => room.endsWith('.ts'));
 
 /** Arrows that point the wrong way, for now. One that is not needed any more has to go from this list. */
-const EXCEPTIONS = ['otlp/otlp-exporter.ts -> lane.ts'];
+const EXCEPTIONS: string[] = [];
 
 const MAX_LINES = 355;
 

@@ -1,10 +1,10 @@
 /** The stores that are compared, all with the same few verbs: a floor in memory, `node:sqlite`, and the spool's segments. */
 
-import { systemClock } from '../../src/clock.ts';
-import { noSeverities } from '../../src/severity-counts.ts';
-import type { SpoolListener } from '../../src/spool/files/spool-entry.ts';
+import { systemClock } from '../../src/common/clock.ts';
+import { noSeverities } from '../../src/common/severity-counts.ts';
+import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolListener } from '../../src/spool/format/entry.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import type { SpoolSettings } from '../../src/spool/spool-settings.ts';
 import type { BatchStore, StoredBatch } from './batch-store.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { SqliteWorkerStore } from './sqlite-worker.ts';

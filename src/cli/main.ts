@@ -1,17 +1,18 @@
 #!/usr/bin/env node
+
 /** The command line of the package: looks after what the option `spool` keeps on disk. */
 
-import { unsupportedNode } from '../supported-node.ts';
-import { VERSION } from '../version.ts';
-import type { Command } from './command.ts';
-import { usageProblem } from './command.ts';
-import { exportCommand } from './export.ts';
-import { listCommand } from './list.ts';
-import { endQuietlyOnBrokenPipe, standardOutput, tell } from './output.ts';
-import { EXIT, type ExitCode, problemOf } from './problem.ts';
-import { replayCommand } from './replay.ts';
-import { showCommand } from './show.ts';
-import { verifyCommand } from './verify.ts';
+import { VERSION } from '../common/version.ts';
+import { unsupportedNode } from '../process/supported-node.ts';
+import { exportCommand } from './commands/export.ts';
+import { listCommand } from './commands/list.ts';
+import { replayCommand } from './commands/replay.ts';
+import { showCommand } from './commands/show.ts';
+import { verifyCommand } from './commands/verify.ts';
+import type { Command } from './console/command.ts';
+import { usageProblem } from './console/command.ts';
+import { endQuietlyOnBrokenPipe, standardOutput, tell } from './console/output.ts';
+import { EXIT, type ExitCode, problemOf } from './console/problem.ts';
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['list', listCommand],

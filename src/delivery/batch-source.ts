@@ -1,6 +1,6 @@
 /** Where the driver gets its batches from, and where it leaves them. */
 
-import type { DropReason } from '../errors.ts';
+import type { DropReason } from '../common/errors.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';

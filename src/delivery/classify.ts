@@ -1,6 +1,6 @@
 /** What a failed export means, by its HTTP status, gRPC code or network error: one table for every exporter. */
 
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../common/errors.ts';
 import { retryDelayMillisOf } from './grpc-retry-info.ts';
 import type { Outcome } from './sender.ts';
 

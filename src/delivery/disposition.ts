@@ -1,9 +1,9 @@
 /** What to do with a batch after an attempt: a pure decision from its outcome and its history. */
 
-import type { DropReason } from '../errors.ts';
+import type { DropReason } from '../common/errors.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import { isExhausted, type RetrySettings } from './retry.ts';
+import { isExhausted, type RetrySettings } from './backoff.ts';
 import type { Outcome } from './sender.ts';
 
 export type Disposition =

@@ -1,17 +1,17 @@
 /** The one loop that owns the exporter: it takes batches from the queue, sends them, and decides what is next. */
 
-import type { Cancel, Clock } from '../clock.ts';
-import type { DropReason } from '../errors.ts';
+import type { Cancel, Clock } from '../common/clock.ts';
+import type { DropReason } from '../common/errors.ts';
+import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import type { SeverityCounts } from '../severity-counts.ts';
+import type { RetrySettings } from './backoff.ts';
 import type { BatchSource } from './batch-source.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
-import type { RetrySettings } from './retry.ts';
 import { type AttemptHints, healthOf, type Outcome, type Sender } from './sender.ts';
 import { SizeLimit } from './size-limit.ts';
 

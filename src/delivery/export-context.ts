@@ -1,7 +1,7 @@
 /** The contexts in which exports and callbacks of the host run: marked, so that records emitted inside are recognised. */
 
 import { type Context, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../common/clock.ts';
 
 /**
  * The key of core's `suppressTracing`. Context keys are global symbols, so this is the same key in every

@@ -1,6 +1,6 @@
 /** Calls `forceFlush` and `shutdown` of an exporter, which may hang, throw or reject, within a bound. */
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../common/clock.ts';
 import { runExporting } from './export-context.ts';
 import type { AnyLogRecordExporter } from './exporter-sender.ts';
 

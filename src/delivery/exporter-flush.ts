@@ -1,6 +1,6 @@
 /** When the exporter's own `forceFlush` is called: while somebody waits for a flush, and at its end. */
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../common/clock.ts';
 import { within } from './exporter-calls.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** Sends batches of records through any `LogRecordExporter`, and turns whatever it does into an outcome. */
 
 import type { LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs';
-import type { Clock } from '../clock.ts';
-import type { RecordBatch } from '../queue/record-batch.ts';
+import type { Clock } from '../common/clock.ts';
+import type { RecordBatch } from '../records/record-batch.ts';
 import { classify } from './classify.ts';
 import { runExporting } from './export-context.ts';
 import { resolved } from './pending-resources.ts';

@@ -1,6 +1,6 @@
 /** The promises that wait for the queue: each is kept when everything admitted before it is accounted for. */
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../common/clock.ts';
 
 /**
  * - `done`: every record admitted before the request is delivered, dropped or stored.

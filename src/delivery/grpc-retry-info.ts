@@ -1,6 +1,6 @@
 /** Finds the delay a gRPC server asks for: google.rpc.RetryInfo in the trailer `grpc-status-details-bin`. */
 
-import { protobufFields } from './protobuf-fields.ts';
+import { protobufFields } from '../protobuf/message-fields.ts';
 
 /*
  * The trailer is a google.rpc.Status { int32 code = 1; string message = 2; repeated Any details = 3 }, a

@@ -1,7 +1,7 @@
 /** Waits, within a bound, for resource attributes that resolve after the SDK has started. */
 
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../common/clock.ts';
 
 type Resource = ReadableLogRecord['resource'];
 

@@ -1,6 +1,6 @@
 /** Recovery: whether the destination is well, and if it is not, when it is asked next. */
 
-import type { RetrySettings } from './retry.ts';
+import type { RetrySettings } from './backoff.ts';
 
 export interface BreakerSettings {
   /** Incidents in a row that open it. */

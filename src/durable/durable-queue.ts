@@ -1,14 +1,14 @@
 /** The disk behind the memory queue: what spills into it, what comes back, and how both end. */
 
-import type { Clock } from '../clock.ts';
-import type { DropReason } from '../errors.ts';
+import type { Clock } from '../common/clock.ts';
+import type { DropReason } from '../common/errors.ts';
+import type { SeverityCounts } from '../common/severity-counts.ts';
+import type { SpoolSettings } from '../options/spool-settings.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
-import type { SeverityCounts } from '../severity-counts.ts';
-import { nodeFiles, type SpoolFiles } from '../spool/files/spool-files.ts';
+import { nodeFiles, type SpoolFiles } from '../spool/format/file-system.ts';
 import { Spool } from '../spool/spool.ts';
-import type { SpoolSettings } from '../spool/spool-settings.ts';
-import { Outlet } from './outlet.ts';
+import { Outlet } from './batch-scheduler.ts';
 import { Replay } from './replay.ts';
 import { Spiller } from './spiller.ts';
 

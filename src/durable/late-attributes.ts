@@ -1,6 +1,6 @@
 /** Batches that had better not be written yet: on disk, a resource keeps the attributes that it had. */
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../common/clock.ts';
 import { resolved } from '../delivery/pending-resources.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 

@@ -1,16 +1,16 @@
 /** Batches on their way back from disk: read a few at a time, oldest first, and sent like any other. */
 
-import type { Clock } from '../clock.ts';
-import { messageOf } from '../errors.ts';
-import { BatchLane } from '../queue/batch-lane.ts';
+import type { Clock } from '../common/clock.ts';
+import { messageOf } from '../common/errors.ts';
+import { BatchLane } from '../queue/batch-deque.ts';
 import { InFlight } from '../queue/in-flight.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import type { SpoolEntry, SpoolListener } from '../spool/files/spool-entry.ts';
+import type { SpoolEntry, SpoolListener } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import { ReplayRest } from './replay-rest.ts';
-import { restoredBatches } from './restored-batches.ts';
+import { ReplayRest } from './replay-pauses.ts';
+import { restoredBatches } from './replayed-batches.ts';
 
 /**
  * Milliseconds before the next batch is read. The timer does not keep the process alive: one that wants to end

@@ -1,16 +1,16 @@
 /** Decides which batches of the queue go to disk, and when; writes them without anybody waiting for it. */
 
-import type { Cancel, Clock } from '../clock.ts';
-import { messageOf } from '../errors.ts';
+import type { Cancel, Clock } from '../common/clock.ts';
+import { messageOf } from '../common/errors.ts';
+import type { SpoolSettings } from '../options/spool-settings.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import type { NewEntry, SpoolEntry } from '../spool/files/spool-entry.ts';
+import type { NewEntry, SpoolEntry } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { SpoolSettings } from '../spool/spool-settings.ts';
 import { BurstWrites } from './burst-writes.ts';
 import { LateAttributes } from './late-attributes.ts';
-import { StoredCopy } from './stored-copy.ts';
+import { StoredCopy } from './spool-copy.ts';
 
 /** Fuller than this, the queue has its oldest batches written to disk … */
 const HIGH_WATER = 0.7;

@@ -3,8 +3,8 @@
 import type { Agent, ClientRequest, RequestOptions } from 'node:http';
 import type { AgentOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { OtlpConfig } from './config.ts';
 import type { WhenGivenUp } from './http-exchange.ts';
-import type { OtlpConfig } from './otlp-config.ts';
 import { hostOf, openTunnel } from './proxy-tunnel.ts';
 
 /**

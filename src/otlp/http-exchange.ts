@@ -2,7 +2,7 @@
 
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../common/clock.ts';
 import type { BodyExtent } from './transport.ts';
 
 /** Interim answers (1xx) that a server may send before the answer; nobody has use for even one of them. */

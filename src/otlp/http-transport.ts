@@ -1,13 +1,13 @@
 /** Sends bytes to the collector by HTTP, once per call, and tells what came back. It knows nothing of OTLP's answers. */
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Cancel, systemClock } from '../clock.ts';
-import { messageOf } from '../errors.ts';
+import { type Cancel, systemClock } from '../common/clock.ts';
+import { messageOf } from '../common/errors.ts';
 import { CollectorRoute } from './collector-route.ts';
 import { gunzipped, gzipped } from './compression.ts';
+import type { OtlpConfig } from './config.ts';
 import { type ForeignProtocol, protocolOf } from './foreign-protocol.ts';
 import { exchange, type HttpAnswer, IdleConnectionClosed } from './http-exchange.ts';
-import type { OtlpConfig } from './otlp-config.ts';
 import { RequestSlots } from './request-slots.ts';
 import { concealed, secretsOf, secretsOfAuthorization } from './secrets.ts';
 import type { OtlpResponse, OtlpTransport, PostOptions } from './transport.ts';

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { WhenGivenUp } from './http-exchange.ts';
-import type { HttpProxy } from './otlp-proxy.ts';
+import type { HttpProxy } from './proxy.ts';
 import { readable } from './response-body.ts';
 import { concealed, secretsOfAuthorization } from './secrets.ts';
 

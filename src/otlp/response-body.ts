@@ -1,6 +1,6 @@
 /** What the body of an answer says: an OTLP response, in protobuf or in JSON, or why there is none. */
 
-import { protobufFields } from '../delivery/protobuf-fields.ts';
+import { protobufFields } from '../protobuf/message-fields.ts';
 import type { OtlpResponse } from './transport.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;

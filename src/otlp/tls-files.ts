@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { SecureContext } from 'node:tls';
-import { type Clock, systemClock } from '../clock.ts';
-import { messageOf } from '../errors.ts';
-import { say } from '../say.ts';
-import type { OtlpTls, TlsSource } from './otlp-tls.ts';
+import { type Clock, systemClock } from '../common/clock.ts';
+import { messageOf } from '../common/errors.ts';
+import { say } from '../common/say.ts';
+import type { OtlpTls, TlsSource } from './tls-source.ts';
 
 /**
  * What changed less than this ago may change once more and look the same, for file systems count time in ticks; and of

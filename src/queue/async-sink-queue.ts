@@ -1,7 +1,7 @@
 /** The bounded queue between the application and the exporter: records go in one by one, batches come out. */
 
-import type { DropReason } from '../errors.ts';
-import { oneOf } from '../severity-counts.ts';
+import type { DropReason } from '../common/errors.ts';
+import { oneOf } from '../common/severity-counts.ts';
 import { AdmissionRules, type Restriction } from './admission-rules.ts';
 import { DiskSide } from './disk-side.ts';
 import { Eviction } from './eviction.ts';

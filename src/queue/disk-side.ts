@@ -1,6 +1,6 @@
 /** What a durable queue sees of the queue in memory: which batches can be written, and what became of the writing. */
 
-import type { DropReason } from '../errors.ts';
+import type { DropReason } from '../common/errors.ts';
 import type { Eviction } from './eviction.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';

@@ -1,7 +1,7 @@
 /** What becomes of records that the queue has no room for, or no time: stored if they can be, and lost if not. */
 
-import type { DropReason } from '../errors.ts';
-import { oneOf } from '../severity-counts.ts';
+import type { DropReason } from '../common/errors.ts';
+import { oneOf } from '../common/severity-counts.ts';
 import type { AdmissionRules } from './admission-rules.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';

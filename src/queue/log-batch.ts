@@ -1,7 +1,7 @@
 /** What a batch is to the queue and the driver: a bounded run of records whose form only the exporter's lane knows. */
 
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
-import type { SeverityCounts } from '../severity-counts.ts';
+import type { SeverityCounts } from '../common/severity-counts.ts';
 
 /**
  * The record `onEmit` is given. Taken from the processor's own signature because the name of the type

@@ -1,7 +1,7 @@
 /** What the queue is told when it is built, and what it tells its owner. */
 
-import type { DropReason } from '../errors.ts';
-import type { SeverityCounts } from '../severity-counts.ts';
+import type { DropReason } from '../common/errors.ts';
+import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { ShedRule } from './admission-rules.ts';
 
 /** The bounds and rules of a queue; validated by whoever builds it. */

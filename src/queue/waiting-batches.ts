@@ -1,6 +1,6 @@
 /** The batches that wait to be sent, in two lanes: protected ones leave first and lose records last. */
 
-import { BatchLane } from './batch-lane.ts';
+import { BatchLane } from './batch-deque.ts';
 import type { LogBatch } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 

@@ -1,19 +1,19 @@
 /** Appends: many that wait go out in one write. */
 
-import type { Clock } from '../clock.ts';
-import { crc32 } from './files/checksum.ts';
-import type { NewEntry, SpoolEntry } from './files/spool-entry.ts';
+import type { Clock } from '../common/clock.ts';
+import { crc32 } from './format/checksum.ts';
+import type { NewEntry, SpoolEntry } from './format/entry.ts';
 import {
   ACK_BYTES,
   FRAME_HEADER_BYTES,
   frameHeader,
   MAX_PAYLOAD_BYTES,
   SEGMENT_HEADER_BYTES,
-} from './files/spool-format.ts';
-import { OpenSegment, type OpenSegmentContext } from './open-segment.ts';
-import type { Segment } from './segment.ts';
-import { type SegmentFile, WriteFailure } from './segment-file.ts';
-import type { Shelf } from './shelf.ts';
+} from './format/layout.ts';
+import type { Shelf } from './ownership/partition.ts';
+import { OpenSegment, type OpenSegmentContext } from './segments/active-segment.ts';
+import type { Segment } from './segments/segment.ts';
+import { type SegmentFile, WriteFailure } from './segments/segment-file.ts';
 
 /** What goes out in one write, at most, unless a single frame is larger. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;

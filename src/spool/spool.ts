@@ -1,21 +1,21 @@
 /** The spool: batches on disk, for as long as they cannot be delivered, across the lives of processes. */
 
-import type { Cancel, Clock } from '../clock.ts';
-import { Announcements } from './announcements.ts';
-import { DamagedFiles } from './damaged-files.ts';
-import { checkDirectory } from './directory-check.ts';
-import { reasonOf } from './files/file-errors.ts';
-import type { NewEntry, SpoolEntry, SpoolListener } from './files/spool-entry.ts';
-import { nodeFiles, type SpoolFiles } from './files/spool-files.ts';
-import { readPayload } from './payload-reader.ts';
-import type { Segment, SegmentEntry } from './segment.ts';
-import { SegmentStock } from './segment-stock.ts';
-import { SegmentTidy } from './segment-tidy.ts';
-import type { Shelf } from './shelf.ts';
-import { ShelfKeeper } from './shelf-keeper.ts';
-import { lossesOf, SpoolRoom, wasPassedHere } from './spool-room.ts';
-import type { SpoolSettings } from './spool-settings.ts';
-import { SpoolTrouble } from './spool-trouble.ts';
+import type { Cancel, Clock } from '../common/clock.ts';
+import type { SpoolSettings } from '../options/spool-settings.ts';
+import type { NewEntry, SpoolEntry, SpoolListener } from './format/entry.ts';
+import { reasonOf } from './format/file-errors.ts';
+import { nodeFiles, type SpoolFiles } from './format/file-system.ts';
+import { ShelfKeeper } from './lease-keeper.ts';
+import { checkDirectory } from './ownership/directory-check.ts';
+import type { Shelf } from './ownership/partition.ts';
+import { Announcements } from './segments/deferred-events.ts';
+import { SpoolTrouble } from './segments/disk-health.ts';
+import { readPayload } from './segments/payload-reader.ts';
+import { DamagedFiles } from './segments/quarantine.ts';
+import { lossesOf, SpoolRoom, wasPassedHere } from './segments/quota.ts';
+import type { Segment, SegmentEntry } from './segments/segment.ts';
+import { SegmentTidy } from './segments/segment-cleaner.ts';
+import { SegmentStock } from './segments/segment-list.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
 /** When reading fails for want of something that others use up as well, it waits for so long. */

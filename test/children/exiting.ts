@@ -2,9 +2,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker } from 'node:worker_threads';
-import { pendingByShelf } from '../../src/cli/spool-contents.ts';
-import { nodeFiles } from '../../src/spool/files/spool-files.ts';
+import { pendingByShelf } from '../../src/cli/reading/spool-contents.ts';
 import { SpillwayOtlpLogExporter } from '../../src/index.ts';
+import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { bodyThatExits, emit, hangingExporter, PATIENT, providerWith, report, spillway } from './child.ts';
 
 const directory = process.argv[3] ?? '';

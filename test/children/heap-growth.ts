@@ -2,7 +2,7 @@
 
 import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { LoggerProvider, type LogRecordProcessor, type ReadWriteLogRecord } from '@opentelemetry/sdk-logs';
-import { RecordBatch } from '../../src/queue/record-batch.ts';
+import { RecordBatch } from '../../src/records/record-batch.ts';
 
 type Emitted = Parameters<ReturnType<LoggerProvider['getLogger']>['emit']>[0];
 

@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import { pendingByShelf } from '../../src/cli/spool-contents.ts';
+import { pendingByShelf } from '../../src/cli/reading/spool-contents.ts';
 import { SpillwayLogRecordProcessor, type SpoolOptions } from '../../src/index.ts';
-import { nodeFiles } from '../../src/spool/files/spool-files.ts';
+import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { hangingExporter, providerWith } from './child.ts';
 
 const [, , parent = ''] = process.argv;

@@ -1,7 +1,7 @@
 /** A process that posts to the URL it is given, leaves its connection alone, and prints what it did to its host. */
 
+import { resolveOtlpConfig } from '../../src/otlp/config.ts';
 import { HttpTransport } from '../../src/otlp/http-transport.ts';
-import { resolveOtlpConfig } from '../../src/otlp/otlp-config.ts';
 
 const [url = ''] = process.argv.slice(2);
 const transport = new HttpTransport(resolveOtlpConfig({ url }, {}));

@@ -2,9 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiagConsoleLogger, DiagLogLevel, diag } from '@opentelemetry/api';
-import { pendingByShelf } from '../../src/cli/spool-contents.ts';
+import { pendingByShelf } from '../../src/cli/reading/spool-contents.ts';
 import { shutdownOnSignals } from '../../src/index.ts';
-import { nodeFiles } from '../../src/spool/files/spool-files.ts';
+import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { done, emit, hangingExporter, providerWith, report, spillway } from './child.ts';
 import { exporterTo } from './exporter.ts';
 

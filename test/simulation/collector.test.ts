@@ -5,7 +5,7 @@ import { decodeRequest } from '../../demo/collector/decode.ts';
 import { Arrivals } from '../../simulation/network/arrivals.ts';
 import { idOf, idText, NO_ID } from '../../simulation/network/record-ids.ts';
 import { contentOf } from '../../simulation/network/request-content.ts';
-import { outcomeOf } from '../../src/otlp/otlp-response.ts';
+import { outcomeOf } from '../../src/otlp/response.ts';
 import { encodedRequest, SimulatedNetwork } from '../support/simulated-network.ts';
 
 describe('what is in a request', () => {

@@ -5,7 +5,7 @@ import { join, sep } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SimulatedDisk } from '../../simulation/disk/simulated-disk.ts';
-import { nodeFiles, type SpoolFiles } from '../../src/spool/files/spool-files.ts';
+import { nodeFiles, type SpoolFiles } from '../../src/spool/format/file-system.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { runs } from '../support/property-runs.ts';
 import { temporaryDirectory } from '../support/spooled-harness.ts';

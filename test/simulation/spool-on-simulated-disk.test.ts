@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest';
 import type { DiskWeather } from '../../simulation/disk/disk-weather.ts';
 import { SimulatedDisk } from '../../simulation/disk/simulated-disk.ts';
+import type { SpoolSettings } from '../../src/options/spool-settings.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import type { SpoolSettings } from '../../src/spool/spool-settings.ts';
 import { runs } from '../support/property-runs.ts';
 import { SeededClock } from '../support/seeded-clock.ts';
 import { SpoolEvents } from '../support/spool-listener.ts';

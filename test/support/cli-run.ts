@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import type { Command } from '../../src/cli/command.ts';
-import { LineWriter } from '../../src/cli/output.ts';
+import type { Command } from '../../src/cli/console/command.ts';
+import { LineWriter } from '../../src/cli/console/output.ts';
 import { childEnv, measuredEnv } from './child-coverage.ts';
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;

@@ -5,7 +5,7 @@ import { Recovery } from '../../src/delivery/recovery.ts';
 import type { Outcome } from '../../src/delivery/sender.ts';
 import { AsyncSinkQueue } from '../../src/queue/async-sink-queue.ts';
 import type { QueueLimits } from '../../src/queue/queue-contract.ts';
-import { RecordBatch } from '../../src/queue/record-batch.ts';
+import { RecordBatch } from '../../src/records/record-batch.ts';
 import { ManualClock } from './manual-clock.ts';
 import { record } from './records.ts';
 

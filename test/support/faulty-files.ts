@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { nodeFiles, type SpoolFiles } from '../../src/spool/files/spool-files.ts';
+import { nodeFiles, type SpoolFiles } from '../../src/spool/format/file-system.ts';
 
 const MESSAGES: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',

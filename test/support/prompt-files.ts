@@ -1,7 +1,7 @@
 /** Real files whose calls take no time: on a manual clock everything that leads to them is over when it settles. */
 
 import fs from 'node:fs';
-import { nodeFiles, type SpoolFiles } from '../../src/spool/files/spool-files.ts';
+import { nodeFiles, type SpoolFiles } from '../../src/spool/format/file-system.ts';
 
 export const promptFiles: SpoolFiles = {
   ...nodeFiles,

@@ -1,9 +1,9 @@
 /** A model of the queue in plain arrays of records, without batches: who is in it, who is dropped, who leaves first. */
 
-import type { DropReason } from '../../src/errors.ts';
+import type { DropReason } from '../../src/common/errors.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import type { QueueLimits } from '../../src/queue/queue-contract.ts';
-import { RecordBatch } from '../../src/queue/record-batch.ts';
+import { RecordBatch } from '../../src/records/record-batch.ts';
 
 export interface ModelRecord {
   readonly id: number;

@@ -1,7 +1,7 @@
 /** Writes down what a spool tells, and whether it told it from inside a call to it. */
 
-import { noSeverities, type SeverityCounts } from '../../src/severity-counts.ts';
-import type { SpoolListener } from '../../src/spool/files/spool-entry.ts';
+import { noSeverities, type SeverityCounts } from '../../src/common/severity-counts.ts';
+import type { SpoolListener } from '../../src/spool/format/entry.ts';
 
 export interface SpoolDrop {
   readonly reason: 'spool_full' | 'spool_corrupt';

@@ -1,8 +1,8 @@
 /** A model of what a spool owes: for every record that was stored, whether it must be, may be or must not be found. */
 
 import { expect } from 'vitest';
-import { noSeverities } from '../../src/severity-counts.ts';
-import type { NewEntry, RecordRange, SpoolEntry } from '../../src/spool/files/spool-entry.ts';
+import { noSeverities } from '../../src/common/severity-counts.ts';
+import type { NewEntry, RecordRange, SpoolEntry } from '../../src/spool/format/entry.ts';
 
 /**
  * - `owed`: not settled.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { SpillwayLogRecordProcessor, type SpillwayOptions, type SpoolOptions } from '../../src/index.ts';
-import type { SpoolFiles } from '../../src/spool/files/spool-files.ts';
+import type { SpoolFiles } from '../../src/spool/format/file-system.ts';
 import { ManualClock } from './manual-clock.ts';
 import { promptFiles } from './prompt-files.ts';
 import { expectLaw, record } from './records.ts';

@@ -5,7 +5,7 @@ import { Climate } from '../../simulation/network/climate.ts';
 import { httpAnswer, type Reply } from '../../simulation/network/replies.ts';
 import { contentOf } from '../../simulation/network/request-content.ts';
 import type { Weather } from '../../simulation/network/weather.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/common/clock.ts';
 import { HttpSink } from './http-sink.ts';
 
 export class WeatheredServer {

@@ -1,0 +1,161 @@
+/** Decides when a replay is over, and why. */
+
+import type { Clock } from '../../common/clock.ts';
+import type { SpoolFiles } from '../../spool/format/file-system.ts';
+import type { SpillwayStats } from '../../telemetry/stats.ts';
+import { tell } from '../console/output.ts';
+import { counted, durationText } from '../console/words.ts';
+import { type Holder, HolderWatch, ownerText } from '../reading/partition-holders.ts';
+import { pendingByShelf } from '../reading/spool-contents.ts';
+
+/** Between two looks at the directory at least … */
+const LOOK_MILLIS = 250;
+/** … and so many times what a look takes, for it reads the headers of all that others hold. */
+const LOOK_SHARE = 5;
+/** What this process holds and yet does not count, for so long, is in files that cannot be written to. */
+const STUCK_MILLIS = 10_000;
+
+export type Ending =
+  | { readonly kind: 'done' | 'interrupted' }
+  | { readonly kind: 'held' | 'unreachable' | 'unreadable'; readonly message: string };
+
+/** A shelf in which there is something to send. */
+interface Left extends Holder {
+  readonly records: number;
+  readonly isNewer: boolean;
+}
+
+export class ReplayWatch {
+  readonly #directory: string;
+  readonly #stats: () => SpillwayStats;
+  readonly #timeoutMillis: number;
+  readonly #clock: Clock;
+  readonly #files: SpoolFiles;
+  readonly #holders: HolderWatch;
+  readonly #announced = new Set<string>();
+  /** When the endpoint last took something, or there was nothing for it to take. */
+  #progressAt: number;
+  #done = 0;
+  #failures = 0;
+  #lookAt = Number.NEGATIVE_INFINITY;
+  #idleSince = Number.POSITIVE_INFINITY;
+
+  /**
+   * @param stats of the processor that sends.
+   * @param timeoutMillis how long the endpoint may take nothing.
+   */
+  constructor(
+    directory: string,
+    stats: () => SpillwayStats,
+    timeoutMillis: number,
+    clock: Clock,
+    files: SpoolFiles,
+  ) {
+    this.#directory = directory;
+    this.#stats = stats;
+    this.#timeoutMillis = timeoutMillis;
+    this.#clock = clock;
+    this.#files = files;
+    this.#holders = new HolderWatch(directory, clock, files);
+    this.#progressAt = clock.now();
+  }
+
+  /** Undefined while it goes on. @throws what the file system does, when the directory cannot be read. */
+  async look(): Promise<Ending | undefined> {
+    const failing = this.#endpoint(this.#stats());
+    if (failing !== undefined) return failing;
+    const now = this.#clock.now();
+    if (now < this.#lookAt) return undefined;
+    const holders = await this.#holders.look();
+    if (this.#isBusy) this.#idleSince = Number.POSITIVE_INFINITY;
+    else this.#idleSince = Math.min(this.#idleSince, now);
+    const ending = this.#isBusy ? undefined : await this.#rest(holders);
+    const end = this.#clock.now();
+    this.#lookAt = end + Math.max(LOOK_MILLIS, (end - now) * LOOK_SHARE);
+    // What was taken over meanwhile may not have been found under either name.
+    return (await this.#isUnchanged(holders)) && !this.#isBusy ? ending : undefined;
+  }
+
+  get #isBusy(): boolean {
+    const { spooled, inFlight } = this.#stats();
+    return spooled.records + inFlight.records > 0;
+  }
+
+  async #isUnchanged(before: readonly Holder[]): Promise<boolean> {
+    const after = await this.#holders.look();
+    const names = new Set(after.map(({ shelf }) => shelf));
+    return before.length === names.size && before.every(({ shelf }) => names.has(shelf));
+  }
+
+  #endpoint({ exported, dropped, exports, spooled, inFlight }: SpillwayStats): Ending | undefined {
+    const now = this.#clock.now();
+    const done = Object.values(dropped).reduce((sum, records) => sum + records, exported);
+    if (done > this.#done || spooled.records + inFlight.records === 0) {
+      this.#done = done;
+      this.#progressAt = now;
+      this.#failures = exports.failures;
+    }
+    const { lastError = 'no answer' } = exports;
+    // Whoever refuses the first of them, be it for its size, would refuse all: it is the wrong place to send them to.
+    const refused = dropped.rejected + dropped.record_too_large;
+    if (exported === 0 && refused > 0) {
+      const message = `the endpoint takes nothing, and refused ${counted(refused, 'record')} for good: ${lastError}`;
+      return { kind: 'unreachable', message };
+    }
+    if (exports.failures === this.#failures || now - this.#progressAt < this.#timeoutMillis) return undefined;
+    const message = `the endpoint took nothing for ${durationText(this.#timeoutMillis)}, and the rest stays in the spool: ${lastError}`;
+    return { kind: 'unreachable', message };
+  }
+
+  /** This process has nothing to send: what is there is others'. */
+  async #rest(holders: readonly Holder[]): Promise<Ending | undefined> {
+    const left = await this.#left(holders);
+    if (left.length === 0) return { kind: 'done' };
+    const isStuck = this.#clock.now() - this.#idleSince > STUCK_MILLIS;
+    const waiting = left.filter(
+      ({ state, isNewer }) => !isNewer && state !== 'alive' && !(isStuck && state === 'own'),
+    );
+    for (const { shelf, state, info, silenceMillis, records } of waiting) {
+      if (state !== 'silent' || this.#announced.has(shelf)) continue;
+      this.#announced.add(shelf);
+      tell(
+        `${shelf}, ${counted(records, 'record')}: waiting up to ${durationText(silenceMillis)} to see whether ${ownerText(info)} lives`,
+      );
+    }
+    if (waiting.length > 0) return undefined;
+    return endingFor(left);
+  }
+
+  async #left(holders: readonly Holder[]): Promise<Left[]> {
+    const pending = await pendingByShelf(this.#directory, this.#files);
+    const left: Left[] = [];
+    for (const [shelf, { records, isNewer }] of pending) {
+      const holder = holders.find((one) => one.shelf === shelf);
+      // It was not there a moment ago: the next look knows whose it is.
+      const known = holder ?? { shelf, state: 'free' as const, info: undefined, silenceMillis: 0 };
+      if (records > 0 || isNewer) left.push({ ...known, records, isNewer });
+    }
+    return left;
+  }
+}
+
+function endingFor(left: readonly Left[]): Ending {
+  const alive = left.filter(({ state }) => state === 'alive');
+  if (alive.length > 0) {
+    const shelves = alive.map(
+      ({ shelf, info, records }) => `${shelf} (${ownerText(info)}, ${counted(records, 'record')})`,
+    );
+    return { kind: 'held', message: `held by living processes, which will send it: ${shelves.join(', ')}` };
+  }
+  const newer = left.filter(({ isNewer }) => isNewer).map(({ shelf }) => shelf);
+  if (newer.length > 0) {
+    return {
+      kind: 'unreadable',
+      message: `written by a newer version of otel-spillway: ${newer.join(', ')}`,
+    };
+  }
+  return {
+    kind: 'unreadable',
+    message: 'some files of the spool cannot be written to: records may be sent again',
+  };
+}

@@ -1,0 +1,148 @@
+/** `spool replay`: sends what no living process holds, through the library itself. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../common/clock.ts';
+import type { SpillwayLogRecordProcessor, SpillwayStats } from '../../index.ts';
+import { nodeFiles } from '../../spool/format/file-system.ts';
+import { type Command, numberValue, parseCommand } from '../console/command.ts';
+import { type LineWriter, tell } from '../console/output.ts';
+import { EXIT, type ExitCode, fileProblem, Problem, problemOf } from '../console/problem.ts';
+import { Progress } from '../console/progress.ts';
+import { counted } from '../console/words.ts';
+import { checkSpool } from '../reading/spool-contents.ts';
+import { checkEndpoint, otlpOptions } from './endpoint.ts';
+import { type Ending, ReplayWatch } from './replay-watch.ts';
+
+const DEFAULT_SHARE = 0.5;
+const DEFAULT_TIMEOUT_SECONDS = 60;
+const MAX_TIMEOUT_SECONDS = 86_400;
+const POLL_MILLIS = 50;
+const SHUTDOWN_MILLIS = 5_000;
+/** Nothing is written here that could make room: what is there may take what it takes. */
+const MAX_BYTES = 1024 ** 4;
+const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
+/** Somebody waits for this: it tries more often than a service would. */
+const RETRY = { initialDelayMillis: 500, maxDelayMillis: 5_000 };
+const BREAKER = { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 5_000 };
+
+export const replayCommand: Command = {
+  synopsis: '<directory> [--endpoint URL] [--header NAME=VALUE]... [--share N] [--timeout SECONDS]',
+  summary: 'sends what no living process holds, and removes it',
+  details: `Takes over what dead processes left, sends it, and ends when nothing is left. A process that was
+killed is taken for dead when its lease has run out, 10 seconds after its last sign of life unless its
+option 'leaseMillis' says otherwise. Run it as the user who owns the directory.
+
+  --endpoint URL       the collector; without a path, v1/logs is added. Default: the environment
+                       variables OTEL_EXPORTER_OTLP_..., or http://localhost:4318/v1/logs
+  --header NAME=VALUE  sent with each request, added to OTEL_EXPORTER_OTLP_HEADERS
+  --share N            share of 16 connections to use, 0.01 to 0.9; default ${DEFAULT_SHARE}
+  --timeout SECONDS    how long the endpoint may take nothing before it ends; default ${DEFAULT_TIMEOUT_SECONDS}`,
+  run,
+};
+
+async function run(args: readonly string[], output: LineWriter): Promise<ExitCode> {
+  const { directory, values } = parseCommand(args, {
+    endpoint: { type: 'string' },
+    header: { type: 'string', multiple: true },
+    share: { type: 'string' },
+    timeout: { type: 'string' },
+  });
+  const share = numberValue(values.share, 'share', 0.01, 0.9) ?? DEFAULT_SHARE;
+  const timeout = numberValue(values.timeout, 'timeout', 1, MAX_TIMEOUT_SECONDS) ?? DEFAULT_TIMEOUT_SECONDS;
+  const otlp = otlpOptions(values.endpoint, values.header);
+  await checkSpool(directory);
+  const interruption = interrupted();
+  const processor = await processorFor(directory, share, otlp);
+  const watch = new ReplayWatch(directory, () => processor.stats(), timeout * 1_000, systemClock, nodeFiles);
+  const progress = new Progress(process.stderr, systemClock);
+  let ending: Ending | undefined;
+  try {
+    while (ending === undefined) {
+      await sleep(POLL_MILLIS);
+      progress.update(processor.stats());
+      ending = interruption.signal === undefined ? await watch.look() : { kind: 'interrupted' };
+    }
+  } catch (error) {
+    ending = { kind: 'unreadable', message: fileProblem(directory, error).message };
+  }
+  progress.clear();
+  await processor.shutdown({ timeoutMillis: SHUTDOWN_MILLIS });
+  await output.line(progress.summary(processor.stats()));
+  await output.flush();
+  interruption.stop();
+  if (interruption.signal !== undefined) {
+    tell('interrupted: what is left goes on being in the spool');
+    process.kill(process.pid, interruption.signal);
+  }
+  return exitCodeOf(ending, processor.stats());
+}
+
+/** @throws Problem for what the library does not take. */
+async function processorFor(
+  directory: string,
+  replayShare: number,
+  otlp: ReturnType<typeof otlpOptions>,
+): Promise<SpillwayLogRecordProcessor> {
+  // Loaded here: the other commands need none of it.
+  const [{ diag, DiagLogLevel }, { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter }] = await Promise.all(
+    [import('@opentelemetry/api'), import('../../index.ts')],
+  );
+  const say = (message: string) => tell(message.replace(/^otel-spillway: (\w+\/\d+: )?/, ''));
+  const silent = () => {};
+  diag.setLogger(
+    { error: say, warn: say, info: silent, debug: silent, verbose: silent },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
+  try {
+    // What is taken for delivered is deleted.
+    const exporter = new SpillwayOtlpLogExporter({ ...otlp, demandsOtlp: true });
+    await checkEndpoint(exporter);
+    return new SpillwayLogRecordProcessor({
+      exporter,
+      spool: { directory, maxBytes: MAX_BYTES, maxReplayBytes: MAX_REPLAY_BYTES, replayShare },
+      retry: RETRY,
+      breaker: BREAKER,
+      memoryLimit: false,
+      gapMarker: false,
+    });
+  } catch (error) {
+    const { exitCode, message } = problemOf(error);
+    throw message.includes(`'spool.directory'`)
+      ? new Problem(EXIT.unreadable, message)
+      : new Problem(exitCode, message);
+  }
+}
+
+function exitCodeOf(ending: Ending, { dropped }: SpillwayStats): ExitCode {
+  switch (ending.kind) {
+    case 'held':
+    case 'unreachable':
+    case 'unreadable':
+      tell(ending.message);
+      return EXIT[ending.kind];
+    case 'interrupted':
+      return EXIT.unreachable;
+    case 'done': {
+      const { spool_corrupt: damaged, spool_full: _, ...others } = dropped;
+      const refused = Object.values(others).reduce((sum, records) => sum + records, 0);
+      if (refused > 0) tell(`the endpoint refused ${counted(refused, 'record')} for good`);
+      if (damaged > 0)
+        tell(`${counted(damaged, 'record')} could not be read back: see the directory 'damaged'`);
+      return refused > 0 ? EXIT.refused : damaged > 0 ? EXIT.damaged : EXIT.done;
+    }
+  }
+}
+
+/** The first signal that asks for an end; the second one ends the process as it would without this. */
+function interrupted() {
+  const interruption = { signal: undefined as NodeJS.Signals | undefined, stop };
+  const onSignal = (signal: NodeJS.Signals) => {
+    interruption.signal = signal;
+    stop();
+  };
+  function stop(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal);
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
+  return interruption;
+}

@@ -1,0 +1,25 @@
+/** The part of a stored request that is not settled. */
+
+import type { EncodedBatch } from '../../otlp/encoding/encoded-batch.ts';
+import { EncodedBatchCodec } from '../../otlp/encoding/encoded-batch-codec.ts';
+import { SourceEncoder } from '../../otlp/encoding/envelope-encoder.ts';
+import type { RecordRange } from '../../spool/format/entry.ts';
+
+/**
+ * @param payload an OTLP request.
+ * @param ranges what is wanted of it, one at least.
+ * @throws RangeError when it is no such request.
+ */
+export function recordsOf(payload: Uint8Array, ranges: readonly RecordRange[]): EncodedBatch {
+  const all = new EncodedBatchCodec(new SourceEncoder(), Number.POSITIVE_INFINITY).decode(payload);
+  let wanted: EncodedBatch | undefined;
+  let at = 0;
+  for (const [first, records] of ranges) {
+    if (first > at) all.split(first - at);
+    const part = all.split(records);
+    if (wanted === undefined) wanted = part;
+    else wanted.append(part);
+    at = first + records;
+  }
+  return wanted ?? all;
+}

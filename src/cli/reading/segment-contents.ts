@@ -1,0 +1,197 @@
+/** What is in one segment file, read without changing anything. */
+
+import type { SeverityCounts } from '../../common/severity-counts.ts';
+import { crc32 } from '../../spool/format/checksum.ts';
+import type { RecordRange } from '../../spool/format/entry.ts';
+import { isMissing } from '../../spool/format/file-errors.ts';
+import type { SpoolFiles } from '../../spool/format/file-system.ts';
+import { FrameTable } from '../../spool/format/frame-table.ts';
+import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../spool/format/layout.ts';
+import { recordsIn, without } from '../../spool/format/record-ranges.ts';
+import { type ScannedSegment, SegmentScan } from '../../spool/format/segment-scan.ts';
+import { counted } from '../console/words.ts';
+import type { Findings } from './findings.ts';
+
+/** One batch of a segment; its payload can be read for as long as the segment is open. */
+export interface StoredBatch {
+  /** Below the directory of the spool. */
+  readonly path: string;
+  /** Its index in the segment. */
+  readonly index: number;
+  /** As they were stored, and of these, by their position in the payload, what is not settled. */
+  readonly records: number;
+  readonly remaining: readonly RecordRange[];
+  readonly pending: number;
+  /** Of all its records. */
+  readonly severities: SeverityCounts;
+  readonly openedAtUnixMillis: number;
+  /** Undefined when it is damaged, or cannot be read: that is among the findings then. */
+  read(): Promise<Buffer | undefined>;
+}
+
+export class SegmentContents {
+  readonly bytes: number;
+  readonly ackBytes: number;
+  /** Whether it is of a version that this one cannot read. */
+  readonly isNewer: boolean;
+  /** The same when the shelf has another name. */
+  readonly identity: string;
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #files: SpoolFiles;
+  readonly #findings: Findings;
+  readonly #frames: FrameTable;
+  readonly #remaining: ReadonlyMap<number, readonly RecordRange[]>;
+
+  private constructor(
+    path: string,
+    fd: number,
+    bytes: number,
+    frames: FrameTable,
+    { header, salt }: ScannedSegment,
+    acks: Buffer,
+    files: SpoolFiles,
+    findings: Findings,
+  ) {
+    this.#path = path;
+    this.#fd = fd;
+    this.bytes = bytes;
+    this.isNewer = header.kind === 'newer';
+    this.identity = `${salt}/${path.split('/').at(-1)}`;
+    this.ackBytes = acks.length;
+    this.#frames = frames;
+    this.#remaining = salt === undefined ? new Map() : remainders(frames, acks, salt);
+    this.#files = files;
+    this.#findings = findings;
+  }
+
+  /**
+   * @param file without its ending.
+   * @param path the same below the directory of the spool.
+   * @returns undefined when it is not there (any more), or cannot be read: that is among the findings then.
+   */
+  static async open(
+    file: string,
+    path: string,
+    files: SpoolFiles,
+    findings: Findings,
+  ): Promise<SegmentContents | undefined> {
+    let fd: number | undefined;
+    try {
+      const { size } = await files.stat(`${file}.seg`);
+      fd = await files.open(`${file}.seg`, 'r', 0);
+      const scan = new SegmentScan(fd, size, files);
+      const frames = new FrameTable();
+      for await (const { header, offset } of scan.frames()) frames.add(header, offset);
+      const acks = await readAcks(`${file}.ack`, `${path}.ack`, files, findings);
+      // One that was deleted meanwhile was settled, whatever has become of its acknowledgements.
+      await files.stat(`${file}.seg`);
+      const { salt } = scan.result;
+      judge(`${path}.seg`, size, frames, scan.result, findings);
+      if (salt !== undefined) judgeAcks(`${path}.ack`, acks, salt, findings);
+      return new SegmentContents(`${path}.seg`, fd, size, frames, scan.result, acks, files, findings);
+    } catch (error) {
+      if (fd !== undefined) await files.close(fd);
+      if (!isMissing(error)) findings.unreadable(`${path}.seg`, error);
+      return undefined;
+    }
+  }
+
+  /** In their order, those that are done with included. */
+  *batches(): Generator<StoredBatch> {
+    const frames = this.#frames;
+    for (let position = 0; position < frames.length; position++) {
+      const records = frames.records(position);
+      const remaining = this.#remaining.get(position) ?? [[0, records]];
+      yield {
+        path: this.#path,
+        index: frames.index(position),
+        records,
+        remaining,
+        pending: recordsIn(remaining),
+        severities: frames.severities(position),
+        openedAtUnixMillis: frames.openedAtUnixMillis(position),
+        read: () => this.#read(position),
+      };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#files.close(this.#fd);
+  }
+
+  async #read(position: number): Promise<Buffer | undefined> {
+    const frames = this.#frames;
+    const payload = Buffer.allocUnsafe(frames.payloadBytes(position));
+    const start = frames.offset(position) + FRAME_HEADER_BYTES;
+    const where = `batch ${frames.index(position)} with ${counted(frames.records(position), 'record')}`;
+    try {
+      for (let done = 0; done < payload.length; ) {
+        const read = await this.#files.read(this.#fd, payload.subarray(done), start + done);
+        if (read === 0) break;
+        done += read;
+      }
+    } catch (error) {
+      this.#findings.unreadable(this.#path, error);
+      return undefined;
+    }
+    if (crc32(payload) === frames.payloadCrc(position)) return payload;
+    this.#findings.damage(this.#path, `the checksum of ${where} is wrong`);
+    return undefined;
+  }
+}
+
+function remainders(frames: FrameTable, acks: Buffer, salt: number): Map<number, readonly RecordRange[]> {
+  const remaining = new Map<number, readonly RecordRange[]>();
+  for (const { index, first, records } of acksIn(acks, salt)) {
+    const position = frames.positionOf(index);
+    if (position === undefined) continue;
+    const before = remaining.get(position) ?? [[0, frames.records(position)]];
+    remaining.set(position, without(before, first, records));
+  }
+  return remaining;
+}
+
+async function readAcks(file: string, path: string, files: SpoolFiles, findings: Findings): Promise<Buffer> {
+  try {
+    return await files.readFile(file);
+  } catch (error) {
+    // Without them everything counts as pending, as it does for whoever sends it.
+    if (!isMissing(error)) findings.unreadable(path, error);
+    return Buffer.alloc(0);
+  }
+}
+
+function judge(
+  path: string,
+  bytes: number,
+  frames: FrameTable,
+  { header, damagedBytes }: ScannedSegment,
+  findings: Findings,
+): void {
+  if (header.kind === 'newer') {
+    findings.newer(path);
+    return;
+  }
+  let otherBytes = bytes - damagedBytes - (header.kind === 'known' ? SEGMENT_HEADER_BYTES : 0);
+  for (let position = 0; position < frames.length; position++) {
+    otherBytes -= FRAME_HEADER_BYTES + frames.payloadBytes(position);
+  }
+  // The header is written first: a file that is shorter was never more.
+  if (damagedBytes > 0 && bytes >= SEGMENT_HEADER_BYTES) {
+    const what = header.kind === 'damaged' ? ', the header of the file among them' : '';
+    findings.damage(path, `${counted(damagedBytes, 'byte')} are no batch${what}`);
+  }
+  if (otherBytes > 0) {
+    findings.note(path, `${counted(otherBytes, 'byte')} of a write that has not come to its end`);
+  }
+}
+
+function judgeAcks(path: string, acks: Buffer, salt: number, findings: Findings): void {
+  const whole = Math.floor(acks.length / ACK_BYTES);
+  let sound = 0;
+  for (const _ of acksIn(acks, salt)) sound++;
+  if (sound < whole) {
+    findings.damage(path, `${counted(whole - sound, 'acknowledgement')} of ${whole} cannot be read`);
+  }
+}

@@ -1,0 +1,174 @@
+/** What is in the directory of a spool, read without changing anything, beside whoever writes there. */
+
+import { join } from 'node:path';
+import { isMissing } from '../../spool/format/file-errors.ts';
+import { nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
+import { FORMAT_VERSION } from '../../spool/format/layout.ts';
+import {
+  DAMAGED_NAME,
+  isMovingName,
+  isShelfName,
+  LEASE_NAME,
+  segmentName,
+  sequenceOf,
+} from '../../spool/format/names.ts';
+import { type LeaseInfo, parseLease } from '../../spool/ownership/lease.ts';
+import { readLease } from '../../spool/ownership/orphan-scanner.ts';
+import { EXIT, fileProblem, Problem } from '../console/problem.ts';
+import { Findings } from './findings.ts';
+import { SegmentContents, type StoredBatch } from './segment-contents.ts';
+
+export interface ShelfContents {
+  readonly name: string;
+  /** Whether there is a lease: somebody holds it, or held it to the end of his life. */
+  readonly isHeld: boolean;
+  /** Of whoever holds it; undefined also when that cannot be understood. */
+  readonly owner: LeaseInfo | undefined;
+  readonly isNewer: boolean;
+  /** Numbers of its segments, in order. */
+  readonly sequences: readonly number[];
+}
+
+/** What a file system puts into a directory of its own. */
+const FOREIGN = /^(\.|lost\+found$)/;
+/** A spool whose shelves are taken over all the time is not waited for. */
+const MAX_PASSES = 3;
+
+/** @throws Problem when there is no spool, or it cannot be read. An empty directory is one that has nothing to do. */
+export async function checkSpool(directory: string, files: SpoolFiles = nodeFiles): Promise<void> {
+  let names: string[];
+  try {
+    names = await files.readdir(directory);
+  } catch (error) {
+    throw fileProblem(directory, error);
+  }
+  const isSpool = (name: string) => isShelfName(name) || isMovingName(name) || name === DAMAGED_NAME;
+  if (names.some(isSpool) || names.every((name) => FOREIGN.test(name))) return;
+  const isShelf = names.includes(LEASE_NAME) || names.some((name) => sequenceOf(name) !== undefined);
+  const hint = isShelf ? 'this is a part of a spool: name the directory above it' : 'this is no spool';
+  throw new Problem(EXIT.noSpool, `${directory}: ${hint}`);
+}
+
+/** Shelves that disappear while they are looked at are left out. @throws Problem when the directory cannot be read. */
+export async function shelvesIn(
+  directory: string,
+  findings: Findings,
+  files: SpoolFiles = nodeFiles,
+): Promise<ShelfContents[]> {
+  await checkSpool(directory, files);
+  const shelves: ShelfContents[] = [];
+  for (const name of (await files.readdir(directory)).toSorted()) {
+    if (!isShelfName(name) && !isMovingName(name)) continue;
+    try {
+      const lease = await readLease(join(directory, name), files);
+      if (lease === 'none') continue;
+      const owner = lease && parseLease(lease);
+      const names = await files.readdir(join(directory, name));
+      const sequences = names.flatMap((one) => sequenceOf(one) ?? []).toSorted((a, b) => a - b);
+      const isNewer = owner !== undefined && owner.format > FORMAT_VERSION;
+      if (isNewer) findings.newer(name);
+      shelves.push({
+        name,
+        isHeld: lease !== undefined,
+        owner,
+        isNewer,
+        sequences: isNewer ? [] : sequences,
+      });
+    } catch (error) {
+      if (!isMissing(error)) findings.unreadable(name, error);
+    }
+  }
+  return shelves;
+}
+
+/** The segments of a shelf in order; each is closed when the next one is asked for. */
+export async function* segmentsOf(
+  directory: string,
+  { name, sequences }: ShelfContents,
+  findings: Findings,
+  files: SpoolFiles = nodeFiles,
+): AsyncGenerator<SegmentContents> {
+  for (const sequence of sequences) {
+    const path = `${name}/${segmentName(sequence).replace(/\.seg$/, '')}`;
+    const segment = await SegmentContents.open(join(directory, path), path, files, findings);
+    if (segment === undefined) continue;
+    try {
+      yield segment;
+    } finally {
+      await segment.close();
+    }
+  }
+}
+
+/**
+ * All batches, those that are done with included: of each shelf in its order, and of all shelves the one first whose
+ * turn has the oldest record. A batch can be read until the next one is asked for.
+ */
+export async function* batchesByAge(
+  directory: string,
+  findings: Findings,
+  files: SpoolFiles = nodeFiles,
+): AsyncGenerator<StoredBatch> {
+  const seen = new Set<string>();
+  let isComplete = false;
+  for (let pass = 1; pass <= MAX_PASSES && !isComplete; pass++) {
+    const shelves = await shelvesIn(directory, findings, files);
+    yield* merged(shelves.map((shelf) => batchesOf(directory, shelf, seen, findings, files)));
+    // A shelf that was taken over meanwhile has another name now, and the same segments.
+    const names = new Set(await files.readdir(directory));
+    isComplete = shelves.every(({ name }) => names.has(name));
+  }
+}
+
+async function* merged(sources: readonly AsyncGenerator<StoredBatch>[]): AsyncGenerator<StoredBatch> {
+  try {
+    const heads = await Promise.all(sources.map((source) => source.next()));
+    for (;;) {
+      let oldest = -1;
+      for (const [index, { done, value }] of heads.entries()) {
+        if (done) continue;
+        const best = heads[oldest]?.value as StoredBatch | undefined;
+        if (best === undefined || value.openedAtUnixMillis < best.openedAtUnixMillis) oldest = index;
+      }
+      if (oldest < 0) return;
+      yield heads[oldest]?.value as StoredBatch;
+      heads[oldest] = (await sources[oldest]?.next()) as IteratorResult<StoredBatch>;
+    }
+  } finally {
+    for (const source of sources) await source.return(undefined);
+  }
+}
+
+/** @param seen the segments that need not be looked at again. */
+async function* batchesOf(
+  directory: string,
+  shelf: ShelfContents,
+  seen: Set<string>,
+  findings: Findings,
+  files: SpoolFiles,
+): AsyncGenerator<StoredBatch> {
+  for await (const segment of segmentsOf(directory, shelf, findings, files)) {
+    if (seen.has(segment.identity)) continue;
+    seen.add(segment.identity);
+    yield* segment.batches();
+  }
+}
+
+/** Records of each shelf that are not done with. @throws Problem when the directory cannot be read. */
+export async function pendingByShelf(
+  directory: string,
+  files: SpoolFiles,
+): Promise<Map<string, { readonly records: number; readonly isNewer: boolean }>> {
+  const findings = new Findings(() => {});
+  const pending = new Map<string, { records: number; isNewer: boolean }>();
+  for (const shelf of await shelvesIn(directory, findings, files)) {
+    let records = 0;
+    let { isNewer } = shelf;
+    for await (const segment of segmentsOf(directory, shelf, findings, files)) {
+      isNewer ||= segment.isNewer;
+      for (const batch of segment.batches()) records += batch.pending;
+    }
+    pending.set(shelf.name, { records, isNewer });
+  }
+  return pending;
+}

@@ -1,0 +1,48 @@
+/** Bounds how long one attempt can take, without letting the next one overlap it while there is hope. */
+
+import type { Clock } from '../common/clock.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { AttemptHints, Outcome, Sender } from './sender.ts';
+
+/**
+ * How long an attempt that has timed out keeps its slot. Most exporters cannot be cancelled: a result that
+ * comes within this time still counts, so a slow success is not sent twice.
+ */
+export const GRACE_MILLIS = 5_000;
+
+export class TimeLimit<B extends LogBatch> implements Sender<B> {
+  readonly #inner: Sender<B>;
+  readonly #timeoutMillis: number;
+  readonly #clock: Clock;
+
+  /** @param timeoutMillis 0 for no limit. */
+  constructor(inner: Sender<B>, timeoutMillis: number, clock: Clock) {
+    this.#inner = inner;
+    this.#timeoutMillis = timeoutMillis;
+    this.#clock = clock;
+  }
+
+  send(batch: B, signal: AbortSignal, hints?: AttemptHints): Promise<Outcome> {
+    if (this.#timeoutMillis === 0) return this.#inner.send(batch, signal, hints);
+    return new Promise((resolve) => {
+      const attempt = new AbortController();
+      const abort = () => attempt.abort(signal.reason);
+      const timedOut = () => {
+        const message = `export timed out after ${this.#timeoutMillis} ms`;
+        const error = Object.assign(new Error(message), { code: 'ETIMEDOUT' });
+        attempt.abort(error);
+        cancel = this.#clock.timer(() => finish({ kind: 'retryable', error }), GRACE_MILLIS);
+      };
+      let cancel = this.#clock.timer(timedOut, this.#timeoutMillis);
+      const finish = (outcome: Outcome) => {
+        cancel();
+        signal.removeEventListener('abort', abort);
+        resolve(outcome);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#inner
+        .send(batch, attempt.signal, hints)
+        .then(finish, (error: unknown) => finish({ kind: 'unserializable', error }));
+    });
+  }
+}

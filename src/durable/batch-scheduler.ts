@@ -1,0 +1,135 @@
+/** Where the driver gets its batches when there is a spool: live ones first, and replays at a measured share. */
+
+import type { DropReason } from '../common/errors.ts';
+import type { BatchSource } from '../delivery/batch-source.ts';
+import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { TakeSize } from '../queue/queue-contract.ts';
+import type { QueuedBatch } from '../queue/queued-batch.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Replay } from './replay.ts';
+
+export class Outlet<B extends LogBatch> implements BatchSource<B> {
+  readonly #queue: AsyncSinkQueue<B>;
+  readonly #replay: Replay<B>;
+  readonly #spool: Spool;
+  readonly #leave: (batch: QueuedBatch<B>) => void;
+  /** Replays that are due for each live batch sent while both wait. */
+  readonly #replaysPerLive: number;
+  #credit = 0;
+
+  /**
+   * @param replayShare share of the batches that are replays while live ones wait as well.
+   * @param leave sees to it that a batch leaves memory that is not to be tried again, or whose other part is not.
+   */
+  constructor(
+    queue: AsyncSinkQueue<B>,
+    replay: Replay<B>,
+    spool: Spool,
+    replayShare: number,
+    leave: (batch: QueuedBatch<B>) => void,
+  ) {
+    this.#queue = queue;
+    this.#replay = replay;
+    this.#spool = spool;
+    this.#leave = leave;
+    this.#replaysPerLive = replayShare / (1 - replayShare);
+  }
+
+  /** Of the live batches: what waits on disk is safe, and no flush waits for it. */
+  get oldestSequence(): number {
+    return this.#queue.oldestSequence;
+  }
+
+  seal(): number {
+    return this.#queue.seal();
+  }
+
+  take(
+    now: number,
+    size: TakeSize,
+    passOver?: (batch: QueuedBatch<B>) => boolean,
+  ): QueuedBatch<B> | undefined {
+    const replay = this.#mayUseDisk(now) ? this.#replay.peek(now, passOver) : undefined;
+    const live = this.#queue.peek(now, size, passOver);
+    const sendsReplay =
+      replay !== undefined && (live === undefined || this.#prefersReplay(live, replay, passOver));
+    if (sendsReplay) {
+      if (live !== undefined) this.#credit = Math.max(0, this.#credit - 1);
+      return this.#replay.take(now, size, passOver);
+    }
+    if (replay !== undefined) this.#credit += this.#replaysPerLive;
+    return this.#queue.take(now, size, passOver);
+  }
+
+  dueAt(now: number): number {
+    const replayAt = this.#mayUseDisk(now) ? this.#replay.dueAt(now) : Number.POSITIVE_INFINITY;
+    return Math.min(this.#queue.dueAt(now), replayAt);
+  }
+
+  isInFlight(batch: QueuedBatch<B>): boolean {
+    return this.#queue.isInFlight(batch) || this.#replay.has(batch);
+  }
+
+  settle(batch: QueuedBatch<B>): void {
+    this.#sourceOf(batch).settle(batch);
+    // Its other part may wait to leave memory.
+    if (batch.copy !== undefined) this.#leave(batch);
+  }
+
+  giveBack(batch: QueuedBatch<B>, halve = false): void {
+    if (this.#replay.has(batch)) this.#replay.giveBack(batch, halve);
+    else this.#queue.giveBack(batch, halve, this.#spool.usable);
+  }
+
+  giveUp(batch: QueuedBatch<B>, reason: DropReason): void {
+    if (this.#replay.has(batch)) {
+      this.#replay.giveBack(batch);
+      batch.notBefore = Number.POSITIVE_INFINITY;
+    } else if (this.#spool.usable) {
+      this.#queue.setAside(batch);
+      this.#leave(batch);
+    } else {
+      this.#queue.giveUp(batch, reason);
+    }
+  }
+
+  hasten(): void {
+    this.#queue.hasten();
+    this.#replay.hasten();
+  }
+
+  /** Live batches only: what was on disk is to outlive any outage. */
+  expire(openedUntil: number, reason: DropReason): void {
+    this.#queue.expire(openedUntil, reason);
+  }
+
+  discard(reason: DropReason): void {
+    this.#replay.stop();
+    this.#queue.discard(reason);
+  }
+
+  /**
+   * Whoever was silent for too long, or cannot give a sign of life because the disk fails, may have been taken for
+   * dead, and what it stored be another's by now. What is in memory only is sent all the same.
+   */
+  #mayUseDisk(now: number): boolean {
+    const isHeld = this.#spool.isHeld(now);
+    this.#queue.disk.areCopiesOurs = isHeld;
+    return isHeld;
+  }
+
+  /** A batch that is stuck gives way to the other kind as it would to one of its own. */
+  #prefersReplay(
+    live: QueuedBatch<B>,
+    replay: QueuedBatch<B>,
+    passOver: ((batch: QueuedBatch<B>) => boolean) | undefined,
+  ): boolean {
+    if (passOver !== undefined && passOver(live) !== passOver(replay)) return passOver(live);
+    return this.#credit >= 1;
+  }
+
+  #sourceOf(batch: QueuedBatch<B>): AsyncSinkQueue<B> | Replay<B> {
+    return this.#replay.has(batch) ? this.#replay : this.#queue;
+  }
+}

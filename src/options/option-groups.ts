@@ -1,0 +1,145 @@
+/** The options that are objects, resolved: each function has the defaults and ranges of one group. */
+
+import { diag } from '@opentelemetry/api';
+import { flag, numberOption, objectOption, oneOf, resolvedGroup } from '../common/validation.ts';
+import type { RetrySettings } from '../delivery/backoff.ts';
+import type { BreakerSettings } from '../delivery/recovery.ts';
+import type { MemoryGuardSettings } from '../process/memory-guard.ts';
+import type { ShedRule } from '../queue/admission-rules.ts';
+import type { SpillwayOptions } from './options.ts';
+
+const DAY_MILLIS = 86_400_000;
+
+const INFO = 9;
+export const MAX_SEVERITY = 24;
+const SHUTDOWN_STRATEGIES = ['graceful', 'flush', 'immediate'] as const;
+
+export interface ShutdownSettings {
+  readonly strategy: (typeof SHUTDOWN_STRATEGIES)[number];
+  readonly timeoutMillis: number;
+}
+
+/**
+ * Also for the options of a single `shutdown()` call, where what is not given comes from the constructor's.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
+ */
+export function shutdownSettings(
+  value: SpillwayOptions['shutdown'],
+  defaults: ShutdownSettings = { strategy: 'graceful', timeoutMillis: 5_000 },
+): ShutdownSettings {
+  const group = objectOption(value, 'shutdown');
+  return resolvedGroup(group, 'shutdown', {
+    strategy: oneOf(group.strategy, 'shutdown.strategy', SHUTDOWN_STRATEGIES, defaults.strategy),
+    timeoutMillis: numberOption(group.timeoutMillis, 'shutdown.timeoutMillis', {
+      min: 0,
+      max: 3_600_000,
+      default: defaults.timeoutMillis,
+    }),
+  });
+}
+
+export function shedSettings(value: SpillwayOptions['shed']): ShedRule | undefined {
+  if (value === undefined || !flag(value, 'shed')) return undefined;
+  const group = objectOption(value, 'shed');
+  return resolvedGroup(group, 'shed', {
+    above: numberOption(group.above, 'shed.above', { min: 0, max: 1, default: 0.8, fraction: true }),
+    belowSeverity: numberOption(group.belowSeverity, 'shed.belowSeverity', {
+      min: 1,
+      max: MAX_SEVERITY,
+      default: INFO,
+    }),
+  });
+}
+
+export function breakerSettings(value: SpillwayOptions['breaker']): BreakerSettings | undefined {
+  if (!flag(value, 'breaker')) return undefined;
+  const group = objectOption(value, 'breaker');
+  const wait = { min: 1, max: DAY_MILLIS };
+  const resetTimeoutMillis = numberOption(group.resetTimeoutMillis, 'breaker.resetTimeoutMillis', {
+    ...wait,
+    default: 1_000,
+  });
+  const maxResetTimeoutMillis = numberOption(group.maxResetTimeoutMillis, 'breaker.maxResetTimeoutMillis', {
+    ...wait,
+    default: Math.max(resetTimeoutMillis, 30_000),
+  });
+  return resolvedGroup(group, 'breaker', {
+    failureThreshold: numberOption(group.failureThreshold, 'breaker.failureThreshold', {
+      min: 1,
+      max: 1_000,
+      default: 5,
+    }),
+    resetTimeoutMillis: clamp(
+      resetTimeoutMillis,
+      'breaker.resetTimeoutMillis',
+      maxResetTimeoutMillis,
+      'breaker.maxResetTimeoutMillis',
+    ),
+    maxResetTimeoutMillis,
+  });
+}
+
+export function retrySettings(value: SpillwayOptions['retry']): RetrySettings {
+  const group = objectOption(value, 'retry');
+  const wait = { min: 1, max: DAY_MILLIS };
+  const initialDelayMillis = numberOption(group.initialDelayMillis, 'retry.initialDelayMillis', {
+    ...wait,
+    default: 1_000,
+  });
+  const maxDelayMillis = numberOption(group.maxDelayMillis, 'retry.maxDelayMillis', {
+    ...wait,
+    default: Math.max(initialDelayMillis, 30_000),
+  });
+  return resolvedGroup(group, 'retry', {
+    initialDelayMillis: clamp(
+      initialDelayMillis,
+      'retry.initialDelayMillis',
+      maxDelayMillis,
+      'retry.maxDelayMillis',
+    ),
+    maxDelayMillis,
+    maxElapsedMillis: numberOption(group.maxElapsedMillis, 'retry.maxElapsedMillis', {
+      min: 0,
+      max: Number.POSITIVE_INFINITY,
+      default: Number.POSITIVE_INFINITY,
+    }),
+  });
+}
+
+export function memoryLimitSettings(value: SpillwayOptions['memoryLimit']): MemoryGuardSettings | undefined {
+  if (!flag(value, 'memoryLimit')) return undefined;
+  const group = objectOption(value, 'memoryLimit');
+  const softRatio = numberOption(group.softRatio, 'memoryLimit.softRatio', {
+    min: 0.01,
+    max: 1,
+    default: 0.8,
+    fraction: true,
+  });
+  return resolvedGroup(group, 'memoryLimit', {
+    softRatio,
+    hardRatio: numberOption(group.hardRatio, 'memoryLimit.hardRatio', {
+      min: softRatio,
+      max: 1,
+      default: Math.max(softRatio, 0.9),
+      fraction: true,
+    }),
+    checkIntervalMillis: numberOption(group.checkIntervalMillis, 'memoryLimit.checkIntervalMillis', {
+      min: 10,
+      max: 3_600_000,
+      default: 1_000,
+    }),
+  });
+}
+
+/** As the stock processor does where two options contradict each other: the smaller one holds, and `diag` says so. */
+export function clamp(
+  value: number,
+  name: string,
+  limit: number,
+  limitName: string,
+  isChosen = true,
+): number {
+  if (value <= limit) return value;
+  if (isChosen) diag.warn(`otel-spillway: ${name} (${value}) is larger than ${limitName}; using ${limit}`);
+  return limit;
+}

@@ -1,0 +1,208 @@
+/** Options and environment resolved, once, into the frozen settings that the parts are built with. */
+
+import { diag } from '@opentelemetry/api';
+import { SpillwayError } from '../common/errors.ts';
+import {
+  booleanOption,
+  type Environment,
+  functionOrUndefined,
+  INT32_MAX,
+  invalid,
+  type NumberRange,
+  numberFromEnvironment,
+  numberOption,
+  oneOf,
+} from '../common/validation.ts';
+import type { RetrySettings } from '../delivery/backoff.ts';
+import { type LaneDefaults, MAX_CONCURRENT_EXPORTS } from '../delivery/exporter-adapter.ts';
+import type { AnyLogRecordExporter } from '../delivery/exporter-sender.ts';
+import type { BreakerSettings } from '../delivery/recovery.ts';
+import type { MemoryGuardSettings } from '../process/memory-guard.ts';
+import type { ShedRule } from '../queue/admission-rules.ts';
+import { halfOf } from '../queue/in-flight.ts';
+import {
+  breakerSettings,
+  clamp,
+  MAX_SEVERITY,
+  memoryLimitSettings,
+  retrySettings,
+  type ShutdownSettings,
+  shedSettings,
+  shutdownSettings,
+} from './option-groups.ts';
+import type { SpillwayOptions } from './options.ts';
+import { type SpoolSettings, spoolSettings } from './spool-settings.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const INT_MAX = Number.MAX_SAFE_INTEGER;
+
+/** The default of `maxQueueBytes` is this share of the memory the process may use … */
+const QUEUE_MEMORY_SHARE = 0.05;
+/** … but never more than this. */
+const MAX_DEFAULT_QUEUE_BYTES = 64 * MIB;
+/** That many records of 64 bytes, which hardly a record is below: the bound that matters is the one in bytes. */
+const MAX_DEFAULT_QUEUE_RECORDS = MAX_DEFAULT_QUEUE_BYTES / 64;
+
+export interface Settings {
+  readonly maxQueueSize: number;
+  readonly maxExportBatchSize: number;
+  readonly scheduledDelayMillis: number;
+  readonly exportTimeoutMillis: number;
+  readonly maxQueueBytes: number;
+  readonly maxExportBatchBytes: number;
+  readonly maxRecordBytes: number;
+  readonly maxConcurrentExports: number;
+  readonly overflow: 'drop-oldest' | 'drop-newest';
+  /** Infinity when off. */
+  readonly protectSeverity: number;
+  readonly shed: ShedRule | undefined;
+  readonly breaker: BreakerSettings | undefined;
+  readonly retry: RetrySettings;
+  readonly memoryLimit: MemoryGuardSettings | undefined;
+  readonly shutdown: ShutdownSettings;
+  readonly flushTimeoutMillis: number;
+  readonly spool: SpoolSettings | undefined;
+  readonly gapMarker: boolean;
+}
+
+const KNOWN_OPTIONS = new Set(
+  [
+    'exporter maxQueueSize maxExportBatchSize scheduledDelayMillis exportTimeoutMillis maxQueueBytes',
+    'maxExportBatchBytes maxRecordBytes maxConcurrentExports overflow protectSeverity shed breaker retry',
+    'memoryLimit shutdown flushTimeoutMillis spool gapMarker meterProvider selfObsMeterProvider',
+    'onDrop onBreakerStateChange onError',
+  ].flatMap((line) => line.split(' ')),
+);
+
+/**
+ * What has to be right before an exporter can be asked anything.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
+ */
+export function checkOptions(options: SpillwayOptions): void {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  // The stock processor's first parameter in SDKs before 0.220.
+  if (!('exporter' in options) && typeof (options as { export?: unknown }).export === 'function') {
+    throw new SpillwayError(
+      'ERR_SPILLWAY_OPTION',
+      'otel-spillway: the exporter is an option: write new SpillwayLogRecordProcessor({ exporter }), with the other options beside it',
+    );
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
+  }
+  checkCollaborators(options);
+}
+
+/**
+ * @param options checked by `checkOptions`.
+ * @param memoryBytes what the process may use, for the default of `maxQueueBytes`.
+ * @param defaults what the exporter works best with.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range.
+ */
+export function resolveSettings(
+  options: SpillwayOptions,
+  env: Environment,
+  memoryBytes: number,
+  defaults: LaneDefaults,
+): Settings {
+  const number = (name: keyof SpillwayOptions, range: NumberRange, variable?: string): number =>
+    numberOption(options[name], name, {
+      ...range,
+      default: variable === undefined ? range.default : numberFromEnvironment(env, variable, range),
+    });
+
+  const maxQueueSize = number(
+    'maxQueueSize',
+    { min: 1, max: INT32_MAX, default: MAX_DEFAULT_QUEUE_RECORDS },
+    'OTEL_BLRP_MAX_QUEUE_SIZE',
+  );
+  const maxQueueBytes = number('maxQueueBytes', {
+    min: KIB,
+    max: MIB * MIB,
+    default: Math.max(MIB, Math.min(MAX_DEFAULT_QUEUE_BYTES, Math.floor(memoryBytes * QUEUE_MEMORY_SHARE))),
+  });
+  const isBatchChosen = options.maxExportBatchBytes !== undefined;
+  const maxExportBatchBytes = clamp(
+    clamp(
+      number('maxExportBatchBytes', { min: KIB, max: INT_MAX, default: MIB }),
+      'maxExportBatchBytes',
+      Math.max(KIB, halfOf(maxQueueBytes)),
+      'half of maxQueueBytes',
+      isBatchChosen,
+    ),
+    'maxExportBatchBytes',
+    defaults.maxRequestBytes ?? Number.POSITIVE_INFINITY,
+    "the exporter's maxRequestBytes",
+    isBatchChosen,
+  );
+
+  return Object.freeze({
+    maxQueueSize,
+    maxQueueBytes,
+    maxExportBatchBytes,
+    maxExportBatchSize: clamp(
+      number(
+        'maxExportBatchSize',
+        { min: 1, max: INT32_MAX, default: defaults.maxExportBatchSize },
+        'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
+      ),
+      'maxExportBatchSize',
+      halfOf(maxQueueSize),
+      'half of maxQueueSize',
+      options.maxExportBatchSize !== undefined || env.OTEL_BLRP_MAX_EXPORT_BATCH_SIZE !== undefined,
+    ),
+    maxRecordBytes: clamp(
+      number('maxRecordBytes', { min: KIB, max: INT_MAX, default: 256 * KIB }),
+      'maxRecordBytes',
+      maxExportBatchBytes,
+      'maxExportBatchBytes',
+      options.maxRecordBytes !== undefined,
+    ),
+    scheduledDelayMillis: number(
+      'scheduledDelayMillis',
+      { min: 0, max: INT32_MAX, default: 1_000 },
+      'OTEL_BLRP_SCHEDULE_DELAY',
+    ),
+    exportTimeoutMillis: number(
+      'exportTimeoutMillis',
+      { min: 0, max: INT32_MAX, default: 30_000 },
+      'OTEL_BLRP_EXPORT_TIMEOUT',
+    ),
+    maxConcurrentExports: number('maxConcurrentExports', {
+      min: 1,
+      max: MAX_CONCURRENT_EXPORTS,
+      default: Math.min(defaults.maxConcurrentExports, MAX_CONCURRENT_EXPORTS),
+    }),
+    overflow: oneOf(options.overflow, 'overflow', ['drop-oldest', 'drop-newest'] as const, 'drop-oldest'),
+    protectSeverity: number('protectSeverity', {
+      min: 1,
+      max: MAX_SEVERITY,
+      default: Number.POSITIVE_INFINITY,
+    }),
+    shed: shedSettings(options.shed),
+    breaker: breakerSettings(options.breaker),
+    retry: retrySettings(options.retry),
+    memoryLimit: memoryLimitSettings(options.memoryLimit),
+    shutdown: shutdownSettings(options.shutdown),
+    flushTimeoutMillis: number('flushTimeoutMillis', { min: 1, max: INT32_MAX, default: 30_000 }),
+    spool: spoolSettings(options.spool, maxQueueBytes),
+    gapMarker: booleanOption(options.gapMarker, 'gapMarker', true),
+  });
+}
+
+function checkCollaborators(options: SpillwayOptions): void {
+  const exporter: Partial<AnyLogRecordExporter> | null | undefined = options.exporter;
+  const isExporter = typeof exporter?.export === 'function' && typeof exporter.shutdown === 'function';
+  if (exporter !== undefined && !isExporter) {
+    throw invalid('exporter', 'a LogRecordExporter (an object with export() and shutdown())', exporter);
+  }
+  for (const name of ['meterProvider', 'selfObsMeterProvider'] as const) {
+    const provider = options[name];
+    if (provider !== undefined && typeof provider?.getMeter !== 'function') {
+      throw invalid(name, 'a MeterProvider (an object with getMeter())', provider);
+    }
+  }
+  for (const name of ['onDrop', 'onBreakerStateChange', 'onError'] as const)
+    functionOrUndefined(options[name], name);
+}

@@ -1,0 +1,71 @@
+/** What the spool is built with: its options, resolved. */
+
+import { resolve } from 'node:path';
+import { flag, invalid, numberOption, objectOption, oneOf, resolvedGroup } from '../common/validation.ts';
+import type { SpoolOptions } from './options.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const DAY_MILLIS = 86_400_000;
+
+const FSYNC_POLICIES = ['never', 'interval', 'always'] as const;
+
+export interface SpoolSettings {
+  /** Absolute. */
+  readonly directory: string;
+  readonly maxBytes: number;
+  readonly mode: 'overflow' | 'always';
+  readonly fsync: (typeof FSYNC_POLICIES)[number];
+  readonly fsyncIntervalMillis: number;
+  /** How long a process may be silent before others take over what it left. */
+  readonly leaseMillis: number;
+  /** Share of the exports that may be replays while there are live records to send, above 0, up to 1. */
+  readonly replayShare: number;
+  /** Bytes read back and held at once. */
+  readonly maxReplayBytes: number;
+  /** How long the breaker is open before everything goes to disk. */
+  readonly spillAfterOpenMillis: number;
+  /** What is written at the exit of the process, at most. */
+  readonly exitMaxBytes: number;
+  readonly exitTimeoutMillis: number;
+}
+
+/**
+ * @param maxQueueBytes what the memory queue may hold, all of which should fit through the exit.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
+ */
+export function spoolSettings(
+  value: SpoolOptions | false | undefined,
+  maxQueueBytes: number,
+): SpoolSettings | undefined {
+  if (value === undefined || !flag(value, 'spool')) return undefined;
+  const group = objectOption(value, 'spool');
+  const number = (
+    name: Exclude<keyof SpoolOptions, 'directory' | 'mode' | 'fsync'>,
+    min: number,
+    max: number,
+    otherwise: number,
+    fraction = false,
+  ) => numberOption(group[name], `spool.${name}`, { min, max, default: otherwise, fraction });
+  return resolvedGroup(group, 'spool', {
+    directory: directoryOption(group.directory),
+    maxBytes: number('maxBytes', MIB, 1024 * GIB, 512 * MIB),
+    mode: oneOf(group.mode, 'spool.mode', ['overflow', 'always'] as const, 'overflow'),
+    fsync: oneOf(group.fsync, 'spool.fsync', FSYNC_POLICIES, 'interval'),
+    fsyncIntervalMillis: number('fsyncIntervalMillis', 10, 60_000, 1_000),
+    replayShare: number('replayShare', 0.01, 0.9, 0.25, true),
+    maxReplayBytes: number('maxReplayBytes', 64 * KIB, GIB, 8 * MIB),
+    spillAfterOpenMillis: number('spillAfterOpenMillis', 0, DAY_MILLIS, 5_000),
+    leaseMillis: number('leaseMillis', 1_000, 600_000, 10_000),
+    exitMaxBytes: number('exitMaxBytes', 0, 1024 * GIB, Math.max(64 * MIB, maxQueueBytes)),
+    exitTimeoutMillis: number('exitTimeoutMillis', 0, 60_000, 2_000),
+  });
+}
+
+function directoryOption(value: unknown): string {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) {
+    throw invalid('spool.directory', 'the path of a directory', value);
+  }
+  return resolve(value);
+}

@@ -1,0 +1,152 @@
+/** Options and environment of the OTLP exporter resolved, once, into what its transport is built with. */
+
+import { diag } from '@opentelemetry/api';
+import { type Environment, INT32_MAX, invalid, numberOption, oneOf } from '../common/validation.ts';
+import { VERSION } from '../common/version.ts';
+import { fromOtlpVariables, otlpVariables } from './environment.ts';
+import { type HeaderSource, isHeaderValue, resolveHeaders } from './headers.ts';
+import type { OtlpLogExporterOptions } from './options.ts';
+import { type HttpProxy, proxyFor } from './proxy.ts';
+import { resolveTls } from './tls.ts';
+import type { TlsSource } from './tls-source.ts';
+
+const DEFAULT_URL = 'http://localhost:4318/v1/logs';
+const LOGS_PATH = 'v1/logs';
+const PROTOCOL = 'http/protobuf';
+const COMPRESSIONS = ['none', 'gzip'] as const;
+const DEFAULT_TIMEOUT_MILLIS = 10_000;
+/** What the OTLP specification recommends. */
+const DEFAULT_MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+/** The OTLP specification's limit for what a client reads of a response. */
+const DEFAULT_MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+const MAX_MAX_RESPONSE_BYTES = 1024 ** 3;
+const USER_AGENT = `otel-spillway-JavaScript/${VERSION}`;
+
+export interface OtlpConfig {
+  readonly url: URL;
+  /** Called for each request; it may throw, reject or hang. */
+  readonly headers: HeaderSource;
+  readonly compression: (typeof COMPRESSIONS)[number];
+  /** Infinity for no limit. */
+  readonly timeoutMillis: number;
+  /** Bytes of the body of a request, before it is compressed. */
+  readonly maxRequestBytes: number;
+  readonly concurrencyLimit: number;
+  readonly maxResponseBytes: number;
+  readonly demandsOtlp: boolean;
+  readonly userAgent: string;
+  readonly tls: TlsSource;
+  /** Undefined where the collector is called directly. */
+  readonly proxy: HttpProxy | undefined;
+}
+
+const KNOWN_OPTIONS = new Set(
+  [
+    'url headers compression timeoutMillis maxRequestBytes maxResponseBytes concurrencyLimit demandsOtlp userAgent',
+    'tls meterProvider selfObsMeterProvider',
+  ].flatMap((line) => line.split(' ')),
+);
+
+/** @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range. */
+export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environment): OtlpConfig {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  for (const name of Object.keys(options)) {
+    if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
+  }
+  warnOfOtherProtocol(env);
+  const url = urlOption(options.url) ?? urlFromEnvironment(env) ?? new URL(DEFAULT_URL);
+  return Object.freeze({
+    url,
+    headers: resolveHeaders(options.headers, env, url),
+    compression: oneOf(options.compression, 'compression', COMPRESSIONS, compressionFromEnvironment(env)),
+    timeoutMillis: timeoutOption(options.timeoutMillis) ?? timeoutFromEnvironment(env),
+    maxRequestBytes: numberOption(options.maxRequestBytes, 'maxRequestBytes', {
+      min: 1024,
+      max: INT32_MAX,
+      default: DEFAULT_MAX_REQUEST_BYTES,
+    }),
+    concurrencyLimit: numberOption(options.concurrencyLimit, 'concurrencyLimit', {
+      min: 1,
+      max: 1_000,
+      default: 16,
+    }),
+    maxResponseBytes: numberOption(options.maxResponseBytes, 'maxResponseBytes', {
+      min: 1_024,
+      max: MAX_MAX_RESPONSE_BYTES,
+      default: DEFAULT_MAX_RESPONSE_BYTES,
+    }),
+    demandsOtlp: options.demandsOtlp === true,
+    userAgent: userAgentOf(options.userAgent),
+    tls: resolveTls(options.tls, env, url),
+    proxy: proxyFor(url, env),
+  });
+}
+
+function urlOption(value: unknown): URL | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string') throw invalid('url', 'a string', value);
+  const url = httpUrl(value);
+  if (url === undefined) throw invalid('url', 'an http: or https: URL', withoutSecrets(value));
+  return url;
+}
+
+/** Also of what is not quite a URL. */
+function withoutSecrets(url: string): string {
+  return url.replace(/^.*@/s, '…@').replace(/\?.*$/s, '?…');
+}
+
+function urlFromEnvironment(env: Environment): URL | undefined {
+  return fromOtlpVariables(env, 'ENDPOINT', 'an http: or https: URL', ({ value, isForLogs }) => {
+    const url = httpUrl(value);
+    if (url !== undefined && !isForLogs) {
+      // A query that leads through a gateway stays what it is.
+      url.pathname += url.pathname.endsWith('/') ? LOGS_PATH : `/${LOGS_PATH}`;
+      url.hash = '';
+    }
+    return url;
+  });
+}
+
+function httpUrl(text: string): URL | undefined {
+  const url = URL.parse(text);
+  return url !== null && ['http:', 'https:'].includes(url.protocol) ? url : undefined;
+}
+
+function compressionFromEnvironment(env: Environment): OtlpConfig['compression'] {
+  const parse = ({ value }: { value: string }) =>
+    COMPRESSIONS.find((compression) => compression === value.toLowerCase());
+  return fromOtlpVariables(env, 'COMPRESSION', `'none' or 'gzip'`, parse) ?? 'none';
+}
+
+function timeoutOption(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  return orNoLimit(numberOption(value, 'timeoutMillis', { min: 0, max: INT32_MAX, default: 0 }));
+}
+
+/** Any number that JavaScript knows is taken, as the official exporters do. */
+function timeoutFromEnvironment(env: Environment): number {
+  const timeoutMillis = fromOtlpVariables(env, 'TIMEOUT', 'a number, 0 or greater', ({ value }) => {
+    const number = Number(value);
+    return Number.isFinite(number) && number >= 0 ? number : undefined;
+  });
+  return timeoutMillis === undefined ? DEFAULT_TIMEOUT_MILLIS : orNoLimit(Math.min(timeoutMillis, INT32_MAX));
+}
+
+/** The specification ("Environment variables", timeouts): 0 is no limit. */
+function orNoLimit(timeoutMillis: number): number {
+  return timeoutMillis === 0 ? Number.POSITIVE_INFINITY : Math.max(timeoutMillis, 1);
+}
+
+function userAgentOf(value: unknown): string {
+  if (value === undefined || value === '') return USER_AGENT;
+  if (!isHeaderValue(value)) throw invalid('userAgent', 'a string that can be sent in a header', value);
+  return `${value} ${USER_AGENT}`;
+}
+
+function warnOfOtherProtocol(env: Environment): void {
+  const variable = otlpVariables(env, 'PROTOCOL')[0];
+  if (variable === undefined || variable.value.toLowerCase() === PROTOCOL) return;
+  diag.warn(
+    `otel-spillway: environment variable ${variable.name} asks for '${variable.value}', but this exporter speaks ${PROTOCOL} only`,
+  );
+}

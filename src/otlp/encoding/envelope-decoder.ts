@@ -1,0 +1,88 @@
+/** Decodes where records come from, resource and instrumentation scope, from the fields around them. */
+
+import { WireReader } from '../../protobuf/wire-reader.ts';
+import type { Frame } from './envelope-encoder.ts';
+import type { Resource, Scope } from './record-groups.ts';
+import { StoredResource } from './stored-resource.ts';
+import {
+  RESOURCE_ATTRIBUTES,
+  SCHEMA_URL,
+  SCOPE_ATTRIBUTES,
+  SCOPE_DROPPED_ATTRIBUTES,
+  SCOPE_NAME,
+  SCOPE_VERSION,
+  SOURCE,
+} from './tags.ts';
+import { readAttribute } from './value-decoder.ts';
+
+type Attributes = Record<string, unknown>;
+
+/** The resource that these fields of `ResourceLogs` are. @throws RangeError if they are none. */
+export function resourceOf({ head, tail }: Frame): StoredResource {
+  const attributes: Attributes = {};
+  let schemaUrl: string | undefined;
+  for (const fields of [head, tail]) {
+    const reader = new WireReader(fields);
+    while (reader.next()) {
+      if (reader.tag === SCHEMA_URL) schemaUrl = reader.text() || undefined;
+      else if (reader.tag === SOURCE) readResource(reader, attributes);
+      else reader.skip();
+    }
+  }
+  return new StoredResource(attributes as Resource['attributes'], schemaUrl);
+}
+
+function readResource(reader: WireReader, attributes: Attributes): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.tag === RESOURCE_ATTRIBUTES) readAttribute(reader, attributes);
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** The scope that these fields of `ScopeLogs` are. @throws RangeError if they are none. */
+export function scopeOf({ head, tail }: Frame): Scope {
+  const scope: StoredScope = { name: '' };
+  for (const fields of [head, tail]) {
+    const reader = new WireReader(fields);
+    while (reader.next()) {
+      if (reader.tag === SCHEMA_URL) scope.schemaUrl = reader.text();
+      else if (reader.tag === SOURCE) readScope(reader, scope);
+      else reader.skip();
+    }
+  }
+  return scope;
+}
+
+interface StoredScope {
+  name: string;
+  version?: string;
+  schemaUrl?: string;
+  attributes?: Attributes;
+  droppedAttributesCount?: number;
+}
+
+function readScope(reader: WireReader, scope: StoredScope): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    switch (reader.tag) {
+      case SCOPE_NAME:
+        scope.name = reader.text();
+        break;
+      case SCOPE_VERSION:
+        scope.version = reader.text();
+        break;
+      case SCOPE_ATTRIBUTES:
+        scope.attributes ??= {};
+        readAttribute(reader, scope.attributes);
+        break;
+      case SCOPE_DROPPED_ATTRIBUTES:
+        scope.droppedAttributesCount = reader.varint32();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  reader.leave(outer);
+}

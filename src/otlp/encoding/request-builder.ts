@@ -1,0 +1,67 @@
+/** Puts encoded records, with their resources and scopes around them, together as the body of an OTLP request. */
+
+import { lengthBytes, WireWriter } from '../../protobuf/wire-writer.ts';
+import type { Frame, SourceEncoder } from './envelope-encoder.ts';
+import type { RecordGroup } from './record-groups.ts';
+import { RESOURCE_LOGS, SCOPE_LOGS } from './tags.ts';
+
+/** A request without its records, for which there is room in it. */
+export interface Layout {
+  readonly request: Buffer;
+  /** Where the records of each group go. */
+  readonly positions: number[];
+}
+
+export function layOut(sources: SourceEncoder, groups: readonly RecordGroup[]): Layout {
+  const sections = groups.map((group, index) => {
+    const frame = sources.scopeFrame(group.scope);
+    return { group, index, frame, bytes: frame.bytes + group.recordBytes };
+  });
+  const byResource = Map.groupBy(
+    sections.filter(({ group }) => group.records > 0),
+    ({ group }) => group.resource,
+  );
+  const resources = Array.from(byResource, ([resource, scopes]) => {
+    const frame = sources.resourceFrame(resource);
+    return { frame, scopes, bytes: scopes.reduce((sum, { bytes }) => sum + fieldBytes(bytes), frame.bytes) };
+  });
+  const writer = new WireWriter(resources.reduce((sum, { bytes }) => sum + fieldBytes(bytes), 0));
+  const positions: number[] = new Array(groups.length).fill(0);
+  for (const { frame, scopes, bytes } of resources) {
+    writer.delimited(RESOURCE_LOGS, bytes);
+    writer.raw(frame.head);
+    for (const scope of scopes) {
+      writer.delimited(SCOPE_LOGS, scope.bytes);
+      writer.raw(scope.frame.head);
+      positions[scope.index] = writer.position;
+      writer.skip(scope.group.recordBytes);
+      writer.raw(scope.frame.tail);
+    }
+    writer.raw(frame.tail);
+  }
+  return { request: writer.buffer.subarray(0, writer.position), positions };
+}
+
+/**
+ * What stands before and after the records of a request that has only one group: with it in place around the
+ * records, no byte of them is copied.
+ */
+export function frameAround(sources: SourceEncoder, group: RecordGroup): Pick<Frame, 'head' | 'tail'> {
+  const resource = sources.resourceFrame(group.resource);
+  const scope = sources.scopeFrame(group.scope);
+  const scopeBytes = scope.bytes + group.recordBytes;
+  const writer = new WireWriter(resource.head.length + scope.head.length + 16);
+  writer.delimited(RESOURCE_LOGS, resource.bytes + fieldBytes(scopeBytes));
+  writer.raw(resource.head);
+  writer.delimited(SCOPE_LOGS, scopeBytes);
+  writer.raw(scope.head);
+  return {
+    head: writer.buffer.subarray(0, writer.position),
+    tail: Buffer.concat([scope.tail, resource.tail]),
+  };
+}
+
+/** A length-delimited field of these bytes: tag, length and value. */
+function fieldBytes(bytes: number): number {
+  return 1 + lengthBytes(bytes) + bytes;
+}

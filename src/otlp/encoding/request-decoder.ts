@@ -1,0 +1,67 @@
+/** Takes the body of an OTLP request apart into resources, scopes and encoded records, none of which is decoded. */
+
+import { WireReader } from '../../protobuf/wire-reader.ts';
+import type { Frame } from './envelope-encoder.ts';
+import { LOG_RECORDS, RESOURCE_LOGS, SCOPE_LOGS } from './tags.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** A message with a repeated field, and all its other fields as they are, even those nobody knows. */
+interface Section {
+  /** A view of the request. */
+  readonly frame: Frame;
+  /** The start and the end of each occurrence of the repeated field, with its tag and its length. */
+  readonly ranges: readonly number[];
+}
+
+interface ResourceSection {
+  readonly frame: Frame;
+  readonly scopes: readonly Section[];
+}
+
+/** @throws RangeError when it is no such request; what is inside of records, resources and scopes is not looked at. */
+export function sectionsOf(request: Uint8Array): ResourceSection[] {
+  const reader = new WireReader(request);
+  return insideEach(reader, sectionAt(reader, RESOURCE_LOGS).ranges, () => {
+    const { frame, ranges } = sectionAt(reader, SCOPE_LOGS);
+    return { frame, scopes: insideEach(reader, ranges, () => sectionAt(reader, LOG_RECORDS)) };
+  });
+}
+
+/** Calls `read` with the reader inside each of the messages that lie at these ranges. */
+function insideEach<T>(reader: WireReader, ranges: readonly number[], read: () => T): T[] {
+  const results: T[] = [];
+  for (let index = 0; index < ranges.length; index += 2) {
+    reader.position = ranges[index] as number;
+    reader.limit = ranges[index + 1] as number;
+    reader.next();
+    reader.enter();
+    results.push(read());
+  }
+  return results;
+}
+
+/** Reads a message with a repeated field of this tag from where the reader is to its limit. */
+function sectionAt(reader: WireReader, repeated: number): Section {
+  const { buffer, limit } = reader;
+  const ranges: number[] = [];
+  let head: Buffer = EMPTY;
+  const tails: Buffer[] = [];
+  while (reader.position < limit) {
+    const others = reader.position;
+    let start = others;
+    while (reader.next() && reader.tag >>> 3 !== repeated >>> 3) {
+      reader.skip();
+      start = reader.position;
+    }
+    const fields = buffer.subarray(others, start);
+    if (ranges.length === 0) head = fields;
+    else if (fields.length > 0) tails.push(fields);
+    if (start === limit) break;
+    if (reader.tag !== repeated) throw new RangeError('not an OTLP request: a message is no message');
+    reader.skip();
+    ranges.push(start, reader.position);
+  }
+  const tail = tails.length > 1 ? Buffer.concat(tails) : (tails[0] ?? EMPTY);
+  return { frame: { head, tail, bytes: head.length + tail.length }, ranges };
+}

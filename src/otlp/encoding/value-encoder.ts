@@ -1,0 +1,225 @@
+/** Encodes attribute values and bodies as OTLP `AnyValue`. */
+
+import { lengthBytes, type WireWriter } from '../../protobuf/wire-writer.ts';
+import { MAX_DEPTH } from '../../records/value-copy.ts';
+import {
+  ARRAY_VALUE,
+  BOOL_VALUE,
+  BYTES_VALUE,
+  DOUBLE_VALUE,
+  INT_VALUE,
+  KEY,
+  KVLIST_VALUE,
+  STRING_VALUE,
+  VALUE,
+  VALUES,
+} from './tags.ts';
+
+const TWO_32 = 0x1_0000_0000;
+const TWO_63 = 2 ** 63;
+const INT64_MIN = -(1n << 63n);
+const INT64_MAX = (1n << 63n) - 1n;
+
+/** A longer key is rare; one up to this length has a length of one byte, whatever its characters. */
+const SHORT_KEY_LENGTH = 42;
+/** Up to this length an ASCII text has a length of one byte, and so has its `KeyValue` with most keys. */
+const SHORT_TEXT_LENGTH = 100;
+/** Room for a `KeyValue` of these, with its tag, whatever the characters. */
+const SHORT_ATTRIBUTE_BYTES = (SHORT_KEY_LENGTH + SHORT_TEXT_LENGTH) * 3 + 16;
+
+/**
+ * How many bytes the length of a list or map took the last time at a place, which is told by its key: in
+ * the next record it is most likely as long. A wrong guess costs a move of the bytes, nothing else.
+ */
+const guessedLengthBytes = new Uint8Array(256).fill(1);
+
+function placeOf(key: string, depth: number): number {
+  return (key.length * 31 + key.charCodeAt(0) * 7 + depth * 3) & 0xff;
+}
+
+/** The length of the typed array itself: a subclass may say something else. */
+const byteLengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
+  ?.get as (this: Uint8Array) => number;
+
+/** Writes `KeyValue`s, each as a field with `tag`. @throws what reading a value throws, and RangeError for too deep a value. */
+export function writeAttributes(
+  writer: WireWriter,
+  tag: number,
+  attributes: Readonly<Record<string, unknown>>,
+  depth = 0,
+): void {
+  // Own properties only: what an object inherits was not logged.
+  const keys = Object.keys(attributes);
+  if (keys.length === 0) return;
+  // V8 reads all values at once far faster than one by one. A getter may have deleted a property meanwhile.
+  const values = Object.values(attributes);
+  const isComplete = values.length === keys.length;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
+    const value = isComplete ? values[index] : attributes[key];
+    if (value !== undefined) writeAttribute(writer, tag, key, value, depth);
+  }
+}
+
+/** The way of most attributes is that of a short key and a short value: one check for room, no guess at lengths. */
+function writeAttribute(writer: WireWriter, tag: number, key: string, value: unknown, depth: number): void {
+  if (key.length > SHORT_KEY_LENGTH || !isShort(value)) {
+    writeLongAttribute(writer, tag, key, value, depth);
+    return;
+  }
+  writer.ensure(SHORT_ATTRIBUTE_BYTES);
+  const buffer = writer.buffer;
+  const start = writer.position;
+  const middle = writer.putText(start + 4, key);
+  buffer[start] = tag;
+  buffer[start + 2] = KEY;
+  buffer[start + 3] = middle - start - 4;
+  buffer[middle] = VALUE;
+  const end = putShort(writer, middle + 1, value);
+  writer.position = end;
+  if (end - start <= 0x81) buffer[start + 1] = end - start - 2;
+  else writer.endLength(start + 1, 1);
+}
+
+function writeLongAttribute(
+  writer: WireWriter,
+  tag: number,
+  key: string,
+  value: unknown,
+  depth: number,
+): void {
+  const place = placeOf(key, depth);
+  const textLength = typeof value === 'string' ? value.length + key.length : 0;
+  const reserved = Math.max(lengthBytes(textLength), guessedLengthBytes[place] as number);
+  writer.ensure(1);
+  writer.byte(tag);
+  const start = writer.beginLength(reserved);
+  writer.byte(KEY);
+  writer.string(key);
+  writer.byte(VALUE);
+  writeValue(writer, value, depth, place);
+  writer.endLength(start, reserved);
+}
+
+/** Writes an `AnyValue` with its length before it; the tag is the caller's. */
+export function writeValue(writer: WireWriter, value: unknown, depth = 0, place = 0): void {
+  if (isShort(value)) {
+    writer.ensure(SHORT_ATTRIBUTE_BYTES);
+    writer.position = putShort(writer, writer.position, value);
+  } else if (typeof value === 'string') {
+    const reserved = lengthBytes(value.length + 4);
+    const start = writer.beginLength(reserved);
+    writer.byte(STRING_VALUE);
+    writer.string(value);
+    writer.endLength(start, reserved);
+  } else if (typeof value === 'bigint') {
+    writeBigInt(writer, value);
+  } else {
+    writeObject(writer, value as object, depth, place);
+  }
+}
+
+/** Whether `putShort` can take the value. */
+function isShort(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+      return value.length <= SHORT_TEXT_LENGTH;
+    case 'object':
+      return value === null;
+    case 'bigint':
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** Puts an `AnyValue` with its length. The caller has made room. */
+function putShort(writer: WireWriter, start: number, value: unknown): number {
+  const buffer = writer.buffer;
+  let end = start + 1;
+  switch (typeof value) {
+    case 'string':
+      buffer[start + 1] = STRING_VALUE;
+      end = writer.putText(start + 3, value);
+      if (end - start <= 0x80) {
+        buffer[start + 2] = end - start - 3;
+        break;
+      }
+      writer.position = end;
+      writer.endLength(start + 2, 1);
+      writer.endLength(start, 1);
+      return writer.position;
+    case 'number':
+      if (value >>> 0 === value && (value !== 0 || 1 / value > 0)) {
+        buffer[start + 1] = INT_VALUE;
+        end = writer.putVarint32(start + 2, value);
+      } else {
+        end = putNumber(writer, start + 1, value);
+      }
+      break;
+    case 'boolean':
+      buffer[start + 1] = BOOL_VALUE;
+      buffer[start + 2] = value ? 1 : 0;
+      end = start + 3;
+      break;
+    default:
+    // null, undefined, functions and symbols have no place in AnyValue: the empty value.
+  }
+  buffer[start] = end - start - 1;
+  return end;
+}
+
+function putNumber(writer: WireWriter, start: number, value: number): number {
+  // -0 and integers that int64 cannot hold are doubles: decoding has to give back what was logged.
+  const isInteger = Number.isInteger(value) && value < TWO_63 && value >= -TWO_63 && value !== 0;
+  writer.buffer[start] = isInteger ? INT_VALUE : DOUBLE_VALUE;
+  if (!isInteger) return writer.putDouble(start + 1, value);
+  // Two's complement; both halves are exact, as the bit operators take a number modulo 2^32.
+  return writer.putVarint64(start + 1, value >>> 0, Math.floor(value / TWO_32) >>> 0);
+}
+
+function writeBigInt(writer: WireWriter, value: bigint): void {
+  if (value < INT64_MIN || value > INT64_MAX) {
+    writeValue(writer, value.toString());
+    return;
+  }
+  const start = writer.beginLength(1);
+  writer.byte(INT_VALUE);
+  const bits = BigInt.asUintN(64, value);
+  writer.position = writer.putVarint64(writer.position, Number(bits & 0xffff_ffffn), Number(bits >> 32n));
+  writer.endLength(start, 1);
+}
+
+function writeObject(writer: WireWriter, value: object, depth: number, place: number): void {
+  // It is circular, or would be refused by the collector's own parser.
+  if (depth >= MAX_DEPTH) throw new RangeError('the value is nested too deeply, or circular');
+  if (value instanceof Uint8Array) {
+    writeBytes(writer, value);
+    return;
+  }
+  const reserved = guessedLengthBytes[place] as number;
+  const outer = writer.beginLength(reserved);
+  const isArray = Array.isArray(value);
+  writer.byte(isArray ? ARRAY_VALUE : KVLIST_VALUE);
+  const inner = writer.beginLength(reserved);
+  if (isArray) {
+    for (let index = 0; index < value.length; index++) {
+      writer.ensure(1);
+      writer.byte(VALUES);
+      writeValue(writer, value[index], depth + 1, (place + 1) & 0xff);
+    }
+  } else {
+    writeAttributes(writer, VALUES, value as Record<string, unknown>, depth + 1);
+  }
+  guessedLengthBytes[place] = writer.endLength(inner, reserved);
+  writer.endLength(outer, reserved);
+}
+
+function writeBytes(writer: WireWriter, value: Uint8Array): void {
+  const length = byteLengthOf.call(value);
+  const inner = lengthBytes(length);
+  writer.ensure(16);
+  writer.position = writer.putVarint32(writer.position, 1 + inner + length);
+  writer.delimited(BYTES_VALUE, length);
+  writer.raw(value, 0, length);
+}

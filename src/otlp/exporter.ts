@@ -1,0 +1,145 @@
+/** The package's own OTLP/HTTP protobuf exporter: a lane of encoded bytes for the processor, and a LogRecordExporter. */
+
+import type { MeterProvider } from '@opentelemetry/api';
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { type Clock, systemClock } from '../common/clock.ts';
+import { messageOf, SpillwayError } from '../common/errors.ts';
+import { say } from '../common/say.ts';
+import { LANE, type Lane, type LaneSettings, type LaneSource } from '../delivery/exporter-adapter.ts';
+import { requireSupportedNode } from '../process/supported-node.ts';
+import type { EmittedRecord } from '../queue/log-batch.ts';
+import { type OtlpConfig, resolveOtlpConfig } from './config.ts';
+import { EncodedBatch } from './encoding/encoded-batch.ts';
+import { EncodedBatchCodec } from './encoding/encoded-batch-codec.ts';
+import { SourceEncoder } from './encoding/envelope-encoder.ts';
+import { HttpTransport } from './http-transport.ts';
+import { ExporterMetrics } from './metrics.ts';
+import type { OtlpLogExporterOptions } from './options.ts';
+import { OtlpSender } from './sender.ts';
+import { SetUpMistakes } from './setup-mistakes.ts';
+import type { OtlpTransport } from './transport.ts';
+
+type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
+
+/** An export that was begun is not given up, but for its timeout. */
+const NEVER = new AbortController();
+
+const SUCCESS = 0;
+const FAILED = 1;
+
+/** A request costs as much as encoding hundreds of records, so fewer and larger ones: about 1 MB of typical records. */
+const EXPORT_BATCH_RECORDS = 4_096;
+/** A batch's first buffer, and the least it is. */
+const MIN_BUFFER_BYTES = 4 * 1024;
+/** The next batch is expected to be as large as the last one, and this much more. */
+const BUFFER_SLACK = 1.02;
+
+/**
+ * Given to `SpillwayLogRecordProcessor`, it is not called with records: the processor asks it how its
+ * batches are made and sent, records become bytes once, on admission, and every answer of the collector is
+ * heard. Given to any other processor, it is an ordinary exporter, which makes one attempt per export.
+ */
+export class SpillwayOtlpLogExporter implements LogRecordExporter {
+  readonly #config: OtlpConfig;
+  readonly #meterProvider: MeterProvider | undefined;
+  readonly #transport: OtlpTransport;
+  readonly #mistakes: SetUpMistakes;
+  readonly #sources = new SourceEncoder();
+  readonly #pending = new Set<Promise<unknown>>();
+  #ownMetrics: ExporterMetrics | undefined;
+  #isShutDown = false;
+
+  /**
+   * What the options leave open comes from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
+   * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`.
+   */
+  constructor(options?: OtlpLogExporterOptions);
+  /** @internal */
+  constructor(options: OtlpLogExporterOptions, transport: OtlpTransport);
+  constructor(options: OtlpLogExporterOptions = {}, transport?: OtlpTransport) {
+    requireSupportedNode();
+    this.#config = resolveOtlpConfig(options, process.env);
+    this.#transport = transport ?? new HttpTransport(this.#config);
+    this.#mistakes = new SetUpMistakes(this.#config.url);
+    this.#meterProvider = options.meterProvider ?? options.selfObsMeterProvider;
+  }
+
+  /** @internal */
+  get [LANE](): LaneSource<EncodedBatch> {
+    return {
+      defaults: {
+        maxExportBatchSize: EXPORT_BATCH_RECORDS,
+        maxConcurrentExports: this.#config.concurrencyLimit,
+        maxRequestBytes: this.#config.maxRequestBytes,
+      },
+      open: (settings) => this.#openLane(settings),
+    };
+  }
+
+  #openLane({ maxRecordBytes, meterProvider, clock }: LaneSettings): Lane<EncodedBatch> {
+    const metrics = new ExporterMetrics(this.#config.url, this.#meterProvider ?? meterProvider, false);
+    let bufferBytes = MIN_BUFFER_BYTES;
+    let last: EncodedBatch | undefined;
+    return {
+      openBatch: () => {
+        if (last !== undefined) {
+          bufferBytes = Math.max(MIN_BUFFER_BYTES, Math.ceil(last.usedBytes * BUFFER_SLACK));
+        }
+        last = new EncodedBatch(this.#sources, maxRecordBytes, bufferBytes);
+        return last;
+      },
+      sender: this.#senderWith(metrics, clock),
+      codec: new EncodedBatchCodec(this.#sources, maxRecordBytes),
+      startingExports: 1,
+    };
+  }
+
+  export(records: Parameters<LogRecordExporter['export']>[0], resultCallback: ExportResultCallback): void {
+    const sent = this.#send(records).then(
+      (error) => resultCallback(error === undefined ? { code: SUCCESS } : { code: FAILED, error }),
+      (error: Error) => resultCallback({ code: FAILED, error }),
+    );
+    this.#pending.add(sent);
+    void sent
+      .catch((error) => say('error', `the callback of an export threw: ${messageOf(error)}`))
+      .finally(() => this.#pending.delete(sent));
+  }
+
+  /** Resolves when every export begun before has ended. */
+  async forceFlush(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+  }
+
+  /** Waits for the exports that are under way, each bounded by its timeout, and closes the connections. */
+  async shutdown(): Promise<void> {
+    this.#isShutDown = true;
+    await this.forceFlush();
+    await this.#transport.close();
+  }
+
+  #senderWith(metrics: ExporterMetrics, clock: Clock): OtlpSender {
+    return new OtlpSender(this.#transport, metrics, clock, {
+      maxRequestBytes: this.#config.maxRequestBytes,
+      demandsOtlp: this.#config.demandsOtlp,
+      mistakes: this.#mistakes,
+    });
+  }
+
+  /** @returns the error, or undefined on success. */
+  async #send(records: Parameters<LogRecordExporter['export']>[0]): Promise<Error | undefined> {
+    if (this.#isShutDown)
+      return new SpillwayError('ERR_SPILLWAY_SHUTDOWN', 'otel-spillway: the exporter is shut down');
+    this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider, true);
+    const batch = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, records.length * 256);
+    for (const record of records) batch.add(record as EmittedRecord);
+    const outcome = await this.#senderWith(this.#ownMetrics, systemClock).send(batch, NEVER.signal);
+    if (outcome.kind === 'delivered') {
+      const { rejectedRecords, message = 'without a reason' } = outcome;
+      // A callback knows success and failure only.
+      if (rejectedRecords > 0 || outcome.message)
+        say('warn', `the collector rejected ${rejectedRecords} of ${records.length} records: ${message}`);
+      return undefined;
+    }
+    return outcome.error instanceof Error ? outcome.error : new Error(String(outcome.error));
+  }
+}

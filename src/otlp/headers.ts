@@ -1,0 +1,176 @@
+/** The headers of a request that people choose: by the URL, the environment, an object or a function. */
+
+import { diag } from '@opentelemetry/api';
+import { messageOf, SpillwayError } from '../common/errors.ts';
+import type { Environment } from '../common/validation.ts';
+import { otlpVariables } from './environment.ts';
+import type { OtlpLogExporterOptions } from './options.ts';
+import { readable } from './response-body.ts';
+
+/** By lower-case name. */
+type Headers = Readonly<Record<string, string>>;
+export type HeaderSource = () => Headers | Promise<Headers>;
+
+/** What the transport says itself, about the body and the connection; anyone else could only get it wrong. */
+const TRANSPORT_HEADERS = new Set(
+  [
+    'content-type content-encoding content-length transfer-encoding user-agent connection keep-alive',
+    'proxy-connection proxy-authorization upgrade expect te trailer',
+  ].flatMap((line) => line.split(' ')),
+);
+
+// RFC 9110, sections 5.1 and 5.5. Node has functions for both, but an import of node:http loads its `fetch` as well.
+const NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** What is repeated of a name, which may be anything. */
+const MAX_NAME_LENGTH = 100;
+
+/**
+ * @returns a function that gives the headers of the next request; it throws, or what it returns rejects, only
+ *   where the option is a function that does, or that gives what cannot be sent.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
+ */
+export function resolveHeaders(
+  option: OtlpLogExporterOptions['headers'],
+  env: Environment,
+  url: URL,
+): HeaderSource {
+  const base = { ...credentialsOf(url), ...headersFromEnvironment(env) };
+  if (typeof option === 'function') {
+    return async () => ({ ...base, ...checked(await called(option), refuseFromFunction, ignoreSilently) });
+  }
+  if (option !== undefined && (typeof option !== 'object' || option === null || Array.isArray(option))) {
+    throw refusedOption('must be an object or a function');
+  }
+  const headers: Headers = Object.freeze({
+    ...base,
+    ...checked(option ?? {}, refuseInOption, (name) => warnIgnored(`option 'headers'`, name)),
+  });
+  return () => headers;
+}
+
+/** As Node's http client does with a URL that holds credentials. */
+function credentialsOf(url: URL): Headers {
+  if (url.username === '' && url.password === '') return {};
+  return { authorization: basicAuthorization(url) };
+}
+
+/** The value of an `Authorization` header for the credentials in a URL. */
+export function basicAuthorization({ username, password }: URL): string {
+  const credentials = [username, password].map((text) => decoded(text) ?? text).join(':');
+  return `Basic ${Buffer.from(credentials).toString('base64')}`;
+}
+
+/**
+ * By the rules of the specification ("Specifying headers via environment variables"): a list as in the
+ * header `baggage`, without metadata. Headers for logs are added to those for every signal.
+ */
+function headersFromEnvironment(env: Environment): Headers {
+  const headers: Record<string, string> = {};
+  for (const { name, value } of otlpVariables(env, 'HEADERS').reverse()) {
+    const where = `environment variable ${name}`;
+    const ignore = (header: string) => warnIgnored(where, header);
+    const { pairs, unreadable } = pairsOf(value);
+    if (unreadable.length > 0) {
+      diag.warn(
+        `otel-spillway: ${where} must be a list of name=value, percent-encoded; ignored: number ${unreadable.join(', ')} of it`,
+      );
+    }
+    Object.assign(headers, checked(pairs, ignore, ignore));
+  }
+  return headers;
+}
+
+/** @returns beside the pairs which members are none, counted from 1. What they hold may be a secret in the wrong place. */
+function pairsOf(list: string): { pairs: Record<string, string>; unreadable: number[] } {
+  const pairs: Record<string, string> = {};
+  const unreadable: number[] = [];
+  for (const [index, member] of list.split(',').entries()) {
+    if (member.trim() === '') continue;
+    const [pair = ''] = member.split(';', 1);
+    const equals = pair.indexOf('=');
+    const key = decoded(pair.slice(0, Math.max(0, equals)).trim());
+    const value = decoded(pair.slice(equals + 1).trim());
+    if (key === undefined || value === undefined || !NAME.test(key)) unreadable.push(index + 1);
+    else if (value !== '') pairs[key] = value;
+  }
+  return { pairs, unreadable };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The headers that can be sent, by lower-case name.
+ * @param refuse called with a name whose value cannot be sent, or with a name that is none.
+ * @param ignore called with the name of one of the transport's own.
+ */
+function checked(
+  headers: Record<string, unknown>,
+  refuse: (name: string) => void,
+  ignore: (name: string) => void,
+): Headers {
+  const valid: [string, string][] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) continue;
+    const lowerCase = name.toLowerCase();
+    const text = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+    if (TRANSPORT_HEADERS.has(lowerCase)) ignore(name);
+    else if (isHeader(lowerCase, text)) valid.push([lowerCase, text]);
+    else refuse(name);
+  }
+  return Object.fromEntries(valid);
+}
+
+function isHeader(name: string, value: unknown): value is string {
+  return NAME.test(name) && isHeaderValue(value);
+}
+
+export function isHeaderValue(value: unknown): value is string {
+  return typeof value === 'string' && VALUE.test(value);
+}
+
+async function called(
+  source: Extract<OtlpLogExporterOptions['headers'], () => unknown>,
+): Promise<Record<string, unknown>> {
+  let headers: unknown;
+  try {
+    headers = await source();
+  } catch (cause) {
+    throw new Error(`the function given as option 'headers' failed: ${messageOf(cause)}`, { cause });
+  }
+  if (typeof headers === 'object' && headers !== null) return headers as Record<string, unknown>;
+  throw new Error(`the function given as option 'headers' gave no object`);
+}
+
+// What is said of headers names them, and leaves out their values: that is where credentials are.
+
+function refuseInOption(name: string): never {
+  throw refusedOption(`must hold headers that can be sent; '${shown(name)}' cannot`);
+}
+
+function refusedOption(what: string): SpillwayError {
+  return new SpillwayError('ERR_SPILLWAY_OPTION', `otel-spillway: option 'headers' ${what}`);
+}
+
+function refuseFromFunction(name: string): never {
+  throw new Error(
+    `the function given as option 'headers' gave a header that cannot be sent: '${shown(name)}'`,
+  );
+}
+
+function ignoreSilently(): void {}
+
+function warnIgnored(where: string, name: string): void {
+  diag.warn(`otel-spillway: ${where}: the header '${shown(name)}' is ignored`);
+}
+
+function shown(name: string): string {
+  return readable(name, MAX_NAME_LENGTH);
+}

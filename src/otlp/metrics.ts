@@ -1,0 +1,114 @@
+/** What an OTLP exporter reports of itself, by the semantic conventions for SDK metrics. */
+
+import {
+  type Attributes,
+  type Counter,
+  type Histogram,
+  type MeterProvider,
+  metrics,
+  type UpDownCounter,
+} from '@opentelemetry/api';
+import { nextNumber } from '../common/component-name.ts';
+import { VERSION } from '../common/version.ts';
+import type { Outcome } from '../delivery/sender.ts';
+
+/** The conventions' name for OTLP over HTTP with protobuf. */
+const COMPONENT_TYPE = 'otlp_http_log_exporter';
+
+export class ExporterMetrics {
+  readonly #explicit: MeterProvider | undefined;
+  readonly #failuresAreFinal: boolean;
+  readonly #attributes: Attributes;
+  #inflightRecords = 0;
+  #provider: MeterProvider | undefined;
+  #inflight: UpDownCounter | undefined;
+  #exported: Counter | undefined;
+  #duration: Histogram | undefined;
+
+  /**
+   * @param provider the one to use; without it, the global one, whenever it appears.
+   * @param failuresAreFinal whether the caller gives a batch up that failed, instead of sending it again.
+   */
+  constructor(url: URL, provider: MeterProvider | undefined, failuresAreFinal: boolean) {
+    this.#explicit = provider;
+    this.#failuresAreFinal = failuresAreFinal;
+    this.#attributes = {
+      'otel.component.type': COMPONENT_TYPE,
+      'otel.component.name': `${COMPONENT_TYPE}/spillway-${nextNumber(COMPONENT_TYPE)}`,
+      'server.address': url.hostname,
+      'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    };
+  }
+
+  /** Records are on their way to the server. */
+  started(records: number): void {
+    this.#bind();
+    this.#addInflight(records);
+  }
+
+  /**
+   * An attempt ended. Records count as exported once: when they are delivered or refused for good. An
+   * attempt that will be repeated, whole or in parts, counts no record.
+   */
+  ended(records: number, outcome: Outcome, status: number | undefined, durationMillis: number): void {
+    this.#bind();
+    this.#addInflight(-records);
+    const errorType = errorTypeOf(outcome, status);
+    this.#duration?.record(durationMillis / 1000, {
+      ...this.#attributes,
+      ...(status !== undefined && { 'http.response.status_code': status }),
+      ...(errorType !== undefined && { 'error.type': errorType }),
+    });
+    if (outcome.kind === 'delivered') {
+      const rejected = Math.min(records, outcome.rejectedRecords);
+      if (records > rejected) this.#exported?.add(records - rejected, this.#attributes);
+      if (rejected > 0) this.#exported?.add(rejected, { ...this.#attributes, 'error.type': 'rejected' });
+    } else if (this.#failuresAreFinal || isFinal(outcome, records)) {
+      this.#exported?.add(records, { ...this.#attributes, 'error.type': errorType ?? '_OTHER' });
+    }
+  }
+
+  #addInflight(records: number): void {
+    this.#inflightRecords += records;
+    this.#inflight?.add(records, this.#attributes);
+  }
+
+  #bind(): void {
+    const provider = this.#explicit ?? metrics.getMeterProvider();
+    if (provider === this.#provider) return;
+    this.#provider = provider;
+    // What is under way is the next one's to count down: neither is left with records that never arrive.
+    this.#inflight?.add(-this.#inflightRecords, this.#attributes);
+    const meter = provider.getMeter('otel-spillway', VERSION);
+    this.#inflight = meter.createUpDownCounter('otel.sdk.exporter.log.inflight', {
+      unit: '{log_record}',
+      description: 'Records on their way to the server.',
+    });
+    this.#inflight.add(this.#inflightRecords, this.#attributes);
+    this.#exported = meter.createCounter('otel.sdk.exporter.log.exported', {
+      unit: '{log_record}',
+      description: 'Records delivered, or refused for good.',
+    });
+    this.#duration = meter.createHistogram('otel.sdk.exporter.operation.duration', {
+      unit: 's',
+      // The conventions: count, sum, least and most, and no buckets.
+      advice: { explicitBucketBoundaries: [] },
+      description: 'How long one request takes.',
+    });
+  }
+}
+
+/** Whether the processor gives up what got this answer: a record that is refused alone is not sent again. */
+function isFinal({ kind }: Outcome, records: number): boolean {
+  return kind === 'rejected' || (records === 1 && (kind === 'malformed' || kind === 'too_large'));
+}
+
+/** Low in cardinality: the status where there is one, else the code of the network error. */
+function errorTypeOf(outcome: Outcome, status: number | undefined): string | undefined {
+  // The conventions' word for a partial success that gives no type.
+  if (outcome.kind === 'delivered') return outcome.rejectedRecords > 0 ? 'rejected' : undefined;
+  if (status !== undefined) return String(status);
+  const { code, name } = (outcome.error ?? {}) as { code?: unknown; name?: unknown };
+  if (typeof code === 'string') return code;
+  return typeof name === 'string' ? name : '_OTHER';
+}

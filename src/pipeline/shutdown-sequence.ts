@@ -1,0 +1,216 @@
+/** How a processor ends: by `shutdown()`, by an event loop that runs empty, or by the exit of the process. */
+
+import type { Clock } from '../common/clock.ts';
+import { messageOf } from '../common/errors.ts';
+import type { Driver } from '../delivery/driver.ts';
+import { callExporter, within } from '../delivery/exporter-calls.ts';
+import { ExporterFlush } from '../delivery/exporter-flush.ts';
+import type { AnyLogRecordExporter } from '../delivery/exporter-sender.ts';
+import type { FlushResult } from '../delivery/flush-requests.ts';
+import type { DurableQueue } from '../durable/durable-queue.ts';
+import type { ShutdownSettings } from '../options/option-groups.ts';
+import { flushBeforeExit, type ProcessEvents } from '../process/exit-flush.ts';
+import { storeAtExit } from '../process/exit-store.ts';
+import { storeOnSignal } from '../process/signal-store.ts';
+import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import type { SelfObservation } from '../telemetry/telemetry.ts';
+
+/** Of the time a flush or a shutdown has, what is kept for the disk … */
+const DISK_TIME_SHARE = 0.2;
+/** … at most. */
+const MAX_DISK_TIME_MILLIS = 1_000;
+
+/** The parts that have to end. */
+export interface EndingParts {
+  readonly exporter: AnyLogRecordExporter;
+  readonly queue: AsyncSinkQueue<LogBatch>;
+  readonly driver: Driver<LogBatch>;
+  readonly durable: DurableQueue<LogBatch> | undefined;
+  readonly observation: SelfObservation;
+  readonly clock: Clock;
+  readonly process: ProcessEvents;
+  /** Stops what must not go on once the end has begun. */
+  readonly begin: () => void;
+}
+
+export class Ending {
+  readonly exporterFlush: ExporterFlush;
+  readonly #parts: EndingParts;
+  readonly #beforeExitTimeoutMillis: number;
+  readonly #stopExitFlush: () => void;
+  readonly #stopExitStore: () => void;
+  readonly #stopSignalStore: () => void;
+  /** Aborts when a shutdown has to end before its own deadline. */
+  readonly #hurry = new AbortController();
+  /** Aborts when the destination is not waited for any longer. */
+  readonly #sending = new AbortController();
+  #offeredAtExitFlush = 0;
+  #shutdown: Promise<void> | undefined;
+  /** Whether `shutdown` was called. A field, like the next one: both are looked at for every record. */
+  isShutDown = false;
+  /** Whether the process is ending: what is admitted from now on goes to disk at once, or nowhere. */
+  isExiting = false;
+
+  /** @param beforeExitTimeoutMillis how long a process that wants to end by itself is kept alive for a flush. */
+  constructor(parts: EndingParts, beforeExitTimeoutMillis: number) {
+    this.#parts = parts;
+    const { durable } = parts;
+    this.exporterFlush = new ExporterFlush(() => this.#callExporter('forceFlush'), parts.clock);
+    this.#beforeExitTimeoutMillis = beforeExitTimeoutMillis;
+    this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit(), parts.process);
+    this.#stopExitStore = storeAtExit(() => this.#exit(), parts.process);
+    this.#stopSignalStore =
+      durable === undefined ? () => {} : storeOnSignal(() => durable.copy(MAX_DISK_TIME_MILLIS));
+  }
+
+  /** The promise of the shutdown; undefined before it was called. */
+  get promise(): Promise<void> | undefined {
+    return this.#shutdown;
+  }
+
+  /** @param isShorter whether a call that is not the first one comes with a time limit of its own. */
+  shutdown(settings: ShutdownSettings, isShorter: boolean): Promise<void> {
+    if (this.#shutdown === undefined) {
+      // Before anything else happens: whoever hears of the end, a diag logger for one, may call this again.
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#shutdown = promise;
+      this.isShutDown = true;
+      void this.#end(settings).finally(resolve);
+    } else if (settings.strategy === 'immediate') {
+      this.#stopSending();
+    } else if (isShorter) {
+      this.#parts.clock.timer(() => this.#hurry.abort(), settings.timeoutMillis);
+    }
+    return this.#shutdown;
+  }
+
+  /** Sends what is queued; what cannot be sent in time is put on disk, if there is one. */
+  async flush(timeoutMillis: number): Promise<FlushResult> {
+    const { queue, durable, clock } = this.#parts;
+    const deadline = clock.now() + timeoutMillis;
+    const upTo = queue.seal();
+    const result = await this.#send(clock.now() + this.#sendingMillis(timeoutMillis), false);
+    // A shutdown that came meanwhile may have ended the sending.
+    if (durable === undefined || (result === 'done' && !this.isShutDown)) return result;
+    await durable.drain(Math.max(0, deadline - clock.now()), false);
+    if (queue.disk.isStoredUpTo(upTo)) return 'done';
+    return result === 'done' ? 'timeout' : result;
+  }
+
+  /**
+   * What was admitted at the last moment of the process, and what waits: nothing asynchronous will happen any more. It
+   * goes to disk or is dropped.
+   */
+  storeAtExit(): void {
+    const { queue, driver, durable } = this.#parts;
+    queue.abandonAdmission('shutdown');
+    if (durable === undefined) {
+      driver.stop();
+      queue.discard('shutdown');
+    } else {
+      durable.storeAtExit();
+      queue.disk.discardUnstored('shutdown');
+    }
+  }
+
+  async #end({ strategy, timeoutMillis }: ShutdownSettings): Promise<void> {
+    const { driver, durable, observation, clock, begin } = this.#parts;
+    const { ledger, notices } = observation;
+    const deadline = clock.now() + timeoutMillis;
+    const lostBefore = ledger.dropped.shutdown;
+    this.#stopExitFlush();
+    this.#stopSignalStore();
+    begin();
+    this.#hurry.signal.addEventListener('abort', () => this.#stopSending());
+    // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
+    // the leftovers go to disk, or are dropped; only then the exporter goes, which nothing needs any more.
+    durable?.stopReplaying();
+    if (strategy !== 'immediate') {
+      if (strategy === 'flush') driver.giveUpRetries();
+      const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
+      const result = await this.#send(sendingUntil, true);
+      // A replay whose answer is not heard would be sent again by the next process.
+      if (result === 'done') {
+        await durable?.replaysEnded(Math.max(0, sendingUntil - clock.now()), this.#sending.signal);
+      }
+    }
+    if (durable !== undefined) {
+      driver.pause();
+      await durable.drain(Math.max(0, deadline - clock.now()), true);
+    }
+    driver.stop();
+    const exporterEnded = this.#callExporter('shutdown');
+    await Promise.all([
+      within(exporterEnded, deadline, this.#hurry.signal, clock),
+      this.#closeDisk(deadline),
+    ]);
+    if (durable === undefined) this.#stopExitStore();
+    observation.close();
+    notices.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'it was shut down', ledger.lastError);
+  }
+
+  /** Sends what is queued, and has the exporter send what it keeps. */
+  #send(deadline: number, isEnd: boolean): Promise<FlushResult> {
+    const { driver, clock } = this.#parts;
+    const flushing = driver.flush(deadline - clock.now(), isEnd);
+    return this.exporterFlush.during(flushing, deadline, this.#sending.signal);
+  }
+
+  /** Calls the exporter's own method; never rejects, but may never end. */
+  #callExporter(method: 'forceFlush' | 'shutdown'): Promise<void> {
+    const { exporter, observation } = this.#parts;
+    return callExporter(exporter, method, (error) =>
+      observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`),
+    );
+  }
+
+  /** What a slow disk has not done by the deadline it does afterwards, or at the exit of the process. */
+  async #closeDisk(deadline: number): Promise<void> {
+    const { durable, clock } = this.#parts;
+    if (durable === undefined) return;
+    const { promise: isLate, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.timer(resolve, Math.max(0, deadline - clock.now()), true);
+    await Promise.race([durable.close().then(() => this.#stopExitStore()), isLate]);
+    cancel();
+  }
+
+  /** Without waiting for the destination any more; what is left then has a little time to get to disk. */
+  #stopSending(): void {
+    const { driver, durable } = this.#parts;
+    this.#sending.abort();
+    if (durable === undefined) driver.stop();
+    else driver.pause();
+  }
+
+  /**
+   * Once for the records emitted so far: a destination that is down must not keep a process alive that wants
+   * to end.
+   */
+  async #flushBeforeExit(): Promise<void> {
+    const { queue, observation, clock } = this.#parts;
+    const { offered } = observation.ledger;
+    const isEmpty = queue.oldestAt === Number.POSITIVE_INFINITY && !this.exporterFlush.isDue;
+    if (isEmpty || offered === this.#offeredAtExitFlush) return;
+    this.#offeredAtExitFlush = offered;
+    await this.#send(clock.now() + this.#beforeExitTimeoutMillis, true);
+  }
+
+  /** The last moment of the process. */
+  #exit(): void {
+    const { durable, observation } = this.#parts;
+    const { ledger, marker, notices } = observation;
+    const lostBefore = ledger.dropped.shutdown;
+    this.isExiting = true;
+    if (durable !== undefined) marker?.flush();
+    this.storeAtExit();
+    durable?.closeSync();
+    notices.close();
+    notices.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'the process ended', ledger.lastError);
+  }
+
+  #sendingMillis(timeoutMillis: number): number {
+    if (this.#parts.durable === undefined) return timeoutMillis;
+    return timeoutMillis - Math.min(MAX_DISK_TIME_MILLIS, timeoutMillis * DISK_TIME_SHARE);
+  }
+}

@@ -1,0 +1,161 @@
+/** Ends a process properly on SIGTERM and SIGINT: telemetry first, then the signal's own effect. */
+
+import { diag } from '@opentelemetry/api';
+import { systemClock } from '../common/clock.ts';
+import { messageOf } from '../common/errors.ts';
+import { numberOption } from '../common/validation.ts';
+import { processWide } from './process-wide.ts';
+import { storeAll } from './signal-store.ts';
+
+/** A LoggerProvider, NodeSDK, processor, or anything else that shuts down. */
+export interface Shutdownable {
+  shutdown(): Promise<unknown>;
+}
+
+/** The signals that ask a process to end and can be listened for. */
+export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGBREAK' | 'SIGUSR1' | 'SIGUSR2';
+
+export interface ShutdownOnSignalsOptions {
+  /** Default `['SIGTERM', 'SIGINT']`. */
+  signals?: readonly ProcessSignal[];
+  /**
+   * Awaited before `shutdown()`: close your servers here, so that their last requests are still logged. What waits in
+   * processors with a spool is on disk before it is called, in the second that this may take.
+   */
+  before?: () => unknown;
+  /** Milliseconds after which `before` is not awaited any longer. Default 5,000, range 0 to 3,600,000. */
+  beforeTimeoutMillis?: number;
+}
+
+interface Target {
+  readonly signals: readonly ProcessSignal[];
+  /** Both never reject. */
+  readonly before: (() => Promise<void>) | undefined;
+  readonly shutdown: (signal: ProcessSignal) => Promise<void>;
+}
+
+interface Registry {
+  /** Those that have not been asked to end. */
+  readonly waiting: Set<Target>;
+  readonly ending: Set<Target>;
+  /** One for each signal. */
+  readonly listeners: Map<ProcessSignal, () => void>;
+  /** The signals that are to be raised again. */
+  readonly received: Set<ProcessSignal>;
+}
+
+const registry = processWide<Registry>('signals', () => ({
+  waiting: new Set(),
+  ending: new Set(),
+  listeners: new Map(),
+  received: new Set(),
+}));
+
+/**
+ * On the first of the signals: awaits `before`, shuts `target` down, then raises the signal again without a listener,
+ * so that the exit status tells the parent what a process killed by it tells. It may be called for any number of
+ * targets: they are shut down concurrently when the steps before are done of all of them, and the signal is raised
+ * again when all have ended. If there are other listeners for the signal, raising it again is left to them. A second
+ * signal meanwhile ends the process immediately.
+ *
+ * @returns removes `target` again, and with the last one the listeners.
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION` for a `beforeTimeoutMillis` out of range.
+ */
+export function shutdownOnSignals(target: Shutdownable, options: ShutdownOnSignalsOptions = {}): () => void {
+  const { before, signals = ['SIGTERM', 'SIGINT'] } = options;
+  const timeoutMillis = numberOption(options.beforeTimeoutMillis, 'beforeTimeoutMillis', {
+    min: 0,
+    max: 3_600_000,
+    default: 5_000,
+  });
+  const entry: Target = {
+    signals,
+    before: before === undefined ? undefined : () => stepBefore(before, timeoutMillis),
+    shutdown: async (signal) => {
+      try {
+        await target.shutdown();
+      } catch (error) {
+        say('error', `shutdown on ${signal} failed: ${messageOf(error)}`);
+      }
+    },
+  };
+  registry.waiting.add(entry);
+  listen();
+  return () => {
+    registry.waiting.delete(entry);
+    listen();
+  };
+}
+
+/** Listens for what is waited for, but not for what those that are ending were to be ended by: it has its own effect now. */
+function listen(): void {
+  const { waiting, ending, listeners } = registry;
+  const wanted = new Set(Array.from(waiting, ({ signals }) => signals).flat());
+  for (const { signals } of ending) for (const signal of signals) wanted.delete(signal);
+  for (const [signal, listener] of listeners) {
+    if (wanted.has(signal)) continue;
+    process.off(signal, listener);
+    listeners.delete(signal);
+  }
+  for (const signal of wanted) {
+    if (listeners.has(signal)) continue;
+    const listener = () => void end(signal);
+    listeners.set(signal, listener);
+    process.on(signal, listener);
+  }
+}
+
+async function end(signal: ProcessSignal): Promise<void> {
+  const { waiting, ending, received } = registry;
+  const targets = [...waiting].filter(({ signals }) => signals.includes(signal));
+  received.add(signal);
+  for (const target of targets) {
+    waiting.delete(target);
+    ending.add(target);
+  }
+  listen();
+  const steps = targets.flatMap(({ before }) => before ?? []);
+  if (steps.length > 0) {
+    await storeAll();
+    // All of them first: what a server that is being closed still logs may go to any of the targets.
+    await Promise.all(steps.map((before) => before()));
+  }
+  await Promise.all(targets.map((target) => target.shutdown(signal)));
+  for (const target of targets) ending.delete(target);
+  if (ending.size > 0) return;
+  const raised = [...received];
+  received.clear();
+  listen();
+  for (const again of raised) if (!isHeardByOthers(again)) process.kill(process.pid, again);
+}
+
+function isHeardByOthers(signal: ProcessSignal): boolean {
+  const own = registry.listeners.get(signal);
+  return process.listeners(signal).some((listener) => listener !== own);
+}
+
+async function stepBefore(before: () => unknown, timeoutMillis: number): Promise<void> {
+  let cancel = () => {};
+  const late = new Promise<void>((resolve) => {
+    const giveUp = () => {
+      say('warn', `the step before shutdown has not ended within ${timeoutMillis} ms: going on without it`);
+      resolve();
+    };
+    cancel = systemClock.timer(giveUp, timeoutMillis, true);
+  });
+  try {
+    await Promise.race([before(), late]);
+  } catch (error) {
+    say('error', `the step before shutdown failed: ${messageOf(error)}`);
+  }
+  cancel();
+}
+
+/** The host's diag logger may throw, which is no reason to stay. */
+function say(level: 'warn' | 'error', message: string): void {
+  try {
+    diag[level](`otel-spillway: ${message}`);
+  } catch {
+    // There is no one left to tell.
+  }
+}

@@ -1,0 +1,202 @@
+/** A log record as it was when it was emitted, with an estimate of the heap it occupies. */
+
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import type { EmittedRecord } from '../queue/log-batch.ts';
+import {
+  cutString,
+  keyBytes,
+  primitiveBytes,
+  setOwn,
+  stringBytes,
+  UNREADABLE,
+  ValueCopier,
+} from './value-copy.ts';
+
+/**
+ * What a record weighs before its strings, attributes and body: the snapshot itself, two timestamps, the
+ * attributes object and the places in the batch's arrays.
+ */
+const RECORD_BYTES = 336;
+
+/** Set on a record that was cut down to `maxRecordBytes`. */
+const TRUNCATED_ATTRIBUTE = 'spillway.truncated';
+/** Names are short; a longer severity text or event name is cut when its record has to be cut. */
+const MAX_NAME_BYTES = 512;
+/** A severity text up to this long is one of the few that all records share. */
+const SHARED_SEVERITY_LENGTH = 16;
+
+type Attributes = Record<string, unknown>;
+
+/**
+ * Holds its own attributes object, and copies of every value that is not a primitive: what the
+ * application does to the originals after `emit` changes nothing here. One class with a fixed order of
+ * fields, so that V8 gives all records one hidden class whichever generation of the SDK they come from.
+ */
+export class RecordSnapshot {
+  readonly hrTime: ReadableLogRecord['hrTime'];
+  readonly hrTimeObserved: ReadableLogRecord['hrTimeObserved'];
+  readonly spanContext: ReadableLogRecord['spanContext'];
+  readonly severityText: ReadableLogRecord['severityText'];
+  readonly severityNumber: ReadableLogRecord['severityNumber'];
+  readonly body: ReadableLogRecord['body'];
+  readonly eventName: ReadableLogRecord['eventName'];
+  readonly resource: ReadableLogRecord['resource'];
+  readonly instrumentationScope: ReadableLogRecord['instrumentationScope'];
+  readonly attributes: Attributes;
+  readonly droppedAttributesCount: number;
+  /** Private, so that an exporter that prints or spreads a record does not see it. */
+  readonly #bytes: number;
+
+  constructor(record: EmittedRecord, maxBytes: number) {
+    this.hrTime = record.hrTime;
+    this.hrTimeObserved = record.hrTimeObserved;
+    this.spanContext = record.spanContext;
+    this.severityText = textOrNothing(record.severityText);
+    this.severityNumber = record.severityNumber;
+    this.eventName = textOrNothing(record.eventName);
+    this.resource = record.resource;
+    this.instrumentationScope = record.instrumentationScope;
+    this.droppedAttributesCount = record.droppedAttributesCount;
+
+    // The way of nearly every record: a body and attributes of primitives that fit.
+    const attributes = ownAttributes(record.attributes);
+    const body: unknown = record.body;
+    const bodyBytes = primitiveBytes(body);
+    const named = RECORD_BYTES + namesBytes(this.severityText, this.eventName);
+    let bytes = named + bodyBytes;
+    let plain = bodyBytes >= 0;
+    for (const key in attributes) {
+      const size = primitiveBytes(attributes[key]);
+      if (size < 0) plain = false;
+      bytes += size + keyBytes(key);
+    }
+    if (plain && bytes <= maxBytes) {
+      this.attributes = attributes;
+      this.body = body;
+      this.#bytes = bytes;
+      return;
+    }
+
+    const whole = bytes <= maxBytes ? copyWhole(body, attributes, maxBytes - named) : undefined;
+    if (whole !== undefined) {
+      this.attributes = whole.attributes;
+      this.body = whole.body;
+      this.#bytes = named + whole.bytes;
+      return;
+    }
+
+    const nameBytes = Math.min(MAX_NAME_BYTES, maxBytes / 8);
+    this.severityText = this.severityText && cutString(this.severityText, nameBytes);
+    this.eventName = this.eventName && cutString(this.eventName, nameBytes);
+    const cut = RECORD_BYTES + namesBytes(this.severityText, this.eventName);
+    const fitted = cutDown(body, attributes, maxBytes - cut);
+    this.attributes = fitted.attributes;
+    this.body = fitted.body;
+    this.droppedAttributesCount += fitted.droppedAttributes;
+    this.#bytes = cut + fitted.bytes;
+  }
+
+  /** Estimated heap bytes of a snapshot. */
+  static bytesOf(snapshot: RecordSnapshot): number {
+    return snapshot.#bytes;
+  }
+}
+
+interface Fitted {
+  readonly body: unknown;
+  readonly attributes: Attributes;
+  readonly droppedAttributes: number;
+  readonly bytes: number;
+}
+
+/** A copy of body and attributes, unless they do not fit into `budgetBytes`. */
+function copyWhole(body: unknown, attributes: Attributes, budgetBytes: number): Fitted | undefined {
+  const copier = new ValueCopier(budgetBytes);
+  const copy: Attributes = {};
+  for (const key in attributes) {
+    copier.spend(keyBytes(key));
+    setOwn(copy, key, copier.copy(attributes[key]));
+  }
+  const bodyCopy = copier.copy(body);
+  if (copier.truncated) return undefined;
+  return { body: bodyCopy, attributes: copy, droppedAttributes: 0, bytes: copier.spentBytes };
+}
+
+/** An attribute below this is kept whole when the record is cut down, as long as all of them fit in half the budget. */
+const SMALL_BYTES = 256;
+/** A larger one is dropped when it would be left with less than this. */
+const MIN_SHARE_BYTES = 128;
+const MARK_BYTES = 96;
+
+/**
+ * What of body and attributes fits into `budgetBytes`: small attributes are kept whole, and the body and the
+ * large ones share what is left, so that one huge value does not push out the rest.
+ */
+function cutDown(body: unknown, attributes: Attributes, budgetBytes: number): Fitted {
+  const available = budgetBytes - MARK_BYTES;
+  const copier = new ValueCopier(0);
+  const kept: Attributes = {};
+  let droppedAttributes = 0;
+  const keep = (key: string, allowedBytes: number) => {
+    copier.allow(allowedBytes);
+    const value = copier.spend(keyBytes(key)) ? copier.copy(attributes[key]) : undefined;
+    if (value === undefined) droppedAttributes++;
+    else setOwn(kept, key, value);
+  };
+
+  const large: string[] = [];
+  for (const key in attributes) {
+    const valueBytes = primitiveBytes(attributes[key]);
+    const bytes = valueBytes + keyBytes(key);
+    if (valueBytes < 0 || bytes > SMALL_BYTES) large.push(key);
+    else if (copier.spentBytes + bytes <= available / 2) keep(key, bytes);
+    else droppedAttributes++;
+  }
+  let sharers = large.length + 1;
+  for (const key of large) {
+    const share = Math.floor((available - copier.spentBytes) / sharers--);
+    if (share >= MIN_SHARE_BYTES) keep(key, share);
+    else droppedAttributes++;
+  }
+  copier.allow(available - copier.spentBytes);
+  const bodyCopy = copier.copy(body);
+  kept[TRUNCATED_ATTRIBUTE] = true;
+  return { body: bodyCopy, attributes: kept, droppedAttributes, bytes: copier.spentBytes + MARK_BYTES };
+}
+
+/** Applications in plain JavaScript pass anything as a name. */
+function textOrNothing(name: string | undefined): string | undefined {
+  return typeof name === 'string' ? name : undefined;
+}
+
+function namesBytes(severityText = '', eventName: string | undefined): number {
+  const severityBytes = severityText.length > SHARED_SEVERITY_LENGTH ? stringBytes(severityText) : 0;
+  return eventName === undefined ? severityBytes : severityBytes + stringBytes(eventName);
+}
+
+/** A getter that throws costs its own attribute only; nearly no record has one, so nothing is paid for it. */
+function ownAttributes(source: object): Attributes {
+  try {
+    return { ...source };
+  } catch {
+    return readOneByOne(source);
+  }
+}
+
+function readOneByOne(source: object): Attributes {
+  const copy: Attributes = {};
+  let keys: string[] = [];
+  try {
+    keys = Object.keys(source);
+  } catch {
+    // Then there are none.
+  }
+  for (const key of keys) {
+    try {
+      setOwn(copy, key, (source as Attributes)[key]);
+    } catch {
+      setOwn(copy, key, UNREADABLE);
+    }
+  }
+  return copy;
+}

@@ -1,0 +1,186 @@
+/** What of a segment is done with, written down beside it, many notes at a time. */
+
+import type { RecordRange } from './entry.ts';
+import { codeOf } from './file-errors.ts';
+import type { SpoolFiles } from './file-system.ts';
+import { ACK_BYTES, writeAck } from './layout.ts';
+import { FILE_MODE } from './names.ts';
+import { without } from './record-ranges.ts';
+
+/** Notes by the index of their frame. */
+type Notes = Map<number, readonly RecordRange[]>;
+
+/** Places in the file are multiples of the size of a note, so that one that was torn costs no other. */
+export class AckLog {
+  readonly #path: string;
+  readonly #salt: number;
+  /** One note for all of a frame that is wholly done with … */
+  #wholes: Notes = new Map();
+  /** … and what became done with of others since the last write. */
+  #parts: Notes = new Map();
+  /** What is being written. */
+  #underWay: Notes = new Map();
+  #writing: Promise<void> | undefined;
+  /** Of the file, with what is being written. */
+  bytes = 0;
+
+  constructor(path: string, salt: number) {
+    this.#path = path;
+    this.#salt = salt;
+  }
+
+  get isPending(): boolean {
+    return this.#wholes.size > 0 || this.#parts.size > 0;
+  }
+
+  /** What notes take that have to be written for the frames that are wholly done with. */
+  get pendingBytes(): number {
+    return this.#wholes.size * ACK_BYTES;
+  }
+
+  /** What the others would take. */
+  get optionalBytes(): number {
+    return countOf(this.#parts) * ACK_BYTES;
+  }
+
+  /** The file was found, with so many bytes; what is torn off at its end is written over. */
+  exists(bytes: number): void {
+    this.bytes = bytes - (bytes % ACK_BYTES);
+  }
+
+  noteWhole(index: number, records: number): void {
+    this.#parts.delete(index);
+    this.#wholes.set(index, [[0, records]]);
+  }
+
+  notePart(index: number, before: readonly RecordRange[], after: readonly RecordRange[]): void {
+    let settled = before;
+    for (const [first, records] of after) settled = without(settled, first, records);
+    add(this.#parts, index, settled);
+  }
+
+  /** Resolves when no write is under way. Never rejects. */
+  async idle(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing.catch(() => {});
+  }
+
+  /**
+   * @param hasRoom whether there is room for what need not be written: its loss means a second delivery.
+   * @throws what the file system does; the notes are kept then.
+   */
+  async flush(files: SpoolFiles, hasRoom: boolean): Promise<void> {
+    // Here and not by "idle": nothing may come between the last look and the write.
+    while (this.#writing !== undefined) await this.#writing.catch(() => {});
+    const notes = this.#take(hasRoom);
+    if (notes.size === 0) return;
+    this.#underWay = notes;
+    this.#writing = this.#write(files, encode(notes, this.#salt));
+    try {
+      await this.#writing;
+    } catch (error) {
+      for (const [index, ranges] of notes) if (!this.#wholes.has(index)) add(this.#parts, index, ranges);
+      throw error;
+    } finally {
+      this.#underWay = new Map();
+      this.#writing = undefined;
+    }
+  }
+
+  /** The same at once, with what an asynchronous write has under way, which may not come to its end. */
+  flushSync(files: SpoolFiles): void {
+    const notes = this.#take(true);
+    for (const [index, ranges] of this.#underWay) add(notes, index, ranges);
+    if (notes.size === 0) return;
+    const bytes = encode(notes, this.#salt);
+    const at = this.bytes;
+    this.bytes += bytes.length;
+    const fd = this.#openSync(files, at === 0);
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += files.writeSync(fd, bytes.subarray(done), at + done);
+      }
+    } finally {
+      files.closeSync(fd);
+    }
+  }
+
+  #take(withParts: boolean): Notes {
+    const notes = this.#wholes;
+    this.#wholes = new Map();
+    if (!withParts) return notes;
+    for (const [index, ranges] of this.#parts) add(notes, index, ranges);
+    this.#parts = new Map();
+    return notes;
+  }
+
+  /** Never truncated: another write may have made it a moment ago. */
+  async #open(files: SpoolFiles, isNew: boolean): Promise<number> {
+    const [first, second] = flagsFor(isNew);
+    try {
+      return await files.open(this.#path, first, FILE_MODE);
+    } catch (error) {
+      if (!isOtherwise(error)) throw error;
+      return await files.open(this.#path, second, FILE_MODE);
+    }
+  }
+
+  #openSync(files: SpoolFiles, isNew: boolean): number {
+    const [first, second] = flagsFor(isNew);
+    try {
+      return files.openSync(this.#path, first, FILE_MODE);
+    } catch (error) {
+      if (!isOtherwise(error)) throw error;
+      return files.openSync(this.#path, second, FILE_MODE);
+    }
+  }
+
+  async #write(files: SpoolFiles, bytes: Buffer): Promise<void> {
+    const at = this.bytes;
+    this.bytes += bytes.length;
+    try {
+      const fd = await this.#open(files, at === 0);
+      try {
+        for (let done = 0; done < bytes.length; ) {
+          done += await files.writev(fd, [bytes.subarray(done)], at + done);
+        }
+      } finally {
+        await files.close(fd);
+      }
+    } catch (error) {
+      if (this.bytes === at + bytes.length) this.bytes = at;
+      throw error;
+    }
+  }
+}
+
+function flagsFor(isNew: boolean): readonly [string, string] {
+  return isNew ? ['wx', 'r+'] : ['r+', 'wx'];
+}
+
+/** Whether a file is there that was thought not to be, or the other way round. */
+function isOtherwise(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'EEXIST' || code === 'ENOENT';
+}
+
+function add(notes: Notes, index: number, ranges: readonly RecordRange[]): void {
+  notes.set(index, [...(notes.get(index) ?? []), ...ranges]);
+}
+
+function countOf(notes: Notes): number {
+  let count = 0;
+  for (const ranges of notes.values()) count += ranges.length;
+  return count;
+}
+
+function encode(notes: Notes, salt: number): Buffer {
+  const bytes = Buffer.alloc(countOf(notes) * ACK_BYTES);
+  let at = 0;
+  for (const [index, ranges] of notes) {
+    for (const [first, records] of ranges) {
+      writeAck(bytes, at, salt, index, first, records);
+      at += ACK_BYTES;
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,154 @@
+/** The bytes of the spool, as docs/spool-format.md has them: pure functions, no files. */
+
+import { SEVERITY_RANGES, type SeverityCounts } from '../../common/severity-counts.ts';
+import { crc32 } from './checksum.ts';
+import type { NewEntry } from './entry.ts';
+
+export const FORMAT_VERSION = 1;
+export const SEGMENT_HEADER_BYTES = 24;
+export const FRAME_HEADER_BYTES = 72;
+export const ACK_BYTES = 16;
+/** Far above any batch; what claims more is damage, and no reason to allocate. */
+export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
+
+const SEGMENT_MAGIC = Buffer.from('SPILLWAY', 'latin1');
+/** What a frame begins with: readers look for it behind damage. */
+export const FRAME_MAGIC = Buffer.from('SPFR', 'latin1');
+
+const VERSION_AT = 8;
+const VERSION_CRC_AT = 12;
+const SEGMENT_SALT_AT = 16;
+const SEGMENT_CRC_AT = 20;
+
+const SALT_AT = 4;
+const INDEX_AT = 8;
+const PAYLOAD_BYTES_AT = 12;
+const PAYLOAD_CRC_AT = 16;
+const RECORDS_AT = 20;
+const SEVERITIES_AT = 24;
+const ATTEMPTS_AT = 52;
+const OPENED_AT = 56;
+const FLAGS_AT = 64;
+const FRAME_CRC_AT = 68;
+
+const PROTECTED_FLAG = 1;
+const UINT32 = 2 ** 32;
+
+/** What the first bytes of a segment say. A damaged header says nothing, and the frames may still be good. */
+export type SegmentHeader =
+  | { readonly kind: 'known'; readonly salt: number }
+  | { readonly kind: 'newer'; readonly version: number }
+  | { readonly kind: 'damaged' };
+
+export function segmentHeader(salt: number): Buffer {
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  SEGMENT_MAGIC.copy(header);
+  header.writeUInt32LE(FORMAT_VERSION, VERSION_AT);
+  header.writeUInt32LE(crc32(header.subarray(0, VERSION_CRC_AT)), VERSION_CRC_AT);
+  header.writeUInt32LE(salt, SEGMENT_SALT_AT);
+  header.writeUInt32LE(crc32(header.subarray(0, SEGMENT_CRC_AT)), SEGMENT_CRC_AT);
+  return header;
+}
+
+export function parseSegmentHeader(bytes: Buffer): SegmentHeader {
+  if (
+    bytes.length < SEGMENT_HEADER_BYTES ||
+    !bytes.subarray(0, VERSION_AT).equals(SEGMENT_MAGIC) ||
+    crc32(bytes.subarray(0, VERSION_CRC_AT)) !== bytes.readUInt32LE(VERSION_CRC_AT)
+  ) {
+    return { kind: 'damaged' };
+  }
+  const version = bytes.readUInt32LE(VERSION_AT);
+  if (version > FORMAT_VERSION) return { kind: 'newer', version };
+  const isSound = crc32(bytes.subarray(0, SEGMENT_CRC_AT)) === bytes.readUInt32LE(SEGMENT_CRC_AT);
+  return isSound ? { kind: 'known', salt: bytes.readUInt32LE(SEGMENT_SALT_AT) } : { kind: 'damaged' };
+}
+
+/** @param payloadCrc `crc32(entry.payload)`. */
+export function frameHeader(entry: NewEntry, salt: number, index: number, payloadCrc: number): Buffer {
+  const header = Buffer.alloc(FRAME_HEADER_BYTES);
+  FRAME_MAGIC.copy(header);
+  header.writeUInt32LE(salt, SALT_AT);
+  header.writeUInt32LE(index, INDEX_AT);
+  header.writeUInt32LE(entry.payload.byteLength, PAYLOAD_BYTES_AT);
+  header.writeUInt32LE(payloadCrc, PAYLOAD_CRC_AT);
+  header.writeUInt32LE(uint32(entry.records), RECORDS_AT);
+  for (let range = 0; range < SEVERITY_RANGES.length; range++) {
+    header.writeUInt32LE(uint32(entry.severities[range] ?? 0), SEVERITIES_AT + 4 * range);
+  }
+  header.writeUInt32LE(uint32(entry.attempts), ATTEMPTS_AT);
+  const openedAt = Math.max(0, Math.trunc(entry.openedAtUnixMillis) || 0);
+  header.writeUInt32LE(openedAt % UINT32, OPENED_AT);
+  header.writeUInt32LE(Math.trunc(openedAt / UINT32) % UINT32, OPENED_AT + 4);
+  header.writeUInt32LE(entry.isProtected ? PROTECTED_FLAG : 0, FLAGS_AT);
+  header.writeUInt32LE(crc32(header.subarray(0, FRAME_CRC_AT)), FRAME_CRC_AT);
+  return header;
+}
+
+/**
+ * Whether a frame begins `at` these bytes, all of its header among them.
+ * @param salt undefined when it is not known, because the segment's header is damaged.
+ */
+export function isFrameHeader(bytes: Buffer, at: number, salt: number | undefined): boolean {
+  return (
+    bytes.length - at >= FRAME_HEADER_BYTES &&
+    bytes.readUInt32LE(at) === FRAME_MAGIC.readUInt32LE() &&
+    (salt === undefined || bytes.readUInt32LE(at + SALT_AT) === salt) &&
+    bytes.readUInt32LE(at + PAYLOAD_BYTES_AT) <= MAX_PAYLOAD_BYTES &&
+    crc32(bytes.subarray(at, at + FRAME_CRC_AT)) === bytes.readUInt32LE(at + FRAME_CRC_AT)
+  );
+}
+
+/** Reads single fields of a frame's header that is known to be one, `at` these bytes. */
+export const frameField = {
+  salt: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + SALT_AT),
+  index: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + INDEX_AT),
+  payloadBytes: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + PAYLOAD_BYTES_AT),
+  payloadCrc: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + PAYLOAD_CRC_AT),
+  records: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + RECORDS_AT),
+  attempts: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + ATTEMPTS_AT),
+  openedAtUnixMillis: (bytes: Buffer, at: number): number =>
+    bytes.readUInt32LE(at + OPENED_AT + 4) * UINT32 + bytes.readUInt32LE(at + OPENED_AT),
+  isProtected: (bytes: Buffer, at: number): boolean =>
+    (bytes.readUInt32LE(at + FLAGS_AT) & PROTECTED_FLAG) !== 0,
+  severities: (bytes: Buffer, at: number): SeverityCounts =>
+    SEVERITY_RANGES.map((_, range) => bytes.readUInt32LE(at + SEVERITIES_AT + 4 * range)),
+} as const;
+
+/** Writes one acknowledgement `at` these bytes. */
+export function writeAck(
+  bytes: Buffer,
+  at: number,
+  salt: number,
+  index: number,
+  first: number,
+  records: number,
+): void {
+  bytes.writeUInt32LE(index, at);
+  bytes.writeUInt32LE(first, at + 4);
+  bytes.writeUInt32LE(records, at + 8);
+  bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 12), salt), at + 12);
+}
+
+/** One acknowledgement: records of a frame that are done with. */
+export interface Ack {
+  readonly index: number;
+  readonly first: number;
+  readonly records: number;
+}
+
+/** What of an acknowledgement file is sound. */
+export function* acksIn(bytes: Buffer, salt: number): Generator<Ack> {
+  for (let at = 0; at + ACK_BYTES <= bytes.length; at += ACK_BYTES) {
+    if (crc32(bytes.subarray(at, at + 12), salt) !== bytes.readUInt32LE(at + 12)) continue;
+    yield {
+      index: bytes.readUInt32LE(at),
+      first: bytes.readUInt32LE(at + 4),
+      records: bytes.readUInt32LE(at + 8),
+    };
+  }
+}
+
+function uint32(value: number): number {
+  return Math.min(Math.max(0, Math.trunc(value) || 0), UINT32 - 1);
+}

@@ -1,0 +1,60 @@
+/** What things are called in the spool's directory. */
+
+import type { Clock } from '../../common/clock.ts';
+
+const ID_BYTES = 8;
+const ID = '[0-9a-f]{16}';
+const SHELF = new RegExp(`^shelf-${ID}$`);
+const MOVING = new RegExp(`^\\.new-${ID}$`);
+const SEGMENT = /^(\d{8,})\.seg$/;
+
+export const LEASE_NAME = 'lease';
+/** A lease that its owner is done with. */
+export const GIVEN_UP_NAME = 'lease.given-up';
+/** A lease on its way to the place of another. */
+export const NEW_LEASE_NAME = 'lease.new';
+export const DAMAGED_NAME = 'damaged';
+export const DIRECTORY_MODE = 0o700;
+export const FILE_MODE = 0o600;
+
+/** No two processes may ever have the same. */
+export function newId(clock: Pick<Clock, 'uniqueBytes'>): string {
+  return clock.uniqueBytes(ID_BYTES).toString('hex');
+}
+
+export function newSalt(clock: Pick<Clock, 'uniqueBytes'>): number {
+  return clock.uniqueBytes(4).readUInt32LE();
+}
+
+export function shelfName(id: string): string {
+  return `shelf-${id}`;
+}
+
+/** The name of a shelf that is being made, or changes its owner. */
+export function movingName(id: string): string {
+  return `.new-${id}`;
+}
+
+export function isShelfName(name: string): boolean {
+  return SHELF.test(name);
+}
+
+export function isMovingName(name: string): boolean {
+  return MOVING.test(name);
+}
+
+export function segmentName(sequence: number): string {
+  return `${String(sequence).padStart(8, '0')}.seg`;
+}
+
+export function ackName(sequence: number): string {
+  return `${String(sequence).padStart(8, '0')}.ack`;
+}
+
+/** The number of a segment by its name; undefined when it is not the name of one. */
+export function sequenceOf(name: string): number | undefined {
+  const digits = SEGMENT.exec(name)?.[1];
+  if (digits === undefined) return undefined;
+  const sequence = Number(digits);
+  return sequence >= 1 && segmentName(sequence) === name ? sequence : undefined;
+}

@@ -1,0 +1,57 @@
+/** Where segments go in which damage was found, for people to look at: the latest of them, within a bound. */
+
+import { join } from 'node:path';
+import type { Clock } from '../../common/clock.ts';
+import { codeOf } from '../format/file-errors.ts';
+import type { SpoolFiles } from '../format/file-system.ts';
+import { DAMAGED_NAME, DIRECTORY_MODE, segmentName } from '../format/names.ts';
+import type { Segment } from './segment.ts';
+
+/** Of `maxBytes`. */
+const SHARE = 1 / 8;
+/** Names begin with the time, so that they are in its order. */
+const TIME_DIGITS = 14;
+
+export class DamagedFiles {
+  readonly #directory: string;
+  readonly #maxBytes: number;
+  readonly #clock: Clock;
+  readonly #files: SpoolFiles;
+
+  constructor(directory: string, maxBytes: number, clock: Clock, files: SpoolFiles) {
+    this.#directory = join(directory, DAMAGED_NAME);
+    this.#maxBytes = Math.floor(maxBytes * SHARE);
+    this.#clock = clock;
+    this.#files = files;
+  }
+
+  /** Moves a segment here. @throws what the file system does. */
+  async add(segment: Segment): Promise<void> {
+    const time = String(Math.max(0, Math.trunc(this.#clock.wallNow()))).padStart(TIME_DIGITS, '0');
+    const shelf = segment.shelf.name.slice('shelf-'.length);
+    try {
+      await this.#files.mkdir(this.#directory, DIRECTORY_MODE);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    const name = `${time}-${shelf}-${segmentName(segment.sequence)}`;
+    await this.#files.rename(segment.path, join(this.#directory, name));
+    await this.#shrink();
+  }
+
+  async #shrink(): Promise<void> {
+    const names = (await this.#files.readdir(this.#directory)).filter((name) => name.endsWith('.seg'));
+    const sizes = new Map<string, number>();
+    let total = 0;
+    for (const name of names.toSorted()) {
+      const { size } = await this.#files.stat(join(this.#directory, name));
+      sizes.set(name, size);
+      total += size;
+    }
+    for (const [name, size] of sizes) {
+      if (total <= this.#maxBytes) return;
+      await this.#files.unlink(join(this.#directory, name));
+      total -= size;
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/** A segment's file while frames are appended to it: every write has its place, so that writing twice does no harm. */
+
+import type { SpoolFiles } from '../format/file-system.ts';
+import { segmentHeader } from '../format/layout.ts';
+import { FILE_MODE } from '../format/names.ts';
+import type { Segment } from './segment.ts';
+
+/** A write that failed: so many bytes of it are in the file. */
+export class WriteFailure extends Error {
+  readonly writtenBytes: number;
+
+  constructor(cause: unknown, writtenBytes: number) {
+    super('write failed', { cause });
+    this.writtenBytes = writtenBytes;
+  }
+}
+
+export class SegmentFile {
+  readonly segment: Segment;
+  readonly #fd: number;
+  readonly #files: SpoolFiles;
+  /** Whether there is anything that a loss of power would take. */
+  isDirty = true;
+  #underWay: Promise<unknown> = Promise.resolve();
+  #writes = 0;
+  #isClosed = false;
+
+  private constructor(segment: Segment, fd: number, files: SpoolFiles) {
+    this.segment = segment;
+    this.#fd = fd;
+    this.#files = files;
+  }
+
+  /** @throws what the file system does. */
+  static async create(segment: Segment, isDurable: boolean, files: SpoolFiles): Promise<SegmentFile> {
+    const fd = await files.open(segment.path, 'wx', FILE_MODE);
+    const file = new SegmentFile(segment, fd, files);
+    try {
+      await file.write([segmentHeader(segment.salt)], 0);
+      if (isDurable) await files.syncDirectory(segment.shelf.path);
+    } catch (error) {
+      await file.close();
+      await files.unlink(segment.path).catch(() => {});
+      throw error;
+    }
+    return file;
+  }
+
+  static createSync(segment: Segment, isDurable: boolean, files: SpoolFiles): SegmentFile {
+    const fd = files.openSync(segment.path, 'wx', FILE_MODE);
+    const file = new SegmentFile(segment, fd, files);
+    try {
+      file.writeSync(segmentHeader(segment.salt), 0);
+      if (isDurable) files.syncDirectorySync(segment.shelf.path);
+    } catch (error) {
+      files.closeSync(fd);
+      throw error;
+    }
+    return file;
+  }
+
+  /** @throws WriteFailure */
+  write(buffers: readonly Uint8Array[], offset: number): Promise<void> {
+    return this.#during(this.#write(buffers, offset));
+  }
+
+  /** @throws what the file system does. */
+  writeSync(bytes: Uint8Array, offset: number): void {
+    this.isDirty = true;
+    for (let done = 0; done < bytes.byteLength; ) {
+      done += this.#files.writeSync(this.#fd, bytes.subarray(done), offset + done);
+    }
+  }
+
+  /** @throws what the file system does. */
+  async sync(): Promise<void> {
+    if (!this.isDirty || this.#isClosed) return;
+    // What is written from here on may miss it.
+    this.isDirty = false;
+    try {
+      await this.#during(this.#files.datasync(this.#fd));
+    } catch (error) {
+      this.isDirty = true;
+      throw error;
+    }
+  }
+
+  syncSync(): void {
+    if (!this.isDirty || this.#isClosed) return;
+    this.#files.datasyncSync(this.#fd);
+    this.isDirty = false;
+  }
+
+  /** When nothing is under way. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // Before that its number would be free for another file, to which what is under way would go.
+    await this.#underWay;
+    await this.#files.close(this.#fd).catch(() => {});
+  }
+
+  /** At once. What is under way keeps it open: its number must not become another file's. */
+  closeSync(): void {
+    if (this.#isClosed || this.#writes > 0) return;
+    this.#isClosed = true;
+    this.#files.closeSync(this.#fd);
+  }
+
+  #during<T>(work: Promise<T>): Promise<T> {
+    this.#writes++;
+    this.#underWay = Promise.allSettled([this.#underWay, work]).then(() => {
+      this.#writes--;
+    });
+    return work;
+  }
+
+  async #write(buffers: readonly Uint8Array[], offset: number): Promise<void> {
+    this.isDirty = true;
+    let rest = buffers;
+    let done = 0;
+    try {
+      while (rest.length > 0) {
+        const written = await this.#files.writev(this.#fd, rest, offset + done);
+        if (written === 0) throw new Error('nothing was written');
+        done += written;
+        rest = behind(rest, written);
+      }
+    } catch (error) {
+      throw new WriteFailure(error, done);
+    }
+    this.isDirty = true;
+  }
+}
+
+/** The buffers without their first bytes. */
+function behind(buffers: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  for (let index = 0; index < buffers.length; index++) {
+    const buffer = buffers[index] as Uint8Array;
+    if (left < buffer.byteLength) return [buffer.subarray(left), ...buffers.slice(index + 1)];
+    left -= buffer.byteLength;
+  }
+  return [];
+}

@@ -1,0 +1,307 @@
+/** One file of frames: what is in it, who holds which frame, and what of it is done with. */
+
+import { AckLog } from '../format/ack-log.ts';
+import type { EntryState, RecordRange, SpoolEntry } from '../format/entry.ts';
+import { FrameTable } from '../format/frame-table.ts';
+import { ACK_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/layout.ts';
+import { recordsIn, without } from '../format/record-ranges.ts';
+import type { Shelf } from '../ownership/partition.ts';
+
+/** Who has a frame's records: nobody yet, the caller of `append`, the spool alone, the caller of `next`, nobody any more. */
+const WRITING = 0;
+const HELD = 1;
+const WAITING = 2;
+const GIVEN = 3;
+const DONE = 4;
+
+const FIRST_ROWS = 16;
+
+/**
+ * Frames are known by their position in `frames`.
+ *
+ * Invariants, true whenever no method is running: `records` is the sum of what remains of the frames that wait
+ * or are given out; `live` counts the frames that are not done with.
+ */
+export class Segment {
+  readonly shelf: Shelf;
+  readonly sequence: number;
+  readonly salt: number;
+  readonly path: string;
+  readonly ackPath: string;
+  readonly acks: AckLog;
+  readonly frames = new FrameTable();
+  /** Of the file, with what is being written. */
+  bytes = SEGMENT_HEADER_BYTES;
+  /** Nothing is appended any more. */
+  isComplete = false;
+  isDamaged = false;
+  /** Its files are being deleted: nothing of it is given out, and nothing acknowledged. */
+  isLeaving = false;
+  /** What became of all its frames. */
+  fate: EntryState = 'stored';
+  #holds = new Uint8Array(FIRST_ROWS);
+  /** Of the frames that are partly done with. */
+  readonly #remaining = new Map<number, readonly RecordRange[]>();
+  readonly #entries = new Map<number, SegmentEntry>();
+  #live = 0;
+  #beingWritten = 0;
+  #waiting = 0;
+  #given = 0;
+  #records = 0;
+  /** No frame before this one waits … */
+  #cursor = 0;
+  /** … and all before this one are done with. */
+  #oldest = 0;
+
+  constructor(shelf: Shelf, sequence: number, salt: number) {
+    this.shelf = shelf;
+    this.sequence = sequence;
+    this.salt = salt;
+    this.path = shelf.segmentPath(sequence);
+    this.ackPath = shelf.ackPath(sequence);
+    this.acks = new AckLog(this.ackPath, salt);
+  }
+
+  /** Records held by the spool alone, those that `next` has given out among them. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** On disk, as far as it is known. */
+  get bytesOnDisk(): number {
+    return this.fate === 'stored' ? this.bytes + this.acks.bytes : 0;
+  }
+
+  /** With what it takes to acknowledge every frame. */
+  get bytesInAll(): number {
+    if (this.fate !== 'stored') return 0;
+    return this.bytesOnDisk + this.#live * ACK_BYTES + this.acks.pendingBytes;
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting > 0 && !this.isLeaving;
+  }
+
+  get isEvictable(): boolean {
+    return this.isComplete && this.#given === 0 && this.#beingWritten === 0 && !this.isLeaving;
+  }
+
+  /** Whether there is no frame left that anybody needs. */
+  get isDone(): boolean {
+    return this.#live === 0;
+  }
+
+  /** Takes the next place in the file for a frame. */
+  begin(header: Uint8Array, payloadBytes: number): number {
+    const position = this.#add(header, this.bytes, WRITING);
+    this.bytes += FRAME_HEADER_BYTES + payloadBytes;
+    this.#beingWritten++;
+    return position;
+  }
+
+  /** A frame is on disk: its records are held by whoever appended it. */
+  written(position: number): SpoolEntry {
+    this.#beingWritten--;
+    this.#holds[position] = HELD;
+    return this.#entry(position);
+  }
+
+  failed(position: number): void {
+    this.#beingWritten--;
+    // The frame may be there all the same, and is not to be found.
+    this.acks.noteWhole(this.frames.index(position), this.frames.records(position));
+    this.#end(position);
+  }
+
+  /** A write of these buffers ended early. What comes behind them, if anything does, keeps its place. */
+  cutShort(offset: number, buffers: readonly Uint8Array[], writtenBytes: number): void {
+    const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (this.bytes === offset + bytes) this.bytes = offset + writtenBytes;
+  }
+
+  /** A frame was found in the file. */
+  found(header: Uint8Array, offset: number): void {
+    const position = this.#add(header, offset, WAITING);
+    this.#waiting++;
+    this.#records += this.frames.records(position);
+    if (this.frames.records(position) === 0) this.#end(position);
+  }
+
+  /** An acknowledgement was found: as `settle`, but nothing is to be written down. */
+  acknowledged(index: number, first: number, records: number): void {
+    const position = this.frames.positionOf(index);
+    if (position !== undefined) this.#subtract(position, first, records);
+  }
+
+  next(): SpoolEntry | undefined {
+    if (!this.hasWaiting) return undefined;
+    while (this.#cursor < this.frames.length && this.#holds[this.#cursor] !== WAITING) this.#cursor++;
+    if (this.#cursor === this.frames.length) return undefined;
+    const position = this.#cursor++;
+    this.#holds[position] = GIVEN;
+    this.#waiting--;
+    this.#given++;
+    return this.#entry(position);
+  }
+
+  /** The spool's own again, or from now on. @returns whether it was another's. */
+  release(position: number): boolean {
+    const hold = this.#holds[position];
+    if (hold !== HELD && hold !== GIVEN) return false;
+    if (hold === GIVEN) this.#given--;
+    else this.#records += recordsIn(this.remaining(position));
+    this.#holds[position] = WAITING;
+    this.#waiting++;
+    this.#cursor = Math.min(this.#cursor, position);
+    return true;
+  }
+
+  /** @returns whether anything changed. */
+  settle(position: number, first: number, records: number): boolean {
+    const before = this.remaining(position);
+    if (this.#subtract(position, first, records) === 0) return false;
+    if (this.fate !== 'stored') return true;
+    const isDone = this.#holds[position] === DONE;
+    const index = this.frames.index(position);
+    if (isDone) this.acks.noteWhole(index, this.frames.records(position));
+    else this.acks.notePart(index, before, this.remaining(position));
+    return true;
+  }
+
+  /** An entry that `next` gave out waits again. */
+  giveBack(position: number): void {
+    if (this.#holds[position] === GIVEN) this.release(position);
+  }
+
+  /**
+   * The records of a frame are gone from the disk.
+   * @returns how many are lost: none, if somebody still has them in memory.
+   */
+  lose(position: number, isDamage: boolean): number {
+    if (isDamage) {
+      this.isDamaged = true;
+      this.#entry(position).isDamaged = true;
+    }
+    const hold = this.#holds[position];
+    if (hold !== WAITING && hold !== GIVEN) return 0;
+    const lost = recordsIn(this.remaining(position));
+    this.settle(position, 0, this.frames.records(position));
+    return lost;
+  }
+
+  /** The file is gone: what waits is lost, and what is given out is in the memory of whoever has it. */
+  vanish(): void {
+    this.fate = 'damaged';
+    for (const position of this.waitingPositions())
+      this.#subtract(position, 0, this.frames.records(position));
+  }
+
+  /** What is not settled of a frame, in order. */
+  remaining(position: number): readonly RecordRange[] {
+    if (this.#holds[position] === DONE) return [];
+    return this.#remaining.get(position) ?? [[0, this.frames.records(position)]];
+  }
+
+  /** The positions of the frames that the spool alone holds. */
+  *ownPositions(): Generator<number> {
+    for (; this.#holds[this.#oldest] === DONE; this.#oldest++);
+    for (let position = this.#oldest; position < this.frames.length; position++) {
+      const hold = this.#holds[position];
+      if (hold === WAITING || hold === GIVEN) yield position;
+    }
+  }
+
+  *waitingPositions(): Generator<number> {
+    for (let position = this.#cursor; position < this.frames.length; position++) {
+      if (this.#holds[position] === WAITING) yield position;
+    }
+  }
+
+  #add(header: Uint8Array, offset: number, hold: number): number {
+    const position = this.frames.add(header, offset);
+    if (position === this.#holds.length) {
+      const holds = new Uint8Array(position * 2);
+      holds.set(this.#holds);
+      this.#holds = holds;
+    }
+    this.#holds[position] = hold;
+    this.#live++;
+    return position;
+  }
+
+  #entry(position: number): SegmentEntry {
+    let entry = this.#entries.get(position);
+    if (entry === undefined) {
+      entry = new SegmentEntry(this, position);
+      this.#entries.set(position, entry);
+    }
+    return entry;
+  }
+
+  /** @returns how many records of the range were not done with before. */
+  #subtract(position: number, first: number, records: number): number {
+    const before = this.remaining(position);
+    const after = without(before, first, records);
+    const settled = recordsIn(before) - recordsIn(after);
+    if (settled === 0) return 0;
+    const hold = this.#holds[position];
+    if (hold === WAITING || hold === GIVEN) this.#records -= settled;
+    if (after.length === 0) this.#end(position);
+    else this.#remaining.set(position, after);
+    return settled;
+  }
+
+  #end(position: number): void {
+    const hold = this.#holds[position];
+    if (hold === WAITING) this.#waiting--;
+    if (hold === GIVEN) this.#given--;
+    this.#holds[position] = DONE;
+    this.#live--;
+    this.#remaining.delete(position);
+    this.#entries.delete(position);
+  }
+}
+
+/** An entry is no more than a name for a frame: what is known of it is in its segment. */
+export class SegmentEntry implements SpoolEntry {
+  readonly segment: Segment;
+  readonly position: number;
+  isDamaged = false;
+
+  constructor(segment: Segment, position: number) {
+    this.segment = segment;
+    this.position = position;
+  }
+
+  get state(): EntryState {
+    return this.isDamaged ? 'damaged' : this.segment.fate;
+  }
+
+  get records(): number {
+    return this.segment.frames.records(this.position);
+  }
+
+  get bytes(): number {
+    return FRAME_HEADER_BYTES + this.segment.frames.payloadBytes(this.position);
+  }
+
+  get openedAtUnixMillis(): number {
+    return this.segment.frames.openedAtUnixMillis(this.position);
+  }
+
+  get attempts(): number {
+    return this.segment.frames.attempts(this.position);
+  }
+
+  get isProtected(): boolean {
+    return this.segment.frames.isProtected(this.position);
+  }
+
+  get isRecovered(): boolean {
+    return this.segment.shelf.isRecovered;
+  }
+
+  get remaining(): readonly RecordRange[] {
+    return this.segment.remaining(this.position);
+  }
+}

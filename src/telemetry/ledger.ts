@@ -1,0 +1,93 @@
+/** Where every record went: the counts behind `stats()` and the metrics. */
+
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { causeOf, DROP_REASONS, type DropReason } from '../common/errors.ts';
+import type { BreakerStateName } from '../delivery/recovery.ts';
+import type { Outcome } from '../delivery/sender.ts';
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+/** A probe that fails is no opening, and a probe no transition: the breaker opened once, and closes once. */
+export type BreakerTransition = Exclude<BreakerStateName, 'half-open'>;
+
+export type DropCounts = Record<DropReason, number>;
+
+const noDrops = (): DropCounts => Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as DropCounts;
+
+/**
+ * Flows only; what is still held is counted by the queue, on its own. That keeps the law
+ *
+ *     offered + recovered = exported + Σ dropped + queued + inFlight + spooled
+ *
+ * a comparison of independent counts that can fail, rather than a sum that is true by construction.
+ */
+export class Ledger {
+  offered = 0;
+  recovered = 0;
+  exported = 0;
+  /** Records handed to the exporter, each counted once, however often it was tried. */
+  passed = 0;
+  attempts = 0;
+  failures = 0;
+  lastError: string | undefined;
+  readonly dropped = noDrops();
+  /** Of those, the ones that never reached the exporter. */
+  readonly droppedUnpassed = noDrops();
+  readonly breakerTransitions: Record<BreakerTransition, number> = { closed: 0, open: 0 };
+  readonly #exportDuration = new DurationHistogram();
+  readonly #deliveryDuration = new DurationHistogram();
+
+  drop(reason: DropReason, records: number, wasPassed: boolean): void {
+    this.dropped[reason] += records;
+    if (!wasPassed) this.droppedUnpassed[reason] += records;
+  }
+
+  attempt(outcome: Outcome, durationMillis: number): void {
+    this.attempts++;
+    this.#exportDuration.record(durationMillis);
+    if (outcome.kind !== 'delivered') {
+      this.failures++;
+      this.lastError = causeOf(outcome.error);
+    }
+  }
+
+  breakerChanged(from: BreakerStateName, to: BreakerStateName): void {
+    if (to === 'closed' || (to === 'open' && from === 'closed')) this.breakerTransitions[to]++;
+  }
+
+  deliver(records: number, ageMillis: number): void {
+    this.exported += records;
+    this.#deliveryDuration.record(ageMillis);
+  }
+
+  get exportMillis(): Percentiles {
+    return this.#exportDuration.percentiles();
+  }
+
+  get deliveryMillis(): Percentiles {
+    return this.#deliveryDuration.percentiles();
+  }
+}
+
+/** Node's HDR histogram holds integers, so durations are kept in microseconds, up to a day. */
+class DurationHistogram {
+  readonly #histogram: RecordableHistogram = createHistogram({
+    lowest: 1,
+    highest: 86_400_000_000,
+    figures: 2,
+  });
+
+  record(millis: number): void {
+    this.#histogram.record(Math.min(86_400_000_000, Math.max(1, Math.round(millis * 1000))));
+  }
+
+  percentiles(): Percentiles {
+    if (this.#histogram.count === 0) return { p50: 0, p95: 0, p99: 0 };
+    const at = (percentile: number) => this.#histogram.percentile(percentile) / 1000;
+    return { p50: at(50), p95: at(95), p99: at(99) };
+  }
+}

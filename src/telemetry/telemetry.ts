@@ -1,0 +1,135 @@
+/** Sees everything that happens to records and exports, and passes it on: to the ledger, the metrics and people. */
+
+import type { Clock } from '../common/clock.ts';
+import { causeOf, type DropReason, quietly, SpillwayError } from '../common/errors.ts';
+import { Incident } from '../common/incident.ts';
+import type { SeverityCounts } from '../common/severity-counts.ts';
+import type { DeliveryListener } from '../delivery/driver.ts';
+import type { BreakerChange } from '../delivery/recovery.ts';
+import type { Outcome } from '../delivery/sender.ts';
+import type { SpillwayOptions } from '../options/options.ts';
+import { Notices, SUMMARY_INTERVAL_MILLIS } from './diagnostics.ts';
+import type { GapMarker } from './gap-marker.ts';
+import { Ledger } from './ledger.ts';
+import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
+
+/** How often to look for a MeterProvider that was registered later. */
+const BIND_INTERVAL_MILLIS = 1_000;
+
+/** Nothing in the way of a record imports this: the parts are given it as their listener. */
+export class SelfObservation implements DeliveryListener {
+  readonly ledger = new Ledger();
+  readonly notices: Notices;
+  readonly #incident: Incident;
+  /** Tells the log store of what is lost; undefined when it is not to be told. */
+  marker: GapMarker | undefined;
+  readonly #metrics: ProcessorMetrics;
+  readonly #options: SpillwayOptions;
+  readonly #clock: Clock;
+  readonly #roomMade: () => void;
+  #lastDropAt = Number.NEGATIVE_INFINITY;
+  #stopBinding = () => {};
+
+  /** @param roomMade called whenever records have left the queue for good. */
+  constructor(options: SpillwayOptions, gauges: () => Gauges, roomMade: () => void, clock: Clock) {
+    const name = nextComponentName();
+    const provider = options.meterProvider ?? options.selfObsMeterProvider;
+    this.#options = options;
+    this.#roomMade = roomMade;
+    this.#clock = clock;
+    this.notices = new Notices(name, clock, options.onDrop, () => this.#incident.cause);
+    this.#incident = new Incident(this.notices.say.bind(this.notices), clock);
+    this.#metrics = new ProcessorMetrics(name, provider, this.ledger, gauges);
+    if (provider === undefined) this.#bindLater();
+  }
+
+  get droppedRecently(): boolean {
+    return this.#clock.now() - this.#lastDropAt < SUMMARY_INTERVAL_MILLIS;
+  }
+
+  recovered(records: number): void {
+    this.ledger.recovered += records;
+    if (records > 0) this.notices.info(`found ${records} records in the spool`);
+    else if (records < 0) {
+      this.notices.warn(
+        'taken over',
+        `another process took over ${-records} records, as this one was silent for too long`,
+      );
+    }
+  }
+
+  dropped(reason: DropReason, records: number, wasPassed: boolean, severities?: SeverityCounts): void {
+    this.ledger.drop(reason, records, wasPassed);
+    this.#lastDropAt = this.#clock.now();
+    this.notices.dropped(reason, records);
+    this.marker?.lost(reason, records, severities, this.#lastDropAt);
+    this.#roomMade();
+  }
+
+  /**
+   * A record that was emitted in a callback of ours. It is told, but is no reason to tell anything, nor to call a
+   * callback: whoever logs what is said would never hear the end of it.
+   */
+  droppedInCallback(): void {
+    this.ledger.drop('self', 1, false);
+    this.notices.droppedInCallback('self', 1);
+  }
+
+  passed(records: number): void {
+    this.ledger.passed += records;
+  }
+
+  attempted(outcome: Outcome, durationMillis: number): void {
+    this.ledger.attempt(outcome, durationMillis);
+    quietly(() => this.#metrics.attempted(outcome, durationMillis));
+    if (outcome.kind === 'delivered') {
+      this.#incident.succeeded();
+      if (outcome.rejectedRecords > 0 || outcome.message) {
+        this.notices.warn('partial success', `the collector says: ${outcome.message ?? 'records rejected'}`);
+      }
+      return;
+    }
+    const cause = causeOf(outcome.error);
+    const message = `export failed (${outcome.kind}): ${cause}`;
+    const isAboutDestination = outcome.kind === 'retryable' || outcome.kind === 'ambiguous';
+    if (isAboutDestination || this.#incident.isOpening) this.#incident.failed(message, cause);
+    else this.notices.warn(`export ${outcome.kind}`, message);
+    if (this.#options.onError === undefined) return;
+    const error = new SpillwayError('ERR_SPILLWAY_EXPORT', message, { cause: outcome.error });
+    this.notices.call(this.#options.onError, error);
+  }
+
+  delivered(records: number, ageMillis: number): void {
+    this.ledger.deliver(records, ageMillis);
+    if (records > 0) this.marker?.delivered();
+    quietly(() => this.#metrics.delivered(ageMillis));
+    this.#roomMade();
+  }
+
+  breakerChanged({ from, to, probeAt }: BreakerChange): void {
+    this.ledger.breakerChanged(from, to);
+    const nextProbeMillis = probeAt === undefined ? undefined : Math.max(0, probeAt - this.#clock.now());
+    if (to === 'closed') this.#incident.succeeded();
+    else if (to === 'open') this.#incident.opened(`next probe in ${Math.round(nextProbeMillis ?? 0)} ms`);
+    this.notices.call(this.#options.onBreakerStateChange, {
+      from,
+      to,
+      ...(nextProbeMillis !== undefined && { nextProbeMillis }),
+    });
+  }
+
+  close(): void {
+    this.#stopBinding();
+    this.notices.close();
+    this.#incident.close();
+    quietly(() => this.#metrics.close());
+  }
+
+  #bindLater(): void {
+    const bind = () => {
+      quietly(() => this.#metrics.bind());
+      this.#bindLater();
+    };
+    this.#stopBinding = this.#clock.timer(bind, BIND_INTERVAL_MILLIS, false, true);
+  }
+}

@@ -1,0 +1,116 @@
+/** What an outcome does to a batch of a given size and history. */
+
+import { describe, expect, test } from 'vitest';
+import { BISECT_REQUESTS, bisectRequests, disposeOf } from '../../src/delivery/disposition.ts';
+import { healthOf, type Outcome } from '../../src/delivery/sender.ts';
+import { QueuedBatch } from '../../src/queue/queued-batch.ts';
+import { RecordBatch } from '../../src/records/record-batch.ts';
+import { record } from '../support/records.ts';
+
+const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: 60_000 };
+const error = new Error('refused');
+
+function batchOf(records: number, history: Partial<QueuedBatch<RecordBatch>> = {}) {
+  const contents = new RecordBatch(1 << 20);
+  for (let index = 0; index < records; index++) contents.add(record());
+  return Object.assign(new QueuedBatch(contents, 1, 0, false), history);
+}
+
+function dispose(
+  outcome: Outcome,
+  records: number,
+  history: Partial<QueuedBatch<RecordBatch>> = {},
+  now = 0,
+  failingSince: number | undefined = undefined,
+) {
+  return disposeOf(outcome, batchOf(records, history), now, failingSince, RETRY);
+}
+
+describe('disposition', () => {
+  test.each([
+    [0, 0],
+    [3, 3],
+    [10, 10],
+    [11, 10],
+    [1e12, 10],
+    [-1, 0],
+    [1.9, 1],
+    [Number.NaN, 0],
+    [Number.POSITIVE_INFINITY, 10],
+    [undefined, 0],
+  ])('delivered with %s of 10 rejected by the server counts %s as rejected', (claimed, counted) => {
+    const outcome = { kind: 'delivered', rejectedRecords: claimed as number } as const;
+    expect(dispose(outcome, 10)).toEqual({ action: 'done', rejectedRecords: counted });
+  });
+
+  test('rejected is dropped at once, whatever its size', () => {
+    for (const records of [1, 10]) {
+      expect(dispose({ kind: 'rejected', error }, records)).toEqual({ action: 'drop', reason: 'rejected' });
+    }
+  });
+
+  test.each([
+    ['too_large', 'record_too_large'],
+    ['unserializable', 'unserializable'],
+    ['malformed', 'rejected'],
+  ] as const)('%s is halved down to the one record, which is dropped as %s', (kind, reason) => {
+    expect(dispose({ kind, error }, 2)).toEqual({ action: 'halve' });
+    expect(dispose({ kind, error }, 1)).toEqual({ action: 'drop', reason });
+  });
+
+  test('malformed is halved only while two more requests are in the budget', () => {
+    const outcome = { kind: 'malformed', error } as const;
+    expect(BISECT_REQUESTS).toBe(20);
+    expect(dispose(outcome, 8, { bisect: { remaining: 2 } })).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 8, { bisect: { remaining: 1 } })).toEqual({ action: 'drop', reason: 'rejected' });
+  });
+
+  test.each([
+    [2, 20],
+    [512, 20],
+    [513, 22],
+    [1_024, 22],
+    [4_096, 26],
+  ])('finding what is at fault in a batch of %d may cost %d requests', (records, requests) => {
+    expect(bisectRequests(records)).toBe(requests);
+  });
+
+  test('ambiguous is retried until others got through three times, and then bisected like malformed', () => {
+    const outcome = { kind: 'ambiguous', error } as const;
+    expect(dispose(outcome, 8, { failures: 99, failuresWhileOthersPassed: 2 })).toEqual({ action: 'retry' });
+    const suspect = { failuresWhileOthersPassed: 3 };
+    const rejected = { action: 'drop', reason: 'rejected' };
+    expect(dispose(outcome, 8, suspect)).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 1, suspect)).toEqual(rejected);
+    expect(dispose(outcome, 8, { ...suspect, bisect: { remaining: 1 } })).toEqual(rejected);
+  });
+
+  test('retryable is retried whatever others do, until its time is over', () => {
+    const outcome = { kind: 'retryable', error } as const;
+    const history = { failuresWhileOthersPassed: 99, firstFailedAt: 0 };
+    expect(dispose(outcome, 8, history, 59_999)).toEqual({ action: 'retry' });
+    expect(dispose(outcome, 8, history, 60_000)).toEqual({ action: 'drop', reason: 'retry_exhausted' });
+    expect(dispose({ kind: 'ambiguous', error }, 8, { firstFailedAt: 0 }, 60_000)).toEqual({
+      action: 'drop',
+      reason: 'retry_exhausted',
+    });
+  });
+
+  test('in an outage the time of a batch counts from its beginning, or from the admission if that came later', () => {
+    const outcome = { kind: 'retryable', error } as const;
+    const dropped = { action: 'drop', reason: 'retry_exhausted' };
+    expect(dispose(outcome, 8, { firstFailedAt: 50_000 }, 60_000, 0)).toEqual(dropped);
+    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_000, 0)).toEqual({ action: 'retry' });
+    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_001, 0)).toEqual(dropped);
+  });
+});
+
+test('only what speaks of the health of the destination counts for the breaker', () => {
+  const health = (kind: Outcome['kind'], records = 8) =>
+    healthOf({ kind, error, rejectedRecords: 0 } as Outcome, records);
+  expect((['delivered', 'malformed', 'too_large', 'rejected'] as const).map((kind) => health(kind))).toEqual(
+    Array(4).fill('well'),
+  );
+  expect((['retryable', 'ambiguous'] as const).map((kind) => health(kind))).toEqual(['ill', 'ill']);
+  expect([health('unserializable'), health('unserializable', 1)]).toEqual(['unknown', 'ill']);
+});

@@ -1,0 +1,345 @@
+/** What the driver tells, learns and decides, over a real queue and a sender that answers as it is told. */
+
+import { describe, expect, test } from 'vitest';
+import {
+  DELIVERED,
+  DriverHarness,
+  MALFORMED,
+  RETRYABLE,
+  TOO_LARGE,
+  UNSERIALIZABLE,
+} from '../support/driver-harness.ts';
+
+describe('the driver tells', () => {
+  test('of a batch that arrives at the second attempt: passed once, both attempts with their durations, its age', async () => {
+    const h = new DriverHarness();
+    await h.emit(1);
+    await h.clock.advance(30);
+    h.sent[0]?.answer(RETRYABLE);
+    await h.clock.advance(20);
+    h.sent[1]?.answer(DELIVERED);
+    await h.clock.settle();
+    expect(h.told).toEqual([
+      ['passed', 1],
+      ['attempted', 'retryable', 30],
+      ['attempted', 'delivered', 20],
+      ['delivered', 1, 50],
+    ]);
+  });
+
+  test('how many of a delivered batch the server refused, and nothing of refusals when there were none', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 4 });
+    h.decide = () => ({ kind: 'delivered', rejectedRecords: 3 });
+    await h.emit(4);
+    h.decide = () => DELIVERED;
+    await h.emit(4);
+    expect(h.toldOf('delivered')).toEqual([
+      [1, 0],
+      [4, 0],
+    ]);
+    expect(h.toldOf('dropped')).toEqual([['rejected', 3, undefined]]);
+  });
+
+  test('the severities of what it gives up', async () => {
+    const h = new DriverHarness();
+    h.decide = () => ({ kind: 'rejected', error: new Error('no') });
+    await h.emit(1);
+    expect(h.toldOf('dropped')).toEqual([['rejected', 1, [0, 0, 0, 1, 0, 0, 0]]]);
+  });
+});
+
+test('a sender that rejects loses one record as unserializable, and not the loop', async () => {
+  const h = new DriverHarness();
+  await h.emit(2);
+  h.sent[0]?.reject(new Error('must not happen'));
+  await h.clock.settle();
+  h.sent[1]?.answer(DELIVERED);
+  await h.clock.settle();
+  expect(h.toldOf('dropped')).toEqual([['unserializable', 1, expect.anything()]]);
+  expect(h.toldOf('delivered')).toHaveLength(1);
+});
+
+describe('exports at once', () => {
+  const settings = { concurrency: { start: 1, max: 3 } };
+
+  test('become more with each answer while all that are allowed are under way, up to the maximum', async () => {
+    const h = new DriverHarness({}, settings);
+    await h.emit(20);
+    const underWay: number[] = [];
+    for (let answered = 0; answered < 5; answered++) {
+      underWay.push(h.sent.length - answered);
+      h.sent[answered]?.answer(DELIVERED);
+      await h.clock.settle();
+    }
+    expect(underWay).toEqual([1, 2, 3, 3, 3]);
+  });
+
+  test('do not become more while fewer are under way than are allowed', async () => {
+    const h = new DriverHarness({}, { concurrency: { start: 2, max: 3 } });
+    for (let round = 0; round < 5; round++) {
+      await h.emit(1);
+      h.sent.at(-1)?.answer(DELIVERED);
+      await h.clock.settle();
+    }
+    h.requests();
+    await h.emit(10);
+    expect(h.requests()).toBe(2);
+  });
+
+  test('are one after a failure, the same batch again, until an answer says that the destination is well', async () => {
+    const h = new DriverHarness({}, { concurrency: { start: 4, max: 4 } });
+    await h.emit(20);
+    const [first, second] = h.sent;
+    expect(h.requests()).toBe(4);
+    first?.answer(RETRYABLE);
+    await h.clock.settle();
+    expect(h.sent.map(({ bodies }) => bodies)).toEqual([first?.bodies]);
+    expect(h.requests()).toBe(1);
+    // Two of the first four and the one that was tried again are under way: one more is allowed.
+    second?.answer(DELIVERED);
+    await h.clock.settle();
+    expect(h.requests()).toBe(1);
+  });
+});
+
+describe('what is refused as malformed', () => {
+  /** Before anything was accepted a refusal is about the address, and one of what is larger about its size. */
+  const accepting = async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 64 });
+    h.decide = () => DELIVERED;
+    await h.emit(64);
+    return h;
+  };
+  /** Requests for one more batch of 64. */
+  const requestsFor64 = async (h: DriverHarness) => {
+    h.requests();
+    await h.emit(64);
+    return h.requests();
+  };
+
+  test('may cost 20 requests more the first time, 2 from then on, and 20 again after a delivery', async () => {
+    const h = await accepting();
+    h.decide = () => MALFORMED;
+    expect(await requestsFor64(h)).toBe(21);
+    expect(await requestsFor64(h)).toBe(3);
+    expect(await requestsFor64(h)).toBe(3);
+    h.decide = () => DELIVERED;
+    expect(await requestsFor64(h)).toBe(1);
+    h.decide = () => MALFORMED;
+    expect(await requestsFor64(h)).toBe(21);
+  });
+
+  test('has its budget halved by each record that is given up', async () => {
+    const h = await accepting();
+    const oneBad = (bodies: readonly unknown[]) => (bodies.length === 1 ? MALFORMED : DELIVERED);
+    h.decide = oneBad;
+    h.queue.admit({ body: 'alone' } as never);
+    h.queue.seal();
+    await h.clock.advance(1_000);
+    h.decide = () => MALFORMED;
+    expect(await requestsFor64(h)).toBe(11);
+  });
+
+  test('has a budget apart from that of what is too large or cannot be written', async () => {
+    for (const outcome of [TOO_LARGE, UNSERIALIZABLE]) {
+      const h = await accepting();
+      h.decide = (bodies) => (bodies.length > 1 ? outcome : DELIVERED);
+      expect(await requestsFor64(h)).toBe(127);
+      h.decide = () => MALFORMED;
+      expect(await requestsFor64(h)).toBe(21);
+    }
+  });
+
+  test('drops nothing before anything was ever accepted: each batch waits for its turn to be asked with', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 4 });
+    h.decide = () => MALFORMED;
+    await h.emit(12);
+    await h.clock.advance(600_000);
+    expect(h.toldOf('dropped')).toEqual([]);
+    expect(new Set(h.sent.map(({ bodies }) => bodies[0])).size).toBe(3);
+    h.decide = () => DELIVERED;
+    await h.clock.advance(30_000);
+    expect(h.toldOf('delivered').map(([records]) => records)).toEqual([4, 4, 4]);
+  });
+});
+
+describe('of the size of requests', () => {
+  const sizes = async (h: DriverHarness) => {
+    h.requests();
+    await h.emit(16);
+    return h.sent.map(({ bodies }) => bodies.length);
+  };
+
+  test('it learns from a batch that is too large, and not from one record', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 16 });
+    h.decide = (bodies) => (bodies.length > 10 ? TOO_LARGE : DELIVERED);
+    expect(await sizes(h)).toEqual([16, 8, 8]);
+    expect(await sizes(h)).toEqual([8, 8]);
+  });
+
+  test('it learns from the whole batch alone, and not from its halves, where one record is at fault', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 16 });
+    h.decide = (bodies) => (bodies.includes(0) ? TOO_LARGE : DELIVERED);
+    expect(await sizes(h)).toEqual([16, 8, 4, 2, 1, 1, 2, 4, 8]);
+    expect(await sizes(h)).toEqual([8, 8]);
+  });
+});
+
+describe('an exporter that throws', () => {
+  test('on single records opens the breaker, on batches does not', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 4 });
+    h.decide = (bodies) => (bodies.length > 1 ? UNSERIALIZABLE : DELIVERED);
+    await h.emit(40);
+    expect(h.recovery.breaker).toBe('closed');
+    expect(h.toldOf('delivered')).toHaveLength(40);
+    h.decide = () => UNSERIALIZABLE;
+    await h.emit(40);
+    expect(h.recovery.breaker).toBe('open');
+  });
+});
+
+describe('nothing is sent', () => {
+  test('after a stop, which drops what waits and what is under way, and whose flush ends', async () => {
+    const h = new DriverHarness();
+    await h.emit(2);
+    const flush = h.driver.flush(10_000, true);
+    h.driver.stop();
+    h.driver.stop();
+    expect(await flush).toBe('done');
+    h.sent[0]?.answer(DELIVERED);
+    h.driver.wake();
+    await h.clock.advance(60_000);
+    expect(h.sent).toHaveLength(1);
+    expect(h.toldOf('queue dropped').map(([reason]) => reason)).toEqual(['shutdown', 'shutdown']);
+    expect(h.toldOf('attempted')).toEqual([]);
+    expect(h.clock.pendingTimers).toBe(0);
+  });
+
+  test('after a stop by a turn that was due already', async () => {
+    const h = new DriverHarness();
+    h.queue.admit({ body: 'a' } as never);
+    h.driver.stop();
+    await h.clock.settle();
+    expect(h.sent).toHaveLength(0);
+  });
+
+  test('while it pauses; a flush ends, and what is under way arrives', async () => {
+    const h = new DriverHarness();
+    await h.emit(2);
+    const flush = h.driver.flush(10_000, true);
+    h.driver.pause();
+    expect(await flush).toBe('done');
+    h.sent[0]?.answer(DELIVERED);
+    await h.clock.advance(60_000);
+    expect(h.sent).toHaveLength(1);
+    expect(h.toldOf('delivered')).toHaveLength(1);
+    expect(h.clock.pendingTimers).toBe(0);
+  });
+});
+
+test('a batch that fails when retries were given up is dropped as shutdown, and the next is sent without a back-off', async () => {
+  const h = new DriverHarness({}, {}, 99);
+  h.decide = () => RETRYABLE;
+  await h.emit(2);
+  h.requests();
+  h.driver.giveUpRetries();
+  h.driver.wake();
+  await h.clock.settle();
+  expect(h.requests()).toBe(2);
+  expect(h.toldOf('queue dropped')).toEqual([
+    ['shutdown', 1],
+    ['shutdown', 1],
+  ]);
+});
+
+test('while nothing waits there is no timer, and while a batch waits for company there is one', async () => {
+  const h = new DriverHarness({ maxExportBatchSize: 2 });
+  await h.clock.settle();
+  expect(h.clock.pendingTimers).toBe(0);
+  h.decide = () => DELIVERED;
+  await h.emit(1);
+  expect([h.clock.pendingTimers, h.sent.length]).toEqual([1, 0]);
+  await h.clock.advance(1_000);
+  expect([h.clock.pendingTimers, h.sent.length]).toEqual([0, 1]);
+});
+
+test('a batch that fails while others pass waits for one retry, however often it has failed, and keeps no other waiting', async () => {
+  const h = new DriverHarness({}, {}, 99);
+  const asked: number[] = [];
+  h.decide = (bodies) => {
+    if (bodies[0] !== 0) return DELIVERED;
+    asked.push(h.clock.now());
+    return RETRYABLE;
+  };
+  for (let second = 0; second < 60; second++) {
+    await h.emit(4);
+    await h.clock.advance(1_000);
+  }
+  expect(h.toldOf('delivered')).toHaveLength(60 * 4 - 1);
+  expect(Math.max(...asked.slice(1).map((at, index) => at - (asked[index] as number)))).toBeLessThanOrEqual(
+    2_000,
+  );
+  expect(asked.length).toBeLessThanOrEqual(3 * 60);
+});
+
+test.each([
+  ['that take a different time each', 50],
+  ['that are answered together', 0],
+])(
+  'half of all requests failing leaves two fifths of the throughput, with many under way %s',
+  async (_, spreadMillis) => {
+    const h = new DriverHarness({}, { concurrency: { start: 16, max: 16 } }, 5);
+    let seed = 12_345;
+    const random = () => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    await h.emit(16 * 400);
+    let delivered = 0;
+    // 400 times 50 ms, in which 16 requests are answered where all is well.
+    for (let step = 0; step < 400 * 10; step++) {
+      for (const request of h.sent.splice(0)) {
+        h.clock.timer(
+          () => {
+            const arrives = random() < 0.5;
+            if (arrives) delivered++;
+            request.answer(arrives ? DELIVERED : RETRYABLE);
+          },
+          50 + spreadMillis * (random() - 0.5),
+        );
+      }
+      await h.clock.advance(5);
+    }
+    expect(delivered).toBeGreaterThanOrEqual(0.4 * 16 * 400);
+  },
+);
+
+describe('a wish of the destination', () => {
+  const wish: typeof RETRYABLE = { kind: 'retryable', error: new Error('later'), retryAfterMillis: 20_000 };
+
+  test('is kept by a flush, which ends as unavailable when its time is shorter', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 1 }, {}, 99);
+    h.clock.chance = 0;
+    h.decide = () => wish;
+    await h.emit(1);
+    expect(await Promise.race([h.driver.flush(10_000, true), h.clock.settle()])).toBe('unavailable');
+    h.decide = () => DELIVERED;
+    const flush = h.driver.flush(30_000, true);
+    await h.clock.advance(19_999);
+    expect(h.sent).toHaveLength(1);
+    await h.clock.advance(1);
+    expect(await flush).toBe('done');
+  });
+
+  test('is not shortened by a later one', async () => {
+    const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 99);
+    h.clock.chance = 0;
+    await h.emit(2);
+    h.sent[0]?.answer(wish);
+    h.sent[1]?.answer({ ...wish, retryAfterMillis: 1_000 });
+    await h.clock.advance(19_999);
+    expect(h.sent).toHaveLength(2);
+    await h.clock.advance(1);
+    expect(h.sent.length).toBeGreaterThan(2);
+  });
+});

@@ -1,0 +1,273 @@
+/** When a destination that fails is asked next: the state machine by itself, on times that the test gives. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Attempt, type BreakerChange, Recovery, waitMillis } from '../../src/delivery/recovery.ts';
+
+const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000 };
+const BREAKER = { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 30_000 };
+/** Jitter that shortens nothing, nearly. */
+const LONGEST = () => 1 - 2 ** -53;
+
+function recovery(random: () => number = LONGEST, breaker: typeof BREAKER | false = BREAKER) {
+  const changes: BreakerChange[] = [];
+  const machine = new Recovery({ retry: RETRY, breaker: breaker || undefined }, random, (change) =>
+    changes.push(change),
+  );
+  return { machine, changes };
+}
+
+const well = { health: 'well' } as const;
+const ill = { health: 'ill' } as const;
+
+/** Plays an outage from `from` to `until` with requests that are answered immediately. @returns when each was sent. */
+function outage(machine: Recovery, from: number, until: number): number[] {
+  const asked: number[] = [];
+  let now = from;
+  for (;;) {
+    const permit = machine.permit(now);
+    if (permit.kind === 'not yet') {
+      now = permit.notBefore;
+      continue;
+    }
+    asked.push(now);
+    const attempt = machine.begin(now);
+    machine.end(attempt, now < until ? ill : well, now);
+    if (now >= until) return asked;
+  }
+}
+
+describe('recovery', () => {
+  test('an outage of any length is felt for a quarter longer and two seconds at most, and thirty seconds from two minutes on', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3_600_000 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (millis, chance) => {
+          const asked = outage(recovery(() => chance).machine, 1_000, 1_000 + millis);
+          const felt = (asked.at(-1) as number) - 1_000;
+          expect(felt).toBeLessThanOrEqual(Math.min(1.25 * millis + 2_000, millis + 30_000));
+        },
+      ),
+    );
+  });
+
+  test('an outage of an hour costs few requests: some in its first seconds, then two or three a minute', () => {
+    const asked = outage(recovery(() => 0.5).machine, 0, 3_600_000);
+    expect(asked.filter((at) => at < 4_000).length).toBeLessThanOrEqual(8);
+    expect(asked.filter((at) => at > 3_000_000 && at < 3_060_000).length).toBeLessThanOrEqual(3);
+    expect(asked.length).toBeLessThanOrEqual(7 + 6 * Math.log(3_600_000 / 4_000) + 3 * 60);
+  });
+
+  test('the first failure after health is tried again immediately, alone, on a fresh connection', () => {
+    const { machine } = recovery();
+    machine.end(machine.begin(0), ill, 10);
+    expect(machine.permit(10)).toEqual({ kind: 'alone', isProbe: false, isFresh: true });
+    const retry = machine.begin(10);
+    expect(machine.permit(10)).toEqual({ kind: 'not yet', notBefore: Number.POSITIVE_INFINITY });
+    machine.end(retry, well, 20);
+    expect(machine.permit(20)).toEqual({ kind: 'free' });
+  });
+
+  test('a destination that says it has no room is not asked again immediately once that was seen to be of no use', () => {
+    const { machine } = recovery();
+    const noRoom = { health: 'ill', refusal: 'room' } as const;
+    let now = 0;
+    for (let round = 0; round < 20; round++) {
+      let requests = 0;
+      for (;;) {
+        const permit = machine.permit(now);
+        if (permit.kind === 'not yet') break;
+        requests++;
+        machine.end(machine.begin(now), noRoom, now);
+      }
+      if (round > 4) expect(requests).toBe(1);
+      now = machine.askAt as number;
+      // It takes what it is asked to, once, and the next request is too much again.
+      machine.end(machine.begin(now), well, now);
+    }
+  });
+
+  test('requests that were under way together fail as one', () => {
+    const { machine, changes } = recovery();
+    const attempts = Array.from({ length: 6 }, () => machine.begin(0));
+    expect(attempts.map((attempt) => machine.end(attempt, ill, 1_000))).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(changes).toEqual([]);
+    expect(machine.permit(1_000).kind).toBe('alone');
+  });
+
+  test('the breaker opens after the threshold, is half-open while a probe is under way, and says when it will ask', () => {
+    const { machine, changes } = recovery();
+    outage(machine, 0, 30_000);
+    expect(changes[0]).toMatchObject({ from: 'closed', to: 'open' });
+    const opened = changes[0]?.probeAt as number;
+    expect(opened).toBeGreaterThan(0);
+    expect(changes.slice(-2).map(({ to }) => to)).toEqual(['half-open', 'closed']);
+    expect(machine.breaker).toBe('closed');
+  });
+
+  test('what it announces is when it asks, and nothing else moves that', () => {
+    const { machine } = recovery();
+    for (let now = 0; machine.breaker !== 'open'; ) {
+      const permit = machine.permit(now);
+      if (permit.kind === 'not yet') now = permit.notBefore;
+      else machine.end(machine.begin(now), ill, now);
+    }
+    const announced = machine.askAt as number;
+    expect(machine.permit(announced - 1)).toEqual({ kind: 'not yet', notBefore: announced });
+    expect(machine.permit(announced)).toEqual({ kind: 'alone', isProbe: true, isFresh: true });
+  });
+
+  test('after the first success there is one request at a time until a second has succeeded', () => {
+    const { machine } = recovery();
+    outage(machine, 0, 10_000);
+    expect(machine.permit(20_000)).toEqual({ kind: 'alone', isProbe: false, isFresh: false });
+    const second = machine.begin(20_000);
+    expect(machine.permit(20_000).kind).toBe('not yet');
+    machine.end(second, well, 20_010);
+    expect(machine.permit(20_010)).toEqual({ kind: 'free' });
+  });
+
+  test('a failure right after the first success begins a new incident, with the shortest wait', () => {
+    const { machine } = recovery();
+    const asked = outage(machine, 0, 60_000);
+    const back = asked.at(-1) as number;
+    machine.end(machine.begin(back), ill, back + 10);
+    expect(machine.failingSince).toBe(back + 10);
+    expect((machine.askAt as number) - back).toBeLessThanOrEqual(1_010);
+  });
+
+  test('a late success of an older request has the destination asked immediately, and proves nothing', () => {
+    const { machine } = recovery();
+    const old = machine.begin(0);
+    outageUntilFailing(machine, 0);
+    machine.end(old, well, 500);
+    expect(machine.failingSince).toBe(0);
+    expect(machine.permit(500).kind).toBe('alone');
+  });
+
+  test('what the server asked for holds, is lengthened a little, and no flush cuts it short', () => {
+    for (const chance of [0, 0.5, LONGEST()]) {
+      const { machine } = recovery(() => chance);
+      machine.end(machine.begin(0), { health: 'ill', retryAfterMillis: 20_000 }, 100);
+      machine.askNow(200);
+      const { notBefore } = machine.permit(200) as { notBefore: number };
+      expect(notBefore).toBeGreaterThanOrEqual(20_100);
+      expect(notBefore).toBeLessThanOrEqual(22_100);
+      expect(machine.askAt).toBe(notBefore);
+    }
+  });
+
+  test('a wish in an answer that does not count is heard all the same', () => {
+    const { machine } = recovery();
+    const [first, second] = [machine.begin(0), machine.begin(0)] as [Attempt, Attempt];
+    machine.end(first, ill, 10);
+    expect(machine.end(second, { health: 'ill', retryAfterMillis: 5_000 }, 11)).toBe(false);
+    expect(machine.permit(5_010)).toMatchObject({ kind: 'not yet' });
+  });
+
+  test('half of all requests failing does not count as an outage for long', () => {
+    let seed = 12345;
+    const random = () => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return seed / 2_147_483_648;
+    };
+    const { machine } = recovery(random);
+    let now = 0;
+    let delivered = 0;
+    const until = 600_000;
+    while (now < until) {
+      const permit = machine.permit(now);
+      if (permit.kind === 'not yet') {
+        now = permit.notBefore;
+        continue;
+      }
+      const attempt = machine.begin(now);
+      now += 50;
+      const succeeds = random() < 0.5;
+      if (succeeds) delivered++;
+      machine.end(attempt, succeeds ? well : ill, now);
+    }
+    expect(delivered).toBeGreaterThanOrEqual(0.4 * (until / 50));
+  });
+
+  test('a process that was frozen does not take it for an outage', () => {
+    const { machine } = recovery();
+    const underWay = machine.begin(0);
+    machine.timeJumped(60_000, 60_000);
+    expect(machine.end(underWay, ill, 60_000)).toBe(false);
+    expect(machine.permit(60_000)).toEqual({ kind: 'free' });
+  });
+
+  test('a freeze in the middle of an outage does not count as a part of it, and the destination is asked immediately', () => {
+    const { machine } = recovery();
+    outageUntilFailing(machine, 0);
+    machine.timeJumped(60_000, 60_500);
+    expect(machine.failingSince).toBe(60_000);
+    expect(machine.permit(60_500).kind).toBe('alone');
+  });
+
+  test('a failure after a long time without anything to send begins a new incident', () => {
+    const { machine } = recovery();
+    outageUntilFailing(machine, 0);
+    const later = (machine.askAt as number) + 30_001;
+    machine.end(machine.begin(later), ill, later + 5);
+    expect(machine.failingSince).toBe(later + 5);
+  });
+
+  test('a probe that finds nothing out is followed by another immediately', () => {
+    const { machine } = recovery();
+    outageUntilFailing(machine, 0);
+    const at = machine.askAt as number;
+    machine.end(machine.begin(at), { health: 'unknown' }, at + 5);
+    expect(machine.permit(at + 5).kind).toBe('alone');
+  });
+
+  test('without a breaker it never opens, and the waits are those of the retries', () => {
+    const { machine, changes } = recovery(LONGEST, false);
+    outage(machine, 0, 600_000);
+    expect(changes).toEqual([]);
+  });
+
+  test('a thousand processes do not come back in step after an outage of twenty seconds', () => {
+    const perSecond = new Map<number, number>();
+    let seed = 1;
+    const random = () => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    for (let process = 0; process < 1_000; process++) {
+      const at = outage(recovery(random).machine, 0, 20_000).at(-1) as number;
+      const second = Math.floor(at / 1_000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+    }
+    expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(400);
+  });
+});
+
+test('a wait is a quarter of the outage, within its bounds, and jitter only shortens it', () => {
+  fc.assert(
+    fc.property(
+      fc.nat(1e9),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (elapsed, chance) => {
+        const longest = Math.min(30_000, Math.max(1_000, elapsed / 4));
+        const wait = waitMillis(elapsed, 1_000, 30_000, chance);
+        expect(wait).toBeGreaterThanOrEqual(longest * 0.75);
+        expect(wait).toBeLessThan(longest + 1e-6);
+      },
+    ),
+  );
+});
+
+/** Fails until the machine waits. */
+function outageUntilFailing(machine: Recovery, now: number): void {
+  while (machine.permit(now).kind !== 'not yet') machine.end(machine.begin(now), ill, now);
+}

@@ -1,0 +1,204 @@
+/** The encoder against an oracle, the official decoder and the official serializer, over random records. */
+
+import { isDeepStrictEqual } from 'node:util';
+import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
+import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import type { EmittedRecord } from '../../src/queue/log-batch.ts';
+import {
+  decodeRequest,
+  expectedNanos,
+  expectedRequest,
+  expectedValue,
+  type PlainRequest,
+  recordsIn,
+  reencode,
+} from '../support/otlp-oracle.ts';
+import { anyNumber, anyRecords, anyText, anyTime } from '../support/otlp-records.ts';
+import { runs } from '../support/property-runs.ts';
+import { record } from '../support/records.ts';
+
+function encode(records: readonly EmittedRecord[], capacityBytes = 1_024): Buffer {
+  const batch = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, capacityBytes);
+  for (const item of records) batch.add(item);
+  return batch.toRequest();
+}
+
+/** Many times as fast as `toEqual`, which is then left to say where the difference is. */
+function expectSame(actual: unknown, expected: unknown): void {
+  if (!isDeepStrictEqual(actual, expected)) expect(actual).toStrictEqual(expected);
+}
+
+const oneValue = (fields: Parameters<typeof record>[0]) =>
+  recordsIn(decodeRequest(encode([record(fields)])))[0];
+
+test('any records decode to what was logged', () => {
+  fc.assert(
+    fc.property(anyRecords, fc.constantFrom(0, 100, 100_000), (records, capacityBytes) => {
+      expectSame(decodeRequest(encode(records, capacityBytes)), expectedRequest(records));
+    }),
+    runs(25),
+  );
+});
+
+test('the official encoder makes the same bytes of what was decoded: nothing takes more of them than it has to', () => {
+  fc.assert(
+    fc.property(anyRecords, (records) => {
+      const bytes = encode(records);
+      expect(Buffer.compare(reencode(bytes), bytes)).toBe(0);
+    }),
+    runs(15),
+  );
+});
+
+test('every text decodes to its well-formed self, as a body, an attribute, a key and an event name', () => {
+  fc.assert(
+    fc.property(anyText, anyText, (text, key) => {
+      const decoded = oneValue({ body: text, attributes: { [key]: text }, eventName: text });
+      expectSame(decoded?.body, { stringValue: text.toWellFormed() });
+      expectSame(decoded?.attributes, [
+        { key: key.toWellFormed(), value: { stringValue: text.toWellFormed() } },
+      ]);
+      expectSame(decoded?.eventName, text === '' ? undefined : text.toWellFormed());
+    }),
+    runs(100),
+  );
+});
+
+test('lengths of up to four bytes are right', () => {
+  for (const length of [2 ** 14, 2 ** 21 - 200, 2 ** 21 - 100, 2 ** 21, 2 ** 21 + 100]) {
+    const records = [record({ body: { map: { text: 'x'.repeat(length) } } }), record()];
+    const bytes = encode(records);
+    expect(Buffer.compare(reencode(bytes), bytes)).toBe(0);
+    expectSame(decodeRequest(bytes), expectedRequest(records));
+  }
+});
+
+test('every number decodes to itself, to the bit', () => {
+  fc.assert(
+    fc.property(anyNumber, (number) => {
+      const value = expectedValue(number);
+      const decoded = oneValue({ body: number, attributes: { number, list: [number] } });
+      expectSame(decoded?.body, value);
+      expectSame(decoded?.attributes, [
+        { key: 'number', value },
+        { key: 'list', value: { arrayValue: { values: [value] } } },
+      ]);
+      const back = value.intValue === undefined ? value.doubleValue : Number(value.intValue);
+      expect(Object.is(back, number)).toBe(true);
+    }),
+    runs(200),
+  );
+});
+
+test('every time is exact to the nanosecond', () => {
+  fc.assert(
+    fc.property(anyTime, anyTime, (hrTime, hrTimeObserved) => {
+      const decoded = oneValue({ hrTime, hrTimeObserved });
+      expect(decoded?.timeUnixNano).toBe(expectedNanos(hrTime));
+      expect(decoded?.observedTimeUnixNano).toBe(expectedNanos(hrTimeObserved));
+    }),
+    runs(300),
+  );
+});
+
+test('records that follow each other do not take over the times of the ones before', () => {
+  const times = [0, 1, 999_999_999].flatMap((nanos) =>
+    [0, 1_700_000_000, 1_700_000_001].map((seconds): [number, number] => [seconds, nanos]),
+  );
+  const pairs = times.flatMap((hrTime) => times.map((hrTimeObserved) => ({ hrTime, hrTimeObserved })));
+  const decoded = recordsIn(decodeRequest(encode(pairs.map(record))));
+  expect(decoded.map((item) => [item.timeUnixNano, item.observedTimeUnixNano])).toEqual(
+    pairs.map((pair) => [expectedNanos(pair.hrTime), expectedNanos(pair.hrTimeObserved)]),
+  );
+});
+
+/**
+ * Everything in which we differ from ProtobufLogsSerializer on purpose. What is logged is changed here to what
+ * the official serializer can say as we would have said it.
+ */
+function asOfficialCanSay(value: unknown): unknown {
+  // It sends -0 as the integer 0, which loses the sign; we send a double.
+  if (Object.is(value, -0)) return 0;
+  // It sends an empty value for a bigint; we send the integer, or beyond 64 bits its digits, as the
+  // specification maps integers to AnyValue.
+  if (typeof value === 'bigint') return 'a bigint';
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return value.map(asOfficialCanSay);
+  // It sends an undefined attribute as an empty value; we leave it out, as JSON does.
+  return definedIn(value);
+}
+
+/** It gets times before 1970 wrong; we wrap around, which a reader of signed integers undoes. */
+const officialTime = ([seconds, nanos]: readonly [number, number]) => [Math.max(0, seconds), nanos];
+
+function definedIn(attributes: object): object {
+  return Object.fromEntries(
+    Object.entries(attributes)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, asOfficialCanSay(value)]),
+  );
+}
+
+/** Defaults that it sends, of records and resources and of scopes, and we do not; they mean the same. */
+const DEFAULTS_ONLY_IT_SENDS = new Map<string, unknown>([
+  ['droppedAttributesCount', 0],
+  ['name', ''],
+]);
+
+function withoutDefaults(request: PlainRequest): unknown {
+  const strip = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(strip);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value).filter(
+      ([key, item]) => !DEFAULTS_ONLY_IT_SENDS.has(key) || DEFAULTS_ONLY_IT_SENDS.get(key) !== item,
+    );
+    return Object.fromEntries(entries.map(([key, item]) => [key, strip(item)]));
+  };
+  return strip(request);
+}
+
+function sayableSource<S extends { attributes?: object | undefined }>(source: S): S {
+  return { ...source, ...(source.attributes && { attributes: definedIn(source.attributes) }) };
+}
+
+test('apart from the listed differences the request says the same as that of the official serializer', () => {
+  fc.assert(
+    fc.property(anyRecords, (records) => {
+      const resources = new Map(records.map(({ resource }) => [resource, sayableSource(resource)]));
+      const scopes = new Map(
+        records.map(({ instrumentationScope: scope }) => [scope, sayableSource(scope as object)]),
+      );
+      const sayable = records.map((item) => ({
+        ...item,
+        hrTime: officialTime(item.hrTime),
+        hrTimeObserved: officialTime(item.hrTimeObserved),
+        body: asOfficialCanSay(item.body),
+        attributes: definedIn(item.attributes),
+        resource: resources.get(item.resource),
+        instrumentationScope: scopes.get(item.instrumentationScope),
+      })) as unknown as EmittedRecord[];
+      const official = ProtobufLogsSerializer.serializeRequest(sayable) as Uint8Array;
+      expectSame(withoutDefaults(decodeRequest(encode(sayable))), withoutDefaults(decodeRequest(official)));
+    }),
+    runs(12),
+  );
+});
+
+test('the listed differences are differences still', () => {
+  const official = (fields: Parameters<typeof record>[0]) =>
+    recordsIn(decodeRequest(ProtobufLogsSerializer.serializeRequest([record(fields)]) as Uint8Array))[0];
+  expect(official({ body: -0 })?.body).toEqual({ intValue: '0' });
+  expect(oneValue({ body: -0 })?.body).toEqual({ doubleValue: -0 });
+  expect(official({ body: 5n })?.body).toEqual({});
+  expect(oneValue({ body: 5n })?.body).toEqual({ intValue: '5' });
+  expect(official({ attributes: { a: undefined } })?.attributes).toEqual([{ key: 'a', value: {} }]);
+  expect(oneValue({ attributes: { a: undefined } })?.attributes).toEqual([]);
+  const hrTime = [-1, 0];
+  expect(official({ hrTime })?.timeUnixNano).not.toBe(expectedNanos([-1, 0]));
+  expect(oneValue({ hrTime })?.timeUnixNano).toBe(expectedNanos([-1, 0]));
+  expect(official({})).toHaveProperty('droppedAttributesCount', 0);
+  expect(oneValue({})).not.toHaveProperty('droppedAttributesCount');
+});

@@ -1,0 +1,274 @@
+/** The processor with its own OTLP exporter against a real collector that answers in its time: pace, headers, flush, shutdown. */
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { context } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { OtlpLogExporterOptions } from '../../src/index.ts';
+import { startSink } from '../support/http-sink.ts';
+import { expectReceived } from '../support/live-pipeline.ts';
+import {
+  type Arrival,
+  arrivalsAt,
+  collectorWith,
+  type LaneOptions,
+  loggerTo,
+  otlpPipeline,
+  processorTo,
+} from '../support/otlp-pipeline.ts';
+import { until } from '../support/until.ts';
+
+/** What a busy machine may add to a bound. */
+const SLACK_MILLIS = 1_500;
+/** What a shutdown may take beyond its deadline. */
+const GRACE_MILLIS = 50;
+
+afterEach(() => context.disable());
+
+describe('requests at once', () => {
+  /** For two at once there was an answer, for three there were two, and so on. */
+  function expectOneMorePerAnswer(arrivals: readonly Arrival[]): void {
+    for (const [index, { concurrent }] of arrivals.entries()) {
+      const answered = index + 1 - concurrent;
+      expect(concurrent, `of request ${index}`).toBeLessThanOrEqual(answered + 1);
+    }
+  }
+
+  test.each<[string, OtlpLogExporterOptions, number]>([
+    ['16', {}, 16],
+    ['concurrencyLimit', { concurrencyLimit: 5 }, 5],
+  ])(
+    'grow from one to %s with a slow collector, one more per answer, and never beyond',
+    async (_, otlp, limit) => {
+      const collector = await collectorWith({ latencyMillis: 50 });
+      const arrivals = arrivalsAt(collector);
+      const pipeline = otlpPipeline(collector, { maxExportBatchSize: 50, otlp });
+      const emitted = pipeline.emit(50 * 12 * limit);
+      await pipeline.settled(10_000);
+      expect(collector.stats().peakConcurrentRequests).toBe(limit);
+      expectOneMorePerAnswer(arrivals);
+      expectReceived(collector.ids(), { to: emitted });
+    },
+  );
+
+  test.each<[number, LaneOptions]>([
+    [1, { maxConcurrentExports: 1 }],
+    [3, { maxConcurrentExports: 3 }],
+    [2, { maxConcurrentExports: 8, otlp: { concurrencyLimit: 2 } }],
+  ])('are %i with %o', async (limit, options) => {
+    const collector = await collectorWith({ latencyMillis: 20 });
+    const pipeline = otlpPipeline(collector, { maxExportBatchSize: 10, ...options });
+    const emitted = pipeline.emit(10 * 24);
+    await pipeline.settled();
+    expect(collector.stats().peakConcurrentRequests).toBe(limit);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test('shrink to one while the collector throttles, and grow again afterwards', async () => {
+    const collector = await collectorWith({ latencyMillis: 20 });
+    const otlp = { concurrencyLimit: 6 };
+    const pipeline = otlpPipeline(collector, { maxExportBatchSize: 10, breaker: false, otlp });
+    const emitted = pipeline.emit(10 * 800);
+    await collector.until(({ concurrentRequests }) => concurrentRequests === 6);
+
+    await collector.behave({ reply: { kind: 'status', status: 429 } });
+    await pipeline.until(({ exports }) => exports.failures >= 8);
+    const throttled = arrivalsAt(collector);
+    await until(() => throttled.length >= 4, 'four requests while throttled');
+    expect(throttled.slice(0, 4).map(({ concurrent }) => concurrent)).toEqual([1, 1, 1, 1]);
+
+    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.until(({ concurrentRequests }) => concurrentRequests === 6);
+    await collector.behave({ latencyMillis: 0 });
+    await pipeline.settled(10_000);
+    expect(collector.stats().peakConcurrentRequests).toBe(6);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+});
+
+test('compressed requests are small on the wire and hold the same records', async () => {
+  const collector = await collectorWith();
+  const pipeline = otlpPipeline(collector, { maxExportBatchSize: 100, otlp: { compression: 'gzip' } });
+  const emitted = pipeline.emit(500, 'x'.repeat(100));
+  await pipeline.settled();
+  const { bytes, decodedBytes, encodings, requests } = collector.stats();
+  expect(encodings).toEqual({ 'application/x-protobuf, gzip': requests });
+  expect(bytes).toBeLessThan(decodedBytes / 4);
+  expectReceived(collector.ids(), { to: emitted });
+});
+
+describe('a function for the headers', () => {
+  test('is asked for each attempt, so that a token that has expired can be renewed', async () => {
+    const sink = await startSink();
+    sink.answer = (response, { headers }) => {
+      response.writeHead(headers.authorization === 'Bearer 3' ? 200 : 401).end();
+    };
+    let token = 0;
+    const headers = async () => {
+      await nextTurn();
+      return { authorization: `Bearer ${++token}` };
+    };
+    const pipeline = otlpPipeline({ logsUrl: `${sink.origin}/v1/logs` }, { otlp: { headers } });
+    const emitted = pipeline.emit(10);
+    await pipeline.settled();
+    expect(sink.requests.map((request) => request.headers.authorization)).toEqual([
+      'Bearer 1',
+      'Bearer 2',
+      'Bearer 3',
+    ]);
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 2 } });
+  });
+
+  test.each<[string, () => Promise<Record<string, string>>]>([
+    ['rejects', () => Promise.reject(new Error('no token yet'))],
+    [
+      'throws',
+      () => {
+        throw new Error('no token yet');
+      },
+    ],
+  ])('that %s fails the attempt, which is repeated', async (_, fail) => {
+    const collector = await collectorWith();
+    let calls = 0;
+    const headers = () => (++calls <= 2 ? fail() : { 'x-tenant': 'a' });
+    const pipeline = otlpPipeline(collector, { otlp: { headers } });
+    const emitted = pipeline.emit(10);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 2 } });
+    expect(pipeline.stats.exports.lastError).toContain(`'headers' failed: no token yet`);
+    expect(collector.stats().requests).toBe(1);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test('that never answers costs an attempt its timeout, and no more', async () => {
+    const collector = await collectorWith();
+    let calls = 0;
+    const headers = () => (++calls === 1 ? new Promise<never>(() => {}) : {});
+    const pipeline = otlpPipeline(collector, { otlp: { headers, timeoutMillis: 50 } });
+    const emitted = pipeline.emit(10);
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 2, failures: 1 } });
+    expectReceived(collector.ids(), { to: emitted });
+  });
+});
+
+describe('what the exporter’s own code logs is dropped as self, and feeds no loop', () => {
+  test('where no context manager follows it, as long as it does not wait', async () => {
+    const collector = await collectorWith();
+    const headers = () => {
+      logger.emit({ body: 'asked for headers' });
+      return {};
+    };
+    const processor = processorTo(collector, { maxExportBatchSize: 1, otlp: { headers } });
+    const logger = loggerTo(processor);
+    for (const body of ['one', 'two']) logger.emit({ body });
+    await processor.forceFlush();
+    expect([...collector.ids().keys()]).toEqual(['one', 'two']);
+    expect(processor.stats()).toMatchObject({ offered: 4, exported: 2, dropped: { self: 2 } });
+  });
+
+  test('with a context manager also after it has waited', async () => {
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    const collector = await collectorWith();
+    const headers = async () => {
+      logger.emit({ body: 'asking for headers' });
+      await nextTurn();
+      logger.emit({ body: 'got headers' });
+      return {};
+    };
+    const processor = processorTo(collector, { maxExportBatchSize: 1, otlp: { headers } });
+    const logger = loggerTo(processor);
+    for (const body of ['one', 'two']) logger.emit({ body });
+    await processor.forceFlush();
+    expect([...collector.ids().keys()]).toEqual(['one', 'two']);
+    expect(processor.stats()).toMatchObject({ offered: 6, exported: 2, dropped: { self: 4 } });
+  });
+});
+
+describe('a flush', () => {
+  test('sends at once what would wait for an hour, and resolves for all who asked when it is there', async () => {
+    const collector = await collectorWith({ latencyMillis: 20 });
+    const pipeline = otlpPipeline(collector, { scheduledDelayMillis: 3_600_000 });
+    const emitted = pipeline.emit(1_000);
+    await Promise.all([1, 2, 3].map(() => pipeline.processor.forceFlush()));
+    expect(pipeline.stats.exported).toBe(emitted);
+    expectReceived(collector.ids(), { to: emitted });
+  });
+
+  test('that runs out of time rejects, leaves the request alone, and what it carried is not sent twice', async () => {
+    const collector = await collectorWith({ latencyMillis: 150 });
+    const pipeline = otlpPipeline(collector, {});
+    const emitted = pipeline.emit(10);
+    await expect(pipeline.processor.forceFlush({ timeoutMillis: 30 })).rejects.toMatchObject({
+      code: 'ERR_SPILLWAY_FLUSH_TIMEOUT',
+    });
+    await pipeline.settled();
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 1, failures: 0 } });
+    expectReceived(collector.ids(), { to: emitted });
+  });
+});
+
+describe('a shutdown', () => {
+  test('with a collector that hangs ends at its deadline, cancels the request and counts what is left', async () => {
+    const collector = await collectorWith({ reply: { kind: 'hang' } });
+    const pipeline = otlpPipeline(collector, { maxExportBatchSize: 64, exportTimeoutMillis: 30_000 });
+    const emitted = pipeline.emit(64 * 3);
+    await collector.until(({ requests }) => requests === 1);
+    const startedAt = performance.now();
+    await pipeline.processor.shutdown({ timeoutMillis: 200 });
+    const tookMillis = performance.now() - startedAt;
+    expect(tookMillis).toBeGreaterThan(190);
+    expect(tookMillis).toBeLessThan(200 + GRACE_MILLIS + SLACK_MILLIS);
+    expect(pipeline.stats).toMatchObject({
+      exported: 0,
+      dropped: { shutdown: emitted },
+      queued: { records: 0 },
+      inFlight: { records: 0 },
+    });
+    // By itself the exporter would have waited for ten seconds.
+    const { answers } = await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
+    expect(answers).toEqual({ hang: 1 });
+  });
+
+  test('that is immediate cancels the request at once', async () => {
+    const collector = await collectorWith({ reply: { kind: 'hang' } });
+    const pipeline = otlpPipeline(collector);
+    const emitted = pipeline.emit(10);
+    await collector.until(({ answers }) => answers.hang === 1);
+    const startedAt = performance.now();
+    await pipeline.processor.shutdown({ strategy: 'immediate' });
+    expect(performance.now() - startedAt).toBeLessThan(GRACE_MILLIS + SLACK_MILLIS);
+    expect(pipeline.stats.dropped.shutdown).toBe(emitted);
+    await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
+  });
+
+  test('with a slow collector delivers everything first, and then closes the connections', async () => {
+    const sink = await startSink();
+    sink.answer = (response) => void setTimeout(() => response.end(), 20);
+    const otlp = { concurrencyLimit: 4 };
+    const pipeline = otlpPipeline(
+      { logsUrl: `${sink.origin}/v1/logs` },
+      { maxExportBatchSize: 10, scheduledDelayMillis: 3_600_000, otlp },
+    );
+    const emitted = pipeline.emit(10 * 20 + 3);
+    await pipeline.processor.shutdown();
+    expect(pipeline.stats.exported).toBe(emitted);
+    expect(sink.requests).toHaveLength(21);
+    expect(sink.connections).toBeLessThanOrEqual(4);
+    await until(() => sink.sockets.size === 0, 'every connection is closed');
+  });
+
+  test('with a collector that is known to be gone does not wait for its deadline', async () => {
+    const collector = await collectorWith();
+    await collector.refuse();
+    const pipeline = otlpPipeline(collector, {
+      breaker: { failureThreshold: 1, resetTimeoutMillis: 60_000 },
+    });
+    const emitted = pipeline.emit(10);
+    await pipeline.until(({ breaker }) => breaker.state === 'open');
+    const startedAt = performance.now();
+    await pipeline.processor.shutdown({ timeoutMillis: 60_000 });
+    expect(performance.now() - startedAt).toBeLessThan(SLACK_MILLIS);
+    expect(pipeline.stats.dropped.shutdown).toBe(emitted);
+  });
+});

@@ -1,0 +1,137 @@
+/** How processes end that use the processor: what is still sent, how long it takes, and with which exit code. */
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startCollector } from '../../demo/collector/collector.ts';
+import type { Collector } from '../../demo/collector/protocol.ts';
+import { runToEnd } from '../support/child-run.ts';
+import { expectReceived } from '../support/live-pipeline.ts';
+
+/** What a busy machine may add to a bound. */
+const SLACK_MILLIS = 1_500;
+/** The exporter of the children gives one request up after this time. */
+const EXPORTER_MILLIS = 300;
+
+async function collectorThatKeepsIds(): Promise<Collector> {
+  const collector = await startCollector({ keep: 'ids' });
+  onTestFinished(() => collector.close());
+  return collector;
+}
+
+/** An address at which nobody listens. */
+async function nowhere(): Promise<string> {
+  const collector = await collectorThatKeepsIds();
+  await collector.refuse();
+  return collector.logsUrl;
+}
+
+const SILENT_END = { code: 0, signal: null, printed: '' };
+/** What it loses it says. */
+const LOSS = expect.stringMatching(
+  /^\(node:\d+\) \[OTEL_SPILLWAY_LOSS\] Warning: otel-spillway: \d+ log records? w/,
+);
+const END_WITH_LOSS = { ...SILENT_END, printed: LOSS };
+
+describe('a process that ends by itself', () => {
+  test('delivers what is queued first, without a word', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'emits and ends', collector.logsUrl);
+    expect(end).toMatchObject(SILENT_END);
+    expectReceived(collector.ids(), { to: 250 });
+  });
+
+  test('delivers what is queued in each of many processors, without a warning of a leak', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'emits from twelve processors', collector.logsUrl);
+    expect(end).toMatchObject(SILENT_END);
+    expectReceived(collector.ids(), { to: 120 });
+  });
+
+  test('delivers also what it emitted when it was about to end', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'emits once more in beforeExit', collector.logsUrl);
+    expect(end).toMatchObject(SILENT_END);
+    expectReceived(collector.ids(), { to: 11 });
+  });
+
+  test('ends even if it emits every time it is about to', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'emits in every beforeExit', collector.logsUrl);
+    expect(end).toMatchObject(END_WITH_LOSS);
+    expect(collector.stats().records).toBeGreaterThanOrEqual(11);
+  });
+
+  test('asks once although the breaker is open, and delivers all if the collector is back', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'has a breaker that is open', collector.logsUrl);
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.reports).toContain('ERR_SPILLWAY_UNAVAILABLE');
+    expectReceived(collector.ids(), { to: 250 });
+  });
+
+  test('asks once although the breaker is open, and ends if the collector is still gone', async () => {
+    const end = await runToEnd('ending.ts', 'has a breaker that is open', await nowhere());
+    expect(end).toMatchObject(END_WITH_LOSS);
+    expect(end.reports).toContain('exports 2');
+    expect(end.lingeredMillis).toBeLessThan(EXPORTER_MILLIS + SLACK_MILLIS);
+  });
+
+  test('flushes an exporter that keeps what it was given', async () => {
+    const end = await runToEnd('ending.ts', 'has an exporter that keeps what it is given');
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.reports).toContain('kept 0');
+  });
+
+  test('keeps the exit code it has set', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'sets its exit code', collector.logsUrl);
+    expect(end).toMatchObject({ ...SILENT_END, code: 3 });
+    expectReceived(collector.ids(), { to: 10 });
+  });
+
+  test('ends as soon as its provider is shut down', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'shuts its provider down', collector.logsUrl);
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
+    expectReceived(collector.ids(), { to: 250 });
+  });
+});
+
+describe('a process is not kept alive', () => {
+  test('by a processor that has nothing to send', async () => {
+    const end = await runToEnd('ending.ts', 'has nothing to send');
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
+  });
+
+  test('by a processor that has sent everything', async () => {
+    const collector = await collectorThatKeepsIds();
+    const end = await runToEnd('ending.ts', 'has sent everything', collector.logsUrl);
+    expect(end).toMatchObject(SILENT_END);
+    expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
+    expectReceived(collector.ids(), { to: 10 });
+  });
+
+  test('by an exporter that hangs, beyond the time of a shutdown', async () => {
+    const end = await runToEnd('ending.ts', 'has an exporter that hangs');
+    expect(end).toMatchObject(END_WITH_LOSS);
+    expect(end.reports).toContain('exports 1');
+    expect(end.lingeredMillis).toBeGreaterThan(250);
+    expect(end.lingeredMillis).toBeLessThan(300 + SLACK_MILLIS);
+  });
+
+  test.each(['has a collector that is gone', 'waits out a back-off'])(
+    'when it %s, beyond the time of a shutdown and of a last request',
+    async (scenario) => {
+      const end = await runToEnd('ending.ts', scenario, await nowhere());
+      expect(end).toMatchObject(END_WITH_LOSS);
+      expect(end.lingeredMillis).toBeLessThan(300 + EXPORTER_MILLIS + SLACK_MILLIS);
+    },
+  );
+
+  test('by anything when it calls process.exit()', async () => {
+    const end = await runToEnd('ending.ts', 'calls process.exit');
+    expect(end).toMatchObject({ ...END_WITH_LOSS, code: 4 });
+    expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
+  });
+});
