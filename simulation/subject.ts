@@ -7,7 +7,7 @@ export type { BreakerStateName } from '../src/delivery/recovery.ts';
 export type { SpillwayOptions } from '../src/options/options.ts';
 export { SpillwayOtlpLogExporter } from '../src/otlp/exporter.ts';
 export type { OtlpResponse, OtlpTransport, PostOptions } from '../src/otlp/transport.ts';
-export type { ProcessEvents } from '../src/process/exit-flush.ts';
+export type { ProcessEvents } from '../src/process/exit-hooks.ts';
 export { SpillwayLogRecordProcessor } from '../src/processor.ts';
 export type { EmittedRecord } from '../src/queue/log-batch.ts';
 export type { SpoolFiles } from '../src/spool/format/file-system.ts';

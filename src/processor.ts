@@ -17,7 +17,7 @@ import { SpillwayOtlpLogExporter } from './otlp/exporter.ts';
 import { laneOf } from './pipeline/adapter-for.ts';
 import { MemoryRelief } from './pipeline/memory-limiter.ts';
 import { Ending } from './pipeline/shutdown-sequence.ts';
-import type { ProcessEvents } from './process/exit-flush.ts';
+import type { ProcessEvents } from './process/exit-hooks.ts';
 import { memoryUseRatio, usableMemoryBytes } from './process/memory-use.ts';
 import { requireSupportedNode } from './process/supported-node.ts';
 import { AsyncSinkQueue } from './queue/async-sink-queue.ts';

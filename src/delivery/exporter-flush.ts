@@ -1,7 +1,7 @@
 /** When the exporter's own `forceFlush` is called: while somebody waits for a flush, and at its end. */
 
 import type { Clock } from '../common/clock.ts';
-import { within } from './exporter-calls.ts';
+import { within } from './exporter-sender.ts';
 
 /**
  * An exporter may keep what it was given and complete an export only when it is flushed, so it is flushed after each

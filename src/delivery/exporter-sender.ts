@@ -1,4 +1,4 @@
-/** Sends batches of records through any `LogRecordExporter`, and turns whatever it does into an outcome. */
+/** Everything that calls a `LogRecordExporter`: batches are sent through it, its `forceFlush` and `shutdown` are bounded. */
 
 import type { LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../common/clock.ts';
@@ -55,4 +55,39 @@ export class ExporterSender implements Sender<RecordBatch> {
       }
     });
   }
+}
+
+/**
+ * Resolves when the exporter is done, which may be never. Never rejects.
+ * @param failed is told what the exporter threw or rejected with.
+ */
+export function callExporter(
+  exporter: AnyLogRecordExporter,
+  method: 'forceFlush' | 'shutdown',
+  failed: (error: unknown) => void,
+): Promise<void> {
+  // Inside a promise chain a synchronous throw becomes a rejection.
+  return Promise.resolve()
+    .then(() => runExporting(() => exporter[method]?.()))
+    .catch(failed);
+}
+
+/** Resolves with the call, at `deadline` (monotonic clock) at the latest, or when `hurry` aborts. Never rejects. */
+export function within(
+  call: Promise<void>,
+  deadline: number,
+  hurry: AbortSignal,
+  clock: Clock,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      hurry.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.timer(done, deadline - clock.now(), true);
+    hurry.addEventListener('abort', done);
+    if (hurry.aborted) done();
+    void call.then(done);
+  });
 }

@@ -3,14 +3,12 @@
 import type { Clock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Driver } from '../delivery/driver.ts';
-import { callExporter, within } from '../delivery/exporter-calls.ts';
 import { ExporterFlush } from '../delivery/exporter-flush.ts';
-import type { AnyLogRecordExporter } from '../delivery/exporter-sender.ts';
+import { type AnyLogRecordExporter, callExporter, within } from '../delivery/exporter-sender.ts';
 import type { FlushResult } from '../delivery/flush-requests.ts';
 import type { DurableQueue } from '../durable/durable-queue.ts';
 import type { ShutdownSettings } from '../options/option-groups.ts';
-import { flushBeforeExit, type ProcessEvents } from '../process/exit-flush.ts';
-import { storeAtExit } from '../process/exit-store.ts';
+import { flushBeforeExit, type ProcessEvents, storeAtExit } from '../process/exit-hooks.ts';
 import { storeOnSignal } from '../process/signal-store.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';

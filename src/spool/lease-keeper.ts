@@ -2,7 +2,7 @@
 
 import type { Cancel } from '../common/clock.ts';
 import type { SpoolListener } from './format/entry.ts';
-import { isMissing, reasonOf } from './format/file-errors.ts';
+import { isMissing, reasonOf } from './format/file-system.ts';
 import { makeDirectory } from './ownership/directory-check.ts';
 import { type LeftShelf, ShelfWatch } from './ownership/orphan-scanner.ts';
 import type { Shelf } from './ownership/partition.ts';

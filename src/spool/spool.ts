@@ -3,8 +3,7 @@
 import type { Cancel, Clock } from '../common/clock.ts';
 import type { SpoolSettings } from '../options/spool-settings.ts';
 import type { NewEntry, SpoolEntry, SpoolListener } from './format/entry.ts';
-import { reasonOf } from './format/file-errors.ts';
-import { nodeFiles, type SpoolFiles } from './format/file-system.ts';
+import { nodeFiles, reasonOf, type SpoolFiles } from './format/file-system.ts';
 import { ShelfKeeper } from './lease-keeper.ts';
 import { checkDirectory } from './ownership/directory-check.ts';
 import type { Shelf } from './ownership/partition.ts';

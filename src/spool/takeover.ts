@@ -2,11 +2,10 @@
 
 import { join } from 'node:path';
 import type { SpoolListener } from './format/entry.ts';
-import { isMissing, reasonOf } from './format/file-errors.ts';
+import { isMissing, reasonOf } from './format/file-system.ts';
 import { acksIn, frameField } from './format/layout.ts';
 import { movingName, newId, newSalt, sequenceOf } from './format/names.ts';
-import type { FoundFrame } from './format/segment-scan.ts';
-import { readSegmentHeader, SegmentScan } from './format/segment-scan.ts';
+import { type FoundFrame, readSegmentHeader, SegmentScan } from './format/segment-scan.ts';
 import { isSameLease, type LeftShelf, readLease } from './ownership/orphan-scanner.ts';
 import { removeShelf, replaceLease, Shelf, type ShelfContext } from './ownership/partition.ts';
 import { Segment } from './segments/segment.ts';

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { retryAfterMillis } from '../../src/otlp/retry-after.ts';
+import { retryAfterMillis } from '../../src/otlp/response.ts';
 import { runs } from '../support/property-runs.ts';
 
 const DAY_MILLIS = 86_400_000;

@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest';
 import { Collector } from '../../simulation/network/collector.ts';
 import { SimulatedTransport } from '../../simulation/network/own-transport.ts';
+import { retryAfterMillis } from '../../src/otlp/response.ts';
 import { partialSuccessOf } from '../../src/otlp/response-body.ts';
-import { retryAfterMillis } from '../../src/otlp/retry-after.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { encodedRequest, type Post, SimulatedNetwork } from '../support/simulated-network.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { reasonOf } from '../../spool/format/file-errors.ts';
+import { reasonOf } from '../../spool/format/file-system.ts';
 import { EXIT, Problem } from './problem.ts';
 import { plain } from './words.ts';
 

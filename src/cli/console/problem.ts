@@ -1,7 +1,7 @@
 /** How a command ends: its exit code, and what is said of what went wrong. */
 
 import { messageOf } from '../../common/errors.ts';
-import { codeOf, reasonOf } from '../../spool/format/file-errors.ts';
+import { codeOf, reasonOf } from '../../spool/format/file-system.ts';
 
 /** From 64 on as sysexits.h has them, so that scripts can tell a mistake from what was found. */
 export const EXIT = {

@@ -1,6 +1,6 @@
 /** What is wrong with the files of a spool, as it comes to light. */
 
-import { reasonOf } from '../../spool/format/file-errors.ts';
+import { reasonOf } from '../../spool/format/file-system.ts';
 import { tell } from '../console/output.ts';
 import { EXIT, type ExitCode } from '../console/problem.ts';
 

@@ -3,8 +3,7 @@
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import { crc32 } from '../../spool/format/checksum.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
-import { isMissing } from '../../spool/format/file-errors.ts';
-import type { SpoolFiles } from '../../spool/format/file-system.ts';
+import { isMissing, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FrameTable } from '../../spool/format/frame-table.ts';
 import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../spool/format/layout.ts';
 import { recordsIn, without } from '../../spool/format/record-ranges.ts';

@@ -1,8 +1,7 @@
 /** What is in the directory of a spool, read without changing anything, beside whoever writes there. */
 
 import { join } from 'node:path';
-import { isMissing } from '../../spool/format/file-errors.ts';
-import { nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
+import { isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FORMAT_VERSION } from '../../spool/format/layout.ts';
 import {
   DAMAGED_NAME,

@@ -6,7 +6,7 @@ import { WireWriter } from '../../protobuf/wire-writer.ts';
 import type { BatchEnd, EmittedRecord, LogBatch } from '../../queue/log-batch.ts';
 import { isPending, type SourceEncoder } from './envelope-encoder.ts';
 import { severityOf } from './record-decoder.ts';
-import { writeFitting } from './record-fitting.ts';
+import { writeFitting } from './record-encoder.ts';
 import { type RecordGroup, RecordGroups } from './record-groups.ts';
 import { frameAround, layOut } from './request-builder.ts';
 

@@ -3,7 +3,6 @@
 import { WireReader } from '../../protobuf/wire-reader.ts';
 import type { Frame } from './envelope-encoder.ts';
 import type { Resource, Scope } from './record-groups.ts';
-import { StoredResource } from './stored-resource.ts';
 import {
   RESOURCE_ATTRIBUTES,
   SCHEMA_URL,
@@ -85,4 +84,38 @@ function readScope(reader: WireReader, scope: StoredScope): void {
     }
   }
   reader.leave(outer);
+}
+
+type ResourceAttributes = Resource['attributes'];
+
+/** What exporters and processors read of a resource; the SDK offers no class to make one of. */
+export class StoredResource implements Resource {
+  readonly attributes: ResourceAttributes;
+  readonly schemaUrl?: string;
+  readonly asyncAttributesPending = false;
+
+  constructor(attributes: ResourceAttributes, schemaUrl: string | undefined) {
+    this.attributes = attributes;
+    if (schemaUrl !== undefined) this.schemaUrl = schemaUrl;
+  }
+
+  async waitForAsyncAttributes(): Promise<void> {}
+
+  getRawAttributes(): [string, ResourceAttributes[string]][] {
+    return Object.entries(this.attributes);
+  }
+
+  /**
+   * As the specification has it (Resource SDK, "Merge"): attributes of `other` take precedence, and two schema URLs
+   * that are not the same give none.
+   */
+  merge(other: Resource | null): Resource {
+    if (other === null || other === undefined) return this;
+    const schemaUrl = this.schemaUrl || other.schemaUrl;
+    const isConflict = other.schemaUrl && schemaUrl !== other.schemaUrl;
+    return new StoredResource(
+      { ...this.attributes, ...other.attributes },
+      isConflict ? undefined : schemaUrl,
+    );
+  }
 }

@@ -1,8 +1,7 @@
 /** What of a segment is done with, written down beside it, many notes at a time. */
 
 import type { RecordRange } from './entry.ts';
-import { codeOf } from './file-errors.ts';
-import type { SpoolFiles } from './file-system.ts';
+import { codeOf, type SpoolFiles } from './file-system.ts';
 import { ACK_BYTES, writeAck } from './layout.ts';
 import { FILE_MODE } from './names.ts';
 import { without } from './record-ranges.ts';

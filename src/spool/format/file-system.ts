@@ -1,7 +1,8 @@
-/** Every call the spool makes to the file system, so that tests can make any of them fail. */
+/** Every call the spool makes to the file system, so that tests can make any of them fail; and what its errors say. */
 
-import fs from 'node:fs';
+import { default as fs } from 'node:fs';
 import { promisify } from 'node:util';
+import { messageOf } from '../../common/errors.ts';
 
 const open = promisify(fs.open);
 const writev = promisify(fs.writev);
@@ -93,3 +94,22 @@ export const nodeFiles: SpoolFiles = {
   unlinkSync: (path) => fs.unlinkSync(path),
   rmdirSync: (path) => fs.rmdirSync(path),
 };
+
+/** The name of an error of the file system; undefined for any other. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT';
+}
+
+/** Such as `ENOSPC: no space left on device`: without the path, which the message of Node ends with. */
+export function reasonOf(error: unknown): string {
+  const [reason = ''] = messageOf(error).split(", '");
+  const code = codeOf(error);
+  if (code === undefined) return reason;
+  const text = reason.replace(/, \w+( '.*)?$/s, '');
+  return text.startsWith(code) ? text : code;
+}

@@ -2,8 +2,7 @@
 
 import { dirname } from 'node:path';
 import { invalid } from '../../common/validation.ts';
-import { codeOf, isMissing } from '../format/file-errors.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
 import { DIRECTORY_MODE } from '../format/names.ts';
 
 const OPTION = 'spool.directory';

@@ -3,8 +3,7 @@
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { isMissing } from '../format/file-errors.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { isMissing, type SpoolFiles } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { FILE_MODE, isMovingName, LEASE_NAME } from '../format/names.ts';
 

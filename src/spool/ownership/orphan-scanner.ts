@@ -3,8 +3,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolSettings } from '../../options/spool-settings.ts';
-import { codeOf, isMissing } from '../format/file-errors.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { DAMAGED_NAME, isMovingName, isShelfName, LEASE_NAME } from '../format/names.ts';
 import { parseLease, silenceMillis } from './lease.ts';

@@ -1,7 +1,7 @@
 /** Whether the disk can be written to, as far as is known, and when to try again if not. */
 
 import type { Cancel, Clock } from '../../common/clock.ts';
-import { reasonOf } from '../format/file-errors.ts';
+import { reasonOf } from '../format/file-system.ts';
 
 const FIRST_BACKOFF_MILLIS = 1_000;
 const MAX_BACKOFF_MILLIS = 30_000;

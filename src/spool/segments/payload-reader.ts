@@ -1,8 +1,7 @@
 /** Reads payloads back, and tells damage from what passes by itself. */
 
 import { crc32 } from '../format/checksum.ts';
-import { codeOf } from '../format/file-errors.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { codeOf, type SpoolFiles } from '../format/file-system.ts';
 import { FRAME_HEADER_BYTES } from '../format/layout.ts';
 import type { Segment } from './segment.ts';
 

@@ -2,8 +2,7 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { codeOf } from '../format/file-errors.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { codeOf, type SpoolFiles } from '../format/file-system.ts';
 import { DAMAGED_NAME, DIRECTORY_MODE, segmentName } from '../format/names.ts';
 import type { Segment } from './segment.ts';
 

@@ -1,8 +1,7 @@
 /** Keeps the spool within its bound: what is stored longest gives way to what is new. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
-import { isMissing } from '../format/file-errors.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { isMissing, type SpoolFiles } from '../format/file-system.ts';
 import { recordsIn } from '../format/record-ranges.ts';
 import type { Announcements, Loss } from './deferred-events.ts';
 import type { Segment } from './segment.ts';

@@ -2,8 +2,7 @@
 
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolListener } from '../format/entry.ts';
-import { isMissing, reasonOf } from '../format/file-errors.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { isMissing, reasonOf, type SpoolFiles } from '../format/file-system.ts';
 import type { Shelf } from '../ownership/partition.ts';
 import type { DamagedFiles } from './quarantine.ts';
 import type { SpoolRoom } from './quota.ts';

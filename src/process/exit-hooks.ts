@@ -1,4 +1,6 @@
-/** Flushes what is queued when the process ends by itself, within a bound. */
+/** What happens when the process ends by itself: a flush at `beforeExit`, and what is left goes to disk at `exit`. */
+
+import { quietly } from '../common/errors.ts';
 
 /** What tells of the end of a process: Node's `process`, or one that a test plays. */
 export interface ProcessEvents {
@@ -12,7 +14,7 @@ type Flush = () => Promise<unknown>;
 /** The second round is for what other listeners of 'beforeExit' emitted; one is in reserve. */
 const MAX_ROUNDS = 3;
 
-const ofProcess = new WeakMap<ProcessEvents, ExitFlushes>();
+const flushesOf = new WeakMap<ProcessEvents, ExitFlushes>();
 
 /*
  * 'beforeExit' is emitted each time the event loop runs empty. Work started in its listener keeps the
@@ -37,12 +39,39 @@ class ExitFlushes {
 
 /** One listener for all processors: Node warns of a leak at eleven. @returns stops it. */
 export function flushBeforeExit(flush: Flush, events: ProcessEvents): () => void {
-  const all = ofProcess.get(events) ?? new ExitFlushes();
-  ofProcess.set(events, all);
+  const all = flushesOf.get(events) ?? new ExitFlushes();
+  flushesOf.set(events, all);
   if (all.flushes.size === 0) events.on('beforeExit', all.onBeforeExit);
   all.flushes.add(flush);
   return () => {
     all.flushes.delete(flush);
     if (all.flushes.size === 0) events.off('beforeExit', all.onBeforeExit);
+  };
+}
+
+const storesOf = new WeakMap<ProcessEvents, ExitStores>();
+
+/*
+ * 'exit' is emitted for process.exit(), for a natural end, and after an uncaught exception or an unhandled
+ * rejection has been reported; only what is synchronous still happens. Nothing of the exit is changed: not its
+ * code, which an error thrown here would change, nor what other listeners do. A listener that comes after this one may still log.
+ */
+class ExitStores {
+  readonly stores = new Set<() => void>();
+
+  readonly onExit = (): void => {
+    for (const store of this.stores) quietly(store);
+  };
+}
+
+/** One listener for all processors: Node warns of a leak at eleven. @returns stops it. */
+export function storeAtExit(store: () => void, events: ProcessEvents): () => void {
+  const all = storesOf.get(events) ?? new ExitStores();
+  storesOf.set(events, all);
+  if (all.stores.size === 0) events.on('exit', all.onExit);
+  all.stores.add(store);
+  return () => {
+    all.stores.delete(store);
+    if (all.stores.size === 0) events.off('exit', all.onExit);
   };
 }
