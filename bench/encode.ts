@@ -12,7 +12,7 @@
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadWriteLogRecord } from '@opentelemetry/sdk-logs';
 import { EncodedBatch } from '../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../src/otlp/encoding/envelope-encoder.ts';
 import type { Contend } from './support/child.ts';
 import { type Bench, lowerQuartile, OTLP, STOCK } from './support/measure.ts';
 import { emitted, shapes } from './support/records.ts';
@@ -31,10 +31,10 @@ type Encode = (records: ReadWriteLogRecord[]) => Uint8Array | undefined;
 
 function encoderOf(contender: string): Encode {
   if (contender === STOCK) return (records) => ProtobufLogsSerializer.serializeRequest(records);
-  const sources = new SourceEncoder();
+  const envelopes = new EnvelopeEncoder();
   let capacityBytes = 1024;
   return (records) => {
-    const batch = new EncodedBatch(sources, MAX_RECORD_BYTES, capacityBytes);
+    const batch = new EncodedBatch(envelopes, MAX_RECORD_BYTES, capacityBytes);
     for (const record of records) batch.add(record);
     capacityBytes = batch.usedBytes + 1024;
     return batch.toRequest();

@@ -206,7 +206,7 @@ export class Life {
     return Math.max(this.#safe, this.#before(scheduledDelayMillis)?.emitted ?? 0);
   }
 
-  /** When it was so long before its last sign of life, and a while that is granted. */
+  /** When it was so long before its last heartbeat, and a while that is granted. */
   #before(sinceMillis: number): Moment | undefined {
     const last = this.#moments.at(-1);
     if (last === undefined) return undefined;

@@ -99,7 +99,7 @@ const RULES: Record<Climate, Rules> = {
     lives: [1, 3],
     endings: ['signalled', 'natural'],
     faults: ['503', '429', '413', 'slow'],
-    // A busy machine is no excuse either: neither a request nor a sign of life comes too late.
+    // A busy machine is no excuse either: neither a request nor a heartbeat comes too late.
     leaseMillis: [10_000, 10_000],
     requestTimeoutMillis: 5_000,
     shutdownMillis: [5_000],

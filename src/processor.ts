@@ -8,26 +8,26 @@ import type { Environment } from './common/validation.ts';
 import { Driver } from './delivery/driver.ts';
 import { originOf } from './delivery/export-context.ts';
 import { Recovery } from './delivery/recovery.ts';
-import { TimeLimit } from './delivery/timeout-sender.ts';
+import { TimeoutSender } from './delivery/timeout-sender.ts';
 import { DurableQueue } from './durable/durable-queue.ts';
 import { shutdownSettings } from './options/option-groups.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options/options.ts';
 import { checkOptions, resolveSettings, type Settings } from './options/settings.ts';
 import { SpillwayOtlpLogExporter } from './otlp/exporter.ts';
-import { laneOf } from './pipeline/adapter-for.ts';
-import { MemoryRelief } from './pipeline/memory-limiter.ts';
-import { Ending } from './pipeline/shutdown-sequence.ts';
+import { adapterFor } from './pipeline/adapter-for.ts';
+import { MemoryLimiter } from './pipeline/memory-limiter.ts';
+import { ShutdownSequence } from './pipeline/shutdown-sequence.ts';
 import type { ProcessEvents } from './process/exit-hooks.ts';
 import { memoryUseRatio, usableMemoryBytes } from './process/memory-use.ts';
 import { requireSupportedNode } from './process/supported-node.ts';
 import { AsyncSinkQueue } from './queue/async-sink-queue.ts';
-import { PressureGate, type ReadyOptions } from './queue/backpressure.ts';
+import { Backpressure, type ReadyOptions } from './queue/backpressure.ts';
 import type { EmittedRecord, LogBatch } from './queue/log-batch.ts';
 import { nodeFiles, type SpoolFiles } from './spool/format/file-system.ts';
 import { GapMarker } from './telemetry/gap-marker.ts';
 import type { Gauges } from './telemetry/metrics.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './telemetry/stats.ts';
-import { SelfObservation } from './telemetry/telemetry.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
 
 export interface FlushOptions {
   /** Milliseconds after which the promise rejects. Default: the option `flushTimeoutMillis`. */
@@ -52,15 +52,15 @@ export interface Surroundings {
 export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #settings: Settings;
   readonly #clock: Clock;
-  readonly #observation: SelfObservation;
+  readonly #telemetry: Telemetry;
   readonly #queue: AsyncSinkQueue<LogBatch>;
   readonly #driver: Driver<LogBatch>;
   readonly #recovery: Recovery;
   readonly #durable: DurableQueue<LogBatch> | undefined;
   readonly #marker: GapMarker | undefined;
-  readonly #relief: MemoryRelief | undefined;
-  readonly #gate: PressureGate;
-  readonly #ending: Ending;
+  readonly #memoryLimiter: MemoryLimiter | undefined;
+  readonly #backpressure: Backpressure;
+  readonly #shutdownSequence: ShutdownSequence;
 
   /** @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`. */
   constructor(options?: SpillwayOptions);
@@ -80,89 +80,89 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     requireSupportedNode();
     checkOptions(options);
     const exporter = options.exporter ?? new SpillwayOtlpLogExporter();
-    const laneSource = laneOf(exporter);
-    const settings = resolveSettings(options, environment, usableBytes(), laneSource.defaults);
+    const adapterFactory = adapterFor(exporter);
+    const settings = resolveSettings(options, environment, usableBytes(), adapterFactory.defaults);
     this.#settings = settings;
     this.#clock = clock;
-    this.#gate = new PressureGate(() => this.#queue.pressure);
-    const observation = new SelfObservation(
+    this.#backpressure = new Backpressure(() => this.#queue.pressure);
+    const telemetry = new Telemetry(
       options,
       () => this.#gauges(),
-      () => this.#gate.update(),
+      () => this.#backpressure.update(),
       clock,
     );
-    this.#observation = observation;
-    const lane = laneSource.open({
+    this.#telemetry = telemetry;
+    const adapter = adapterFactory.open({
       maxRecordBytes: settings.maxRecordBytes,
       meterProvider: options.meterProvider ?? options.selfObsMeterProvider,
       clock,
-      exporting: () => this.#ending.exporterFlush.exporting(),
+      exporting: () => this.#shutdownSequence.exporterFlush.exporting(),
     });
-    // The time limit has to hold whatever the lane does, a callback that never comes included. Retry and
+    // The time limit has to hold whatever the adapter does, a callback that never comes included. Retry and
     // breaker are not wrappers around it but the driver's: a batch that has to wait goes back to the queue,
     // where it can be overtaken, evicted, halved or flushed.
-    const sender = new TimeLimit(lane.sender, settings.exportTimeoutMillis, clock);
-    const concurrency = { start: lane.startingExports, max: settings.maxConcurrentExports };
+    const sender = new TimeoutSender(adapter.sender, settings.exportTimeoutMillis, clock);
+    const concurrency = { start: adapter.startingExports, max: settings.maxConcurrentExports };
     const listener = {
-      dropped: observation.dropped.bind(observation),
-      work: () => {
+      dropped: telemetry.dropped.bind(telemetry),
+      wake: () => {
         this.#driver.wake();
         this.#durable?.wake();
       },
       ...(settings.spool !== undefined && { makeRoom: () => this.#durable?.makeRoom() ?? false }),
     };
-    this.#queue = new AsyncSinkQueue(settings, lane.openBatch, listener, clock.now);
+    this.#queue = new AsyncSinkQueue(settings, adapter.openBatch, listener, clock.now);
     this.#recovery = new Recovery(settings, clock.random, (change) => {
-      observation.breakerChanged(change);
+      telemetry.breakerChanged(change);
       this.#durable?.breakerChanged(change.to === 'closed');
     });
     if (settings.spool !== undefined) {
       const diskListener = {
         dropped: listener.dropped,
-        recovered: observation.recovered.bind(observation),
-        warn: observation.notices.warn.bind(observation.notices),
-        work: () => this.#driver.wake(),
+        recovered: telemetry.recovered.bind(telemetry),
+        warn: telemetry.diagnostics.warn.bind(telemetry.diagnostics),
+        wake: () => this.#driver.wake(),
       };
       this.#durable = new DurableQueue(
         settings.spool,
         this.#queue,
-        lane.codec,
+        adapter.codec,
         settings.maxConcurrentExports,
         diskListener,
         clock,
         files,
       );
     }
-    const source = this.#durable?.outlet ?? this.#queue;
+    const source = this.#durable?.scheduler ?? this.#queue;
     const driverSettings = { concurrency, retry: settings.retry };
-    this.#driver = new Driver(source, sender, this.#recovery, driverSettings, observation, clock);
+    this.#driver = new Driver(source, sender, this.#recovery, driverSettings, telemetry, clock);
     this.#durable?.open();
     if (settings.gapMarker) {
       this.#marker = new GapMarker((record) => this.#offer(record), clock);
-      observation.marker = this.#marker;
+      telemetry.marker = this.#marker;
     }
     if (settings.memoryLimit !== undefined) {
-      this.#relief = new MemoryRelief(settings.memoryLimit, settings.maxQueueBytes, {
+      this.#memoryLimiter = new MemoryLimiter(settings.memoryLimit, settings.maxQueueBytes, {
         queue: this.#queue,
         durable: this.#durable,
-        notices: observation.notices,
+        diagnostics: telemetry.diagnostics,
         clock,
         memoryUseRatio: useRatio,
-        changed: () => this.#gate.update(),
+        wake: () => this.#backpressure.update(),
       });
     }
-    this.#ending = new Ending(
+    this.#shutdownSequence = new ShutdownSequence(
       {
         exporter,
         queue: this.#queue,
         driver: this.#driver,
         durable: this.#durable,
-        observation,
+        telemetry,
         clock,
         process: events,
         begin: () => {
-          this.#gate.close();
-          this.#relief?.stop();
+          this.#backpressure.close();
+          this.#memoryLimiter?.stop();
           this.#marker?.flush();
           this.#marker?.close();
         },
@@ -177,10 +177,10 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    */
   onEmit(logRecord: EmittedRecord, context?: Context): void {
     const origin = originOf(context);
-    if (origin !== undefined || this.#ending.isShutDown) {
-      this.#observation.ledger.offered++;
-      if (origin === 'callback') this.#observation.droppedInCallback();
-      else this.#observation.dropped(this.#ending.isShutDown ? 'already_shutdown' : 'self', 1, false);
+    if (origin !== undefined || this.#shutdownSequence.isShutDown) {
+      this.#telemetry.ledger.offered++;
+      if (origin === 'callback') this.#telemetry.droppedInCallback();
+      else this.#telemetry.dropped(this.#shutdownSequence.isShutDown ? 'already_shutdown' : 'self', 1, false);
       return;
     }
     this.#offer(logRecord);
@@ -204,10 +204,10 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    * records are then still queued.
    */
   async forceFlush(options?: FlushOptions): Promise<void> {
-    if (this.#ending.isShutDown) return this.#ending.promise;
+    if (this.#shutdownSequence.isShutDown) return this.#shutdownSequence.promise;
     const given = options?.timeoutMillis;
     const timeoutMillis = typeof given === 'number' && given >= 0 ? given : this.#settings.flushTimeoutMillis;
-    const result = await this.#ending.flush(timeoutMillis);
+    const result = await this.#shutdownSequence.flush(timeoutMillis);
     if (result === 'timeout') {
       throw new SpillwayError(
         'ERR_SPILLWAY_FLUSH_TIMEOUT',
@@ -215,7 +215,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
       );
     }
     if (result === 'unavailable') {
-      const { lastError } = this.#observation.ledger;
+      const { lastError } = this.#telemetry.ledger;
       throw new SpillwayError(
         'ERR_SPILLWAY_UNAVAILABLE',
         `otel-spillway: the destination will not be called again within ${timeoutMillis} ms${lastError === undefined ? '' : ` (${lastError})`}`,
@@ -234,9 +234,9 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     try {
       settings = shutdownSettings(options, settings);
     } catch (error) {
-      this.#observation.notices.warn('shutdown options', messageOf(error).replace('otel-spillway: ', ''));
+      this.#telemetry.diagnostics.warn('shutdown options', messageOf(error).replace('otel-spillway: ', ''));
     }
-    return this.#ending.shutdown(settings, options?.timeoutMillis !== undefined);
+    return this.#shutdownSequence.shutdown(settings, options?.timeoutMillis !== undefined);
   }
 
   /** Where every record went, and how delivery is doing: a plain JSON object. */
@@ -244,7 +244,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     const { breaker, askAt, failingSince } = this.#recovery;
     const now = this.#clock.now();
     this.#durable?.settleAccounts();
-    return statsOf(this.#observation.ledger, this.#queue, this.#durable, {
+    return statsOf(this.#telemetry.ledger, this.#queue, this.#durable, {
       state: breaker,
       ...(breaker === 'open' && askAt !== undefined && { nextProbeMillis: Math.max(0, askAt - now) }),
       ...(failingSince !== undefined && { failingMillis: now - failingSince }),
@@ -256,14 +256,14 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     const { failingSince } = this.#recovery;
     return healthOf({
       breakerState: this.#recovery.breaker,
-      memoryLevel: this.#relief?.level ?? 'normal',
+      memoryLevel: this.#memoryLimiter?.level ?? 'normal',
       pressure: this.#queue.pressure,
       failingMillis: failingSince === undefined ? undefined : this.#clock.now() - failingSince,
-      dropsRecently: this.#observation.droppedRecently,
+      dropsRecently: this.#telemetry.droppedRecently,
       spoolDegradedBecause: this.#durable?.degradedBecause,
-      isShutDown: this.#ending.isShutDown,
-      lostAtEnd: this.#observation.ledger.dropped.shutdown,
-      lastError: this.#observation.ledger.lastError,
+      isShutDown: this.#shutdownSequence.isShutDown,
+      lostAtEnd: this.#telemetry.ledger.dropped.shutdown,
+      lastError: this.#telemetry.ledger.lastError,
     });
   }
 
@@ -277,13 +277,13 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
    * @throws SpillwayError (as a rejection) `ERR_SPILLWAY_OPTION`, `ERR_SPILLWAY_SHUTDOWN`; or the signal's reason.
    */
   ready(options?: ReadyOptions): Promise<void> {
-    return this.#gate.wait(options);
+    return this.#backpressure.wait(options);
   }
 
   #offer(record: EmittedRecord): void {
-    this.#observation.ledger.offered++;
+    this.#telemetry.ledger.offered++;
     this.#queue.admit(record);
-    if (this.#ending.isExiting) this.#ending.storeAtExit();
+    if (this.#shutdownSequence.isExiting) this.#shutdownSequence.storeAtExit();
   }
 
   #gauges(): Gauges {

@@ -81,9 +81,9 @@ const SETTINGS: Omit<SpoolSettings, 'directory' | 'fsync'> = {
 
 const silent: SpoolListener = {
   recovered: () => {},
-  disowned: () => {},
+  takenOver: () => {},
   dropped: () => {},
-  changed: () => {},
+  wake: () => {},
   warn: () => {},
 };
 

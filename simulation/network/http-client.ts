@@ -30,7 +30,7 @@ export interface HttpClientOptions {
 interface Job {
   readonly content: RequestContent;
   /** Gets a connection of its own. */
-  readonly isFresh: boolean;
+  readonly isUntouched: boolean;
   isReuse: boolean;
   readonly listener: HttpListener;
   seen: RequestSeen | undefined;
@@ -60,13 +60,13 @@ export class HttpClient {
   }
 
   /**
-   * @param isFresh over a new connection; those that are idle are closed.
+   * @param isUntouched over a new connection; those that are idle are closed.
    * @returns what gives the request up, and its connection with it; the listener hears nothing more.
    */
-  request(content: RequestContent, listener: HttpListener, isFresh = false): () => void {
+  request(content: RequestContent, listener: HttpListener, isUntouched = false): () => void {
     const job: Job = {
       content,
-      isFresh,
+      isUntouched,
       isReuse: false,
       listener,
       seen: undefined,
@@ -86,7 +86,7 @@ export class HttpClient {
 
   #next(): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (first.isFresh) this.#closeIdle();
+      if (first.isUntouched) this.#closeIdle();
       const connection = this.#takeIdle();
       if (connection === undefined && this.#jobs.size >= this.#limit) return;
       const job = this.#waiting.shift() as Job;

@@ -97,7 +97,7 @@ export class SimulatedTransport implements OtlpTransport {
       const timeoutMillis = this.#timeoutMillis * (1 + Math.min(options.silences ?? 0, MAX_EXTENSIONS));
       const late = () => giveUp(timeoutError(`none within ${timeoutMillis} ms`));
       const cancel = clock.timer(late, timeoutMillis, true);
-      const send = (isFresh: boolean, isLast: boolean) => {
+      const send = (isUntouched: boolean, isLast: boolean) => {
         const { connectTimeoutMillis: millis } = options;
         if (millis !== undefined) {
           const unconnected = () => giveUp(timeoutError(`no connection within ${millis} ms`));
@@ -126,7 +126,7 @@ export class SimulatedTransport implements OtlpTransport {
               else reject(noAnswer(error.message, error));
             },
           },
-          isFresh,
+          isUntouched,
         );
       };
       send(options.freshConnection ?? false, false);

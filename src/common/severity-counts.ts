@@ -22,6 +22,6 @@ const ONE_OF_EACH: readonly SeverityCounts[] = SEVERITY_RANGES.map((_, range) =>
 );
 
 /** The counts of a single record. */
-export function oneOf(severityNumber: unknown): SeverityCounts {
+export function oneRecordOf(severityNumber: unknown): SeverityCounts {
   return ONE_OF_EACH[severityRange(severityNumber)] as SeverityCounts;
 }

@@ -46,7 +46,7 @@ export function numberFromEnvironment(env: Environment, name: string, range: Num
   return range.default;
 }
 
-export function oneOf<T extends string>(
+export function choiceOption<T extends string>(
   value: unknown,
   name: string,
   allowed: readonly T[],

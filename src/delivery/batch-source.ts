@@ -22,11 +22,11 @@ export interface BatchSource<B extends LogBatch> {
   /** A batch in flight was delivered, or dropped for good. */
   settle(batch: QueuedBatch<B>): void;
   /** A batch in flight goes back to its place; halved first if `halve` is set. */
-  giveBack(batch: QueuedBatch<B>, halve?: boolean): void;
+  requeue(batch: QueuedBatch<B>, halve?: boolean): void;
   /** A batch in flight is not to be tried again. */
-  giveUp(batch: QueuedBatch<B>, reason: DropReason): void;
+  abandon(batch: QueuedBatch<B>, reason: DropReason): void;
   /** Lets every batch be sent at once that waits for a time of its own. */
-  hasten(): void;
+  retryNow(): void;
   /** Gives up every waiting batch that was opened at `openedUntil` or before; what is on disk is not lost. */
   expire(openedUntil: number, reason: DropReason): void;
   /** Gives up everything, in flight or not. */

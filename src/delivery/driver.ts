@@ -12,7 +12,7 @@ import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
-import { type AttemptHints, healthOf, type Outcome, type Sender } from './sender.ts';
+import { type AttemptHints, destinationHealthOf, type Outcome, type Sender } from './sender.ts';
 import { SizeLimit } from './size-limit.ts';
 
 export interface DriverSettings {
@@ -105,7 +105,7 @@ export class Driver<B extends LogBatch> {
   flush(timeoutMillis: number, isEnd: boolean): Promise<FlushResult> {
     const upTo = this.#source.seal();
     if (this.#source.oldestSequence > upTo) return Promise.resolve('done');
-    this.#source.hasten();
+    this.#source.retryNow();
     const now = this.#clock.now();
     if (isEnd || now - this.#askedAt >= this.#settings.retry.initialDelayMillis) {
       this.#recovery.askNow(now, isEnd);
@@ -118,7 +118,7 @@ export class Driver<B extends LogBatch> {
   }
 
   /** From now on a batch that fails is not tried again by this process. */
-  giveUpRetries(): void {
+  stopRetrying(): void {
     this.#retries = false;
   }
 
@@ -175,9 +175,11 @@ export class Driver<B extends LogBatch> {
     // All of them were tried so often: now each may be tried once more.
     this.#triesInDoubt = Math.max(this.#triesInDoubt, this.#evidence.isAddressInDoubt ? batch.attempts : 0);
     if (permit.kind === 'alone') this.#askedAt = now;
-    const isFresh = permit.kind === 'alone' && permit.isFresh;
+    const isUntouched = permit.kind === 'alone' && permit.isUntouched;
     const hints =
-      isFresh || this.#silences > 0 ? { freshConnection: isFresh, silences: this.#silences } : undefined;
+      isUntouched || this.#silences > 0
+        ? { freshConnection: isUntouched, silences: this.#silences }
+        : undefined;
     void this.#send(batch, this.#recovery.begin(now), hints);
     this.wake();
   }
@@ -242,25 +244,25 @@ export class Driver<B extends LogBatch> {
         }
         // Both halves go immediately: the wait was for the whole.
         batch.notBefore = 0;
-        this.#source.giveBack(batch, true);
+        this.#source.requeue(batch, true);
         return;
       case 'retry':
-        if (this.#retries) this.#source.giveBack(batch);
-        else this.#source.giveUp(batch, 'shutdown');
+        if (this.#retries) this.#source.requeue(batch);
+        else this.#source.abandon(batch, 'shutdown');
         return;
     }
   }
 
   /** Draws from an outcome what it says of the destination and of the batch. */
   #learn(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
-    const health = healthOf(outcome, batch.contents.records);
-    if (health === 'ill') {
+    const health = destinationHealthOf(outcome, batch.contents.records);
+    if (health === 'unhealthy') {
       this.#learnFailure(batch, outcome, attempt, now);
       return;
     }
     const wasProbe = this.#recovery.breaker === 'half-open';
     this.#recovery.end(attempt, { health }, now);
-    if (health !== 'well') return;
+    if (health !== 'healthy') return;
     if (wasProbe && attempt.isAsk) this.#sizeLimit.recovered();
     this.#silences = 0;
     const { bytes, records } = batch.contents;
@@ -284,7 +286,7 @@ export class Driver<B extends LogBatch> {
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom } = outcome.kind === 'retryable' ? outcome : {};
     if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
-    const verdict = { health: 'ill', retryAfterMillis, refusal: refusalOf(outcome) } as const;
+    const verdict = { health: 'unhealthy', retryAfterMillis, refusal: refusalOf(outcome) } as const;
     const counted = this.#recovery.end(attempt, verdict, now);
     // The destination works for others: only this batch waits, so long that others can come before it, and no longer.
     if (othersPassed && this.#recovery.askAt === undefined) {

@@ -5,7 +5,7 @@ import type { Clock } from '../common/clock.ts';
 import type { BatchCodec, LogBatch, OpenBatch } from '../queue/log-batch.ts';
 import type { Sender } from './sender.ts';
 
-export interface LaneSettings {
+export interface AdapterSettings {
   readonly maxRecordBytes: number;
   readonly meterProvider: MeterProvider | undefined;
   readonly clock: Clock;
@@ -14,7 +14,7 @@ export interface LaneSettings {
 }
 
 /** The queue fills the batches and the driver sends them; neither knows what they are made of. */
-export interface Lane<B extends LogBatch> {
+export interface ExporterAdapter<B extends LogBatch> {
   readonly openBatch: OpenBatch<B>;
   readonly sender: Sender<B>;
   readonly codec: BatchCodec<B>;
@@ -23,7 +23,7 @@ export interface Lane<B extends LogBatch> {
 }
 
 /** What an exporter works best with, where the options do not say. */
-export interface LaneDefaults {
+export interface AdapterDefaults {
   readonly maxExportBatchSize: number;
   readonly maxConcurrentExports: number;
   /** Bytes of a batch that the exporter can send at most; undefined where it does not say. */
@@ -31,19 +31,19 @@ export interface LaneDefaults {
 }
 
 /** What an exporter gives to the processor that owns it. */
-export interface LaneSource<B extends LogBatch> {
-  readonly defaults: LaneDefaults;
-  open(settings: LaneSettings): Lane<B>;
+export interface AdapterFactory<B extends LogBatch> {
+  readonly defaults: AdapterDefaults;
+  open(settings: AdapterSettings): ExporterAdapter<B>;
 }
 
 /**
- * The property by which an exporter brings a lane of its own. A registered symbol, so that exporter and
+ * The property by which an exporter brings an adapter of its own. A registered symbol, so that exporter and
  * processor find each other even if they come from two copies of this package.
  */
-export const LANE: unique symbol = Symbol.for('otel-spillway.lane.1');
+export const ADAPTER: unique symbol = Symbol.for('otel-spillway.adapter.1');
 
 /** The upper end of the range of `maxConcurrentExports`. */
 export const MAX_CONCURRENT_EXPORTS = 64;
 
 /** As the stock processor has them; the specification: export is not called concurrently for one exporter. */
-export const PLAIN_DEFAULTS: LaneDefaults = { maxExportBatchSize: 512, maxConcurrentExports: 1 };
+export const PLAIN_DEFAULTS: AdapterDefaults = { maxExportBatchSize: 512, maxConcurrentExports: 1 };

@@ -34,7 +34,7 @@ export class ExporterFlush {
 
   /**
    * Resolves with the result of `flushing` when the exporter has been flushed after that as well, or at `deadline`
-   * (monotonic clock), or when `hurry` aborts.
+   * (monotonic clock), or when `cutShort` aborts.
    */
   async during<T>(flushing: Promise<T>, deadline: number, hurry: AbortSignal): Promise<T> {
     this.#waiting++;

@@ -72,22 +72,22 @@ export function callExporter(
     .catch(failed);
 }
 
-/** Resolves with the call, at `deadline` (monotonic clock) at the latest, or when `hurry` aborts. Never rejects. */
+/** Resolves with the call, at `deadline` (monotonic clock) at the latest, or when `cutShort` aborts. Never rejects. */
 export function within(
   call: Promise<void>,
   deadline: number,
-  hurry: AbortSignal,
+  cutShort: AbortSignal,
   clock: Clock,
 ): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       cancel();
-      hurry.removeEventListener('abort', done);
+      cutShort.removeEventListener('abort', done);
       resolve();
     };
     const cancel = clock.timer(done, deadline - clock.now(), true);
-    hurry.addEventListener('abort', done);
-    if (hurry.aborted) done();
+    cutShort.addEventListener('abort', done);
+    if (cutShort.aborted) done();
     void call.then(done);
   });
 }

@@ -84,12 +84,12 @@ const HEALTHY: State = { name: 'healthy', misses: 0, missedAt: 0, isFree: true, 
  * What may be sent now.
  * - `free`: as many requests as the window of the driver allows.
  * - `alone`: one request, and none beside it until it is answered. `isProbe`: it need not carry more than a few
- *   records. `isFresh`: over a new connection, as the old ones may lead to what is dead.
+ *   records. `isUntouched`: over a new connection, as the old ones may lead to what is dead.
  * - `not yet`: nothing before `notBefore`; Infinity while an answer is awaited.
  */
 export type Permit =
   | { readonly kind: 'free' }
-  | { readonly kind: 'alone'; readonly isProbe: boolean; readonly isFresh: boolean }
+  | { readonly kind: 'alone'; readonly isProbe: boolean; readonly isUntouched: boolean }
   | { readonly kind: 'not yet'; readonly notBefore: number };
 
 /** A request under way, as far as its answer will be judged by when it began. */
@@ -106,7 +106,7 @@ export interface Attempt {
 /** What an answer says of the destination. */
 export interface Verdict {
   /** `unknown`: nothing, for instance because no request could be made. */
-  readonly health: 'well' | 'ill' | 'unknown';
+  readonly health: 'healthy' | 'unhealthy' | 'unknown';
   /** The destination's wish: not to be asked for so long. */
   readonly retryAfterMillis?: number | undefined;
   /**
@@ -184,15 +184,15 @@ export class Recovery {
       case 'healthy':
         if (state.isFree) return FREE;
         if (state.isAsking) return NOT_YET;
-        return { kind: 'alone', isProbe: false, isFresh: true };
+        return { kind: 'alone', isProbe: false, isUntouched: true };
       case 'recovering':
         if (state.isAsking) return NOT_YET;
-        return { kind: 'alone', isProbe: false, isFresh: false };
+        return { kind: 'alone', isProbe: false, isUntouched: false };
       case 'failing':
       case 'open':
         if (state.isAsking) return NOT_YET;
         if (state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
-        return { kind: 'alone', isProbe: state.name === 'open', isFresh: true };
+        return { kind: 'alone', isProbe: state.name === 'open', isUntouched: true };
     }
   }
 
@@ -208,7 +208,7 @@ export class Recovery {
   end(attempt: Attempt, verdict: Verdict, now: number): boolean {
     const { health, retryAfterMillis, refusal } = verdict;
     if (retryAfterMillis !== undefined) this.#heed(retryAfterMillis, now);
-    if (health === 'well') this.#succeeded(attempt, now);
+    if (health === 'healthy') this.#succeeded(attempt, now);
     else if (health === 'unknown' || attempt.jumps !== this.#jumps) this.#inconclusive(attempt, now);
     else return this.#failed(attempt, refusal, now);
     return false;

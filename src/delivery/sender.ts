@@ -55,19 +55,19 @@ export interface Sender<B extends LogBatch> {
 }
 
 /** What an outcome says of the destination's health. @param records in the batch that was sent. */
-export function healthOf(outcome: Outcome, records: number): 'well' | 'ill' | 'unknown' {
+export function destinationHealthOf(outcome: Outcome, records: number): 'healthy' | 'unhealthy' | 'unknown' {
   switch (outcome.kind) {
     case 'delivered':
     case 'malformed':
     case 'rejected':
-      return 'well';
+      return 'healthy';
     case 'too_large':
-      return outcome.wasSent === false ? 'unknown' : 'well';
+      return outcome.wasSent === false ? 'unknown' : 'healthy';
     case 'retryable':
     case 'ambiguous':
-      return 'ill';
+      return 'unhealthy';
     case 'unserializable':
       // One bad record among good ones is an accident; an exporter that throws on everything is broken.
-      return records <= 1 ? 'ill' : 'unknown';
+      return records <= 1 ? 'unhealthy' : 'unknown';
   }
 }

@@ -10,7 +10,7 @@ import type { AttemptHints, Outcome, Sender } from './sender.ts';
  */
 export const GRACE_MILLIS = 5_000;
 
-export class TimeLimit<B extends LogBatch> implements Sender<B> {
+export class TimeoutSender<B extends LogBatch> implements Sender<B> {
   readonly #inner: Sender<B>;
   readonly #timeoutMillis: number;
   readonly #clock: Clock;

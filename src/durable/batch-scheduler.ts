@@ -9,30 +9,30 @@ import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Replay } from './replay.ts';
 
-export class Outlet<B extends LogBatch> implements BatchSource<B> {
+export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
   readonly #queue: AsyncSinkQueue<B>;
   readonly #replay: Replay<B>;
   readonly #spool: Spool;
-  readonly #leave: (batch: QueuedBatch<B>) => void;
+  readonly #moveToDisk: (batch: QueuedBatch<B>) => void;
   /** Replays that are due for each live batch sent while both wait. */
   readonly #replaysPerLive: number;
   #credit = 0;
 
   /**
    * @param replayShare share of the batches that are replays while live ones wait as well.
-   * @param leave sees to it that a batch leaves memory that is not to be tried again, or whose other part is not.
+   * @param moveToDisk sees to it that a batch leaves memory that is not to be tried again, or whose other part is not.
    */
   constructor(
     queue: AsyncSinkQueue<B>,
     replay: Replay<B>,
     spool: Spool,
     replayShare: number,
-    leave: (batch: QueuedBatch<B>) => void,
+    moveToDisk: (batch: QueuedBatch<B>) => void,
   ) {
     this.#queue = queue;
     this.#replay = replay;
     this.#spool = spool;
-    this.#leave = leave;
+    this.#moveToDisk = moveToDisk;
     this.#replaysPerLive = replayShare / (1 - replayShare);
   }
 
@@ -72,31 +72,31 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
   }
 
   settle(batch: QueuedBatch<B>): void {
-    this.#sourceOf(batch).settle(batch);
+    this.#ownerOf(batch).settle(batch);
     // Its other part may wait to leave memory.
-    if (batch.copy !== undefined) this.#leave(batch);
+    if (batch.copy !== undefined) this.#moveToDisk(batch);
   }
 
-  giveBack(batch: QueuedBatch<B>, halve = false): void {
-    if (this.#replay.has(batch)) this.#replay.giveBack(batch, halve);
-    else this.#queue.giveBack(batch, halve, this.#spool.usable);
+  requeue(batch: QueuedBatch<B>, halve = false): void {
+    if (this.#replay.has(batch)) this.#replay.requeue(batch, halve);
+    else this.#queue.requeue(batch, halve, this.#spool.isUsable);
   }
 
-  giveUp(batch: QueuedBatch<B>, reason: DropReason): void {
+  abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     if (this.#replay.has(batch)) {
-      this.#replay.giveBack(batch);
+      this.#replay.requeue(batch);
       batch.notBefore = Number.POSITIVE_INFINITY;
-    } else if (this.#spool.usable) {
-      this.#queue.setAside(batch);
-      this.#leave(batch);
+    } else if (this.#spool.isUsable) {
+      this.#queue.holdForDisk(batch);
+      this.#moveToDisk(batch);
     } else {
-      this.#queue.giveUp(batch, reason);
+      this.#queue.abandon(batch, reason);
     }
   }
 
-  hasten(): void {
-    this.#queue.hasten();
-    this.#replay.hasten();
+  retryNow(): void {
+    this.#queue.retryNow();
+    this.#replay.retryNow();
   }
 
   /** Live batches only: what was on disk is to outlive any outage. */
@@ -110,13 +110,13 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
   }
 
   /**
-   * Whoever was silent for too long, or cannot give a sign of life because the disk fails, may have been taken for
+   * Whoever was silent for too long, or cannot give a heartbeat because the disk fails, may have been taken for
    * dead, and what it stored be another's by now. What is in memory only is sent all the same.
    */
   #mayUseDisk(now: number): boolean {
-    const isHeld = this.#spool.isHeld(now);
-    this.#queue.disk.areCopiesOurs = isHeld;
-    return isHeld;
+    const areValid = this.#spool.areLeasesValid(now);
+    this.#queue.disk.areCopiesOurs = areValid;
+    return areValid;
   }
 
   /** A batch that is stuck gives way to the other kind as it would to one of its own. */
@@ -129,7 +129,7 @@ export class Outlet<B extends LogBatch> implements BatchSource<B> {
     return this.#credit >= 1;
   }
 
-  #sourceOf(batch: QueuedBatch<B>): AsyncSinkQueue<B> | Replay<B> {
+  #ownerOf(batch: QueuedBatch<B>): AsyncSinkQueue<B> | Replay<B> {
     return this.#replay.has(batch) ? this.#replay : this.#queue;
   }
 }

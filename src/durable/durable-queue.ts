@@ -8,7 +8,7 @@ import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import { nodeFiles, type SpoolFiles } from '../spool/format/file-system.ts';
 import { Spool } from '../spool/spool.ts';
-import { Outlet } from './batch-scheduler.ts';
+import { BatchScheduler } from './batch-scheduler.ts';
 import { Replay } from './replay.ts';
 import { Spiller } from './spiller.ts';
 
@@ -19,12 +19,12 @@ export interface DurableQueueListener {
   dropped(reason: DropReason, records: number, wasPassed: boolean, severities?: SeverityCounts): void;
   warn(topic: string, message: string): void;
   /** The driver has something new to look at. */
-  work(): void;
+  wake(): void;
 }
 
 export class DurableQueue<B extends LogBatch> {
   /** Where the driver gets its batches: the queue, and what comes back from disk. */
-  readonly outlet: Outlet<B>;
+  readonly scheduler: BatchScheduler<B>;
   readonly #spool: Spool;
   readonly #spiller: Spiller<B>;
   readonly #replay: Replay<B>;
@@ -45,14 +45,14 @@ export class DurableQueue<B extends LogBatch> {
         listener.recovered(records);
         this.#replay.wake();
       },
-      disowned: (records: number) => {
-        this.#replay.forgetForeign();
-        listener.recovered(-records - queue.disk.forgetForeign());
+      takenOver: (records: number) => {
+        this.#replay.dropTakenOver();
+        listener.recovered(-records - queue.disk.dropTakenOver());
       },
-      changed: () => {
+      wake: () => {
         this.#spiller.wake();
         this.#replay.wake();
-        listener.work();
+        listener.wake();
       },
       dropped,
       warn,
@@ -63,10 +63,10 @@ export class DurableQueue<B extends LogBatch> {
       maxReplayBytes: settings.maxReplayBytes,
       maxReplays: Math.max(1, Math.floor(maxConcurrentExports * settings.replayShare)),
     };
-    const work = () => listener.work();
-    this.#replay = new Replay(this.#spool, codec, replaySettings, { dropped, warn, work }, clock);
-    this.outlet = new Outlet(queue, this.#replay, this.#spool, settings.replayShare, (batch) =>
-      this.#spiller.leave(batch),
+    const wake = () => listener.wake();
+    this.#replay = new Replay(this.#spool, codec, replaySettings, { dropped, warn, wake }, clock);
+    this.scheduler = new BatchScheduler(queue, this.#replay, this.#spool, settings.replayShare, (batch) =>
+      this.#spiller.moveToDisk(batch),
     );
   }
 
@@ -78,7 +78,7 @@ export class DurableQueue<B extends LogBatch> {
 
   /** Makes all counts agree: what the spool has done is told to the listener in a turn of its own. */
   settleAccounts(): void {
-    this.#spool.tell();
+    this.#spool.deliverEvents();
   }
 
   /** Records on disk that are neither in memory nor on their way to the exporter. */
@@ -115,7 +115,7 @@ export class DurableQueue<B extends LogBatch> {
   }
 
   get isUsable(): boolean {
-    return this.#spool.usable;
+    return this.#spool.isUsable;
   }
 
   /** The memory queue has changed. */
@@ -162,7 +162,7 @@ export class DurableQueue<B extends LogBatch> {
   storeAtExit(): void {
     this.#spiller.storeAtExit();
     // There may be no other turn.
-    this.#spool.tell();
+    this.#spool.deliverEvents();
   }
 
   /** Leaves what is on disk to whoever comes next. Never rejects. */

@@ -6,14 +6,14 @@ import type { LogBatch } from '../queue/log-batch.ts';
 
 export class LateAttributes {
   readonly #clock: Clock;
-  readonly #changed: () => void;
+  readonly #wake: () => void;
   /** Batches that had to wait, and whether that is over: also when their bound of seconds has passed. */
   readonly #waits = new WeakMap<LogBatch, { isOver: boolean }>();
 
-  /** @param changed is called when a batch need not wait any longer. */
-  constructor(clock: Clock, changed: () => void) {
+  /** @param wake is called when a batch need not wait any longer. */
+  constructor(clock: Clock, wake: () => void) {
     this.#clock = clock;
-    this.#changed = changed;
+    this.#wake = wake;
   }
 
   /** Whether attributes are missing that may still come. The wait for them begins with the first time of asking. */
@@ -26,7 +26,7 @@ export class LateAttributes {
     this.#waits.set(batch, wait);
     void resolved(pending, this.#clock).then(() => {
       wait.isOver = true;
-      this.#changed();
+      this.#wake();
     });
     return true;
   }

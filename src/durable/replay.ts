@@ -2,21 +2,21 @@
 
 import type { Clock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
-import { BatchLane } from '../queue/batch-deque.ts';
+import { BatchDeque } from '../queue/batch-deque.ts';
 import { InFlight } from '../queue/in-flight.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { SpoolEntry, SpoolListener } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import { ReplayRest } from './replay-pauses.ts';
-import { restoredBatches } from './replayed-batches.ts';
+import { ReplayPauses } from './replay-pauses.ts';
+import { replayedBatches } from './replayed-batches.ts';
 
 /**
  * Milliseconds before the next batch is read. The timer does not keep the process alive: one that wants to end
  * does so between two replays, and the next one goes on with them.
  */
-const PAUSE_MILLIS = 1;
+const READ_DELAY_MILLIS = 1;
 /** Batches held at once, however small: each takes memory beyond its bytes, and is looked at in every turn. */
 const MAX_HELD_BATCHES = 128;
 
@@ -32,11 +32,11 @@ export class Replay<B extends LogBatch> {
   readonly #spool: Spool;
   readonly #codec: BatchCodec<B>;
   readonly #settings: ReplaySettings;
-  readonly #listener: Pick<SpoolListener, 'dropped' | 'warn'> & { work(): void };
+  readonly #listener: Pick<SpoolListener, 'dropped' | 'warn'> & { wake(): void };
   readonly #clock: Clock;
-  readonly #waiting = new BatchLane<B>();
+  readonly #waiting = new BatchDeque<B>();
   readonly #inFlight = new InFlight<B>();
-  readonly #rest: ReplayRest;
+  readonly #pauses: ReplayPauses;
   /** Batches that are in memory or on their way there, in bytes on disk, so that a bound on them is known before the reading. */
   readonly #held = new Map<SpoolEntry, number>();
   #heldBytes = 0;
@@ -52,7 +52,7 @@ export class Replay<B extends LogBatch> {
     spool: Spool,
     codec: BatchCodec<B>,
     settings: ReplaySettings,
-    listener: Pick<SpoolListener, 'dropped' | 'warn'> & { work(): void },
+    listener: Pick<SpoolListener, 'dropped' | 'warn'> & { wake(): void },
     clock: Clock,
   ) {
     this.#spool = spool;
@@ -60,10 +60,10 @@ export class Replay<B extends LogBatch> {
     this.#settings = settings;
     this.#listener = listener;
     this.#clock = clock;
-    this.#rest = new ReplayRest(clock, () => {
-      this.#tellIdle();
+    this.#pauses = new ReplayPauses(clock, () => {
+      this.#noteIdle();
       this.wake();
-      this.#listener.work();
+      this.#listener.wake();
     });
   }
 
@@ -77,9 +77,9 @@ export class Replay<B extends LogBatch> {
 
   /** There may be more to read. */
   wake(): void {
-    if (this.#isReading || this.#isPaused || this.#rest.isResting || !this.#hasRoom()) return;
+    if (this.#isReading || this.#isPaused || this.#pauses.isPausing || !this.#hasRoom()) return;
     this.#isReading = true;
-    this.#clock.timer(() => void this.#readNext(), PAUSE_MILLIS);
+    this.#clock.timer(() => void this.#readNext(), READ_DELAY_MILLIS);
   }
 
   /** The batch `take` would give. */
@@ -87,7 +87,7 @@ export class Replay<B extends LogBatch> {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
-      if (batch.notBefore > now || batch.isForeign) continue;
+      if (batch.notBefore > now || batch.isTakenOver) continue;
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -105,7 +105,7 @@ export class Replay<B extends LogBatch> {
     if (batch.contents.records > most) batch = batch.split(most);
     else this.#waiting.remove(batch);
     this.#inFlight.add(batch);
-    this.#rest.sent();
+    this.#pauses.sent();
     return batch;
   }
 
@@ -118,7 +118,7 @@ export class Replay<B extends LogBatch> {
 
   /** Whether a batch is in flight from here, and still this process's to account for. */
   has(batch: QueuedBatch<B>): boolean {
-    if (batch.isForeign && this.#inFlight.remove(batch)) this.#tellEnd();
+    if (batch.isTakenOver && this.#inFlight.remove(batch)) this.#resolveEnded();
     return this.#inFlight.has(batch);
   }
 
@@ -126,29 +126,29 @@ export class Replay<B extends LogBatch> {
     if (!this.#inFlight.remove(batch)) return;
     this.replayedRecords += batch.contents.records;
     settleCopy(batch);
-    this.#tellEnd();
-    this.#forgetDone();
+    this.#resolveEnded();
+    this.#dropDone();
     this.wake();
   }
 
-  giveBack(batch: QueuedBatch<B>, halve = false): void {
+  requeue(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
     const older = halve ? batch.halve() : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
-    this.#tellEnd();
+    this.#resolveEnded();
   }
 
-  hasten(): void {
+  retryNow(): void {
     for (const batch of this.#waiting) batch.notBefore = 0;
   }
 
   /** Forgets what another process has taken over, in flight or not. */
-  forgetForeign(): void {
-    for (const batch of [...this.#waiting]) if (batch.isForeign) this.#waiting.remove(batch);
-    for (const batch of [...this.#inFlight]) if (batch.isForeign) this.#inFlight.remove(batch);
-    this.#tellEnd();
-    this.#forgetDone();
+  dropTakenOver(): void {
+    for (const batch of [...this.#waiting]) if (batch.isTakenOver) this.#waiting.remove(batch);
+    for (const batch of [...this.#inFlight]) if (batch.isTakenOver) this.#inFlight.remove(batch);
+    this.#resolveEnded();
+    this.#dropDone();
   }
 
   /** Nothing more is read, or sent; what is in flight may still end. */
@@ -177,23 +177,23 @@ export class Replay<B extends LogBatch> {
     this.#isStopped = true;
     for (const batch of [...this.#inFlight]) this.#inFlight.remove(batch);
     for (const batch of [...this.#waiting]) this.#waiting.remove(batch);
-    for (const entry of this.#held.keys()) this.#spool.giveBack(entry);
+    for (const entry of this.#held.keys()) this.#spool.requeue(entry);
     this.#held.clear();
     this.#heldBytes = 0;
   }
 
-  #tellEnd(): void {
+  #resolveEnded(): void {
     if (this.#inFlight.batches > 0) return;
-    for (const tell of this.#waitingForEnd.splice(0)) tell();
-    this.#tellIdle();
+    for (const resolve of this.#waitingForEnd.splice(0)) resolve();
+    this.#noteIdle();
   }
 
-  #tellIdle(): void {
-    if (!this.#isReading && this.#inFlight.batches === 0) this.#rest.idle();
+  #noteIdle(): void {
+    if (!this.#isReading && this.#inFlight.batches === 0) this.#pauses.idle();
   }
 
   #mayTake(): boolean {
-    return !this.#isPaused && !this.#rest.isResting && this.#inFlight.batches < this.#settings.maxReplays;
+    return !this.#isPaused && !this.#pauses.isPausing && this.#inFlight.batches < this.#settings.maxReplays;
   }
 
   #hasRoom(): boolean {
@@ -202,17 +202,18 @@ export class Replay<B extends LogBatch> {
   }
 
   async #readNext(): Promise<void> {
-    const entry = this.#isStopped || !this.#spool.isHeld(this.#clock.now()) ? undefined : this.#spool.next();
+    const entry =
+      this.#isStopped || !this.#spool.areLeasesValid(this.#clock.now()) ? undefined : this.#spool.next();
     if (entry !== undefined) {
       this.#held.set(entry, entry.bytes);
       this.#heldBytes += entry.bytes;
       const payload = await this.#spool.read(entry);
-      if (payload === undefined) this.#forget(entry);
+      if (payload === undefined) this.#drop(entry);
       else if (!this.#isStopped) this.#received(entry, payload);
     }
     this.#isReading = false;
-    this.#forgetDone();
-    this.#tellIdle();
+    this.#dropDone();
+    this.#noteIdle();
     if (entry !== undefined) this.wake();
   }
 
@@ -229,19 +230,19 @@ export class Replay<B extends LogBatch> {
       for (const [first, count] of [...entry.remaining]) this.#spool.settle(entry, first, count);
       return;
     }
-    const batches = restoredBatches(whole, entry, this.#spool, this.#sequence, this.#clock);
+    const batches = replayedBatches(whole, entry, this.#spool, this.#sequence, this.#clock);
     this.#sequence += batches.length;
     for (const batch of batches) this.#waiting.append(batch);
-    this.#listener.work();
+    this.#listener.wake();
   }
 
-  #forgetDone(): void {
+  #dropDone(): void {
     for (const entry of this.#held.keys()) {
-      if (entry.state === 'disowned' || entry.remaining.length === 0) this.#forget(entry);
+      if (entry.state === 'takenOver' || entry.remaining.length === 0) this.#drop(entry);
     }
   }
 
-  #forget(entry: SpoolEntry): void {
+  #drop(entry: SpoolEntry): void {
     this.#heldBytes -= this.#held.get(entry) ?? 0;
     this.#held.delete(entry);
   }

@@ -5,20 +5,20 @@ import type { LogBatch } from '../queue/log-batch.ts';
 import { QueuedBatch } from '../queue/queued-batch.ts';
 import type { SpoolEntry } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import { StoredCopy } from './spool-copy.ts';
+import { SpoolCopy } from './spool-copy.ts';
 
 /**
  * @param whole all records of the entry; not to be used any more.
  * @param sequence of the first one; they are numbered from there.
  */
-export function restoredBatches<B extends LogBatch>(
+export function replayedBatches<B extends LogBatch>(
   whole: B,
   entry: SpoolEntry,
   spool: Spool,
   sequence: number,
   clock: Clock,
 ): QueuedBatch<B>[] {
-  const copy = new StoredCopy(spool, entry, 0);
+  const copy = new SpoolCopy(spool, entry, 0);
   // A clock that was set back meanwhile must not make a batch younger than this process.
   const openedAt = clock.now() - Math.max(0, clock.wallNow() - entry.openedAtUnixMillis);
   let at = 0;

@@ -10,7 +10,7 @@ import type { NewEntry, SpoolEntry } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
 import { BurstWrites } from './burst-writes.ts';
 import { LateAttributes } from './late-attributes.ts';
-import { StoredCopy } from './spool-copy.ts';
+import { SpoolCopy } from './spool-copy.ts';
 
 /** Fuller than this, the queue has its oldest batches written to disk … */
 const HIGH_WATER = 0.7;
@@ -39,7 +39,7 @@ export class Spiller<B extends LogBatch> {
   #storingBatches = 0;
   #storingRecords = 0;
   #storingBytes = 0;
-  #isLooking = false;
+  #turnIsDue = false;
   /** When the breaker left its closed state; Infinity while it is in it. */
   #brokenSince = Number.POSITIVE_INFINITY;
   /** How many ask for all that waits to leave memory. */
@@ -55,7 +55,7 @@ export class Spiller<B extends LogBatch> {
   #exitBytes = 0;
   #exitMillis = 0;
   #cancelTimer: Cancel | undefined;
-  #idle: (() => void)[] = [];
+  #drained: (() => void)[] = [];
 
   constructor(
     queue: AsyncSinkQueue<B>,
@@ -76,11 +76,11 @@ export class Spiller<B extends LogBatch> {
 
   /** Something may have to be written. Cheap and harmless however often it is called. */
   wake(): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+    if (this.#turnIsDue) return;
+    this.#turnIsDue = true;
     this.#clock.immediate(() => {
-      this.#isLooking = false;
-      this.#look();
+      this.#turnIsDue = false;
+      this.#turn();
     });
   }
 
@@ -103,7 +103,7 @@ export class Spiller<B extends LogBatch> {
   async drain(timeoutMillis: number, isLast: boolean): Promise<void> {
     this.#drains++;
     this.#isLast ||= isLast;
-    if (isLast) this.#spool.tryNow();
+    if (isLast) this.#spool.retryNow();
     const isInTime = await this.#written(timeoutMillis);
     if (!isInTime && isLast) this.storeAtExit();
     this.#drains--;
@@ -119,7 +119,7 @@ export class Spiller<B extends LogBatch> {
   }
 
   /** A batch that waits in the queue is to leave memory, if it is not done with already. */
-  leave(batch: QueuedBatch<B>): void {
+  moveToDisk(batch: QueuedBatch<B>): void {
     if (!batch.isDone && batch.isStorable) this.#store(batch, true);
     else this.wake();
   }
@@ -130,7 +130,7 @@ export class Spiller<B extends LogBatch> {
    * @returns whether there is more room now, or another batch that could be tried.
    */
   makeRoom(): boolean {
-    if (!this.#spool.usable) return false;
+    if (!this.#spool.isUsable) return false;
     const startedAt = this.#clock.now();
     this.#sealIfNothingElse();
     if (!this.#burstWrites.mayWrite(startedAt)) {
@@ -154,7 +154,7 @@ export class Spiller<B extends LogBatch> {
     }
     if (batch === undefined) return this.#storingBatches === 0;
     // Another one may be storable.
-    if (batch.copy === undefined) return this.#spool.usable;
+    if (batch.copy === undefined) return this.#spool.isUsable;
     this.#queue.disk.release(batch);
     return true;
   }
@@ -170,7 +170,7 @@ export class Spiller<B extends LogBatch> {
    */
   storeAtExit(): void {
     const { exitMaxBytes, exitTimeoutMillis } = this.#settings;
-    this.#spool.tryNow();
+    this.#spool.retryNow();
     this.#queue.disk.retryUnstorable();
     this.#queue.seal();
     const batches = [...this.#queue.disk.storableInFlight(), ...this.#queue.disk.storable()];
@@ -192,27 +192,27 @@ export class Spiller<B extends LogBatch> {
     this.#queue.disk.isWriteAhead = false;
   }
 
-  #look(): void {
+  #turn(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const now = this.#clock.now();
-    const { usable } = this.#spool;
+    const { isUsable } = this.#spool;
     const isAlways = this.#settings.mode === 'always';
-    this.#queue.disk.isWriteAhead = isAlways && usable;
-    if (!usable) {
-      this.#tellIdle();
+    this.#queue.disk.isWriteAhead = isAlways && isUsable;
+    if (!isUsable) {
+      this.#endDrains();
       return;
     }
     const spillsAt = this.#brokenSince + this.#settings.spillAfterOpenMillis;
-    const leaves = this.#drains > 0 || this.#isMemoryShort || spillsAt <= now;
+    const freesMemory = this.#drains > 0 || this.#isMemoryShort || spillsAt <= now;
     // A disk that is too slow for bursts is given all the time there is: it begins early, and leaves nothing.
     const isQuick = this.#burstWrites.mayWrite(now);
     const highWater = isQuick ? HIGH_WATER : LOW_WATER;
     const lowWater = isQuick ? LOW_WATER : 0;
     let next = spillsAt > now ? spillsAt : Number.POSITIVE_INFINITY;
-    if (isAlways || leaves) next = Math.min(next, this.#queue.disk.sealRipe(now));
-    if (isAlways || this.#copies > 0) this.#storeWhile(() => true, leaves);
-    else if (leaves) this.#storeWhile(() => true, true);
+    if (isAlways || freesMemory) next = Math.min(next, this.#queue.disk.sealDue(now));
+    if (isAlways || this.#copies > 0) this.#storeWhile(() => true, freesMemory);
+    else if (freesMemory) this.#storeWhile(() => true, true);
     else if (this.#queue.pressure > highWater) {
       if (!isQuick) this.#sealIfNothingElse();
       this.#storeWhile(
@@ -221,20 +221,20 @@ export class Spiller<B extends LogBatch> {
       );
     }
     if (this.#drains + this.#copies > 0) this.#storeInFlight();
-    this.#queue.disk.releaseGivenUp();
-    if (leaves) this.#queue.disk.releaseStored(() => true);
+    this.#queue.disk.releaseAbandoned();
+    if (freesMemory) this.#queue.disk.releaseStored(() => true);
     else if (this.#queue.pressure > highWater)
       this.#queue.disk.releaseStored(() => this.#queue.pressure > lowWater);
     if (next !== Number.POSITIVE_INFINITY)
-      this.#cancelTimer = this.#clock.timer(() => this.#look(), next - now);
-    this.#tellIdle();
+      this.#cancelTimer = this.#clock.timer(() => this.#turn(), next - now);
+    this.#endDrains();
   }
 
-  #storeWhile(isWanted: () => boolean, leaves: boolean, canWait = !this.#isLast): void {
+  #storeWhile(isWanted: () => boolean, freesMemory: boolean, canWait = !this.#isLast): void {
     for (const batch of [...this.#queue.disk.storable()]) {
       if (this.#isStoringEnough() || !isWanted()) return;
       if (canWait && this.#late.isAwaited(batch.contents)) continue;
-      if (leaves || !batch.wasEvicted) this.#store(batch, leaves);
+      if (freesMemory || !batch.wasEvicted) this.#store(batch, freesMemory);
     }
   }
 
@@ -249,7 +249,7 @@ export class Spiller<B extends LogBatch> {
     return this.#storingBytes >= MAX_STORING_BYTES || this.#storingBatches >= MAX_STORING_BATCHES;
   }
 
-  #store(batch: QueuedBatch<B>, leaves: boolean): void {
+  #store(batch: QueuedBatch<B>, freesMemory: boolean): void {
     const { records, bytes } = batch.contents;
     const entry = this.#entryOf(batch);
     if (entry === undefined) return;
@@ -262,7 +262,7 @@ export class Spiller<B extends LogBatch> {
       this.#storingRecords -= records;
       this.#storingBytes -= bytes;
       this.#stored(batch, stored);
-      if (leaves && stored !== undefined) this.#queue.disk.release(batch);
+      if (freesMemory && stored !== undefined) this.#queue.disk.release(batch);
       // There may be more, if there was too much for once; if it failed, the spool says when it is usable again.
       this.wake();
     });
@@ -276,12 +276,12 @@ export class Spiller<B extends LogBatch> {
   #stored(batch: QueuedBatch<B>, entry: SpoolEntry | undefined): void {
     if (entry === undefined) {
       // A spool that works and yet will not have it would be asked for ever.
-      this.#queue.disk.stored(batch, this.#spool.usable ? 'unstorable' : 'unstored');
+      this.#queue.disk.stored(batch, this.#spool.isUsable ? 'unstorable' : 'unstored');
       return;
     }
     // What was delivered, or counted as dropped, while it was being written is not to be found again.
     if (batch.isDone) this.#spool.settle(entry, 0, entry.records);
-    else this.#queue.disk.stored(batch, new StoredCopy(this.#spool, entry, batch.offset));
+    else this.#queue.disk.stored(batch, new SpoolCopy(this.#spool, entry, batch.offset));
   }
 
   #entryOf(batch: QueuedBatch<B>): NewEntry | undefined {
@@ -306,30 +306,30 @@ export class Spiller<B extends LogBatch> {
   #written(timeoutMillis: number): Promise<boolean> {
     this.#queue.disk.retryUnstorable();
     this.#queue.seal();
-    this.#look();
+    this.#turn();
     return new Promise((resolve) => {
       const done = () => {
         cancel();
         resolve(true);
       };
       const late = () => {
-        this.#idle = this.#idle.filter((other) => other !== done);
+        this.#drained = this.#drained.filter((other) => other !== done);
         resolve(false);
       };
       const cancel = this.#clock.timer(late, timeoutMillis, true);
-      this.#idle.push(done);
-      this.#tellIdle();
+      this.#drained.push(done);
+      this.#endDrains();
     });
   }
 
   /** Keeps the promises of `drain` and `copy` when there is nothing left to write, or nowhere to write it. */
-  #tellIdle(): void {
-    if (this.#idle.length === 0 || this.#storingBatches > 0) return;
+  #endDrains(): void {
+    if (this.#drained.length === 0 || this.#storingBatches > 0) return;
     const isLeft =
       !this.#queue.disk.storable().next().done || !this.#queue.disk.storableInFlight().next().done;
-    if (isLeft && this.#spool.usable) return;
-    const waiting = this.#idle;
-    this.#idle = [];
+    if (isLeft && this.#spool.isUsable) return;
+    const waiting = this.#drained;
+    this.#drained = [];
     for (const done of waiting) done();
   }
 }

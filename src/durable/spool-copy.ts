@@ -1,10 +1,10 @@
 /** A batch's copy in the spool, shared by the parts that the batch is split into. */
 
-import type { DurableCopy } from '../queue/queued-batch.ts';
+import type { DiskCopy } from '../queue/queued-batch.ts';
 import type { SpoolEntry } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
 
-export class StoredCopy implements DurableCopy {
+export class SpoolCopy implements DiskCopy {
   readonly entry: SpoolEntry;
   readonly #spool: Spool;
   readonly #base: number;
@@ -27,8 +27,8 @@ export class StoredCopy implements DurableCopy {
   }
 
   /** Whether another process has taken it over, and will send it. */
-  get isForeign(): boolean {
-    return this.entry.state === 'disowned';
+  get isTakenOver(): boolean {
+    return this.entry.state === 'takenOver';
   }
 
   get isReleasable(): boolean {

@@ -1,7 +1,7 @@
 /** The options that are objects, resolved: each function has the defaults and ranges of one group. */
 
 import { diag } from '@opentelemetry/api';
-import { flag, numberOption, objectOption, oneOf, resolvedGroup } from '../common/validation.ts';
+import { choiceOption, flag, numberOption, objectOption, resolvedGroup } from '../common/validation.ts';
 import type { RetrySettings } from '../delivery/backoff.ts';
 import type { BreakerSettings } from '../delivery/recovery.ts';
 import type { MemoryGuardSettings } from '../process/memory-guard.ts';
@@ -29,7 +29,7 @@ export function shutdownSettings(
 ): ShutdownSettings {
   const group = objectOption(value, 'shutdown');
   return resolvedGroup(group, 'shutdown', {
-    strategy: oneOf(group.strategy, 'shutdown.strategy', SHUTDOWN_STRATEGIES, defaults.strategy),
+    strategy: choiceOption(group.strategy, 'shutdown.strategy', SHUTDOWN_STRATEGIES, defaults.strategy),
     timeoutMillis: numberOption(group.timeoutMillis, 'shutdown.timeoutMillis', {
       min: 0,
       max: 3_600_000,

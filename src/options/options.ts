@@ -118,7 +118,7 @@ export interface SpoolOptions {
    */
   spillAfterOpenMillis?: number;
   /**
-   * Milliseconds without a sign of life after which others take over what a process left. It must be longer
+   * Milliseconds without a heartbeat after which others take over what a process left. It must be longer
    * than the event loop is ever blocked: a process that is silent for three quarters of it sends nothing that is stored
    * until it has given a sign, and what it stored may be another's after all of it. Default 10,000, range
    * 1,000 to 600,000.

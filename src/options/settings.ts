@@ -4,6 +4,7 @@ import { diag } from '@opentelemetry/api';
 import { SpillwayError } from '../common/errors.ts';
 import {
   booleanOption,
+  choiceOption,
   type Environment,
   functionOrUndefined,
   INT32_MAX,
@@ -11,10 +12,9 @@ import {
   type NumberRange,
   numberFromEnvironment,
   numberOption,
-  oneOf,
 } from '../common/validation.ts';
 import type { RetrySettings } from '../delivery/backoff.ts';
-import { type LaneDefaults, MAX_CONCURRENT_EXPORTS } from '../delivery/exporter-adapter.ts';
+import { type AdapterDefaults, MAX_CONCURRENT_EXPORTS } from '../delivery/exporter-adapter.ts';
 import type { AnyLogRecordExporter } from '../delivery/exporter-sender.ts';
 import type { BreakerSettings } from '../delivery/recovery.ts';
 import type { MemoryGuardSettings } from '../process/memory-guard.ts';
@@ -104,7 +104,7 @@ export function resolveSettings(
   options: SpillwayOptions,
   env: Environment,
   memoryBytes: number,
-  defaults: LaneDefaults,
+  defaults: AdapterDefaults,
 ): Settings {
   const number = (name: keyof SpillwayOptions, range: NumberRange, variable?: string): number =>
     numberOption(options[name], name, {
@@ -174,7 +174,12 @@ export function resolveSettings(
       max: MAX_CONCURRENT_EXPORTS,
       default: Math.min(defaults.maxConcurrentExports, MAX_CONCURRENT_EXPORTS),
     }),
-    overflow: oneOf(options.overflow, 'overflow', ['drop-oldest', 'drop-newest'] as const, 'drop-oldest'),
+    overflow: choiceOption(
+      options.overflow,
+      'overflow',
+      ['drop-oldest', 'drop-newest'] as const,
+      'drop-oldest',
+    ),
     protectSeverity: number('protectSeverity', {
       min: 1,
       max: MAX_SEVERITY,

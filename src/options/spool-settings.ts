@@ -1,7 +1,14 @@
 /** What the spool is built with: its options, resolved. */
 
 import { resolve } from 'node:path';
-import { flag, invalid, numberOption, objectOption, oneOf, resolvedGroup } from '../common/validation.ts';
+import {
+  choiceOption,
+  flag,
+  invalid,
+  numberOption,
+  objectOption,
+  resolvedGroup,
+} from '../common/validation.ts';
 import type { SpoolOptions } from './options.ts';
 
 const KIB = 1024;
@@ -51,8 +58,8 @@ export function spoolSettings(
   return resolvedGroup(group, 'spool', {
     directory: directoryOption(group.directory),
     maxBytes: number('maxBytes', MIB, 1024 * GIB, 512 * MIB),
-    mode: oneOf(group.mode, 'spool.mode', ['overflow', 'always'] as const, 'overflow'),
-    fsync: oneOf(group.fsync, 'spool.fsync', FSYNC_POLICIES, 'interval'),
+    mode: choiceOption(group.mode, 'spool.mode', ['overflow', 'always'] as const, 'overflow'),
+    fsync: choiceOption(group.fsync, 'spool.fsync', FSYNC_POLICIES, 'interval'),
     fsyncIntervalMillis: number('fsyncIntervalMillis', 10, 60_000, 1_000),
     replayShare: number('replayShare', 0.01, 0.9, 0.25, true),
     maxReplayBytes: number('maxReplayBytes', 64 * KIB, GIB, 8 * MIB),

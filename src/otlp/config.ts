@@ -1,10 +1,10 @@
 /** Options and environment of the OTLP exporter resolved, once, into what its transport is built with. */
 
 import { diag } from '@opentelemetry/api';
-import { type Environment, INT32_MAX, invalid, numberOption, oneOf } from '../common/validation.ts';
+import { choiceOption, type Environment, INT32_MAX, invalid, numberOption } from '../common/validation.ts';
 import { VERSION } from '../common/version.ts';
 import { fromOtlpVariables, otlpVariables } from './environment.ts';
-import { type HeaderSource, isHeaderValue, resolveHeaders } from './headers.ts';
+import { type HeaderProvider, isHeaderValue, resolveHeaders } from './headers.ts';
 import type { OtlpLogExporterOptions } from './options.ts';
 import { type HttpProxy, proxyFor } from './proxy.ts';
 import { resolveTls } from './tls.ts';
@@ -25,7 +25,7 @@ const USER_AGENT = `otel-spillway-JavaScript/${VERSION}`;
 export interface OtlpConfig {
   readonly url: URL;
   /** Called for each request; it may throw, reject or hang. */
-  readonly headers: HeaderSource;
+  readonly headers: HeaderProvider;
   readonly compression: (typeof COMPRESSIONS)[number];
   /** Infinity for no limit. */
   readonly timeoutMillis: number;
@@ -58,7 +58,12 @@ export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environm
   return Object.freeze({
     url,
     headers: resolveHeaders(options.headers, env, url),
-    compression: oneOf(options.compression, 'compression', COMPRESSIONS, compressionFromEnvironment(env)),
+    compression: choiceOption(
+      options.compression,
+      'compression',
+      COMPRESSIONS,
+      compressionFromEnvironment(env),
+    ),
     timeoutMillis: timeoutOption(options.timeoutMillis) ?? timeoutFromEnvironment(env),
     maxRequestBytes: numberOption(options.maxRequestBytes, 'maxRequestBytes', {
       min: 1024,

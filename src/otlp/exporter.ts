@@ -1,17 +1,22 @@
-/** The package's own OTLP/HTTP protobuf exporter: a lane of encoded bytes for the processor, and a LogRecordExporter. */
+/** The package's own OTLP/HTTP protobuf exporter: an adapter with encoded bytes for the processor, and a LogRecordExporter. */
 
 import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from '../common/clock.ts';
 import { messageOf, SpillwayError } from '../common/errors.ts';
 import { say } from '../common/say.ts';
-import { LANE, type Lane, type LaneSettings, type LaneSource } from '../delivery/exporter-adapter.ts';
+import {
+  ADAPTER,
+  type AdapterFactory,
+  type AdapterSettings,
+  type ExporterAdapter,
+} from '../delivery/exporter-adapter.ts';
 import { requireSupportedNode } from '../process/supported-node.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './config.ts';
 import { EncodedBatch } from './encoding/encoded-batch.ts';
 import { EncodedBatchCodec } from './encoding/encoded-batch-codec.ts';
-import { SourceEncoder } from './encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from './encoding/envelope-encoder.ts';
 import { HttpTransport } from './http-transport.ts';
 import { ExporterMetrics } from './metrics.ts';
 import type { OtlpLogExporterOptions } from './options.ts';
@@ -44,7 +49,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #meterProvider: MeterProvider | undefined;
   readonly #transport: OtlpTransport;
   readonly #mistakes: SetUpMistakes;
-  readonly #sources = new SourceEncoder();
+  readonly #envelopes = new EnvelopeEncoder();
   readonly #pending = new Set<Promise<unknown>>();
   #ownMetrics: ExporterMetrics | undefined;
   #isShutDown = false;
@@ -65,18 +70,18 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   }
 
   /** @internal */
-  get [LANE](): LaneSource<EncodedBatch> {
+  get [ADAPTER](): AdapterFactory<EncodedBatch> {
     return {
       defaults: {
         maxExportBatchSize: EXPORT_BATCH_RECORDS,
         maxConcurrentExports: this.#config.concurrencyLimit,
         maxRequestBytes: this.#config.maxRequestBytes,
       },
-      open: (settings) => this.#openLane(settings),
+      open: (settings) => this.#openAdapter(settings),
     };
   }
 
-  #openLane({ maxRecordBytes, meterProvider, clock }: LaneSettings): Lane<EncodedBatch> {
+  #openAdapter({ maxRecordBytes, meterProvider, clock }: AdapterSettings): ExporterAdapter<EncodedBatch> {
     const metrics = new ExporterMetrics(this.#config.url, this.#meterProvider ?? meterProvider, false);
     let bufferBytes = MIN_BUFFER_BYTES;
     let last: EncodedBatch | undefined;
@@ -85,11 +90,11 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
         if (last !== undefined) {
           bufferBytes = Math.max(MIN_BUFFER_BYTES, Math.ceil(last.usedBytes * BUFFER_SLACK));
         }
-        last = new EncodedBatch(this.#sources, maxRecordBytes, bufferBytes);
+        last = new EncodedBatch(this.#envelopes, maxRecordBytes, bufferBytes);
         return last;
       },
       sender: this.#senderWith(metrics, clock),
-      codec: new EncodedBatchCodec(this.#sources, maxRecordBytes),
+      codec: new EncodedBatchCodec(this.#envelopes, maxRecordBytes),
       startingExports: 1,
     };
   }
@@ -130,7 +135,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     if (this.#isShutDown)
       return new SpillwayError('ERR_SPILLWAY_SHUTDOWN', 'otel-spillway: the exporter is shut down');
     this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider, true);
-    const batch = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, records.length * 256);
+    const batch = new EncodedBatch(this.#envelopes, Number.POSITIVE_INFINITY, records.length * 256);
     for (const record of records) batch.add(record as EmittedRecord);
     const outcome = await this.#senderWith(this.#ownMetrics, systemClock).send(batch, NEVER.signal);
     if (outcome.kind === 'delivered') {

@@ -9,7 +9,7 @@ import { readable } from './response-body.ts';
 
 /** By lower-case name. */
 type Headers = Readonly<Record<string, string>>;
-export type HeaderSource = () => Headers | Promise<Headers>;
+export type HeaderProvider = () => Headers | Promise<Headers>;
 
 /** What the transport says itself, about the body and the connection; anyone else could only get it wrong. */
 const TRANSPORT_HEADERS = new Set(
@@ -35,7 +35,7 @@ export function resolveHeaders(
   option: OtlpLogExporterOptions['headers'],
   env: Environment,
   url: URL,
-): HeaderSource {
+): HeaderProvider {
   const base = { ...credentialsOf(url), ...headersFromEnvironment(env) };
   if (typeof option === 'function') {
     return async () => ({ ...base, ...checked(await called(option), refuseFromFunction, ignoreSilently) });
@@ -137,11 +137,11 @@ export function isHeaderValue(value: unknown): value is string {
 }
 
 async function called(
-  source: Extract<OtlpLogExporterOptions['headers'], () => unknown>,
+  provider: Extract<OtlpLogExporterOptions['headers'], () => unknown>,
 ): Promise<Record<string, unknown>> {
   let headers: unknown;
   try {
-    headers = await source();
+    headers = await provider();
   } catch (cause) {
     throw new Error(`the function given as option 'headers' failed: ${messageOf(cause)}`, { cause });
   }

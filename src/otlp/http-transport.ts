@@ -102,8 +102,8 @@ export class HttpTransport implements OtlpTransport {
     { freshConnection = false, connectTimeoutMillis }: PostOptions,
   ): Promise<HttpAnswer> {
     const headers = { ...chosen, ...this.#ownHeaders };
-    const once = (isFresh: boolean) =>
-      exchange((whenGivenUp) => route.request(headers, whenGivenUp, isFresh), payload, {
+    const once = (isUntouched: boolean) =>
+      exchange((whenGivenUp) => route.request(headers, whenGivenUp, isUntouched), payload, {
         signal,
         maxResponseBytes: this.#config.maxResponseBytes,
         connect:

@@ -1,16 +1,16 @@
 /** Asks an exporter for its adapter; any other one gets the plain one: batches of records, sent by `export()`. */
 
-import { LANE, type LaneSource, PLAIN_DEFAULTS } from '../delivery/exporter-adapter.ts';
+import { ADAPTER, type AdapterFactory, PLAIN_DEFAULTS } from '../delivery/exporter-adapter.ts';
 import { type AnyLogRecordExporter, ExporterSender } from '../delivery/exporter-sender.ts';
 import { RecordBatchCodec } from '../otlp/encoding/record-batch-codec.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import { RecordBatch } from '../records/record-batch.ts';
 
-/** The lane the exporter brings, or else the plain one: batches of records, sent by `export()`. */
-export function laneOf(exporter: AnyLogRecordExporter): LaneSource<LogBatch> {
-  const own = (exporter as { readonly [LANE]?: LaneSource<LogBatch> })[LANE];
+/** The adapter the exporter brings, or else the plain one: batches of records, sent by `export()`. */
+export function adapterFor(exporter: AnyLogRecordExporter): AdapterFactory<LogBatch> {
+  const own = (exporter as { readonly [ADAPTER]?: AdapterFactory<LogBatch> })[ADAPTER];
   if (own !== undefined) return own;
-  const plain: LaneSource<RecordBatch> = {
+  const plain: AdapterFactory<RecordBatch> = {
     defaults: PLAIN_DEFAULTS,
     open: ({ maxRecordBytes, clock, exporting }) => ({
       openBatch: () => new RecordBatch(maxRecordBytes),
@@ -20,5 +20,5 @@ export function laneOf(exporter: AnyLogRecordExporter): LaneSource<LogBatch> {
       startingExports: Number.POSITIVE_INFINITY,
     }),
   };
-  return plain as LaneSource<LogBatch>;
+  return plain as AdapterFactory<LogBatch>;
 }

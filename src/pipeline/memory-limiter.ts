@@ -5,29 +5,29 @@ import type { DurableQueue } from '../durable/durable-queue.ts';
 import { MemoryGuard, type MemoryGuardSettings, type MemoryLevel } from '../process/memory-guard.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
-import type { Notices } from '../telemetry/diagnostics.ts';
+import type { Diagnostics } from '../telemetry/diagnostics.ts';
 
 /** Under memory pressure the queue shrinks to this share of `maxQueueBytes` … */
 const SAVING_SHARE = 0.5;
 /** … and refuses what is below INFO. */
 const SAVING_MIN_SEVERITY = 9;
 
-export interface ReliefParts {
+export interface MemoryLimiterParts {
   readonly queue: AsyncSinkQueue<LogBatch>;
   readonly durable: DurableQueue<LogBatch> | undefined;
-  readonly notices: Notices;
+  readonly diagnostics: Diagnostics;
   readonly clock: Clock;
   readonly memoryUseRatio: () => number;
   /** The queue may be fuller or emptier than before, for the limit it has now. */
-  readonly changed: () => void;
+  readonly wake: () => void;
 }
 
-export class MemoryRelief {
-  readonly #parts: ReliefParts;
+export class MemoryLimiter {
+  readonly #parts: MemoryLimiterParts;
   readonly #maxQueueBytes: number;
   readonly #guard: MemoryGuard;
 
-  constructor(settings: MemoryGuardSettings, maxQueueBytes: number, parts: ReliefParts) {
+  constructor(settings: MemoryGuardSettings, maxQueueBytes: number, parts: MemoryLimiterParts) {
     this.#parts = parts;
     this.#maxQueueBytes = maxQueueBytes;
     this.#guard = new MemoryGuard(
@@ -48,8 +48,8 @@ export class MemoryRelief {
   }
 
   #changed(level: MemoryLevel, ratio: number): void {
-    const { queue, durable, notices, changed } = this.#parts;
-    notices.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
+    const { queue, durable, diagnostics, wake } = this.#parts;
+    diagnostics.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
     if (level === 'normal') {
       queue.restrict();
     } else {
@@ -60,6 +60,6 @@ export class MemoryRelief {
     }
     durable?.memoryChanged(level !== 'normal');
     if (level === 'hard' && !durable?.isUsable) queue.discardUnprotected('memory_limit');
-    changed();
+    wake();
   }
 }

@@ -12,7 +12,7 @@ import { flushBeforeExit, type ProcessEvents, storeAtExit } from '../process/exi
 import { storeOnSignal } from '../process/signal-store.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
-import type { SelfObservation } from '../telemetry/telemetry.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 
 /** Of the time a flush or a shutdown has, what is kept for the disk … */
 const DISK_TIME_SHARE = 0.2;
@@ -20,27 +20,27 @@ const DISK_TIME_SHARE = 0.2;
 const MAX_DISK_TIME_MILLIS = 1_000;
 
 /** The parts that have to end. */
-export interface EndingParts {
+export interface ShutdownParts {
   readonly exporter: AnyLogRecordExporter;
   readonly queue: AsyncSinkQueue<LogBatch>;
   readonly driver: Driver<LogBatch>;
   readonly durable: DurableQueue<LogBatch> | undefined;
-  readonly observation: SelfObservation;
+  readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly process: ProcessEvents;
   /** Stops what must not go on once the end has begun. */
   readonly begin: () => void;
 }
 
-export class Ending {
+export class ShutdownSequence {
   readonly exporterFlush: ExporterFlush;
-  readonly #parts: EndingParts;
+  readonly #parts: ShutdownParts;
   readonly #beforeExitTimeoutMillis: number;
   readonly #stopExitFlush: () => void;
   readonly #stopExitStore: () => void;
   readonly #stopSignalStore: () => void;
   /** Aborts when a shutdown has to end before its own deadline. */
-  readonly #hurry = new AbortController();
+  readonly #cutShort = new AbortController();
   /** Aborts when the destination is not waited for any longer. */
   readonly #sending = new AbortController();
   #offeredAtExitFlush = 0;
@@ -51,7 +51,7 @@ export class Ending {
   isExiting = false;
 
   /** @param beforeExitTimeoutMillis how long a process that wants to end by itself is kept alive for a flush. */
-  constructor(parts: EndingParts, beforeExitTimeoutMillis: number) {
+  constructor(parts: ShutdownParts, beforeExitTimeoutMillis: number) {
     this.#parts = parts;
     const { durable } = parts;
     this.exporterFlush = new ExporterFlush(() => this.#callExporter('forceFlush'), parts.clock);
@@ -78,7 +78,7 @@ export class Ending {
     } else if (settings.strategy === 'immediate') {
       this.#stopSending();
     } else if (isShorter) {
-      this.#parts.clock.timer(() => this.#hurry.abort(), settings.timeoutMillis);
+      this.#parts.clock.timer(() => this.#cutShort.abort(), settings.timeoutMillis);
     }
     return this.#shutdown;
   }
@@ -113,19 +113,19 @@ export class Ending {
   }
 
   async #end({ strategy, timeoutMillis }: ShutdownSettings): Promise<void> {
-    const { driver, durable, observation, clock, begin } = this.#parts;
-    const { ledger, notices } = observation;
+    const { driver, durable, telemetry, clock, begin } = this.#parts;
+    const { ledger, diagnostics } = telemetry;
     const deadline = clock.now() + timeoutMillis;
     const lostBefore = ledger.dropped.shutdown;
     this.#stopExitFlush();
     this.#stopSignalStore();
     begin();
-    this.#hurry.signal.addEventListener('abort', () => this.#stopSending());
+    this.#cutShort.signal.addEventListener('abort', () => this.#stopSending());
     // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
     // the leftovers go to disk, or are dropped; only then the exporter goes, which nothing needs any more.
     durable?.stopReplaying();
     if (strategy !== 'immediate') {
-      if (strategy === 'flush') driver.giveUpRetries();
+      if (strategy === 'flush') driver.stopRetrying();
       const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
       const result = await this.#send(sendingUntil, true);
       // A replay whose answer is not heard would be sent again by the next process.
@@ -140,12 +140,12 @@ export class Ending {
     driver.stop();
     const exporterEnded = this.#callExporter('shutdown');
     await Promise.all([
-      within(exporterEnded, deadline, this.#hurry.signal, clock),
+      within(exporterEnded, deadline, this.#cutShort.signal, clock),
       this.#closeDisk(deadline),
     ]);
     if (durable === undefined) this.#stopExitStore();
-    observation.close();
-    notices.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'it was shut down', ledger.lastError);
+    telemetry.close();
+    diagnostics.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'it was shut down', ledger.lastError);
   }
 
   /** Sends what is queued, and has the exporter send what it keeps. */
@@ -157,9 +157,9 @@ export class Ending {
 
   /** Calls the exporter's own method; never rejects, but may never end. */
   #callExporter(method: 'forceFlush' | 'shutdown'): Promise<void> {
-    const { exporter, observation } = this.#parts;
+    const { exporter, telemetry } = this.#parts;
     return callExporter(exporter, method, (error) =>
-      observation.notices.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`),
+      telemetry.diagnostics.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`),
     );
   }
 
@@ -186,8 +186,8 @@ export class Ending {
    * to end.
    */
   async #flushBeforeExit(): Promise<void> {
-    const { queue, observation, clock } = this.#parts;
-    const { offered } = observation.ledger;
+    const { queue, telemetry, clock } = this.#parts;
+    const { offered } = telemetry.ledger;
     const isEmpty = queue.oldestAt === Number.POSITIVE_INFINITY && !this.exporterFlush.isDue;
     if (isEmpty || offered === this.#offeredAtExitFlush) return;
     this.#offeredAtExitFlush = offered;
@@ -196,15 +196,15 @@ export class Ending {
 
   /** The last moment of the process. */
   #exit(): void {
-    const { durable, observation } = this.#parts;
-    const { ledger, marker, notices } = observation;
+    const { durable, telemetry } = this.#parts;
+    const { ledger, marker, diagnostics } = telemetry;
     const lostBefore = ledger.dropped.shutdown;
     this.isExiting = true;
     if (durable !== undefined) marker?.flush();
     this.storeAtExit();
     durable?.closeSync();
-    notices.close();
-    notices.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'the process ended', ledger.lastError);
+    diagnostics.close();
+    diagnostics.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'the process ended', ledger.lastError);
   }
 
   #sendingMillis(timeoutMillis: number): number {

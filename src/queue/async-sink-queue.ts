@@ -1,7 +1,7 @@
 /** The bounded queue between the application and the exporter: records go in one by one, batches come out. */
 
 import type { DropReason } from '../common/errors.ts';
-import { oneOf } from '../common/severity-counts.ts';
+import { oneRecordOf } from '../common/severity-counts.ts';
 import { AdmissionRules, type Restriction } from './admission-rules.ts';
 import { DiskSide } from './disk-side.ts';
 import { Eviction } from './eviction.ts';
@@ -104,7 +104,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
    */
   admit(record: EmittedRecord): void {
     if (this.#isAdmitting) {
-      this.#listener.dropped('self', 1, false, oneOf(severityOf(record)));
+      this.#listener.dropped('self', 1, false, oneRecordOf(severityOf(record)));
       return;
     }
     this.#isAdmitting = true;
@@ -123,7 +123,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     if (!this.#isReading) return;
     this.#isReading = false;
     for (const batch of [...this.#waiting]) this.#waiting.removeIfEmpty(batch);
-    this.#listener.dropped(reason, 1, false, oneOf(0));
+    this.#listener.dropped(reason, 1, false, oneRecordOf(0));
   }
 
   #admit(record: EmittedRecord): void {
@@ -137,7 +137,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
         (this.#cannotMakeRoom(isProtected) ? 'queue_full' : undefined);
       if (refusal !== undefined) {
         this.#isReading = false;
-        this.#listener.dropped(refusal, 1, false, oneOf(severity));
+        this.#listener.dropped(refusal, 1, false, oneRecordOf(severity));
         return;
       }
       batch = this.#waiting.openFor(isProtected) ?? this.#open(isProtected);
@@ -154,7 +154,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     } catch {
       // Whatever reading the record threw, the batch is as it was.
       if (batch !== undefined) this.#waiting.removeIfEmpty(batch);
-      const severities = oneOf(severityOf(record));
+      const severities = oneRecordOf(severityOf(record));
       this.#isReading = false;
       this.#listener.dropped('unserializable', 1, false, severities);
       return;
@@ -169,13 +169,13 @@ export class AsyncSinkQueue<B extends LogBatch> {
   /** Closes the open batches and returns the highest sequence number given so far. */
   seal(): number {
     this.#waiting.sealAll();
-    this.#listener.work();
+    this.#listener.wake();
     return this.#sequence;
   }
 
   /**
    * Takes the batch to send next: the first that is due, and with it what follows, as far as it fits. It
-   * stays in flight until `settle` or `giveBack`.
+   * stays in flight until `settle` or `requeue`.
    * @param size splits the batch when it is larger.
    * @param passOver names batches to leave aside as long as there is another.
    */
@@ -219,7 +219,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     const { room } = this.#inFlight;
     const mostRecords = Math.min(room.records, this.#limits.maxExportBatchSize);
     const mostBytes = Math.min(room.bytes, maxBytes, this.#limits.maxExportBatchBytes);
-    while (batch.isFresh) {
+    while (batch.isUntouched) {
       const next = this.#waiting.follower(batch.isProtected);
       if (
         next === undefined ||
@@ -254,10 +254,10 @@ export class AsyncSinkQueue<B extends LogBatch> {
    * A batch in flight goes back to its place in the queue; halved first if `halve` is set.
    * @param isStorable whether there is a disk to which it can go if memory is short.
    */
-  giveBack(batch: QueuedBatch<B>, halve = false, isStorable = false): void {
+  requeue(batch: QueuedBatch<B>, halve = false, isStorable = false): void {
     if (!this.#inFlight.remove(batch)) return;
     if (!batch.isProtected && this.#rules.refusesUnprotected && batch.canLeave && !isStorable) {
-      this.#eviction.giveUp(batch, 'memory_limit');
+      this.#eviction.abandon(batch, 'memory_limit');
       return;
     }
     const older = halve ? batch.halve() : undefined;
@@ -266,12 +266,12 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#eviction.noteBatch();
     // The bound may have been lowered meanwhile.
     this.#eviction.relieve();
-    this.#listener.work();
+    this.#listener.wake();
   }
 
   /** Lets every batch be sent at once that waits for a time of its own. */
-  hasten(): void {
-    for (const batch of this.#waiting) if (!batch.isGivenUp) batch.notBefore = 0;
+  retryNow(): void {
+    for (const batch of this.#waiting) if (!batch.isAbandoned) batch.notBefore = 0;
   }
 
   /** Puts memory pressure on the queue, or takes it away, and trims it to what is allowed now. */
@@ -296,15 +296,15 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   /** A batch in flight is not to be tried again: it is the disk's, or lost. */
-  giveUp(batch: QueuedBatch<B>, reason: DropReason): void {
+  abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     if (!this.#inFlight.remove(batch)) return;
-    if (batch.canLeave) this.#eviction.giveUp(batch, reason);
-    else this.#waitToLeave(batch);
+    if (batch.canLeave) this.#eviction.abandon(batch, reason);
+    else this.#waitForDisk(batch);
   }
 
   /** A batch in flight is not to be tried again, and waits until it can leave memory for the disk. */
-  setAside(batch: QueuedBatch<B>): void {
-    if (this.#inFlight.remove(batch)) this.#waitToLeave(batch);
+  holdForDisk(batch: QueuedBatch<B>): void {
+    if (this.#inFlight.remove(batch)) this.#waitForDisk(batch);
   }
 
   // Methods, not getters: V8 calls into its runtime for each use of a private getter, and these are used per record.
@@ -337,24 +337,24 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;
   }
 
-  #waitToLeave(batch: QueuedBatch<B>): void {
-    batch.isGivenUp = true;
+  #waitForDisk(batch: QueuedBatch<B>): void {
+    batch.isAbandoned = true;
     batch.notBefore = Number.POSITIVE_INFINITY;
     this.#waiting.putBack(batch);
     this.#eviction.noteBatch();
-    this.#listener.work();
+    this.#listener.wake();
   }
 
   #open(isProtected: boolean): QueuedBatch<B> {
     const batch = new QueuedBatch(this.#openBatch(), ++this.#sequence, this.#now(), isProtected);
     this.#waiting.open(batch);
-    this.#listener.work();
+    this.#listener.wake();
     return batch;
   }
 
   #seal(batch: QueuedBatch<B>): void {
     this.#waiting.seal(batch);
-    this.#listener.work();
+    this.#listener.wake();
   }
 }
 

@@ -16,7 +16,7 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-export class PressureGate {
+export class Backpressure {
   readonly #pressure: () => number;
   readonly #waiters = new Set<Waiter>();
   #isClosed = false;

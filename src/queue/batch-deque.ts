@@ -1,17 +1,17 @@
-/** One first-in, first-out lane of batches: a deque that can be cut at both ends and takes batches back in order. */
+/** The batches of one priority class, first in, first out: a deque that can be cut at both ends and takes batches back in order. */
 
 import type { LogBatch } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
 /**
- * Invariant: batches stand in ascending order of age (`isOlderThan`), so the oldest record of the lane is the
+ * Invariant: batches stand in ascending order of age (`isOlderThan`), so the oldest record of the class is the
  * oldest of the first batch. Only the last batch can be open (still admitting records).
  */
-export class BatchLane<B extends LogBatch> {
+export class BatchDeque<B extends LogBatch> {
   // A head index instead of Array.shift(): taking a batch stays O(1) however many there are.
   #items: (QueuedBatch<B> | undefined)[] = [];
   #head = 0;
-  /** The batch that records join; it is then also the last of the lane. */
+  /** The batch that records join; it is then also the last of the class. */
   open: QueuedBatch<B> | undefined;
 
   get length(): number {

@@ -30,12 +30,12 @@ export class DiskSide<B extends LogBatch> {
   set isWriteAhead(isWriteAhead: boolean) {
     if (this.#waiting.isWriteAhead === isWriteAhead) return;
     this.#waiting.isWriteAhead = isWriteAhead;
-    this.#listener.work();
+    this.#listener.wake();
   }
 
   /** Closes open batches that have waited long enough. @returns when the next one has; Infinity if there is none. */
-  sealRipe(now: number): number {
-    return this.#waiting.sealRipe(now);
+  sealDue(now: number): number {
+    return this.#waiting.sealDue(now);
   }
 
   /** Whether what has a copy on disk may be taken; it is looked at, not told of. */
@@ -68,7 +68,7 @@ export class DiskSide<B extends LogBatch> {
   stored(batch: QueuedBatch<B>, durability: Exclude<Durability, 'storing'>): void {
     batch.durability = durability;
     this.#eviction.noteBatch();
-    this.#listener.work();
+    this.#listener.wake();
   }
 
   /** Lets what the disk would not have be tried again: there may be room for it by now. */
@@ -87,33 +87,33 @@ export class DiskSide<B extends LogBatch> {
   release(batch: QueuedBatch<B>): void {
     if (this.#inFlight.has(batch) || batch.isDone || !batch.copy?.isReleasable) return;
     this.#eviction.release(batch);
-    this.#listener.work();
+    this.#listener.wake();
   }
 
   /** Releases what will not be tried again. */
-  releaseGivenUp(): void {
-    for (const batch of [...this.#waiting]) if (batch.isGivenUp) this.release(batch);
+  releaseAbandoned(): void {
+    for (const batch of [...this.#waiting]) if (batch.isAbandoned) this.release(batch);
   }
 
   /** Releases what has a copy on disk, oldest first, as long as it is too much. */
   releaseStored(isTooMuch: () => boolean): void {
     const before = this.#waiting.records;
     this.#eviction.releaseStored(isTooMuch);
-    if (this.#waiting.records < before) this.#listener.work();
+    if (this.#waiting.records < before) this.#listener.wake();
   }
 
   /** Takes out what another process will send, in flight or not. @returns how many records that were. */
-  forgetForeign(): number {
+  dropTakenOver(): number {
     let records = 0;
     for (const held of [this.#waiting, this.#inFlight]) {
       for (const batch of [...held]) {
-        if (!batch.isForeign) continue;
+        if (!batch.isTakenOver) continue;
         held.remove(batch);
         batch.isDone = true;
         records += batch.contents.records;
       }
     }
-    this.#listener.work();
+    this.#listener.wake();
     return records;
   }
 }

@@ -1,7 +1,7 @@
 /** What becomes of records that the queue has no room for, or no time: stored if they can be, and lost if not. */
 
 import type { DropReason } from '../common/errors.ts';
-import { oneOf } from '../common/severity-counts.ts';
+import { oneRecordOf } from '../common/severity-counts.ts';
 import type { AdmissionRules } from './admission-rules.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';
@@ -40,10 +40,10 @@ export class Eviction<B extends LogBatch> {
 
   /** Gives up records until the bounds hold. */
   relieve(): void {
-    if (this.#hasTooMany(NOTHING)) this.#lose('queue_full', (without) => this.#hasTooMany(without));
+    if (this.#hasTooMany(NOTHING)) this.#evict('queue_full', (without) => this.#hasTooMany(without));
     if (!this.#isTooHeavy(NOTHING)) return;
     const isRestricted = this.#rules.maxBytes < this.#limits.maxQueueBytes;
-    this.#lose(isRestricted ? 'memory_limit' : 'queue_full', (without) => this.#isTooHeavy(without));
+    this.#evict(isRestricted ? 'memory_limit' : 'queue_full', (without) => this.#isTooHeavy(without));
   }
 
   /** Has the disk take what it can, as long as it is too much. */
@@ -67,7 +67,7 @@ export class Eviction<B extends LogBatch> {
   discard(reason: DropReason): void {
     for (const batch of [...this.#inFlight]) {
       this.#inFlight.remove(batch);
-      this.giveUp(batch, reason);
+      this.abandon(batch, reason);
     }
     this.#discardWaiting(reason, () => true);
   }
@@ -77,13 +77,13 @@ export class Eviction<B extends LogBatch> {
     for (const batch of [...this.#inFlight]) {
       if (!batch.isChangeable) continue;
       this.#inFlight.remove(batch);
-      this.giveUp(batch, reason);
+      this.abandon(batch, reason);
     }
     this.#discardWaiting(reason, (batch) => batch.isChangeable);
   }
 
   /** A batch that is not in the queue any more is the disk's, or lost. */
-  giveUp(batch: QueuedBatch<B>, reason: DropReason): void {
+  abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     const { copy, contents } = batch;
     batch.isDone = true;
     if (copy !== undefined) copy.release();
@@ -118,9 +118,9 @@ export class Eviction<B extends LogBatch> {
     for (const batch of [...this.#waiting]) {
       if (!isUnwanted(batch)) continue;
       this.#waiting.remove(batch);
-      this.giveUp(batch, reason);
+      this.abandon(batch, reason);
     }
-    this.#listener.work();
+    this.#listener.wake();
   }
 
   #hasTooMany(without: Amount): boolean {
@@ -131,18 +131,18 @@ export class Eviction<B extends LogBatch> {
     return this.#waiting.bytes + this.#inFlight.bytes - without.bytes > this.#rules.maxBytes;
   }
 
-  #lose(reason: DropReason, isTooMuch: (without: Amount) => boolean): void {
+  #evict(reason: DropReason, isTooMuch: (without: Amount) => boolean): void {
     this.makeRoom(() => isTooMuch(NOTHING));
     const end = this.#limits.overflow === 'drop-newest' ? 'newest' : 'oldest';
     const { stored } = this.#inFlight;
     while (isTooMuch(stored)) {
-      const loser = this.#waiting.loser(end);
-      if (loser === undefined) break;
-      const severity = loser.contents.severityAt(end);
-      this.#waiting.loseOne(loser, end);
-      this.#listener.dropped(reason, 1, loser.attempts > 0, oneOf(severity));
+      const victim = this.#waiting.victim(end);
+      if (victim === undefined) break;
+      const severity = victim.contents.severityAt(end);
+      this.#waiting.evictOne(victim, end);
+      this.#listener.dropped(reason, 1, victim.attempts > 0, oneRecordOf(severity));
     }
     // A flush may have waited for just these.
-    this.#listener.work();
+    this.#listener.wake();
   }
 }

@@ -1,4 +1,4 @@
-/** What a batch is to the queue and the driver: a bounded run of records whose form only the exporter's lane knows. */
+/** What a batch is to the queue and the driver: a bounded run of records whose form only the exporter's adapter knows. */
 
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import type { SeverityCounts } from '../common/severity-counts.ts';
@@ -18,7 +18,7 @@ export type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
 export interface LogBatch {
   /** How many records the batch holds. */
   readonly records: number;
-  /** What those records weigh, in the unit of the lane: estimated heap bytes, or bytes on the wire. */
+  /** What those records weigh, in the unit of the adapter: estimated heap bytes, or bytes on the wire. */
   readonly bytes: number;
   /** The resources in here that do not have all their attributes yet. Never throws. */
   readonly pendingResources: readonly EmittedRecord['resource'][];
@@ -50,7 +50,7 @@ export interface LogBatch {
 
 export type BatchEnd = 'oldest' | 'newest';
 
-/** Opens an empty batch: the one thing a lane gives to the queue. */
+/** Opens an empty batch: the one thing an adapter gives to the queue. */
 export type OpenBatch<B extends LogBatch> = () => B;
 
 /** Turns batches into bytes that can be kept outside of the process, and back. */

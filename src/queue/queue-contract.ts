@@ -22,7 +22,7 @@ export interface QueueListener {
   /** `wasPassed`: the records had been handed to the exporter before, and had come back. */
   dropped(reason: DropReason, records: number, wasPassed: boolean, severities: SeverityCounts): void;
   /** A batch was opened, became full, or lost records. */
-  work(): void;
+  wake(): void;
   /**
    * The queue is over its bounds: whether some of it could be put elsewhere, at once. Called again until it
    * says no or there is room; then records are lost.

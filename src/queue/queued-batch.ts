@@ -9,13 +9,13 @@ export interface BisectBudget {
 }
 
 /** A batch's copy on disk, as far as the queue has to know of it. The parts of a batch share it. */
-export interface DurableCopy {
+export interface DiskCopy {
   /** Whether it is there, and ours: a copy can be evicted when its disk space is needed. */
   readonly isStored: boolean;
   /** Whether it had to give way to others on disk. */
   readonly isEvicted: boolean;
   /** Whether another process has taken the copy over, and will send it. */
-  readonly isForeign: boolean;
+  readonly isTakenOver: boolean;
   /** Whether the batch may leave memory now; not while another part of it is still here. */
   readonly isReleasable: boolean;
   /** One more part of the batch shares it. */
@@ -32,7 +32,7 @@ export interface DurableCopy {
  * - `unstorable`: no bytes can be made of it, or the disk works and will not have it: there is no room.
  * - otherwise its copy.
  */
-export type Durability = 'unstored' | 'storing' | 'unstorable' | DurableCopy;
+export type Durability = 'unstored' | 'storing' | 'unstorable' | DiskCopy;
 
 export class QueuedBatch<B extends LogBatch> {
   readonly contents: B;
@@ -60,7 +60,7 @@ export class QueuedBatch<B extends LogBatch> {
   bisect: BisectBudget | undefined;
   durability: Durability = 'unstored';
   /** Whether this process will not try it again: it only waits to leave memory. */
-  isGivenUp = false;
+  isAbandoned = false;
   /** Whether the queue is done with it: delivered, dropped or left to the disk. */
   isDone = false;
 
@@ -72,12 +72,12 @@ export class QueuedBatch<B extends LogBatch> {
   }
 
   /** Whether nothing has happened to it that another batch should not be drawn into. */
-  get isFresh(): boolean {
+  get isUntouched(): boolean {
     return this.attempts === 0 && this.notBefore === 0 && this.durability === 'unstored';
   }
 
   /** Its copy on disk, if it has one that is still there. */
-  get copy(): DurableCopy | undefined {
+  get copy(): DiskCopy | undefined {
     const { durability } = this;
     return typeof durability === 'object' && durability.isStored ? durability : undefined;
   }
@@ -87,8 +87,8 @@ export class QueuedBatch<B extends LogBatch> {
   }
 
   /** Whether it is another process's to send. */
-  get isForeign(): boolean {
-    return typeof this.durability === 'object' && this.durability.isForeign;
+  get isTakenOver(): boolean {
+    return typeof this.durability === 'object' && this.durability.isTakenOver;
   }
 
   /** Whether its copy had to give way: as long as it stays in memory, another one would only push others out in turn. */
@@ -111,7 +111,7 @@ export class QueuedBatch<B extends LogBatch> {
     const { durability } = this;
     return (
       durability === 'unstored' ||
-      (typeof durability === 'object' && !durability.isStored && !durability.isForeign)
+      (typeof durability === 'object' && !durability.isStored && !durability.isTakenOver)
     );
   }
 
@@ -164,7 +164,7 @@ export class QueuedBatch<B extends LogBatch> {
     part.deliveriesAtLastFailure = this.deliveriesAtLastFailure;
     part.bisect = this.bisect;
     part.durability = this.durability;
-    part.isGivenUp = this.isGivenUp;
+    part.isAbandoned = this.isAbandoned;
     // Also when it is not there any more: it is told when each of its parts has ended.
     if (typeof this.durability === 'object') this.durability.split();
     return part;

@@ -1,15 +1,15 @@
-/** The batches that wait to be sent, in two lanes: protected ones leave first and lose records last. */
+/** The batches that wait to be sent, in two priority classes: protected ones leave first and lose records last. */
 
-import { BatchLane } from './batch-deque.ts';
+import { BatchDeque } from './batch-deque.ts';
 import type { LogBatch } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
 /** Invariant: `records` and `bytes` are the sums over all batches whenever no method is running. */
 export class WaitingBatches<B extends LogBatch> {
   readonly #scheduledDelayMillis: number;
-  readonly #protected = new BatchLane<B>();
-  readonly #ordinary = new BatchLane<B>();
-  readonly #lanes = [this.#protected, this.#ordinary] as const;
+  readonly #protected = new BatchDeque<B>();
+  readonly #ordinary = new BatchDeque<B>();
+  readonly #classes = [this.#protected, this.#ordinary] as const;
   #protectedRecords = 0;
   #ordinaryRecords = 0;
   #bytes = 0;
@@ -42,19 +42,19 @@ export class WaitingBatches<B extends LogBatch> {
 
   /** Appends an empty batch that records will join. */
   open(batch: QueuedBatch<B>): void {
-    const lane = this.#laneOf(batch);
-    lane.append(batch);
-    lane.open = batch;
+    const deque = this.#dequeOf(batch);
+    deque.append(batch);
+    deque.open = batch;
   }
 
   /** No more records join this batch: it is ready to be sent. */
   seal(batch: QueuedBatch<B>): void {
-    const lane = this.#laneOf(batch);
-    if (lane.open === batch) lane.open = undefined;
+    const deque = this.#dequeOf(batch);
+    if (deque.open === batch) deque.open = undefined;
   }
 
   sealAll(): void {
-    for (const lane of this.#lanes) lane.open = undefined;
+    for (const deque of this.#classes) deque.open = undefined;
   }
 
   /** A batch that stands here has gained records. */
@@ -66,12 +66,12 @@ export class WaitingBatches<B extends LogBatch> {
 
   /** Puts a batch back among its elders. */
   putBack(batch: QueuedBatch<B>): void {
-    this.#laneOf(batch).putBack(batch);
+    this.#dequeOf(batch).putBack(batch);
     this.gained(batch, batch.contents.records, batch.contents.bytes);
   }
 
   remove(batch: QueuedBatch<B>): void {
-    this.#laneOf(batch).remove(batch);
+    this.#dequeOf(batch).remove(batch);
     this.gained(batch, -batch.contents.records, -batch.contents.bytes);
   }
 
@@ -86,34 +86,34 @@ export class WaitingBatches<B extends LogBatch> {
 
   /** The batch that may be sent together with the first one of this kind: sealed, and as fresh as that. */
   follower(isProtected: boolean): QueuedBatch<B> | undefined {
-    const lane = isProtected ? this.#protected : this.#ordinary;
-    const next = lane.first;
-    return next !== undefined && next !== lane.open && next.isFresh ? next : undefined;
+    const deque = isProtected ? this.#protected : this.#ordinary;
+    const next = deque.first;
+    return next !== undefined && next !== deque.open && next.isUntouched ? next : undefined;
   }
 
   /**
    * The batch to lose a record of, unprotected as long as there is one. Not one with a copy on disk, or with
    * one in the making, which would not be the same any more.
    */
-  loser(end: 'oldest' | 'newest'): QueuedBatch<B> | undefined {
-    for (const lane of [this.#ordinary, this.#protected]) {
+  victim(end: 'oldest' | 'newest'): QueuedBatch<B> | undefined {
+    for (const deque of [this.#ordinary, this.#protected]) {
       if (end === 'newest') {
-        if (lane.last?.isChangeable) return lane.last;
+        if (deque.last?.isChangeable) return deque.last;
       } else {
-        for (const batch of lane) if (batch.isChangeable) return batch;
+        for (const batch of deque) if (batch.isChangeable) return batch;
       }
     }
     return undefined;
   }
 
   /** Removes the oldest or newest record of a batch. */
-  loseOne(batch: QueuedBatch<B>, end: 'oldest' | 'newest'): void {
+  evictOne(batch: QueuedBatch<B>, end: 'oldest' | 'newest'): void {
     this.gained(batch, -1, -(end === 'newest' ? batch.contents.pop() : batch.contents.shift()));
     this.removeIfEmpty(batch);
   }
 
   removeIfEmpty(batch: QueuedBatch<B>): void {
-    if (batch.contents.records === 0) this.#laneOf(batch).remove(batch);
+    if (batch.contents.records === 0) this.#dequeOf(batch).remove(batch);
   }
 
   /** The first batch that may be sent now, or, if `passOver` names that one, the first that it does not. */
@@ -130,9 +130,9 @@ export class WaitingBatches<B extends LogBatch> {
   /** The earliest time at which there is a batch to send; `now` if there is one, Infinity if there is none at all. */
   dueAt(now: number): number {
     let earliest = Number.POSITIVE_INFINITY;
-    for (const lane of this.#lanes) {
-      for (const batch of lane) {
-        earliest = Math.min(earliest, this.#dueAt(batch, lane));
+    for (const deque of this.#classes) {
+      for (const batch of deque) {
+        earliest = Math.min(earliest, this.#dueAt(batch, deque));
         if (earliest <= now) return now;
       }
     }
@@ -140,31 +140,31 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   /** Closes open batches that have waited long enough. @returns when the next one has; Infinity if there is none. */
-  sealRipe(now: number): number {
+  sealDue(now: number): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const lane of this.#lanes) {
-      if (lane.open === undefined) continue;
-      const ripeAt = lane.open.openedAt + this.#scheduledDelayMillis;
-      if (ripeAt <= now) lane.open = undefined;
-      else next = Math.min(next, ripeAt);
+    for (const deque of this.#classes) {
+      if (deque.open === undefined) continue;
+      const closesAt = deque.open.openedAt + this.#scheduledDelayMillis;
+      if (closesAt <= now) deque.open = undefined;
+      else next = Math.min(next, closesAt);
     }
     return next;
   }
 
   /** What is closed, unprotected batches first: they can wait. */
   *sealed(): Generator<QueuedBatch<B>> {
-    for (const lane of [this.#ordinary, this.#protected]) {
-      for (const batch of lane) if (batch !== lane.open) yield batch;
+    for (const deque of [this.#ordinary, this.#protected]) {
+      for (const batch of deque) if (batch !== deque.open) yield batch;
     }
   }
 
-  /** The first batch of each lane: the oldest record is in one of them. */
+  /** The first batch of each class: the oldest record is in one of them. */
   *firsts(): Generator<QueuedBatch<B>> {
-    for (const lane of this.#lanes) if (lane.first !== undefined) yield lane.first;
+    for (const deque of this.#classes) if (deque.first !== undefined) yield deque.first;
   }
 
   *[Symbol.iterator](): Generator<QueuedBatch<B>> {
-    for (const lane of this.#lanes) yield* lane;
+    for (const deque of this.#classes) yield* deque;
   }
 
   /** An open protected batch goes along as soon as anything goes: protected records leave first. */
@@ -178,17 +178,17 @@ export class WaitingBatches<B extends LogBatch> {
   #isHeldBack(batch: QueuedBatch<B>): boolean {
     if (batch.durability === 'unstored') return this.isWriteAhead;
     if (batch.copy !== undefined) return !this.areCopiesOurs;
-    if (batch.isForeign) return true;
+    if (batch.isTakenOver) return true;
     return batch.isStoring || (this.isWriteAhead && batch.isStorable && !batch.wasEvicted);
   }
 
-  #dueAt(batch: QueuedBatch<B>, lane: BatchLane<B>): number {
+  #dueAt(batch: QueuedBatch<B>, deque: BatchDeque<B>): number {
     if (this.#isHeldBack(batch)) return Number.POSITIVE_INFINITY;
-    const ripeAt = batch === lane.open ? batch.openedAt + this.#scheduledDelayMillis : 0;
-    return Math.max(batch.notBefore, ripeAt);
+    const closesAt = batch === deque.open ? batch.openedAt + this.#scheduledDelayMillis : 0;
+    return Math.max(batch.notBefore, closesAt);
   }
 
-  #laneOf(batch: QueuedBatch<B>): BatchLane<B> {
+  #dequeOf(batch: QueuedBatch<B>): BatchDeque<B> {
     return batch.isProtected ? this.#protected : this.#ordinary;
   }
 }

@@ -1,4 +1,4 @@
-/** The batch of the plain lane: snapshots of records, for exporters that take `ReadableLogRecord`s. */
+/** The batch of the plain adapter: snapshots of records, for exporters that take `ReadableLogRecord`s. */
 
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { noSeverities, type SeverityCounts, severityRange } from '../common/severity-counts.ts';

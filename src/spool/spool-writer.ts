@@ -10,8 +10,8 @@ import {
   MAX_PAYLOAD_BYTES,
   SEGMENT_HEADER_BYTES,
 } from './format/layout.ts';
-import type { Shelf } from './ownership/partition.ts';
-import { OpenSegment, type OpenSegmentContext } from './segments/active-segment.ts';
+import type { Partition } from './ownership/partition.ts';
+import { ActiveSegment, type ActiveSegmentContext } from './segments/active-segment.ts';
 import type { Segment } from './segments/segment.ts';
 import { type SegmentFile, WriteFailure } from './segments/segment-file.ts';
 
@@ -36,23 +36,23 @@ interface Write {
 }
 
 export class SpoolWriter {
-  readonly #context: OpenSegmentContext;
+  readonly #context: ActiveSegmentContext;
   readonly #clock: Clock;
-  readonly #open: OpenSegment;
+  readonly #active: ActiveSegment;
   readonly #waiting: Append[] = [];
   #pumping: Promise<void> | undefined;
   #write: Write | undefined;
   #isClosed = false;
 
-  constructor(context: OpenSegmentContext) {
+  constructor(context: ActiveSegmentContext) {
     this.#context = context;
     this.#clock = context.clock;
-    this.#open = new OpenSegment(context);
+    this.#active = new ActiveSegment(context);
   }
 
-  /** The shelf that is being filled. */
-  get shelf(): Shelf | undefined {
-    return this.#open.shelf;
+  /** The partition that is being filled. */
+  get partition(): Partition | undefined {
+    return this.#active.partition;
   }
 
   append(entry: NewEntry, resolve: (entry: SpoolEntry | undefined) => void): void {
@@ -64,27 +64,27 @@ export class SpoolWriter {
     this.#pumping ??= this.#pump();
   }
 
-  /** After `closeSync` as well: the shelf it is in is a new one then, and the caller's to give up. */
+  /** After `closeSync` as well: the partition it is in is a new one then, and the caller's to release. */
   appendSync(entry: NewEntry): SpoolEntry | undefined {
     return this.#accepts(entry) ? this.#appendSync(entry, crc32(entry.payload)) : undefined;
   }
 
-  /** The shelf is another's: what comes goes into a new one. */
-  forget(shelf: Shelf): void {
-    this.#open.forget(shelf);
+  /** The partition is another's: what comes goes into a new one. */
+  detach(partition: Partition): void {
+    this.#active.detach(partition);
   }
 
   /** Nothing was written for a while: a segment of which nothing is needed any more can go. */
-  rest(): void {
-    const { file } = this.#open;
-    if (file?.segment.isDone && this.#waiting.length === 0) void this.#open.finish(file);
+  idle(): void {
+    const { file } = this.#active;
+    if (file?.segment.isDone && this.#waiting.length === 0) void this.#active.finish(file);
   }
 
   /** Writes at once what waits or is under way, and answers it. Never throws. */
   flushSync(): void {
-    if (!this.#context.trouble.isHanging) this.#rewrite();
+    if (!this.#context.diskHealth.isHanging) this.#rewrite();
     for (const { entry, payloadCrc, resolve } of this.#waiting.splice(0)) {
-      resolve(this.#context.trouble.isHanging ? undefined : this.#appendSync(entry, payloadCrc));
+      resolve(this.#context.diskHealth.isHanging ? undefined : this.#appendSync(entry, payloadCrc));
     }
   }
 
@@ -92,22 +92,22 @@ export class SpoolWriter {
   async close(): Promise<void> {
     this.#isClosed = true;
     while (this.#pumping !== undefined) await this.#pumping;
-    await this.#open.close();
+    await this.#active.close();
   }
 
   /** The same at once. Never throws. */
   closeSync(): void {
     this.#isClosed = true;
     this.flushSync();
-    if (!this.#context.trouble.isHanging) this.#open.closeSync();
+    if (!this.#context.diskHealth.isHanging) this.#active.closeSync();
   }
 
   #accepts({ payload }: NewEntry): boolean {
-    const { room, trouble } = this.#context;
+    const { quota, diskHealth } = this.#context;
     return (
-      trouble.isOver &&
+      diskHealth.isUsable &&
       payload.byteLength <= MAX_PAYLOAD_BYTES &&
-      room.couldHave(footprint(payload) + SEGMENT_HEADER_BYTES)
+      quota.couldEverFit(footprint(payload) + SEGMENT_HEADER_BYTES)
     );
   }
 
@@ -116,14 +116,14 @@ export class SpoolWriter {
     await null;
     while (this.#waiting.length > 0) {
       // What is not on its way to the disk yet can be sent from memory.
-      this.#context.trouble.began(() => this.#refuse());
+      this.#context.diskHealth.writeBegan(() => this.#refuse());
       try {
         await this.#writeSome();
       } catch (error) {
-        this.#context.trouble.failed(error instanceof WriteFailure ? error.cause : error);
+        this.#context.diskHealth.failed(error instanceof WriteFailure ? error.cause : error);
         this.#refuse();
       } finally {
-        this.#context.trouble.ended();
+        this.#context.diskHealth.writeEnded();
       }
     }
     // In the turn in which there was nothing left: what comes next starts it again.
@@ -137,8 +137,8 @@ export class SpoolWriter {
   async #writeSome(): Promise<void> {
     const first = this.#waiting[0] as Append;
     const needed = footprint(first.entry.payload);
-    const file = await this.#open.take(needed);
-    const hasRoom = file !== undefined && (await this.#context.room.make(needed));
+    const file = await this.#active.take(needed);
+    const hasRoom = file !== undefined && (await this.#context.quota.makeRoom(needed));
     // What waits may have been written at once meanwhile, and the file have been finished.
     if (this.#waiting[0] !== first) return;
     if (!hasRoom) {
@@ -146,7 +146,7 @@ export class SpoolWriter {
       first.resolve(undefined);
       return;
     }
-    if (this.#open.file !== file) return;
+    if (this.#active.file !== file) return;
     const write = reserve(file, this.#take(file.segment));
     this.#write = write;
     try {
@@ -164,8 +164,8 @@ export class SpoolWriter {
       const more = bytes + FRAME_HEADER_BYTES + entry.payload.byteLength;
       const fits =
         more <= MAX_WRITE_BYTES &&
-        segment.bytes + more <= this.#open.maxBytes &&
-        this.#context.room.has(more + (count + 1) * ACK_BYTES);
+        segment.bytes + more <= this.#active.maxBytes &&
+        this.#context.quota.fits(more + (count + 1) * ACK_BYTES);
       if (count > 0 && !fits) break;
       bytes = more;
       count++;
@@ -175,7 +175,7 @@ export class SpoolWriter {
 
   async #perform(write: Write): Promise<void> {
     const { file, buffers, offset } = write;
-    const { settings, trouble } = this.#context;
+    const { settings, diskHealth } = this.#context;
     let goodBytes = Number.POSITIVE_INFINITY;
     let failure: unknown;
     try {
@@ -191,23 +191,23 @@ export class SpoolWriter {
       failure ??= error;
       goodBytes = 0;
     }
-    const { shelf } = file.segment;
-    // A write that took so long may have gone into another's shelf by now.
-    const isOurs = shelf.lease.isInDate(this.#clock.now()) || (await this.#context.confirm(shelf));
-    if (shelf.isLost) {
+    const { partition } = file.segment;
+    // A write that took so long may have gone into another's partition by now.
+    const isOurs = partition.lease.isValid(this.#clock.now()) || (await this.#context.confirm(partition));
+    if (partition.isOwnershipLost) {
       this.#startAfresh(write);
       return;
     }
-    if (!isOurs) failure ??= shelf.lease.lastError;
+    if (!isOurs) failure ??= partition.lease.lastError;
     // Before the answer, as whoever hears it looks whether the disk works.
-    if (failure !== undefined) trouble.failed(failure instanceof WriteFailure ? failure.cause : failure);
+    if (failure !== undefined) diskHealth.failed(failure instanceof WriteFailure ? failure.cause : failure);
     this.#answer(write, isOurs ? goodBytes : 0);
     if (failure !== undefined) {
-      void this.#open.finish(file, false);
+      void this.#active.finish(file, false);
       throw failure;
     }
-    trouble.succeeded();
-    if (settings.fsync === 'interval') this.#open.syncLater();
+    diskHealth.succeeded();
+    if (settings.fsync === 'interval') this.#active.syncLater();
   }
 
   /** Frames are stored that end within the first `goodBytes` of what was written. */
@@ -224,7 +224,7 @@ export class SpoolWriter {
     }
   }
 
-  /** The shelf is another's, or may be: what was written to it goes into a new one. */
+  /** The partition is another's, or may be: what was written to it goes into a new one. */
   #startAfresh(write: Write): void {
     if (write.isAnswered) return;
     write.isAnswered = true;
@@ -233,13 +233,13 @@ export class SpoolWriter {
   }
 
   #appendSync(entry: NewEntry, payloadCrc: number, isLastTry = false): SpoolEntry | undefined {
-    const { room, settings, trouble } = this.#context;
+    const { quota, settings, diskHealth } = this.#context;
     let file: SegmentFile | undefined;
     let position: number | undefined;
     try {
       const needed = footprint(entry.payload);
-      file = this.#open.takeSync(needed);
-      if (file === undefined || !room.makeSync(needed)) return undefined;
+      file = this.#active.takeSync(needed);
+      if (file === undefined || !quota.makeRoomSync(needed)) return undefined;
       const { segment } = file;
       const offset = segment.bytes;
       const header = frameHeader(entry, segment.salt, segment.frames.length, payloadCrc);
@@ -247,18 +247,18 @@ export class SpoolWriter {
       file.writeSync(header, offset);
       file.writeSync(entry.payload, offset + FRAME_HEADER_BYTES);
       if (settings.fsync === 'always') file.syncSync();
-      if (settings.fsync === 'interval' && !this.#isClosed) this.#open.syncLater();
-      if (!isLastTry && !segment.shelf.lease.isInDate(this.#clock.now())) {
-        // As in the asynchronous way; a new shelf is quicker than an answer.
+      if (settings.fsync === 'interval' && !this.#isClosed) this.#active.syncLater();
+      if (!isLastTry && !segment.partition.lease.isValid(this.#clock.now())) {
+        // As in the asynchronous way; a new partition is quicker than an answer.
         segment.failed(position);
         return this.#appendSync(entry, payloadCrc, true);
       }
-      trouble.succeeded();
+      diskHealth.succeeded();
       return segment.written(position);
     } catch (error) {
       if (position !== undefined) file?.segment.failed(position);
-      if (file !== undefined) void this.#open.finish(file, false);
-      trouble.failed(error);
+      if (file !== undefined) void this.#active.finish(file, false);
+      diskHealth.failed(error);
       return undefined;
     }
   }
@@ -268,7 +268,7 @@ export class SpoolWriter {
     const write = this.#write;
     if (write === undefined || write.isAnswered) return;
     const { file, buffers } = write;
-    if (!file.segment.shelf.lease.isInDate(this.#clock.now())) {
+    if (!file.segment.partition.lease.isValid(this.#clock.now())) {
       this.#startAfresh(write);
       return;
     }

@@ -4,17 +4,17 @@ import type { Cancel, Clock } from '../common/clock.ts';
 import type { SpoolSettings } from '../options/spool-settings.ts';
 import type { NewEntry, SpoolEntry, SpoolListener } from './format/entry.ts';
 import { nodeFiles, reasonOf, type SpoolFiles } from './format/file-system.ts';
-import { ShelfKeeper } from './lease-keeper.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import { checkDirectory } from './ownership/directory-check.ts';
-import type { Shelf } from './ownership/partition.ts';
-import { Announcements } from './segments/deferred-events.ts';
-import { SpoolTrouble } from './segments/disk-health.ts';
+import type { Partition } from './ownership/partition.ts';
+import { DeferredEvents } from './segments/deferred-events.ts';
+import { DiskHealth } from './segments/disk-health.ts';
 import { readPayload } from './segments/payload-reader.ts';
-import { DamagedFiles } from './segments/quarantine.ts';
-import { lossesOf, SpoolRoom, wasPassedHere } from './segments/quota.ts';
+import { Quarantine } from './segments/quarantine.ts';
+import { lossesOf, SpoolQuota, wasPassedHere } from './segments/quota.ts';
 import type { Segment, SegmentEntry } from './segments/segment.ts';
-import { SegmentTidy } from './segments/segment-cleaner.ts';
-import { SegmentStock } from './segments/segment-list.ts';
+import { SegmentCleaner } from './segments/segment-cleaner.ts';
+import { SegmentList } from './segments/segment-list.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
 /** When reading fails for want of something that others use up as well, it waits for so long. */
@@ -28,13 +28,13 @@ export class Spool {
   readonly #settings: SpoolSettings;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
-  readonly #listener: Announcements;
-  readonly #stock = new SegmentStock();
-  readonly #room: SpoolRoom;
-  readonly #trouble: SpoolTrouble;
-  readonly #tidy: SegmentTidy;
+  readonly #events: DeferredEvents;
+  readonly #segments = new SegmentList();
+  readonly #quota: SpoolQuota;
+  readonly #diskHealth: DiskHealth;
+  readonly #cleaner: SegmentCleaner;
   readonly #writer: SpoolWriter;
-  readonly #keeper: ShelfKeeper;
+  readonly #keeper: LeaseKeeper;
   /** `exiting`: closed at once, while the process may still have something to store. */
   #state: 'new' | 'open' | 'closing' | 'exiting' | 'closed' = 'new';
   #readsAgainAt = 0;
@@ -45,43 +45,43 @@ export class Spool {
     this.#settings = settings;
     this.#clock = clock;
     this.#files = files;
-    this.#listener = new Announcements(listener, clock);
-    this.#room = new SpoolRoom(settings.maxBytes, this.#stock, files, this.#listener);
-    this.#trouble = new SpoolTrouble(clock, () => this.#listener.changed());
-    this.#tidy = new SegmentTidy({
-      stock: this.#stock,
-      room: this.#room,
-      damaged: new DamagedFiles(settings.directory, settings.maxBytes, clock, files),
-      warn: (topic, message) => this.#listener.warn(topic, message),
-      emptied: (shelf) => this.#emptied(shelf),
+    this.#events = new DeferredEvents(listener, clock);
+    this.#quota = new SpoolQuota(settings.maxBytes, this.#segments, files, this.#events);
+    this.#diskHealth = new DiskHealth(clock, () => this.#events.wake());
+    this.#cleaner = new SegmentCleaner({
+      segments: this.#segments,
+      quota: this.#quota,
+      quarantine: new Quarantine(settings.directory, settings.maxBytes, clock, files),
+      warn: (topic, message) => this.#events.warn(topic, message),
+      emptied: (partition) => this.#emptied(partition),
       clock,
       files,
     });
     const context = { settings, clock, files };
-    this.#keeper = new ShelfKeeper(
-      { ...context, listener: this.#listener },
+    this.#keeper = new LeaseKeeper(
+      { ...context, listener: this.#events },
       {
-        warn: (topic, message) => this.#listener.warn(topic, message),
-        changed: () => this.#listener.changed(),
-        adopted: (shelf, segments) => this.#adopted(shelf, segments),
-        lost: (shelf, isForeign) => this.#lost(shelf, isForeign),
-        surveyed: (otherBytes) => {
-          this.#room.otherBytes = otherBytes;
+        warn: (topic, message) => this.#events.warn(topic, message),
+        wake: () => this.#events.wake(),
+        takenOver: (partition, segments) => this.#tookOver(partition, segments),
+        ownershipLost: (partition, isTakenOver) => this.#ownershipLost(partition, isTakenOver),
+        scanned: (otherBytes) => {
+          this.#quota.otherBytes = otherBytes;
         },
-        beat: () => {
-          this.#tidy.noteAll();
-          this.#writer.rest();
+        heartbeat: () => {
+          this.#cleaner.scheduleAll();
+          this.#writer.idle();
         },
       },
     );
     this.#writer = new SpoolWriter({
       ...context,
-      stock: this.#stock,
-      room: this.#room,
-      trouble: this.#trouble,
-      opened: (shelf) => this.#keeper.add(shelf),
-      confirm: (shelf) => this.#keeper.confirm(shelf),
-      completed: (segment) => this.#note(segment),
+      segments: this.#segments,
+      quota: this.#quota,
+      diskHealth: this.#diskHealth,
+      partitionMade: (partition) => this.#keeper.add(partition),
+      confirm: (partition) => this.#keeper.confirm(partition),
+      completed: (segment) => this.#scheduleCleaning(segment),
     });
   }
 
@@ -94,46 +94,46 @@ export class Spool {
   open(): void {
     const { directory } = this.#settings;
     const failure = checkDirectory(directory, this.#files, (topic, message) =>
-      this.#listener.warn(topic, message),
+      this.#events.warn(topic, message),
     );
     this.#state = 'open';
-    if (failure !== undefined) this.#trouble.failed(failure);
+    if (failure !== undefined) this.#diskHealth.failed(failure);
     this.#keeper.start(failure === undefined);
   }
 
   /** Whether an append may succeed: false when it is not open, or the disk has failed and it is not yet time to try again. */
-  get usable(): boolean {
-    return this.#state === 'open' && this.#trouble.isOver;
+  get isUsable(): boolean {
+    return this.#state === 'open' && this.#diskHealth.isUsable;
   }
 
   /** What the disk said when writing failed, until it works again. Names no path. */
   get degradedBecause(): string | undefined {
-    return this.#trouble.because;
+    return this.#diskHealth.failureReason;
   }
 
   /** Not settled, and held by the spool alone: what `next` has given out counts, what the caller of `append` holds does not. */
   get records(): number {
-    return this.#stock.records;
+    return this.#segments.records;
   }
 
-  /** On disk, in segments and acknowledgements of the shelves this one holds. */
+  /** On disk, in segments and acknowledgements of the partitions this one holds. */
   get bytes(): number {
-    return this.#stock.bytes;
+    return this.#segments.bytes;
   }
 
   /** When the oldest record was admitted that the spool alone holds, about; milliseconds since the Unix epoch. */
   get oldestUnixMillis(): number | undefined {
-    return this.#stock.oldestUnixMillis;
+    return this.#segments.oldestUnixMillis;
   }
 
   /**
    * Whether the leases are in date: nothing that is stored may be sent otherwise, for another process may be
-   * sending it. When they are not, they are renewed at once, and `changed` tells when that is done. Never once it
+   * sending it. When they are not, they are renewed at once, and `wake` tells when that is done. Never once it
    * is closed.
    * @param now on the monotonic clock.
    */
-  isHeld(now: number): boolean {
-    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.isHeld(now);
+  areLeasesValid(now: number): boolean {
+    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.areLeasesValid(now);
   }
 
   /**
@@ -156,7 +156,7 @@ export class Spool {
     if (this.#state === 'open') return this.#writer.appendSync(entry);
     if (this.#state !== 'exiting') return undefined;
     const stored = this.#writer.appendSync(entry);
-    this.#leave();
+    this.#closePartsSync();
     return stored;
   }
 
@@ -166,7 +166,7 @@ export class Spool {
    */
   settle(entry: SpoolEntry, first: number, records: number): void {
     const { segment, position } = own(entry);
-    if (segment.settle(position, first, records)) this.#note(segment);
+    if (segment.settle(position, first, records)) this.#scheduleCleaning(segment);
   }
 
   /**
@@ -176,8 +176,8 @@ export class Spool {
   release(entry: SpoolEntry): void {
     const { segment, position, state } = own(entry);
     if (!segment.release(position)) return;
-    if (state === 'stored') this.#listener.changed();
-    else this.#forsake(own(entry));
+    if (state === 'stored') this.#events.wake();
+    else this.#dropIfGone(own(entry));
   }
 
   /**
@@ -186,7 +186,7 @@ export class Spool {
    */
   next(): SpoolEntry | undefined {
     if (this.#state !== 'open' || this.#clock.now() < this.#readsAgainAt) return undefined;
-    return this.#stock.next();
+    return this.#segments.next();
   }
 
   /**
@@ -198,28 +198,28 @@ export class Spool {
     const { segment, position } = own(entry);
     const result = entry.state === 'stored' ? await readPayload(segment, position, this.#files) : 'missing';
     if (entry.state !== 'stored') {
-      this.#forsake(own(entry));
+      this.#dropIfGone(own(entry));
       return undefined;
     }
     if (Buffer.isBuffer(result)) return result;
-    // A shelf that was taken over is elsewhere now.
-    const isOurs = result !== 'missing' || (await this.#keeper.confirm(segment.shelf));
-    if (entry.state !== 'stored') this.#forsake(own(entry));
+    // A partition that was taken over is elsewhere now.
+    const isOurs = result !== 'missing' || (await this.#keeper.confirm(segment.partition));
+    if (entry.state !== 'stored') this.#dropIfGone(own(entry));
     else if (result === 'passing' || !isOurs) this.#pause(entry);
-    else this.#lose(own(entry), 'spool_corrupt');
+    else this.#drop(own(entry), 'spool_corrupt');
     return undefined;
   }
 
   /** An entry given out by `next` is not wanted now after all: it is in turn again. */
-  giveBack(entry: SpoolEntry): void {
+  requeue(entry: SpoolEntry): void {
     const { segment, position } = own(entry);
-    segment.giveBack(position);
-    if (entry.state !== 'stored') this.#forsake(own(entry));
+    segment.requeue(position);
+    if (entry.state !== 'stored') this.#dropIfGone(own(entry));
   }
 
   /** Does not wait any longer before a disk that failed is tried again: there may be no other time. */
-  tryNow(): void {
-    this.#trouble.tryNow();
+  retryNow(): void {
+    this.#diskHealth.retryNow();
   }
 
   /** Writes at once what waits for the disk or is on its way there, and keeps the promises of it. Never throws. */
@@ -233,8 +233,8 @@ export class Spool {
    */
   close(): Promise<void> {
     this.#closing ??= this.#close().catch((error: unknown) => {
-      this.#listener.warn('spool', `the spool was not closed cleanly: ${reasonOf(error)}`);
-      this.#listener.tell();
+      this.#events.warn('spool', `the spool was not closed cleanly: ${reasonOf(error)}`);
+      this.#events.deliver();
     });
     return this.#closing;
   }
@@ -244,13 +244,13 @@ export class Spool {
     if (this.#state !== 'open' && this.#state !== 'closing') return;
     this.#end();
     this.#state = 'exiting';
-    this.#leave();
-    this.#listener.tell();
+    this.#closePartsSync();
+    this.#events.deliver();
   }
 
   /** Tells the listener now what it is to be told in the next turn: whoever looks at all counts needs them to agree. */
-  tell(): void {
-    this.#listener.tell();
+  deliverEvents(): void {
+    this.#events.deliver();
   }
 
   async #close(): Promise<void> {
@@ -259,91 +259,92 @@ export class Spool {
     if (!wasOpen) return;
     this.#state = 'closing';
     await this.#writer.close();
-    this.#tidy.noteAll();
-    await this.#tidy.run();
-    await this.#keeper.close((shelf) => this.#stock.has(shelf));
+    this.#cleaner.scheduleAll();
+    await this.#cleaner.run();
+    await this.#keeper.close((partition) => this.#segments.has(partition));
     this.#state = 'closed';
-    this.#listener.tell();
+    this.#events.deliver();
   }
 
   #end(): void {
     this.#state = 'closed';
     this.#cancelPause?.();
-    this.#trouble.stop();
+    this.#diskHealth.stop();
     this.#keeper.stop();
   }
 
-  #leave(): void {
+  #closePartsSync(): void {
     this.#writer.closeSync();
-    if (this.#trouble.isHanging) return;
-    this.#room.finishSync();
-    this.#tidy.runSync();
-    this.#keeper.closeSync((shelf) => this.#stock.has(shelf));
+    if (this.#diskHealth.isHanging) return;
+    this.#quota.finishSync();
+    this.#cleaner.runSync();
+    this.#keeper.closeSync((partition) => this.#segments.has(partition));
   }
 
-  #adopted(shelf: Shelf, segments: readonly Segment[]): void {
-    this.#stock.add(...segments);
-    this.#room.adopted(segments);
-    this.#tidy.noteAll();
-    if (segments.length === 0) void this.#emptied(shelf);
+  #tookOver(partition: Partition, segments: readonly Segment[]): void {
+    this.#segments.add(...segments);
+    this.#quota.tookOver(segments);
+    this.#cleaner.scheduleAll();
+    if (segments.length === 0) void this.#emptied(partition);
     const records = segments.reduce((sum, segment) => sum + segment.records, 0);
     if (records === 0) return;
-    this.#listener.recovered(records);
-    this.#listener.changed();
+    this.#events.recovered(records);
+    this.#events.wake();
   }
 
-  #lost(shelf: Shelf, isForeign: boolean): void {
+  #ownershipLost(partition: Partition, isTakenOver: boolean): void {
     let records = 0;
-    for (const segment of [...this.#stock]) {
-      if (segment.shelf !== shelf) continue;
+    for (const segment of [...this.#segments]) {
+      if (segment.partition !== partition) continue;
       records += segment.records;
-      if (isForeign) segment.fate = 'disowned';
+      if (isTakenOver) segment.fate = 'takenOver';
       else {
-        this.#listener.droppedAll('spool_corrupt', lossesOf(segment));
-        segment.vanish();
+        this.#events.droppedAll('spool_corrupt', lossesOf(segment));
+        segment.markGone();
       }
-      if (isForeign || segment.records === 0) this.#stock.remove(segment);
+      if (isTakenOver || segment.records === 0) this.#segments.remove(segment);
     }
-    this.#writer.forget(shelf);
-    if (isForeign) this.#listener.disowned(records);
-    const what = isForeign
+    this.#writer.detach(partition);
+    if (isTakenOver) this.#events.takenOver(records);
+    const what = isTakenOver
       ? 'another process has taken over what this one stored: it was silent for too long'
       : 'the directory of the spool is gone';
-    this.#listener.warn('spool lease', what);
-    this.#listener.changed();
+    this.#events.warn('spool lease', what);
+    this.#events.wake();
   }
 
   /** Nobody has the records of an entry any more that is not stored any more. */
-  #forsake(entry: SegmentEntry): void {
-    if (entry.state === 'evicted') this.#lose(entry, 'spool_full');
-    if (entry.state === 'damaged') this.#lose(entry, 'spool_corrupt');
+  #dropIfGone(entry: SegmentEntry): void {
+    if (entry.state === 'evicted') this.#drop(entry, 'spool_full');
+    if (entry.state === 'damaged') this.#drop(entry, 'spool_corrupt');
   }
 
-  #lose(entry: SegmentEntry, reason: 'spool_full' | 'spool_corrupt'): void {
+  #drop(entry: SegmentEntry, reason: 'spool_full' | 'spool_corrupt'): void {
     const { segment, position } = entry;
-    const records = segment.lose(position, reason === 'spool_corrupt');
+    const records = segment.drop(position, reason === 'spool_corrupt');
     if (records > 0) {
       const severities = records === entry.records ? segment.frames.severities(position) : undefined;
-      this.#listener.dropped(reason, records, wasPassedHere(segment, position), severities);
+      this.#events.dropped(reason, records, wasPassedHere(segment, position), severities);
     }
-    this.#note(segment);
+    this.#scheduleCleaning(segment);
   }
 
-  #note(segment: Segment): void {
-    if (this.#state === 'open') this.#tidy.note(segment);
+  #scheduleCleaning(segment: Segment): void {
+    if (this.#state === 'open') this.#cleaner.schedule(segment);
   }
 
   #pause(entry: SpoolEntry): void {
-    this.giveBack(entry);
+    this.requeue(entry);
     if (this.#state !== 'open') return;
     this.#readsAgainAt = this.#clock.now() + READ_PAUSE_MILLIS;
     this.#cancelPause?.();
-    this.#cancelPause = this.#clock.timer(() => this.#listener.changed(), READ_PAUSE_MILLIS);
+    this.#cancelPause = this.#clock.timer(() => this.#events.wake(), READ_PAUSE_MILLIS);
   }
 
-  async #emptied(shelf: Shelf): Promise<void> {
-    if (shelf === this.#writer.shelf || this.#state !== 'open' || this.#stock.has(shelf)) return;
-    await this.#keeper.remove(shelf);
+  async #emptied(partition: Partition): Promise<void> {
+    if (partition === this.#writer.partition || this.#state !== 'open' || this.#segments.has(partition))
+      return;
+    await this.#keeper.remove(partition);
   }
 }
 

@@ -29,7 +29,7 @@ type Counts = Map<DropReason, number>;
  * those of a shutdown when it is over: one loss is one number. `onDrop` is called from a
  * turn of its own, so that a loss costs whoever logs no more than a count.
  */
-export class Notices {
+export class Diagnostics {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #onDrop: ((event: DropEvent) => void) | undefined;

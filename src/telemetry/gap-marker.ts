@@ -19,13 +19,13 @@ export const LONG_EPISODE_MILLIS = 60_000;
 const WARN = 13;
 const SCOPE: EmittedRecord['instrumentationScope'] = { name: 'otel-spillway', version: VERSION };
 
-/** Not holes: the one is this package's own chatter, the other comes after the end the application asked for. */
-function isHole(reason: DropReason): boolean {
+/** Not gaps: `self` is our own logging; `already_shutdown` was asked for. */
+function isGap(reason: DropReason): boolean {
   return reason !== 'self' && reason !== 'already_shutdown';
 }
 
 /**
- * Adds up what is lost, and admits a record that says so, the marker, when there is hope that it arrives:
+ * Adds up what is lost, and admits a record that says so, the marker, when it is likely to arrive:
  * when something was delivered after the last loss. Before that it would only take room in a queue that is full.
  *
  * A marker can be lost like any other record. At most one loss since a marker can be that marker itself, so one
@@ -37,9 +37,9 @@ export class GapMarker {
   readonly #admit: (record: EmittedRecord) => void;
   readonly #clock: Clock;
   #losses = new Losses();
-  #hasHope = false;
+  #isDeliverable = false;
   /** 1 once there was a marker: so many of the losses since may be markers. */
-  #suspects = 0;
+  #possibleMarkers = 0;
   #cancelTimer: Cancel | undefined;
   #isClosed = false;
 
@@ -64,7 +64,7 @@ export class GapMarker {
    * @param now the monotonic clock's, for callers that have read it already.
    */
   lost(reason: DropReason, records: number, severities?: SeverityCounts, now = this.#clock.now()): void {
-    if (!isHole(reason) || records <= 0) return;
+    if (!isGap(reason) || records <= 0) return;
     this.#losses.add(reason, records, now);
     if (severities !== undefined) this.#losses.addSeverities(severities);
     this.#changed();
@@ -72,7 +72,7 @@ export class GapMarker {
 
   /** The same for one record, whose severity number is known or undefined because it has none. */
   lostOne(reason: DropReason, severityNumber: number | undefined, now = this.#clock.now()): void {
-    if (!isHole(reason)) return;
+    if (!isGap(reason)) return;
     this.#losses.add(reason, 1, now);
     this.#losses.addSeverity(severityNumber);
     this.#changed();
@@ -80,12 +80,12 @@ export class GapMarker {
 
   /** Records got through. */
   delivered(): void {
-    this.#hasHope = true;
+    this.#isDeliverable = true;
     // Most of the time nothing is lost, and nothing is to be done here.
     if (this.#losses.records > 0 && this.#isDue(this.#clock.now())) this.#mark();
   }
 
-  /** Says what there is to say now, with hope or without: before the last flush. */
+  /** Says what there is to say now, likely to arrive or not: before the last flush. */
   flush(): void {
     if (!this.#isClosed) this.#mark();
   }
@@ -98,20 +98,20 @@ export class GapMarker {
   }
 
   #changed(): void {
-    this.#hasHope = false;
-    if (this.#cancelTimer === undefined && !this.#isClosed) this.#look(EPISODE_END_MILLIS);
+    this.#isDeliverable = false;
+    if (this.#cancelTimer === undefined && !this.#isClosed) this.#check(EPISODE_END_MILLIS);
   }
 
   /**
    * One timer while losses come in, set anew when it has fired too early. It is not set again for a report that is
    * due and cannot be made: what changes that is a delivery, or a further loss.
    */
-  #look(inMillis: number): void {
+  #check(inMillis: number): void {
     this.#cancelTimer = this.#clock.timer(() => {
       this.#cancelTimer = undefined;
       const now = this.#clock.now();
-      if (!this.#isDue(now)) this.#look(this.#losses.dueAt - now);
-      else if (this.#hasHope) this.#mark();
+      if (!this.#isDue(now)) this.#check(this.#losses.dueAt - now);
+      else if (this.#isDeliverable) this.#mark();
     }, inMillis);
   }
 
@@ -122,10 +122,10 @@ export class GapMarker {
   #mark(): void {
     const { resource } = this;
     const losses = this.#losses;
-    if (losses.records <= this.#suspects || resource === undefined) return;
+    if (losses.records <= this.#possibleMarkers || resource === undefined) return;
     // First of all: admitting the marker may lose a record, this one or another.
     this.#losses = new Losses();
-    this.#suspects = 1;
+    this.#possibleMarkers = 1;
     this.#admit(markerOf(losses, resource, this.#clock));
   }
 }

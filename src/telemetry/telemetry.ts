@@ -8,7 +8,7 @@ import type { DeliveryListener } from '../delivery/driver.ts';
 import type { BreakerChange } from '../delivery/recovery.ts';
 import type { Outcome } from '../delivery/sender.ts';
 import type { SpillwayOptions } from '../options/options.ts';
-import { Notices, SUMMARY_INTERVAL_MILLIS } from './diagnostics.ts';
+import { Diagnostics, SUMMARY_INTERVAL_MILLIS } from './diagnostics.ts';
 import type { GapMarker } from './gap-marker.ts';
 import { Ledger } from './ledger.ts';
 import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
@@ -17,9 +17,9 @@ import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
 const BIND_INTERVAL_MILLIS = 1_000;
 
 /** Nothing in the way of a record imports this: the parts are given it as their listener. */
-export class SelfObservation implements DeliveryListener {
+export class Telemetry implements DeliveryListener {
   readonly ledger = new Ledger();
-  readonly notices: Notices;
+  readonly diagnostics: Diagnostics;
   readonly #incident: Incident;
   /** Tells the log store of what is lost; undefined when it is not to be told. */
   marker: GapMarker | undefined;
@@ -37,8 +37,8 @@ export class SelfObservation implements DeliveryListener {
     this.#options = options;
     this.#roomMade = roomMade;
     this.#clock = clock;
-    this.notices = new Notices(name, clock, options.onDrop, () => this.#incident.cause);
-    this.#incident = new Incident(this.notices.say.bind(this.notices), clock);
+    this.diagnostics = new Diagnostics(name, clock, options.onDrop, () => this.#incident.cause);
+    this.#incident = new Incident(this.diagnostics.say.bind(this.diagnostics), clock);
     this.#metrics = new ProcessorMetrics(name, provider, this.ledger, gauges);
     if (provider === undefined) this.#bindLater();
   }
@@ -49,9 +49,9 @@ export class SelfObservation implements DeliveryListener {
 
   recovered(records: number): void {
     this.ledger.recovered += records;
-    if (records > 0) this.notices.info(`found ${records} records in the spool`);
+    if (records > 0) this.diagnostics.info(`found ${records} records in the spool`);
     else if (records < 0) {
-      this.notices.warn(
+      this.diagnostics.warn(
         'taken over',
         `another process took over ${-records} records, as this one was silent for too long`,
       );
@@ -61,7 +61,7 @@ export class SelfObservation implements DeliveryListener {
   dropped(reason: DropReason, records: number, wasPassed: boolean, severities?: SeverityCounts): void {
     this.ledger.drop(reason, records, wasPassed);
     this.#lastDropAt = this.#clock.now();
-    this.notices.dropped(reason, records);
+    this.diagnostics.dropped(reason, records);
     this.marker?.lost(reason, records, severities, this.#lastDropAt);
     this.#roomMade();
   }
@@ -72,7 +72,7 @@ export class SelfObservation implements DeliveryListener {
    */
   droppedInCallback(): void {
     this.ledger.drop('self', 1, false);
-    this.notices.droppedInCallback('self', 1);
+    this.diagnostics.droppedInCallback('self', 1);
   }
 
   passed(records: number): void {
@@ -85,7 +85,10 @@ export class SelfObservation implements DeliveryListener {
     if (outcome.kind === 'delivered') {
       this.#incident.succeeded();
       if (outcome.rejectedRecords > 0 || outcome.message) {
-        this.notices.warn('partial success', `the collector says: ${outcome.message ?? 'records rejected'}`);
+        this.diagnostics.warn(
+          'partial success',
+          `the collector says: ${outcome.message ?? 'records rejected'}`,
+        );
       }
       return;
     }
@@ -93,10 +96,10 @@ export class SelfObservation implements DeliveryListener {
     const message = `export failed (${outcome.kind}): ${cause}`;
     const isAboutDestination = outcome.kind === 'retryable' || outcome.kind === 'ambiguous';
     if (isAboutDestination || this.#incident.isOpening) this.#incident.failed(message, cause);
-    else this.notices.warn(`export ${outcome.kind}`, message);
+    else this.diagnostics.warn(`export ${outcome.kind}`, message);
     if (this.#options.onError === undefined) return;
     const error = new SpillwayError('ERR_SPILLWAY_EXPORT', message, { cause: outcome.error });
-    this.notices.call(this.#options.onError, error);
+    this.diagnostics.call(this.#options.onError, error);
   }
 
   delivered(records: number, ageMillis: number): void {
@@ -111,7 +114,7 @@ export class SelfObservation implements DeliveryListener {
     const nextProbeMillis = probeAt === undefined ? undefined : Math.max(0, probeAt - this.#clock.now());
     if (to === 'closed') this.#incident.succeeded();
     else if (to === 'open') this.#incident.opened(`next probe in ${Math.round(nextProbeMillis ?? 0)} ms`);
-    this.notices.call(this.#options.onBreakerStateChange, {
+    this.diagnostics.call(this.#options.onBreakerStateChange, {
       from,
       to,
       ...(nextProbeMillis !== undefined && { nextProbeMillis }),
@@ -120,7 +123,7 @@ export class SelfObservation implements DeliveryListener {
 
   close(): void {
     this.#stopBinding();
-    this.notices.close();
+    this.diagnostics.close();
     this.#incident.close();
     quietly(() => this.#metrics.close());
   }

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker } from 'node:worker_threads';
-import { pendingByShelf } from '../../src/cli/reading/spool-contents.ts';
+import { pendingByPartition } from '../../src/cli/reading/spool-contents.ts';
 import { SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { bodyThatExits, emit, hangingExporter, PATIENT, providerWith, report, spillway } from './child.ts';
@@ -102,8 +102,8 @@ const scenarios: Record<string, () => void> = {
     // Three full batches, and one that is open when it is killed.
     emit(logger, 53);
     const timer = setInterval(async () => {
-      const shelves = await pendingByShelf(directory, nodeFiles);
-      if ([...shelves.values()].reduce((sum, { records }) => sum + records, 0) < 300) return;
+      const partitions = await pendingByPartition(directory, nodeFiles);
+      if ([...partitions.values()].reduce((sum, { records }) => sum + records, 0) < 300) return;
       clearInterval(timer);
       report('written');
     }, 10);

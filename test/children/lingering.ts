@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import { pendingByShelf } from '../../src/cli/reading/spool-contents.ts';
+import { pendingByPartition } from '../../src/cli/reading/spool-contents.ts';
 import { SpillwayLogRecordProcessor, type SpoolOptions } from '../../src/index.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { hangingExporter, providerWith } from './child.ts';
@@ -24,8 +24,8 @@ function refusingExporter(): LogRecordExporter {
 }
 
 async function recordsIn(directory: string): Promise<number> {
-  const shelves = await pendingByShelf(directory, nodeFiles);
-  return [...shelves.values()].reduce((sum, { records }) => sum + records, 0);
+  const partitions = await pendingByPartition(directory, nodeFiles);
+  return [...partitions.values()].reduce((sum, { records }) => sum + records, 0);
 }
 
 /** 250 records in three batches; when they are where `isReady` wants them, three more, which are in memory only. */

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiagConsoleLogger, DiagLogLevel, diag } from '@opentelemetry/api';
-import { pendingByShelf } from '../../src/cli/reading/spool-contents.ts';
+import { pendingByPartition } from '../../src/cli/reading/spool-contents.ts';
 import { shutdownOnSignals } from '../../src/index.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { done, emit, hangingExporter, providerWith, report, spillway } from './child.ts';
@@ -116,8 +116,8 @@ const scenarios: Record<string, () => void> = {
     emit(providerWith(processor).getLogger('child'), 250);
     shutdownOnSignals(processor, {
       before: async () => {
-        const shelves = await pendingByShelf(url, nodeFiles);
-        report(`on disk ${[...shelves.values()].reduce((sum, { records }) => sum + records, 0)}`);
+        const partitions = await pendingByPartition(url, nodeFiles);
+        report(`on disk ${[...partitions.values()].reduce((sum, { records }) => sum + records, 0)}`);
         const { queued, inFlight } = processor.stats();
         report(`in memory ${queued.records + inFlight.records}`);
         report('stopping');

@@ -119,21 +119,21 @@ function stop(): void {
 }
 
 /**
- * What is left in the directory: segments are somebody's still to send, shelves may be empty and still to be removed,
+ * What is left in the directory: segments are somebody's still to send, partitions may be empty and still to be removed,
  * also those that were being made or taken over when their process was killed.
  */
-function leftOvers(): { segments: number; shelves: number } {
+function leftOvers(): { segments: number; partitions: number } {
   let paths: string[] = [];
   try {
     paths = readdirSync(plan.spool.directory, { recursive: true, encoding: 'utf8' });
   } catch (error) {
-    // Also of a shelf that another process takes away while it is read.
+    // Also of a partition that another process takes away while it is read.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    if (existsSync(plan.spool.directory)) return { segments: 1, shelves: 1 };
+    if (existsSync(plan.spool.directory)) return { segments: 1, partitions: 1 };
   }
   return {
-    segments: paths.filter((path) => /^(shelf-|\.new-).*\.seg$/.test(path)).length,
-    shelves: paths.filter((path) => /^(shelf-|\.new-)[^/]*$/.test(path)).length,
+    segments: paths.filter((path) => /^(partition-|\.new-).*\.seg$/.test(path)).length,
+    partitions: paths.filter((path) => /^(partition-|\.new-)[^/]*$/.test(path)).length,
   };
 }
 
@@ -157,12 +157,12 @@ const endings: Record<Exclude<SpoolingEnding['kind'], 'killed' | 'signalled' | '
     const looking = setInterval(() => {
       const now = performance.now();
       const { queued, inFlight, spooled } = processor.stats();
-      const { segments, shelves } = leftOvers();
+      const { segments, partitions } = leftOvers();
       const isEmpty = queued.records + inFlight.records + spooled.records === 0 && segments === 0;
       emptySince = isEmpty ? Math.min(emptySince, now) : Number.POSITIVE_INFINITY;
-      // A shelf that changes hands while the directory is read is not seen; an empty one of a dead process is
+      // A partition that changes hands while the directory is read is not seen; an empty one of a dead process is
       // there until its lease has run out.
-      const patience = shelves > 0 ? plan.spool.leaseMillis * 2 : SURE_MILLIS;
+      const patience = partitions > 0 ? plan.spool.leaseMillis * 2 : SURE_MILLIS;
       if (!isEmpty || now - emptySince < patience) return;
       clearInterval(looking);
       void provider.shutdown();

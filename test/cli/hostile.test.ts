@@ -143,7 +143,7 @@ describe('what is no spool is said to be none, and not made one', () => {
     expect(code).toBe(66);
   });
 
-  test('a shelf, for which the directory above is asked', async () => {
+  test('a partition, for which the directory above is asked', async () => {
     const [segment = ''] = filesIn(await abandonedSpool(), '.seg');
     const { exitCode, message } = await problemOf(runHere(listCommand, join(segment, '..')));
     expect(message).toContain('name the directory above it');
@@ -160,16 +160,16 @@ test.skipIf(isRoot)('what may not be read is said to be so', async () => {
   expect(exitCode).toBe(77);
 });
 
-describe('in a shelf there may be anything', () => {
+describe('in a partition there may be anything', () => {
   test('a large file of zeros, a directory, a link to itself: the records beside it are found', async () => {
     const directory = await abandonedSpool();
-    const shelf = join(filesIn(directory, '.seg')[0] as string, '..');
-    writeFileSync(join(shelf, '00000002.seg'), '');
-    truncateSync(join(shelf, '00000002.seg'), 2 ** 27);
-    mkdirSync(join(shelf, '00000003.seg'));
-    symlinkSync('00000004.seg', join(shelf, '00000004.seg'));
-    symlinkSync('/dev/zero', join(shelf, '00000005.seg'));
-    writeFileSync(join(directory, 'shelf-0123456789abcdef'), 'a file');
+    const partition = join(filesIn(directory, '.seg')[0] as string, '..');
+    writeFileSync(join(partition, '00000002.seg'), '');
+    truncateSync(join(partition, '00000002.seg'), 2 ** 27);
+    mkdirSync(join(partition, '00000003.seg'));
+    symlinkSync('00000004.seg', join(partition, '00000004.seg'));
+    symlinkSync('/dev/zero', join(partition, '00000005.seg'));
+    writeFileSync(join(directory, 'partition-0123456789abcdef'), 'a file');
     const { code, stdout, stderr } = await spool('list', directory, '--json');
     expect(JSON.parse(stdout).total.records).toBe(30);
     expect(stderr).toMatch(/00000003\.seg: EISDIR/);
@@ -179,11 +179,11 @@ describe('in a shelf there may be anything', () => {
 
   test('a lease that would control the terminal: it does not', async () => {
     const directory = await abandonedSpool();
-    const shelf = join(filesIn(directory, '.seg')[0] as string, '..');
+    const partition = join(filesIn(directory, '.seg')[0] as string, '..');
     const lease = { format: 1, token: 'x', leaseMillis: 1, pid: {}, host: '\u001b[2J\u009b', since: '\r\n' };
-    writeFileSync(join(shelf, 'lease'), JSON.stringify(lease).padEnd(255).concat('\n'));
+    writeFileSync(join(partition, 'lease'), JSON.stringify(lease).padEnd(255).concat('\n'));
     const { code, stdout } = await runHere(listCommand, directory);
-    expect(stdout).toMatch(/^shelf-\w+ {2}held by pid \[object Object\] on \?\[2J/);
+    expect(stdout).toMatch(/^partition-\w+ {2}held by pid \[object Object\] on \?\[2J/);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     expect(code).toBe(0);

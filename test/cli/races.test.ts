@@ -4,7 +4,7 @@ import { renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Findings } from '../../src/cli/reading/findings.ts';
-import { HolderWatch } from '../../src/cli/reading/partition-holders.ts';
+import { HolderObserver } from '../../src/cli/reading/partition-holders.ts';
 import { batchesByAge } from '../../src/cli/reading/spool-contents.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { nodeFiles, type SpoolFiles } from '../../src/spool/format/file-system.ts';
@@ -42,17 +42,17 @@ describe('while a spool is read', () => {
     expect(await read(directory, files)).toEqual({ pending: [], findings: [] });
   });
 
-  test('a shelf that is taken over is read under its new name, and nothing of it twice', async () => {
+  test('a partition that is taken over is read under its new name, and nothing of it twice', async () => {
     // Two segments: a sixteenth of 1 MiB, but no more than a quarter of it, and 256 KiB at least.
     const fields = { attributes: { text: 'x'.repeat(10_000) } };
     const directory = await abandonedSpool({ fields, spool: { maxBytes: 2 ** 20 } });
     const segments = filesIn(directory, '.seg');
     expect(segments.length).toBe(2);
-    const shelf = join(segments[0] as string, '..');
+    const partition = join(segments[0] as string, '..');
     const files: SpoolFiles = {
       ...nodeFiles,
       open: (path, flags, mode) => {
-        if (path === segments[1]) renameSync(shelf, join(directory, 'shelf-0123456789abcdef'));
+        if (path === segments[1]) renameSync(partition, join(directory, 'partition-0123456789abcdef'));
         return nodeFiles.open(path, flags, mode);
       },
     };
@@ -60,14 +60,14 @@ describe('while a spool is read', () => {
   });
 });
 
-describe('of a shelf it is known', () => {
-  const stateIn = async (watch: HolderWatch): Promise<string[]> =>
-    (await watch.look()).map(({ state }) => state);
+describe('of a partition it is known', () => {
+  const stateIn = async (watch: HolderObserver): Promise<string[]> =>
+    (await watch.observe()).map(({ state }) => state);
 
   test('that its owner lives, once its lease was seen to change, and for as long as that lasts', async () => {
     const other = await killedProcess();
     const clock = new ManualClock();
-    const watch = new HolderWatch(other.directory, clock, nodeFiles);
+    const watch = new HolderObserver(other.directory, clock, nodeFiles);
     expect(await stateIn(watch)).toEqual(['silent']);
     expect(await stateIn(watch)).toEqual(['silent']);
     await other.advance(250);
@@ -88,6 +88,6 @@ describe('of a shelf it is known', () => {
     own.onEmit(record());
     void own.forceFlush({ timeoutMillis: 1_000 }).catch(() => {});
     await until(() => own.stats().spooled.bytes > 0, 'a record on disk');
-    expect(await stateIn(new HolderWatch(directory, new ManualClock(), nodeFiles))).toEqual(['own']);
+    expect(await stateIn(new HolderObserver(directory, new ManualClock(), nodeFiles))).toEqual(['own']);
   });
 });

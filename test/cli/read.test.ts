@@ -41,20 +41,20 @@ function recordsOf(requests: readonly Exported[]): Shown[] {
 }
 
 describe('list', () => {
-  test('tells of each shelf whose it is, what is pending, by severity, and how old that is', async () => {
+  test('tells of each partition whose it is, what is pending, by severity, and how old that is', async () => {
     const killed = await killedProcess({ records: 20 });
     await abandonedSpool({ records: 12, from: 20, beside: killed });
     const { code, stdout, stderr } = await spool('list', killed.directory);
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      new RegExp(`^shelf-\\w{16} {2}held by pid ${process.pid} on .+, since 2026-01-01T`, 'm'),
+      new RegExp(`^partition-\\w{16} {2}held by pid ${process.pid} on .+, since 2026-01-01T`, 'm'),
     );
-    expect(stdout).toMatch(/^shelf-\w{16} {2}free$/m);
+    expect(stdout).toMatch(/^partition-\w{16} {2}free$/m);
     expect(stdout).toMatch(/^ {2}20 records, 2 batches, 1 segment, [\d.]+ (B|KiB)$/m);
     expect(stdout).toMatch(/^ {2}oldest 2026-01-01T00:00:01\.000Z \(\d+ d \d+ h ago\), newest 2026-01-01T/m);
     expect(stdout).toMatch(/^ {2}ERROR 5, WARN 5, INFO 5, DEBUG 5$/m);
-    expect(stdout).toMatch(/^total, 2 shelves\n {2}32 records, 4 batches, 2 segments, /m);
+    expect(stdout).toMatch(/^total, 2 partitions\n {2}32 records, 4 batches, 2 segments, /m);
   });
 
   test('tells the same as JSON, and counts no record that is settled', async () => {
@@ -62,7 +62,7 @@ describe('list', () => {
     // Numbers 3 to 5 of the first ten: ERROR, DEBUG, INFO.
     await settleIn(directory, 3, 3);
     const { code, stdout } = await runHere(listCommand, directory, '--json');
-    const { shelves, total, damaged } = JSON.parse(stdout);
+    const { partitions, total, quarantined } = JSON.parse(stdout);
     expect(code).toBe(0);
     const pending = {
       segments: 1,
@@ -72,24 +72,24 @@ describe('list', () => {
       oldest: '2026-01-01T00:00:01.000Z',
       newest: '2026-01-01T00:00:01.000Z',
     };
-    expect(shelves).toEqual([
-      { ...pending, shelf: expect.any(String), state: 'free', bytes: expect.any(Number) },
+    expect(partitions).toEqual([
+      { ...pending, partition: expect.any(String), state: 'free', bytes: expect.any(Number) },
     ]);
     expect(total).toMatchObject(pending);
-    const bytes = filesIn(directory).filter((path) => !path.endsWith('lease.given-up'));
+    const bytes = filesIn(directory).filter((path) => !path.endsWith('lease.released'));
     expect(total.bytes).toBe(bytes.reduce((sum, path) => sum + readFileSync(path).length, 0));
-    expect(damaged).toEqual({ files: 0, bytes: 0 });
+    expect(quarantined).toEqual({ files: 0, bytes: 0 });
   });
 
   test('of a spool in which nothing is left says so', async () => {
     const { code, stdout } = await runHere(listCommand, temporaryDirectory());
     expect(code).toBe(0);
-    expect(stdout).toBe('total, 0 shelves\n  0 records, 0 batches, 0 segments, 0 B\n');
+    expect(stdout).toBe('total, 0 partitions\n  0 records, 0 batches, 0 segments, 0 B\n');
   });
 });
 
 describe('show', () => {
-  test('prints what is pending with its scope and resource, the oldest batch of all shelves first', async () => {
+  test('prints what is pending with its scope and resource, the oldest batch of all partitions first', async () => {
     const killed = await killedProcess({ records: 20 });
     await abandonedSpool({ records: 10, from: 20, beside: killed });
     const end = await spool('show', killed.directory);
@@ -133,7 +133,7 @@ describe('verify', () => {
     await settleIn(directory, 2, 3);
     const { code, stdout } = await runHere(verifyCommand, directory);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^1 shelf, 1 segment, 3 batches, [\d.]+ (B|KiB): no damage\n$/);
+    expect(stdout).toMatch(/^1 partition, 1 segment, 3 batches, [\d.]+ (B|KiB): no damage\n$/);
   });
 
   test('takes a write that has not come to its end for no damage', async () => {
@@ -151,7 +151,7 @@ describe('verify', () => {
       'a payload',
       '.seg',
       -1,
-      /^damage +shelf-\w+\/00000001\.seg: the checksum of batch 2 with 10 records is wrong$/m,
+      /^damage +partition-\w+\/00000001\.seg: the checksum of batch 2 with 10 records is wrong$/m,
     ],
     ['a frame’s header', '.seg', SEGMENT_HEADER_BYTES + 20, /^damage .*\.seg: [\d,]+ bytes are no batch$/m],
     [
@@ -161,10 +161,10 @@ describe('verify', () => {
       /^damage .*\.seg: 24 bytes are no batch, the header of the file among them$/m,
     ],
     ['an acknowledgement', '.ack', 5, /^damage .*00000001\.ack: 1 acknowledgement of 1 cannot be read$/m],
-  ])('finds damage in %s', async (_, ending, at, finding) => {
+  ])('finds damage in %s', async (_, replayEnd, at, finding) => {
     const directory = await abandonedSpool();
     await settleIn(directory, 2, 3);
-    flipByte(filesIn(directory, ending)[0] as string, at);
+    flipByte(filesIn(directory, replayEnd)[0] as string, at);
     const { code, stdout } = await runHere(verifyCommand, directory);
     expect(stdout).toMatch(finding);
     expect(stdout).toMatch(/: damage was found\n$/);
@@ -216,7 +216,9 @@ describe('export', () => {
     flipByte(filesIn(directory, '.seg')[0] as string, -1);
     const end = await spool('export', directory);
     expect(recordsOf(jsonLinesOf<Exported>(end)).map(bodyOf)).toEqual(numbers(0, 20));
-    expect(end.stderr).toMatch(/^otel-spillway: shelf-\w+\/00000001\.seg: damaged: the checksum of batch 2 /);
+    expect(end.stderr).toMatch(
+      /^otel-spillway: partition-\w+\/00000001\.seg: damaged: the checksum of batch 2 /,
+    );
     expect(end.code).toBe(2);
   });
 });
@@ -233,6 +235,6 @@ describe('all of them', () => {
     );
     expect(ends.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
     expect(stateOf(killed.directory)).toEqual(before);
-    expect(existsSync(join(killed.directory, 'damaged'))).toBe(false);
+    expect(existsSync(join(killed.directory, 'quarantine'))).toBe(false);
   });
 });

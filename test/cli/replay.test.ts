@@ -53,7 +53,7 @@ describe('replay', () => {
     const { code, stderr } = await spool('replay', directory, '--endpoint', collector.logsUrl);
     expect(stderr).toMatch(
       new RegExp(
-        `^otel-spillway: shelf-\\w+, 30 records: waiting up to 1 s to see whether pid ${process.pid} on .* lives$`,
+        `^otel-spillway: partition-\\w+, 30 records: waiting up to 1 s to see whether pid ${process.pid} on .* lives$`,
         'm',
       ),
     );
@@ -76,7 +76,7 @@ describe('replay', () => {
     await alive.forceFlush({ timeoutMillis: 1_000 });
     const { code, stderr, stdout } = await spool('replay', killed.directory, '--endpoint', collector.url);
     expect(stderr).toMatch(
-      /^otel-spillway: held by living processes, which will send it: shelf-\w+ \(pid \d+ on /m,
+      /^otel-spillway: held by living processes, which will send it: partition-\w+ \(pid \d+ on /m,
     );
     expect(code).toBe(3);
     const total = alive.stats().recovered + Number(/^(\d+) record/.exec(stdout)?.[1]);
@@ -92,7 +92,7 @@ describe('replay', () => {
     );
     expect(code).toBe(4);
     const { stdout } = await runHere(listCommand, directory);
-    expect(stdout).toMatch(/^shelf-\w+ {2}free\n {2}30 records, 3 batches, /);
+    expect(stdout).toMatch(/^partition-\w+ {2}free\n {2}30 records, 3 batches, /);
   });
 
   test('sends nothing to a place that answers 404 to a request without records', async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { BISECT_REQUESTS, bisectRequests, disposeOf } from '../../src/delivery/disposition.ts';
-import { healthOf, type Outcome } from '../../src/delivery/sender.ts';
+import { destinationHealthOf, type Outcome } from '../../src/delivery/sender.ts';
 import { QueuedBatch } from '../../src/queue/queued-batch.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { record } from '../support/records.ts';
@@ -107,10 +107,13 @@ describe('disposition', () => {
 
 test('only what speaks of the health of the destination counts for the breaker', () => {
   const health = (kind: Outcome['kind'], records = 8) =>
-    healthOf({ kind, error, rejectedRecords: 0 } as Outcome, records);
+    destinationHealthOf({ kind, error, rejectedRecords: 0 } as Outcome, records);
   expect((['delivered', 'malformed', 'too_large', 'rejected'] as const).map((kind) => health(kind))).toEqual(
-    Array(4).fill('well'),
+    Array(4).fill('healthy'),
   );
-  expect((['retryable', 'ambiguous'] as const).map((kind) => health(kind))).toEqual(['ill', 'ill']);
-  expect([health('unserializable'), health('unserializable', 1)]).toEqual(['unknown', 'ill']);
+  expect((['retryable', 'ambiguous'] as const).map((kind) => health(kind))).toEqual([
+    'unhealthy',
+    'unhealthy',
+  ]);
+  expect([health('unserializable'), health('unserializable', 1)]).toEqual(['unknown', 'unhealthy']);
 });

@@ -242,7 +242,7 @@ test('a batch that fails when retries were given up is dropped as shutdown, and 
   h.decide = () => RETRYABLE;
   await h.emit(2);
   h.requests();
-  h.driver.giveUpRetries();
+  h.driver.stopRetrying();
   h.driver.wake();
   await h.clock.settle();
   expect(h.requests()).toBe(2);

@@ -17,8 +17,8 @@ function recovery(random: () => number = LONGEST, breaker: typeof BREAKER | fals
   return { machine, changes };
 }
 
-const well = { health: 'well' } as const;
-const ill = { health: 'ill' } as const;
+const well = { health: 'healthy' } as const;
+const ill = { health: 'unhealthy' } as const;
 
 /** Plays an outage from `from` to `until` with requests that are answered immediately. @returns when each was sent. */
 function outage(machine: Recovery, from: number, until: number): number[] {
@@ -62,7 +62,7 @@ describe('recovery', () => {
   test('the first failure after health is tried again immediately, alone, on a fresh connection', () => {
     const { machine } = recovery();
     machine.end(machine.begin(0), ill, 10);
-    expect(machine.permit(10)).toEqual({ kind: 'alone', isProbe: false, isFresh: true });
+    expect(machine.permit(10)).toEqual({ kind: 'alone', isProbe: false, isUntouched: true });
     const retry = machine.begin(10);
     expect(machine.permit(10)).toEqual({ kind: 'not yet', notBefore: Number.POSITIVE_INFINITY });
     machine.end(retry, well, 20);
@@ -71,7 +71,7 @@ describe('recovery', () => {
 
   test('a destination that says it has no room is not asked again immediately once that was seen to be of no use', () => {
     const { machine } = recovery();
-    const noRoom = { health: 'ill', refusal: 'room' } as const;
+    const noRoom = { health: 'unhealthy', refusal: 'room' } as const;
     let now = 0;
     for (let round = 0; round < 20; round++) {
       let requests = 0;
@@ -122,13 +122,13 @@ describe('recovery', () => {
     }
     const announced = machine.askAt as number;
     expect(machine.permit(announced - 1)).toEqual({ kind: 'not yet', notBefore: announced });
-    expect(machine.permit(announced)).toEqual({ kind: 'alone', isProbe: true, isFresh: true });
+    expect(machine.permit(announced)).toEqual({ kind: 'alone', isProbe: true, isUntouched: true });
   });
 
   test('after the first success there is one request at a time until a second has succeeded', () => {
     const { machine } = recovery();
     outage(machine, 0, 10_000);
-    expect(machine.permit(20_000)).toEqual({ kind: 'alone', isProbe: false, isFresh: false });
+    expect(machine.permit(20_000)).toEqual({ kind: 'alone', isProbe: false, isUntouched: false });
     const second = machine.begin(20_000);
     expect(machine.permit(20_000).kind).toBe('not yet');
     machine.end(second, well, 20_010);
@@ -156,7 +156,7 @@ describe('recovery', () => {
   test('what the server asked for holds, is lengthened a little, and no flush cuts it short', () => {
     for (const chance of [0, 0.5, LONGEST()]) {
       const { machine } = recovery(() => chance);
-      machine.end(machine.begin(0), { health: 'ill', retryAfterMillis: 20_000 }, 100);
+      machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 20_000 }, 100);
       machine.askNow(200);
       const { notBefore } = machine.permit(200) as { notBefore: number };
       expect(notBefore).toBeGreaterThanOrEqual(20_100);
@@ -169,7 +169,7 @@ describe('recovery', () => {
     const { machine } = recovery();
     const [first, second] = [machine.begin(0), machine.begin(0)] as [Attempt, Attempt];
     machine.end(first, ill, 10);
-    expect(machine.end(second, { health: 'ill', retryAfterMillis: 5_000 }, 11)).toBe(false);
+    expect(machine.end(second, { health: 'unhealthy', retryAfterMillis: 5_000 }, 11)).toBe(false);
     expect(machine.permit(5_010)).toMatchObject({ kind: 'not yet' });
   });
 

@@ -23,7 +23,7 @@ async function foundIn(directory: string, leaseMillis = 1_000): Promise<number[]
   const isThrough = () =>
     processor.stats().recovered > 0 &&
     processor.stats().spooled.records === 0 &&
-    readdirSync(directory).every((name) => name === 'damaged');
+    readdirSync(directory).every((name) => name === 'quarantine');
   await until(isThrough, () => JSON.stringify(processor.stats()), 15_000);
   await processor.shutdown();
   expectLaw(processor.stats());

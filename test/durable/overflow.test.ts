@@ -60,7 +60,7 @@ describe('when memory fills up', () => {
 });
 
 describe('when the breaker is open', () => {
-  test('everything is on disk after a while, and what is emitted then follows when its batch is ripe', async () => {
+  test('everything is on disk after a while, and what is emitted then follows when its batch is due', async () => {
     const h = new SpooledHarness({ breaker, retry: quickRetry, spool: { spillAfterOpenMillis: 5_000 } }, [
       down,
     ]);

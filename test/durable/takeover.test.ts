@@ -71,7 +71,7 @@ test('a batch in flight that was taken over is not counted as lost by a shutdown
   expect(droppedTotal(h.stats)).toBe(0);
 });
 
-describe('in the turn in which the loss of a shelf is found out, nothing of it is sent', () => {
+describe('in the turn in which the loss of a partition is found out, nothing of it is sent', () => {
   test.each<[string, (disk: FaultyFiles) => Promise<SpooledHarness>]>([
     ['from memory', writingAhead],
     ['of what was read back', replaying],
@@ -115,7 +115,7 @@ test('a probe that was taken over still tells the breaker how the destination is
   expect(h.delivered.slice(10)).toEqual(numbers(20, 30));
 });
 
-test('what was being written when the shelf was taken over is written into a new one', async () => {
+test('what was being written when the partition was taken over is written into a new one', async () => {
   const disk = new FaultyFiles(promptFiles);
   const h = await writingAhead(disk);
   const goOn = disk.hold('write');
@@ -132,7 +132,7 @@ test('what was being written when the shelf was taken over is written into a new
   expect(inOrder(heir.delivered)).toEqual(numbers(0, 30));
 });
 
-test('a segment that was being made when its shelf was taken over is not written to', async () => {
+test('a segment that was being made when its partition was taken over is not written to', async () => {
   let headers = 0;
   const { promise: gate, resolve: goOn } = Promise.withResolvers<void>();
   const writes: number[] = [];

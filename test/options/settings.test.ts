@@ -26,7 +26,7 @@ test('without options the documented defaults hold', () => {
     maxQueueBytes: 64 * MIB,
     maxExportBatchBytes: MIB,
     maxRecordBytes: 256 * 1024,
-    // The exporter's lane says how many.
+    // The exporter's adapter says how many.
     maxConcurrentExports: 1,
     overflow: 'drop-oldest',
     protectSeverity: Number.POSITIVE_INFINITY,

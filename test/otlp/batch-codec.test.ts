@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { noSeverities, type SeverityCounts, severityRange } from '../../src/common/severity-counts.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
 import { EncodedBatchCodec } from '../../src/otlp/encoding/encoded-batch-codec.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import { RecordBatchCodec } from '../../src/otlp/encoding/record-batch-codec.ts';
 import type { EmittedRecord, LogBatch } from '../../src/queue/log-batch.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
@@ -26,9 +26,9 @@ const UNLIMITED = Number.POSITIVE_INFINITY;
 const FRAMING_SLACK_BYTES = 4;
 
 function encodedLane() {
-  const sources = new SourceEncoder();
-  const codec = new EncodedBatchCodec(sources, UNLIMITED);
-  return { codec, open: () => new EncodedBatch(sources, UNLIMITED, 0) };
+  const envelopes = new EnvelopeEncoder();
+  const codec = new EncodedBatchCodec(envelopes, UNLIMITED);
+  return { codec, open: () => new EncodedBatch(envelopes, UNLIMITED, 0) };
 }
 function recordLane() {
   return { codec: new RecordBatchCodec(UNLIMITED), open: () => new RecordBatch(UNLIMITED) };
@@ -49,9 +49,9 @@ function severitiesOf(records: readonly EmittedRecord[]): SeverityCounts {
 function expectSourcesCounted(batch: EncodedBatch): void {
   const request = batch.toRequest();
   const { resourceLogs } = decodeRequest(request);
-  const sources = resourceLogs.reduce((sum, { scopeLogs }) => sum + 1 + scopeLogs.length, 0);
+  const envelopes = resourceLogs.reduce((sum, { scopeLogs }) => sum + 1 + scopeLogs.length, 0);
   expect(batch.bytes).toBeGreaterThanOrEqual(request.length);
-  expect(batch.bytes - request.length).toBeLessThanOrEqual(FRAMING_SLACK_BYTES * sources);
+  expect(batch.bytes - request.length).toBeLessThanOrEqual(FRAMING_SLACK_BYTES * envelopes);
 }
 
 const ids = new WeakMap<object, number>();
@@ -115,7 +115,7 @@ interface AnyLane {
   readonly codec: { encode(batch: LogBatch): Uint8Array; decode(payload: Uint8Array): LogBatch };
   readonly open: () => LogBatch;
 }
-const LANES = [
+const ADAPTERS = [
   ['bytes', encodedLane as unknown as () => AnyLane],
   ['snapshots', recordLane as unknown as () => AnyLane],
 ] as const;
@@ -126,13 +126,13 @@ const placesIn = (payload: Uint8Array): number[] =>
 const placed = (records: readonly EmittedRecord[]): EmittedRecord[] =>
   records.map((item, place) => ({ ...item, body: place }) as EmittedRecord);
 
-test.each(LANES)(
+test.each(ADAPTERS)(
   'record i of a regrouped batch of %s is record i of its request, whatever leaves the batch then',
-  (_, lane) => {
+  (_, adapter) => {
     fc.assert(
       fc.property(anyRecords, fc.nat(6), fc.nat(6), fc.nat(8), (all, shifted, popped, count) => {
         const records = placed(all);
-        const { codec, open } = lane();
+        const { codec, open } = adapter();
         const batch = filled(open(), records);
         for (let index = 0; index < shifted; index++) batch.shift();
         for (let index = 0; index < popped; index++) batch.pop();
@@ -251,8 +251,8 @@ test('two sources of a request stay two, even if nothing tells them apart', () =
 });
 
 test('nothing of the payload is kept', () => {
-  for (const [, lane] of LANES) {
-    const { codec, open } = lane();
+  for (const [, adapter] of ADAPTERS) {
+    const { codec, open } = adapter();
     const batch = filled(open(), [
       record({ attributes: { bytes: new Uint8Array(3) } }),
       record({ resource: {} }),
@@ -354,8 +354,8 @@ test('a regrouped batch weighs what it weighed, whatever its resources have got 
 });
 
 test('a batch of one resource and one scope is regrouped without being touched', () => {
-  for (const [, lane] of LANES) {
-    const { codec, open } = lane();
+  for (const [, adapter] of ADAPTERS) {
+    const { codec, open } = adapter();
     const batch = filled(open(), placed([record(), record()]));
     batch.regroup();
     expect(placesIn(codec.encode(batch))).toEqual([0, 1]);
@@ -399,8 +399,8 @@ test('a regrouped batch of many sources takes in further records of each, where 
 });
 
 test('the severities of a batch are those of its records at every moment, however it grows', () => {
-  for (const [, lane] of LANES) {
-    const batch = lane().open();
+  for (const [, adapter] of ADAPTERS) {
+    const batch = adapter().open();
     const records: EmittedRecord[] = [];
     for (const severityNumber of [9, 17, 1, 21, undefined, 5, 24, 13]) {
       records.push(record({ severityNumber, body: 'x'.repeat(200 * (records.length + 1)) }));

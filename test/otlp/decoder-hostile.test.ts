@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { jsonLines, requestToJson } from '../../src/cli/reading/otlp-json.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
 import { EncodedBatchCodec } from '../../src/otlp/encoding/encoded-batch-codec.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import { RecordBatchCodec } from '../../src/otlp/encoding/record-batch-codec.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { decodeRequest, recordsIn } from '../support/otlp-oracle.ts';
@@ -16,7 +16,7 @@ import { record } from '../support/records.ts';
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
 function requestOf(records: readonly EmittedRecord[]): Buffer {
-  const batch = new EncodedBatch(new SourceEncoder(), UNLIMITED, 0);
+  const batch = new EncodedBatch(new EnvelopeEncoder(), UNLIMITED, 0);
   for (const item of records) batch.add(item);
   return Buffer.from(batch.toRequest());
 }
@@ -24,7 +24,7 @@ function requestOf(records: readonly EmittedRecord[]): Buffer {
 /** Every way to read a request, each with all that may be done to what was read. */
 const READERS: Readonly<Record<string, (request: Uint8Array) => unknown>> = {
   bytes: (request) => {
-    const codec = new EncodedBatchCodec(new SourceEncoder(), UNLIMITED);
+    const codec = new EncodedBatchCodec(new EnvelopeEncoder(), UNLIMITED);
     const batch = codec.decode(request);
     batch.severities();
     batch.severityAt('newest');
@@ -214,7 +214,7 @@ test('what is not known, in another order or in longer lengths than needed, is k
     field(0x12, second, unknown, first, scope),
     resource,
   );
-  const codec = new EncodedBatchCodec(new SourceEncoder(), UNLIMITED);
+  const codec = new EncodedBatchCodec(new EnvelopeEncoder(), UNLIMITED);
   const batch = codec.decode(request);
   expect(batch.records).toBe(2);
   expect([batch.severityAt('oldest'), batch.severityAt('newest')]).toEqual([5, 17]);
@@ -238,7 +238,7 @@ test('what is not known, in another order or in longer lengths than needed, is k
 test('a source without records is left out', () => {
   const request = Buffer.concat([field(0x0a, field(0x0a)), field(0x0a, field(0x12, field(0x0a)))]);
   for (const codec of [
-    new EncodedBatchCodec(new SourceEncoder(), UNLIMITED),
+    new EncodedBatchCodec(new EnvelopeEncoder(), UNLIMITED),
     new RecordBatchCodec(UNLIMITED),
   ]) {
     const batch = codec.decode(request);

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type JsonRequest, jsonLines, requestToJson } from '../../src/cli/reading/otlp-json.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { everyField } from '../support/every-field.ts';
 import { decodeRequest, expectedRequest } from '../support/otlp-oracle.ts';
@@ -17,7 +17,7 @@ import { runs } from '../support/property-runs.ts';
 import { record } from '../support/records.ts';
 
 function requestOf(records: readonly EmittedRecord[]): Uint8Array {
-  const batch = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, 0);
+  const batch = new EncodedBatch(new EnvelopeEncoder(), Number.POSITIVE_INFINITY, 0);
   for (const item of records) batch.add(item);
   return batch.toRequest();
 }

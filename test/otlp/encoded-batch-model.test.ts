@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { decodeRequest, expectedRequest, type PlainRequest, reencode } from '../support/otlp-oracle.ts';
 import { anyRecords } from '../support/otlp-records.ts';
@@ -34,7 +34,7 @@ interface Model {
   ids: number;
 }
 interface Real {
-  readonly sources: SourceEncoder;
+  readonly envelopes: EnvelopeEncoder;
   readonly batches: EncodedBatch[];
 }
 
@@ -61,9 +61,9 @@ function check(model: Model, real: Real): void {
     expect(groupsOf(decoded)).toEqual(groupsOf(expectedRequest(records)));
     expect(decoded.resourceLogs).toHaveLength(new Set(records.map(({ resource }) => resource)).size);
     expect(Buffer.compare(reencode(request), request)).toBe(0);
-    const sources = decoded.resourceLogs.length + new Set(records.map(groupOf)).size;
+    const envelopes = decoded.resourceLogs.length + new Set(records.map(groupOf)).size;
     expect(batch.bytes).toBeGreaterThanOrEqual(request.length);
-    expect(batch.bytes - request.length).toBeLessThanOrEqual(FRAMING_SLACK_BYTES * sources);
+    expect(batch.bytes - request.length).toBeLessThanOrEqual(FRAMING_SLACK_BYTES * envelopes);
     // Asking for it has changed nothing.
     expect(batch.toRequest().equals(request)).toBe(true);
   });
@@ -161,7 +161,7 @@ const append =
 const open =
   ({ capacityBytes }: Added): Run =>
   (_batch, _records, model, real) => {
-    real.batches.push(new EncodedBatch(real.sources, Number.POSITIVE_INFINITY, capacityBytes));
+    real.batches.push(new EncodedBatch(real.envelopes, Number.POSITIVE_INFINITY, capacityBytes));
     model.batches.push([]);
   };
 
@@ -189,10 +189,10 @@ test('a batch holds, counts and sends what an array of records would', () => {
       fc.commands(anyStep, { maxCommands: 40 }),
       fc.constantFrom(0, 64, 4_096),
       (steps, capacity) => {
-        const sources = new SourceEncoder();
-        const batch = new EncodedBatch(sources, Number.POSITIVE_INFINITY, capacity);
+        const envelopes = new EnvelopeEncoder();
+        const batch = new EncodedBatch(envelopes, Number.POSITIVE_INFINITY, capacity);
         fc.modelRun(
-          () => ({ model: { batches: [[]], ids: 0 } as Model, real: { sources, batches: [batch] } }),
+          () => ({ model: { batches: [[]], ids: 0 } as Model, real: { envelopes, batches: [batch] } }),
           steps,
         );
       },
@@ -204,7 +204,7 @@ test('a batch holds, counts and sends what an array of records would', () => {
 test('a batch that is given away piece by piece sends every record once, and weighs nothing in the end', () => {
   fc.assert(
     fc.property(anyRecords, fc.array(fc.nat(4)), (records, sizes) => {
-      const batch = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, 0);
+      const batch = new EncodedBatch(new EnvelopeEncoder(), Number.POSITIVE_INFINITY, 0);
       for (const item of records) batch.add(item);
       const pieces = [...sizes, records.length].map((size) => batch.split(size));
       expect({ records: batch.records, bytes: batch.bytes, request: batch.toRequest().length }).toEqual({
@@ -212,7 +212,7 @@ test('a batch that is given away piece by piece sends every record once, and wei
         bytes: 0,
         request: 0,
       });
-      const whole = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, 0);
+      const whole = new EncodedBatch(new EnvelopeEncoder(), Number.POSITIVE_INFINITY, 0);
       for (const piece of pieces) whole.append(piece);
       expect(decodeRequest(whole.toRequest())).toEqual(expectedRequest(records));
     }),

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import { record } from '../support/records.ts';
 
 const KIB = 1024;
@@ -15,7 +15,7 @@ function externalBytes(): number {
 test('a text far larger than a record may be is cut before it is encoded, and leaves no large buffer behind', () => {
   const huge = 'x'.repeat(5 * MIB);
   const before = externalBytes();
-  const batch = new EncodedBatch(new SourceEncoder(), 256 * KIB, 4 * KIB);
+  const batch = new EncodedBatch(new EnvelopeEncoder(), 256 * KIB, 4 * KIB);
   batch.add(record({ body: 'small' }));
   batch.add(record({ body: huge, attributes: { huge } }));
   batch.add(record({ body: 'small' }));
@@ -30,7 +30,7 @@ test('many attributes that are too large together are cut as well', () => {
     Array.from({ length: 128 }, (_, index) => [`key${index}`, 'y'.repeat(200 * KIB)]),
   );
   const before = externalBytes();
-  const batch = new EncodedBatch(new SourceEncoder(), 256 * KIB, 4 * KIB);
+  const batch = new EncodedBatch(new EnvelopeEncoder(), 256 * KIB, 4 * KIB);
   const bytes = batch.add(record({ attributes }));
   expect(bytes).toBeLessThan(257 * KIB);
   expect(externalBytes() - before).toBeLessThan(4 * MIB);

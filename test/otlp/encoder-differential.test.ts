@@ -5,7 +5,7 @@ import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import {
   decodeRequest,
@@ -21,7 +21,7 @@ import { runs } from '../support/property-runs.ts';
 import { record } from '../support/records.ts';
 
 function encode(records: readonly EmittedRecord[], capacityBytes = 1_024): Buffer {
-  const batch = new EncodedBatch(new SourceEncoder(), Number.POSITIVE_INFINITY, capacityBytes);
+  const batch = new EncodedBatch(new EnvelopeEncoder(), Number.POSITIVE_INFINITY, capacityBytes);
   for (const item of records) batch.add(item);
   return batch.toRequest();
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { RecordSnapshot } from '../../src/records/record-snapshot.ts';
 import { hostileFields, hostileSources, hostileValues } from '../support/hostile.ts';
@@ -26,7 +26,7 @@ const MAX_RECORD_BYTES = 16_384;
 const neighbour = record({ body: 'a neighbour', attributes: { kept: 'as it is' }, eventName: 'neighbour' });
 
 function openBatch(maxRecordBytes = MAX_RECORD_BYTES): EncodedBatch {
-  return new EncodedBatch(new SourceEncoder(), maxRecordBytes, 1_024);
+  return new EncodedBatch(new EnvelopeEncoder(), maxRecordBytes, 1_024);
 }
 
 /** Adds a record between two neighbours. @returns how it decodes; undefined if it was refused. */
@@ -173,7 +173,7 @@ describe('too much', () => {
 
   test('a record of more than maxRecordBytes is cut to them, on the wire, and marked; no other is touched', () => {
     const encoded = (item: EmittedRecord, maxRecordBytes: number) => {
-      const batch = new EncodedBatch(new SourceEncoder(), maxRecordBytes, 0);
+      const batch = new EncodedBatch(new EnvelopeEncoder(), maxRecordBytes, 0);
       batch.add(item);
       // What the second one adds is only itself.
       const bytes = batch.add(item);
@@ -216,16 +216,16 @@ test('onEmit never throws, and the neighbours of all hostile records are queued'
     { body: value() },
     { attributes: { value: value() } },
   ]);
-  const sources = hostileSources.map(({ fields }) => fields());
+  const envelopes = hostileSources.map(({ fields }) => fields());
   // The queue has an opinion of its own on severities below 0.
   const known = hostileFields.filter(({ name }) => name !== 'severityNumber -1');
   const fields = known.filter(({ refused }) => !refused).map((item) => item.fields());
   const refused = known.filter((item) => item.refused).map((item) => item.fields());
-  for (const item of [...values, ...sources, ...fields, ...refused]) processor.onEmit(record(item));
+  for (const item of [...values, ...envelopes, ...fields, ...refused]) processor.onEmit(record(item));
   processor.onEmit(record({ resource: resourceFromAttributes({ late: new Promise(() => {}) }) }));
   const { queued, dropped } = processor.stats();
   expect(dropped).toMatchObject({ unserializable: refused.length, self: 0 });
-  expect(queued.records).toBe(values.length + sources.length + fields.length + 1);
+  expect(queued.records).toBe(values.length + envelopes.length + fields.length + 1);
   await processor.shutdown({ strategy: 'immediate' });
   expectLaw(processor.stats());
 });

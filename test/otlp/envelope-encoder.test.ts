@@ -5,7 +5,7 @@ import * as sdk3 from '@opentelemetry/sdk-logs';
 import * as sdk2xx from 'sdk-logs-0.2xx';
 import { expect, test } from 'vitest';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { decodeRequest, expectedRequest, type PlainKeyValue } from '../support/otlp-oracle.ts';
 import { record } from '../support/records.ts';
@@ -21,8 +21,8 @@ function lateResource(name: string) {
   return { resource, settle };
 }
 
-function openBatch(sources = new SourceEncoder()): EncodedBatch {
-  return new EncodedBatch(sources, 1_024, 1_024);
+function openBatch(envelopes = new EnvelopeEncoder()): EncodedBatch {
+  return new EncodedBatch(envelopes, 1_024, 1_024);
 }
 
 /** The resources of a request, each with the values of its attributes. */
@@ -59,9 +59,9 @@ test('a request that was handed out stays as it is when late attributes make the
 });
 
 test('late attributes reach every part of a batch that was split before, and the batch it is joined with', async () => {
-  const sources = new SourceEncoder();
+  const envelopes = new EnvelopeEncoder();
   const [shop, bank] = [lateResource('shop'), lateResource('bank')];
-  const batch = openBatch(sources);
+  const batch = openBatch(envelopes);
   const records = [shop, bank, shop, bank].map(({ resource }, body) => record({ body, resource }));
   for (const item of records) batch.add(item);
   expect(batch.pendingResources).toEqual([shop.resource, bank.resource]);
@@ -79,15 +79,15 @@ test('late attributes reach every part of a batch that was split before, and the
 });
 
 test('what late attributes add is counted by batches that are opened later', async () => {
-  const sources = new SourceEncoder();
+  const envelopes = new EnvelopeEncoder();
   const { resource, settle } = lateResource('shop');
-  const early = openBatch(sources);
+  const early = openBatch(envelopes);
   early.add(record({ resource }));
   const bytes = early.bytes;
   await settle();
   early.toRequest();
   expect(early.bytes).toBe(bytes);
-  const late = openBatch(sources);
+  const late = openBatch(envelopes);
   late.add(record({ resource }));
   expect(late.bytes).toBeGreaterThanOrEqual(late.toRequest().length);
   expect(late.bytes).toBe(bytes + Buffer.from('....host.id..host of shop....').length - 2);
@@ -102,11 +102,11 @@ test('resource and scope are read once for all batches', () => {
         return Reflect.get(object, key, receiver);
       },
     });
-  const sources = new SourceEncoder();
+  const envelopes = new EnvelopeEncoder();
   const resource = counting({ attributes: { 'service.name': 'shop' } });
   const instrumentationScope = counting({ name: 'orders', attributes: {} });
   for (let batches = 0; batches < 3; batches++) {
-    const batch = openBatch(sources);
+    const batch = openBatch(envelopes);
     for (let records = 0; records < 3; records++) batch.add(record({ resource, instrumentationScope }));
     batch.toRequest();
   }

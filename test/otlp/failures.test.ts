@@ -4,10 +4,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { spawnCollector } from '../../demo/collector/client.ts';
 import type { Reply } from '../../demo/collector/protocol.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
-import { collectorWith, type LaneOptions, otlpPipeline } from '../support/otlp-pipeline.ts';
+import { collectorWith, otlpPipeline, type PipelineOptions } from '../support/otlp-pipeline.ts';
 
 const BATCH_RECORDS = 64;
-const LANE = { maxExportBatchSize: BATCH_RECORDS } satisfies LaneOptions;
+const OPTIONS = { maxExportBatchSize: BATCH_RECORDS } satisfies PipelineOptions;
 
 const status = (status: number) => ({ kind: 'status', status }) as const;
 
@@ -15,7 +15,7 @@ describe('a connection', () => {
   test('that is refused costs nothing: what was emitted meanwhile arrives once when the collector listens', async () => {
     const collector = await collectorWith();
     await collector.refuse();
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
     await pipeline.until(({ breaker }) => breaker.state === 'open');
     expect(pipeline.stats.exports.lastError).toContain('ECONNREFUSED');
@@ -33,7 +33,7 @@ describe('a connection', () => {
   test('that is reset before the answer costs another attempt and no record', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'reset', at: 'before-response', times: 4 });
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const emitted = pipeline.emit(BATCH_RECORDS * 2);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 4 } });
@@ -43,7 +43,7 @@ describe('a connection', () => {
   test('that is reset with the acknowledgement makes that batch, and no other, arrive twice', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'accept' }, { kind: 'reset', at: 'before-response', stored: true });
-    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { concurrencyLimit: 1 } });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { concurrencyLimit: 1 } });
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 4, failures: 1 } });
@@ -61,7 +61,7 @@ describe('a connection', () => {
   ])('that %s has delivered: the status was heard', async (_, reply) => {
     const collector = await collectorWith();
     await collector.script(reply);
-    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { timeoutMillis: 100 } });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { timeoutMillis: 100 } });
     const emitted = pipeline.emit(BATCH_RECORDS * 2);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 2, failures: 0 } });
@@ -70,12 +70,12 @@ describe('a connection', () => {
     await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
   });
 
-  test.each<[string, LaneOptions]>([
+  test.each<[string, PipelineOptions]>([
     ['timeoutMillis', { otlp: { timeoutMillis: 60 } }],
     ['exportTimeoutMillis', { exportTimeoutMillis: 60 }],
   ])('that says nothing is closed after %s, and the batch is sent again', async (name, options) => {
     const collector = await collectorWith({ reply: { kind: 'hang' } });
-    const pipeline = otlpPipeline(collector, { ...LANE, ...options });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, ...options });
     const emitted = pipeline.emit(BATCH_RECORDS * 2);
     await pipeline.until(({ exports }) => exports.failures >= 2);
     expect(pipeline.stats.exports.lastError).toContain('60 ms');
@@ -111,7 +111,7 @@ describe('a connection', () => {
 test('under any mixture of failures every record owed arrives, and twice only what was stored without an answer', async () => {
   const collector = await collectorWith();
   const pipeline = otlpPipeline(collector, {
-    ...LANE,
+    ...OPTIONS,
     otlp: { concurrencyLimit: 4, timeoutMillis: 300, compression: 'gzip' },
     breaker: { failureThreshold: 2, resetTimeoutMillis: 10, maxResetTimeoutMillis: 40 },
   });

@@ -11,9 +11,9 @@ import {
   type Arrival,
   arrivalsAt,
   collectorWith,
-  type LaneOptions,
   loggerTo,
   otlpPipeline,
+  type PipelineOptions,
   processorTo,
 } from '../support/otlp-pipeline.ts';
 import { until } from '../support/until.ts';
@@ -51,7 +51,7 @@ describe('requests at once', () => {
     },
   );
 
-  test.each<[number, LaneOptions]>([
+  test.each<[number, PipelineOptions]>([
     [1, { maxConcurrentExports: 1 }],
     [3, { maxConcurrentExports: 3 }],
     [2, { maxConcurrentExports: 8, otlp: { concurrencyLimit: 2 } }],

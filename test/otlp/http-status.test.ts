@@ -6,10 +6,10 @@ import { BISECT_REQUESTS } from '../../src/delivery/disposition.ts';
 import type { DropEvent } from '../../src/index.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
-import { collectorWith, type LaneOptions, otlpPipeline } from '../support/otlp-pipeline.ts';
+import { collectorWith, otlpPipeline, type PipelineOptions } from '../support/otlp-pipeline.ts';
 
 const BATCH_RECORDS = 64;
-const LANE = { maxExportBatchSize: BATCH_RECORDS } satisfies LaneOptions;
+const OPTIONS = { maxExportBatchSize: BATCH_RECORDS } satisfies PipelineOptions;
 
 type Refusal = Omit<Extract<Reply, { kind: 'status' }>, 'kind'>;
 
@@ -33,7 +33,7 @@ describe('a batch refused once with', () => {
     async (_, reply) => {
       const collector = await collectorWith();
       await collector.script(reply);
-      const pipeline = otlpPipeline(collector, LANE);
+      const pipeline = otlpPipeline(collector, OPTIONS);
       const emitted = pipeline.emit(BATCH_RECORDS * 2);
       await pipeline.settled();
       expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
@@ -50,7 +50,7 @@ describe('a batch refused once with', () => {
     async (code) => {
       const collector = await collectorWith();
       await collector.script(status(code, { headers: { location: `${collector.url}/elsewhere` } }));
-      const pipeline = otlpPipeline(collector, LANE);
+      const pipeline = otlpPipeline(collector, OPTIONS);
       const emitted = pipeline.emit(BATCH_RECORDS * 2);
       await pipeline.settled();
       expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
@@ -66,7 +66,7 @@ describe.each([307, 401, 403, 404, 405, 408, 415, 429, 500, 502, 503])(
   (code) => {
     test('the breaker opens and nothing is lost; all of it arrives once when that ends', async () => {
       const collector = await collectorWith({ reply: status(code) });
-      const pipeline = otlpPipeline(collector, LANE);
+      const pipeline = otlpPipeline(collector, OPTIONS);
       const emitted = pipeline.emit(BATCH_RECORDS * 3);
       await pipeline.until(() => pipeline.breakerStates.length >= 2);
       expect(pipeline.breakerStates.slice(0, 2)).toEqual(['open', 'half-open']);
@@ -89,7 +89,7 @@ test.each([401, 403, 404])(
     const lines = diagLines();
     const collector = await collectorWith();
     await collector.script(status(code, { message: 'no such tenant' }));
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     pipeline.emit(1);
     await pipeline.settled();
     const report = `${collector.logsUrl} (likely a configuration error): no such tenant`;
@@ -103,7 +103,7 @@ describe.each([402, 406, 409, 410, 418, 422, 431, 451])('a batch refused with %i
   test('is rejected at once, says nothing against the collector, and costs no other', async () => {
     const collector = await collectorWith();
     const drops: DropEvent[] = [];
-    const pipeline = otlpPipeline(collector, { ...LANE, onDrop: (event) => drops.push(event) });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, onDrop: (event) => drops.push(event) });
     await collector.script(status(code, retryAfter('3600')));
     const emitted = pipeline.emit(BATCH_RECORDS * 2);
     await pipeline.settled();
@@ -120,7 +120,7 @@ describe.each([402, 406, 409, 410, 418, 422, 431, 451])('a batch refused with %i
   });
 });
 
-describe.each<[string, Required<LaneOptions>['otlp']]>([
+describe.each<[string, Required<PipelineOptions>['otlp']]>([
   ['plain', {}],
   ['compressed', { compression: 'gzip' }],
 ])('a %s body over the limit', (_, otlp) => {
@@ -130,7 +130,7 @@ describe.each<[string, Required<LaneOptions>['otlp']]>([
     ['400, as the OpenTelemetry Collector says it', { maxBodyBytes: 4_000, tooLargeStatus: 400 }],
   ])('%s, is halved until it fits', async (_, limit) => {
     const collector = await collectorWith(limit);
-    const pipeline = otlpPipeline(collector, { ...LANE, otlp });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp });
     const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
     await pipeline.settled();
     expect(pipeline.stats.exported).toBe(emitted);
@@ -146,7 +146,7 @@ describe('the size that a 413 has taught', () => {
     ['by records', { maxRecords: 40 }],
   ])('%s is remembered for the batches that follow', async (_, limit) => {
     const collector = await collectorWith(limit);
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     for (let batch = 0; batch < 4; batch++) {
       pipeline.emit(BATCH_RECORDS, 'x'.repeat(200));
       await pipeline.settled();
@@ -161,7 +161,7 @@ describe('the size that a 413 has taught', () => {
 
   test('is forgotten after an outage, with which the limit may have gone', async () => {
     const collector = await collectorWith({ maxRecords: 40, keep: 'count' });
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     pipeline.emit(BATCH_RECORDS);
     await pipeline.settled();
     await collector.behave({ maxRecords: Number.POSITIVE_INFINITY });
@@ -182,7 +182,7 @@ describe('the size that a 413 has taught', () => {
 
   test('is tried to be grown out of at a cost of few requests while the limit stands', async () => {
     const collector = await collectorWith({ maxRecords: 40 });
-    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { concurrencyLimit: 1 } });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { concurrencyLimit: 1 } });
     for (let round = 0; round < 10; round++) {
       pipeline.emit(BATCH_RECORDS * 25);
       await pipeline.settled();
@@ -195,7 +195,7 @@ describe('the size that a 413 has taught', () => {
 
 test('a single record that is too large for the collector costs only itself', async () => {
   const collector = await collectorWith({ maxBodyBytes: 10_000 });
-  const pipeline = otlpPipeline(collector, LANE);
+  const pipeline = otlpPipeline(collector, OPTIONS);
   pipeline.emit(20);
   pipeline.emit(1, 'x'.repeat(20_000));
   const emitted = pipeline.emit(43);
@@ -241,7 +241,7 @@ describe('400', () => {
 
   test('for everything, where nothing was ever accepted, is more likely a wrong address: nothing is dropped', async () => {
     const collector = await collectorWith({ reply: status(400) });
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
     await pipeline.until(() => pipeline.breakerStates.includes('open'));
     expect(pipeline.stats).toMatchObject({ exported: 0, dropped: { rejected: 0 } });
@@ -253,7 +253,7 @@ describe('400', () => {
 
   test('for everything in a batch no larger than others drops it as rejected at a bounded cost, and the next good batch arrives', async () => {
     const collector = await collectorWith();
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const good = pipeline.emit(BATCH_RECORDS, 'x'.repeat(100));
     await pipeline.settled();
     await collector.behave({ reply: status(400) });
@@ -281,7 +281,7 @@ describe('a partial success', () => {
       { kind: 'partial', rejected: 3, message: 'no room for three' },
       { kind: 'partial', rejected: 60, message: 'no room for sixty' },
     );
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({
@@ -300,7 +300,7 @@ describe('a partial success', () => {
     const lines = diagLines();
     const collector = await collectorWith();
     await collector.script({ kind: 'partial', rejected: 0, message: 'the attribute x is deprecated' });
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const emitted = pipeline.emit(BATCH_RECORDS);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 0 } });
@@ -314,7 +314,7 @@ describe('a partial success', () => {
     async (rejected) => {
       const collector = await collectorWith();
       await collector.script({ kind: 'partial', rejected });
-      const pipeline = otlpPipeline(collector, LANE);
+      const pipeline = otlpPipeline(collector, OPTIONS);
       pipeline.emit(BATCH_RECORDS * 2);
       await pipeline.settled();
       expect(pipeline.stats).toMatchObject({ exported: BATCH_RECORDS, dropped: { rejected: BATCH_RECORDS } });
@@ -325,7 +325,7 @@ describe('a partial success', () => {
 test('an outage longer than retry.maxElapsedMillis costs what was tried all that time, as retry_exhausted', async () => {
   const collector = await collectorWith({ reply: status(503) });
   const pipeline = otlpPipeline(collector, {
-    ...LANE,
+    ...OPTIONS,
     breaker: false,
     retry: { initialDelayMillis: 5, maxDelayMillis: 20, maxElapsedMillis: 60 },
   });

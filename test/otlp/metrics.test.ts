@@ -8,7 +8,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { type Answer, startSink } from '../support/http-sink.ts';
 import { type Collected, Telemetry } from '../support/metrics-reader.ts';
-import { collectorWith, type LaneOptions, ManualPipeline } from '../support/otlp-pipeline.ts';
+import { collectorWith, ManualPipeline, type PipelineOptions } from '../support/otlp-pipeline.ts';
 import { record } from '../support/records.ts';
 
 const inflight = 'otel.sdk.exporter.log.inflight';
@@ -29,7 +29,7 @@ interface Target {
 class Metered extends ManualPipeline {
   readonly telemetry: Telemetry;
 
-  constructor(target: Target, { otlp, ...options }: LaneOptions = {}) {
+  constructor(target: Target, { otlp, ...options }: PipelineOptions = {}) {
     const telemetry = new Telemetry();
     super(target, {
       scheduledDelayMillis: 0,
@@ -314,7 +314,7 @@ describe('an operation', () => {
     expect(points(collected, inflight)).toEqual([{ value: 0, attributes: {} }]);
   });
 
-  test.each<[string, LaneOptions]>([
+  test.each<[string, PipelineOptions]>([
     ['timeoutMillis', { otlp: { timeoutMillis: 50 } }],
     ['exportTimeoutMillis', { exportTimeoutMillis: 50 }],
   ])('that ran into %s is a timeout', async (name, { otlp, ...options }) => {

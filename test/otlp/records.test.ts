@@ -1,4 +1,4 @@
-/** What records look like that have passed the OTLP lane, and where they go when nobody says so. */
+/** What records look like that have passed the OTLP adapter, and where they go when nobody says so. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
@@ -25,7 +25,7 @@ describe('records', () => {
   test('of several resources and scopes keep theirs, wherever their batches are cut', async () => {
     const collector = await collectorWith({ keep: 'records', maxRecords: 5 });
     const processor = processorTo(collector, { maxExportBatchSize: 23 });
-    const sources = ['shop', 'bank'].flatMap((service) => {
+    const envelopes = ['shop', 'bank'].flatMap((service) => {
       const resource = resourceFromAttributes({ 'service.name': service });
       const provider = new sdk3.LoggerProvider({ resource, processors: [processor] });
       return ['orders', 'payments', 'users'].map((scope) => ({
@@ -36,9 +36,9 @@ describe('records', () => {
     });
     const expected = Array.from({ length: 300 }, (_, index) => {
       // In runs and in turns.
-      const source = sources[
-        (index * (index % 100 < 50 ? 1 : 7)) % sources.length
-      ] as (typeof sources)[number];
+      const source = envelopes[
+        (index * (index % 100 < 50 ? 1 : 7)) % envelopes.length
+      ] as (typeof envelopes)[number];
       source.logger.emit({ body: index });
       return { body: index, scope: source.scope, resource: { 'service.name': source.service } };
     });

@@ -6,13 +6,13 @@ import { expectReceived } from '../support/live-pipeline.ts';
 import {
   arrivalsAt,
   collectorWith,
-  type LaneOptions,
   ManualPipeline,
   otlpPipeline,
+  type PipelineOptions,
 } from '../support/otlp-pipeline.ts';
 
 const BATCH_RECORDS = 64;
-const LANE = { maxExportBatchSize: BATCH_RECORDS } satisfies LaneOptions;
+const OPTIONS = { maxExportBatchSize: BATCH_RECORDS } satisfies PipelineOptions;
 /** What two clocks that are both right may differ by. */
 const ROUNDING_MILLIS = 5;
 /** What is waited at most beyond the time that the server asked for, so that a fleet does not come back in step. */
@@ -27,7 +27,7 @@ describe('Retry-After', () => {
     'in seconds, with %i, is a time before which nothing is sent',
     async (code) => {
       const collector = await collectorWith({ reply: status(code, { retryAfterSeconds: 3_600 }) });
-      const pipeline = new ManualPipeline(collector, { ...LANE, breaker: false });
+      const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker: false });
       const emitted = pipeline.emit(BATCH_RECORDS * 3);
       await pipeline.until(({ exports }) => exports.failures === 1);
       await collector.behave({ reply: { kind: 'accept' } });
@@ -48,7 +48,7 @@ describe('Retry-After', () => {
 
   test('as a date is a time before which nothing is sent', async () => {
     const collector = await collectorWith();
-    const pipeline = new ManualPipeline(collector, { ...LANE, breaker: false });
+    const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker: false });
     const date = new Date(Math.ceil(pipeline.clock.wallNow() / 1_000) * 1_000 + 3_600_000);
     await collector.script(status(503, retryAfter(date.toUTCString())));
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
@@ -65,7 +65,7 @@ describe('Retry-After', () => {
     const collector = await collectorWith();
     await collector.script(status(503, { retryAfterSeconds: 3_600 }));
     const breaker = { failureThreshold: 1, resetTimeoutMillis: 10, maxResetTimeoutMillis: 10 };
-    const pipeline = new ManualPipeline(collector, { ...LANE, breaker });
+    const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker });
     const emitted = pipeline.emit(BATCH_RECORDS);
     await pipeline.until(({ exports }) => exports.failures === 1);
     const { state, nextProbeMillis = 0 } = pipeline.stats.breaker;
@@ -81,7 +81,7 @@ describe('Retry-After', () => {
 
   test('is kept to on real time by all that waits, as the collector sees it', async () => {
     const collector = await collectorWith();
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const arrivals = arrivalsAt(collector);
     await collector.script(status(429, { retryAfterSeconds: 1 }));
     const emitted = pipeline.emit(BATCH_RECORDS * 4);
@@ -94,7 +94,7 @@ describe('Retry-After', () => {
 
   test('as a date of the real calendar is kept to, as the collector sees it', async () => {
     const collector = await collectorWith();
-    const pipeline = otlpPipeline(collector, LANE);
+    const pipeline = otlpPipeline(collector, OPTIONS);
     const date = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 1_000);
     await collector.script(status(503, retryAfter(date.toUTCString())));
     const arrivals = arrivalsAt(collector);
@@ -108,7 +108,7 @@ describe('Retry-After', () => {
   test('beyond every timeout makes a flush reject at once, and loses nothing', async () => {
     const collector = await collectorWith();
     await collector.script(status(503, retryAfter('Fri, 01 Jan 2100 00:00:00 GMT')));
-    const pipeline = otlpPipeline(collector, { ...LANE, breaker: false });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, breaker: false });
     const emitted = pipeline.emit(BATCH_RECORDS * 2);
     await pipeline.until(({ exports }) => exports.failures === 1);
     await expect(pipeline.processor.forceFlush()).rejects.toMatchObject({ code: 'ERR_SPILLWAY_UNAVAILABLE' });
@@ -119,7 +119,7 @@ describe('Retry-After', () => {
   test('of one request does not keep back the answers to others under way', async () => {
     const collector = await collectorWith({ latencyMillis: 30 });
     const arrivals = arrivalsAt(collector);
-    const pipeline = otlpPipeline(collector, { ...LANE, otlp: { concurrencyLimit: 4 } });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { concurrencyLimit: 4 } });
     const emitted = pipeline.emit(BATCH_RECORDS * 30);
     await collector.until(({ concurrentRequests }) => concurrentRequests >= 3);
     await collector.script(status(429, { retryAfterSeconds: 1 }));

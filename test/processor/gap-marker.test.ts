@@ -86,7 +86,7 @@ test('a destination that refuses everything is not sent one marker after another
   await h.end();
 });
 
-test('a destination that refuses markers alone gets one for each hole, and none for its own refusals', async () => {
+test('a destination that refuses markers alone gets one for each gap, and none for its own refusals', async () => {
   const h = new Harness({ gapMarker: true, maxExportBatchSize: 1 });
   h.exporter.decide = (records) =>
     records[0]?.eventName === 'spillway.gap' || records[0]?.body === 0 ? rejected : 'succeed';
@@ -97,7 +97,7 @@ test('a destination that refuses markers alone gets one for each hole, and none 
   await h.end();
 });
 
-test('a record that cannot be read does not throw into the application, and is part of the hole', async () => {
+test('a record that cannot be read does not throw into the application, and is part of the gap', async () => {
   const h = new Harness(small, 'hang');
   const unreadable = new Proxy(record(), {
     get: () => {
@@ -114,7 +114,7 @@ test('a record that cannot be read does not throw into the application, and is p
   await h.end();
 });
 
-test('what a spool had no room for is a hole; what it kept is none', async () => {
+test('what a spool had no room for is a gap; what it kept is none', async () => {
   const down = { fail: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) };
   const h = new SpooledHarness({ gapMarker: true, spool: { maxBytes: 1024 * 1024 } }, [down]);
   const attributes = { text: 'x'.repeat(10_000) };

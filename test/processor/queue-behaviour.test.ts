@@ -211,7 +211,7 @@ test('passOver leaves batches aside as long as there is another one', () => {
   const queue = new AsyncSinkQueue(
     limits,
     () => new RecordBatch(1e6),
-    { dropped: () => {}, work: () => {} },
+    { dropped: () => {}, wake: () => {} },
     () => 0,
   );
   for (const body of ['a', 'b']) queue.admit(record({ body }));
@@ -220,7 +220,7 @@ test('passOver leaves batches aside as long as there is another one', () => {
   const first = queue.take(0) as QueuedBatch<RecordBatch>;
   first.attempts++;
   first.failures++;
-  queue.giveBack(first);
+  queue.requeue(first);
   const second = queue.take(0, {}, isStuck) as QueuedBatch<RecordBatch>;
   expect(bodyOf(second)).toBe('b');
   expect(bodyOf(queue.take(0, {}, isStuck))).toBe('a');

@@ -273,7 +273,7 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
       await clock.settle();
       expect(told).toEqual([{ reason, records: 1_000 }]);
 
-      // What comes after the end is no hole in the log.
+      // What comes after the end is no gap in the log.
       if (reason === 'already_shutdown') return;
       stage.memoryUseRatio = 0;
       await clock.advance(11 * SECOND);

@@ -1,11 +1,11 @@
 /** The gate that jobs wait at until the queue has room. */
 
 import { describe, expect, test } from 'vitest';
-import { PressureGate, type ReadyOptions } from '../../src/queue/backpressure.ts';
+import { Backpressure, type ReadyOptions } from '../../src/queue/backpressure.ts';
 import { Harness } from '../support/harness.ts';
 
 function gate(pressure = 1) {
-  const made = new PressureGate(() => pressure);
+  const made = new Backpressure(() => pressure);
   const set = (value: number) => {
     pressure = value;
     made.update();

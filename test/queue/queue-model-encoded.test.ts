@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { SourceEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
 import { AsyncSinkQueue } from '../../src/queue/async-sink-queue.ts';
 import type { QueueLimits } from '../../src/queue/queue-contract.ts';
 import type { QueuedBatch } from '../../src/queue/queued-batch.ts';
@@ -45,12 +45,12 @@ class Scenario {
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
-    const sources = new SourceEncoder();
+    const envelopes = new EnvelopeEncoder();
     const dropped = (_reason: string, count: number) => {
       this.#reported += count;
     };
-    const openBatch = () => new EncodedBatch(sources, MAX_RECORD_BYTES, 0);
-    this.queue = new AsyncSinkQueue(limits, openBatch, { dropped, work: () => {} }, () => 0);
+    const openBatch = () => new EncodedBatch(envelopes, MAX_RECORD_BYTES, 0);
+    this.queue = new AsyncSinkQueue(limits, openBatch, { dropped, wake: () => {} }, () => 0);
   }
 
   /** What a step lost: all of it from one end, and until the last of it was gone there was too much. */
@@ -75,7 +75,7 @@ class Scenario {
       attributes: { padding: 'x'.repeat(size) },
       instrumentationScope: SCOPES[scope],
     });
-    const alone = new EncodedBatch(new SourceEncoder(), MAX_RECORD_BYTES, 0);
+    const alone = new EncodedBatch(new EnvelopeEncoder(), MAX_RECORD_BYTES, 0);
     alone.add(item);
     const bytes = alone.add(item);
     expect(bytes).toBeLessThanOrEqual(MAX_RECORD_BYTES);
@@ -111,7 +111,7 @@ class Scenario {
       return;
     }
     this.waiting = [...this.waiting, ...taken.records].sort(byId);
-    this.queue.giveBack(taken.batch, how === 'halve');
+    this.queue.requeue(taken.batch, how === 'halve');
   }
 
   check(): void {

@@ -41,7 +41,7 @@ class Scenario {
     this.queue = new AsyncSinkQueue(
       limits,
       () => WatchedBatch.open(BATCH_BYTES, this.#lost),
-      { dropped, work: () => {} },
+      { dropped, wake: () => {} },
       () => this.#now,
     );
     this.model = new QueueModel(limits);
@@ -62,8 +62,8 @@ class Scenario {
       this.queue.settle(batch);
     }
     this.queue.seal();
-    this.queue.hasten();
-    this.model.hasten();
+    this.queue.retryNow();
+    this.model.retryNow();
     while (this.queue.records > 0) {
       this.#take({});
       this.#end({ do: 'settle', which: 0 });
@@ -106,8 +106,8 @@ class Scenario {
           expect(queue.dueAt(this.#now)).toBe(this.#now);
         break;
       case 'hasten':
-        queue.hasten();
-        model.hasten();
+        queue.retryNow();
+        model.retryNow();
         break;
       case 'discard unprotected':
         queue.discardUnprotected('memory_limit');
@@ -135,9 +135,9 @@ class Scenario {
     if (isInFlight) {
       // Halves go at once.
       batch.notBefore = halve || step.delayMillis === 0 ? 0 : this.#now + step.delayMillis;
-      this.model.giveBack(records, batch.notBefore);
+      this.model.requeue(records, batch.notBefore);
     }
-    this.queue.giveBack(batch, halve);
+    this.queue.requeue(batch, halve);
   }
 
   /** It may be refused unread; either way it is one drop and no more, which the model does not know of. */
@@ -184,7 +184,7 @@ class Scenario {
     const { ids } = batch.contents;
     // First in, first out; protected records before all others.
     const lane = candidates.filter(
-      (candidate) => model.laneOf(candidate) === model.laneOf(candidates[0] as ModelRecord),
+      (candidate) => model.adapterFor(candidate) === model.adapterFor(candidates[0] as ModelRecord),
     );
     expect(ids).toEqual(lane.slice(0, ids.length).map(({ id }) => id));
     expect(ids.length).toBeGreaterThan(0);

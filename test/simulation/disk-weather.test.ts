@@ -268,19 +268,21 @@ test('a loss of power takes the last changes of names, and leaves those before a
     const fd = view.openSync('/new/a', 'wx', MODE);
     view.writeSync(fd, FOUR, 0);
     view.datasyncSync(fd);
-    view.renameSync('/new', '/shelf');
+    view.renameSync('/new', '/partition');
     view.syncDirectorySync('/');
-    view.openSync('/shelf/b', 'wx', MODE);
-    view.renameSync('/shelf/b', '/shelf/a');
-    view.unlinkSync('/shelf/a');
-    view.rmdirSync('/shelf');
+    view.openSync('/partition/b', 'wx', MODE);
+    view.renameSync('/partition/b', '/partition/a');
+    view.unlinkSync('/partition/a');
+    view.rmdirSync('/partition');
     disk.loseWatts();
     const { files } = disk;
-    seen.add(`${[...files.keys()]} ${files.get('/shelf/a')}`);
-    expect([...files.keys()].every((path) => path.startsWith('/shelf/'))).toBe(true);
-    expect(disk.usedBytes).toBe(files.get('/shelf/a')?.length ?? 0);
+    seen.add(`${[...files.keys()]} ${files.get('/partition/a')}`);
+    expect([...files.keys()].every((path) => path.startsWith('/partition/'))).toBe(true);
+    expect(disk.usedBytes).toBe(files.get('/partition/a')?.length ?? 0);
   }
-  expect(seen).toEqual(new Set(['/shelf/a abcd', '/shelf/a,/shelf/b abcd', '/shelf/a ', ' undefined']));
+  expect(seen).toEqual(
+    new Set(['/partition/a abcd', '/partition/a,/partition/b abcd', '/partition/a ', ' undefined']),
+  );
 });
 
 test('what was written half a minute ago is not lost with the power', async () => {

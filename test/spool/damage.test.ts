@@ -153,26 +153,26 @@ test('a payload that is damaged is counted with its severities, and kept aside',
     { reason: 'spool_corrupt', records: RECORDS, severities: [0, 0, 0, RECORDS, 0, 0, 0] },
   ]);
   member.spool.settle(second, 0, RECORDS);
-  member.spool.giveBack(second);
+  member.spool.requeue(second);
   expect(namesOf(await member.drain())).toEqual(['c', 'd']);
   expect(member.spool.records).toBe(RECORDS);
   member.spool.settle(first as never, 0, RECORDS);
   await member.rest();
   expect(member.events.untimely).toEqual([]);
   await member.close();
-  const damaged = filesBelow(left.directory).filter((path) => path.includes('damaged'));
+  const damaged = filesBelow(left.directory).filter((path) => path.includes('quarantine'));
   expect(damaged.length).toBeGreaterThan(0);
   expect((await recover(left.directory)).names).toEqual([]);
 });
 
-test('what is set aside as damaged takes an eighth of the spool at most', async () => {
+test('what is in quarantine takes an eighth of the spool at most', async () => {
   const directory = await spoolDirectory();
   const maxBytes = 1024 * 1024;
   for (let round = 0; round < 6; round++) {
     const writer = await open(directory, { maxBytes });
     await writer.store(entryOf('a', { bytes: 60_000 }));
     await writer.close();
-    const segments = filesBelow(directory, '.seg').filter((path) => !path.includes('damaged'));
+    const segments = filesBelow(directory, '.seg').filter((path) => !path.includes('quarantine'));
     for (const path of segments) flipBit(path, statSync(path).size - 1, 0);
     const reader = await open(directory, { maxBytes });
     expect(await reader.drain()).toEqual([]);
@@ -180,7 +180,7 @@ test('what is set aside as damaged takes an eighth of the spool at most', async 
     await reader.close();
     expect(reader.events.droppedRecords('spool_corrupt')).toBe(1);
   }
-  const kept = bytesBelow(join(directory, 'damaged'));
+  const kept = bytesBelow(join(directory, 'quarantine'));
   expect(kept).toBeGreaterThan(0);
   expect(kept).toBeLessThanOrEqual(maxBytes / 8);
 });
@@ -239,36 +239,56 @@ describe('acknowledgements', () => {
 });
 
 describe('an open does not fail', () => {
-  test.each<[string, (segment: string, shelf: string, directory: string) => void, string[]]>([
+  test.each<[string, (segment: string, partition: string, directory: string) => void, string[]]>([
     ['an empty segment', (segment) => truncate(segment, 0), []],
     ['a segment cut off in its header', (segment) => truncate(segment, 7), []],
     ['a segment of zeros', (segment) => writeFileSync(segment, Buffer.alloc(5_000)), []],
     ['garbage at the end', (segment) => appendGarbage(segment, Buffer.alloc(3_000, 'garbage')), NAMES],
     ['zeros at the end', (segment) => appendGarbage(segment, Buffer.alloc(3_000)), NAMES],
-    ['a text for a segment', (_, shelf) => writeFileSync(join(shelf, '00000002.seg'), 'Dear spool'), NAMES],
-    ['a directory for a segment', (_, shelf) => mkdirSync(join(shelf, '00000009.seg')), NAMES],
-    ['a directory for acknowledgements', (_, shelf) => mkdirSync(join(shelf, '00000001.ack')), NAMES],
-    ['foreign files in the shelf', (_, shelf) => writeFileSync(join(shelf, 'README'), 'x'), NAMES],
+    [
+      'a text for a segment',
+      (_, partition) => writeFileSync(join(partition, '00000002.seg'), 'Dear spool'),
+      NAMES,
+    ],
+    ['a directory for a segment', (_, partition) => mkdirSync(join(partition, '00000009.seg')), NAMES],
+    ['a directory for acknowledgements', (_, partition) => mkdirSync(join(partition, '00000001.ack')), NAMES],
+    [
+      'foreign files in the partition',
+      (_, partition) => writeFileSync(join(partition, 'README'), 'x'),
+      NAMES,
+    ],
     [
       'foreign files in the spool',
       (_, __, directory) => writeFileSync(join(directory, '.nfs01'), 'x'),
       NAMES,
     ],
     [
-      'a file with the name of a shelf',
-      (_, __, directory) => writeFileSync(join(directory, 'shelf-0123456789abcdef'), 'x'),
+      'a file with the name of a partition',
+      (_, __, directory) => writeFileSync(join(directory, 'partition-0123456789abcdef'), 'x'),
       NAMES,
     ],
     [
-      'an empty shelf',
-      (_, __, directory) => mkdirSync(join(directory, 'shelf-0123456789abcdef'), { mode: 0o700 }),
+      'an empty partition',
+      (_, __, directory) => mkdirSync(join(directory, 'partition-0123456789abcdef'), { mode: 0o700 }),
       NAMES,
     ],
-    ['a shelf with a damaged name', (_, __, directory) => mkdirSync(join(directory, 'shelf-..')), NAMES],
-    ['an empty lease', (_, shelf) => writeFileSync(join(shelf, 'lease'), ''), NAMES],
-    ['a lease that is garbage', (_, shelf) => writeFileSync(join(shelf, 'lease'), 'x'.repeat(500)), NAMES],
-    ['a lease that is a directory', (_, shelf) => mkdirSync(join(shelf, 'lease')), NAMES],
-    ['a file called damaged', (_, __, directory) => writeFileSync(join(directory, 'damaged'), 'x'), NAMES],
+    [
+      'a partition with a damaged name',
+      (_, __, directory) => mkdirSync(join(directory, 'partition-..')),
+      NAMES,
+    ],
+    ['an empty lease', (_, partition) => writeFileSync(join(partition, 'lease'), ''), NAMES],
+    [
+      'a lease that is garbage',
+      (_, partition) => writeFileSync(join(partition, 'lease'), 'x'.repeat(500)),
+      NAMES,
+    ],
+    ['a lease that is a directory', (_, partition) => mkdirSync(join(partition, 'lease')), NAMES],
+    [
+      'a file called quarantine',
+      (_, __, directory) => writeFileSync(join(directory, 'quarantine'), 'x'),
+      NAMES,
+    ],
   ])('over %s', async (_what, harm, expected) => {
     const { directory } = await leave();
     const segment = only(directory, '.seg');
@@ -277,7 +297,7 @@ describe('an open does not fail', () => {
     // A lease that cannot be understood is watched as one that is not renewed, for ten minutes at most.
     await member.pass(3 * LEASE_MILLIS);
     expect(namesOf(await member.drain())).toEqual(expected);
-    expect(member.spool.usable).toBe(true);
+    expect(member.spool.isUsable).toBe(true);
     await member.store(entryOf('new'));
     expect(namesOf(await member.drain())).toEqual(['new']);
     await member.close();
@@ -333,7 +353,7 @@ test('a segment of a newer version is left alone and told of, whoever comes', as
   await member.close();
   const kept = filesBelow(left.directory, '.seg').filter((file) => readFileSync(file).equals(content));
   expect(kept).toHaveLength(1);
-  expect(basename(dirname(kept[0] as string))).toMatch(/^shelf-/);
+  expect(basename(dirname(kept[0] as string))).toMatch(/^partition-/);
   setVersion(content, 1);
   writeFileSync(kept[0] as string, content);
   const successor = await open(left.directory);

@@ -47,7 +47,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     disk.freeBytes = 300;
     expect(await append(member, 'too much', 2_000)).toBe(false);
     await member.rest();
-    expect(spool.usable).toBe(false);
+    expect(spool.isUsable).toBe(false);
     expect(spool.degradedBecause).toContain('ENOSPC');
     expect(spool.degradedBecause).not.toContain(directory);
     expect(events.changes).toBeGreaterThan(0);
@@ -62,7 +62,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     await member.pass(BACKOFF_MILLIS);
     expect(await append(member, 'after')).toBe(true);
     await member.rest();
-    expect(spool.usable).toBe(true);
+    expect(spool.isUsable).toBe(true);
     expect(spool.degradedBecause).toBeUndefined();
     expect(events.changes).toBeGreaterThan(changes);
     expect(spool.records).toBe(2);
@@ -127,7 +127,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     ['rename', 'EIO'],
     ['syncDirectory', 'EIO'],
     ['datasync', 'EIO'],
-  ])('is refused when the first %s of a shelf fails with %s, and works later', async (call, code) => {
+  ])('is refused when the first %s of a partition fails with %s, and works later', async (call, code) => {
     const directory = await spoolDirectory();
     mkdirSync(directory, { mode: 0o700 });
     const member = await SpoolMember.open(directory, { fsync: 'always' });
@@ -143,7 +143,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     cure();
     await member.pass(BACKOFF_MILLIS);
     expect(await append(member, 'second')).toBe(true);
-    expect(member.spool.usable).toBe(true);
+    expect(member.spool.isUsable).toBe(true);
     await member.close();
     const left = await namesLeft(directory);
     expect(left.filter((name) => name !== 'first' || isStored)).toEqual(
@@ -313,7 +313,7 @@ test('closed for good, it refuses and does not throw', async () => {
   expect(member.spool.next()).toBeUndefined();
   expect(() => member.spool.settle(entry, 0, 1)).not.toThrow();
   expect(() => member.spool.release(entry)).not.toThrow();
-  expect(member.spool.usable).toBe(false);
+  expect(member.spool.isUsable).toBe(false);
   expect(member.disk.openFiles).toBe(0);
   expect(member.clock.pendingTimers).toBe(0);
 });
@@ -326,7 +326,7 @@ test('with fsync interval, what is older than the interval survives a loss of po
   await member.pass(600, 100);
   const syncs = member.disk.calls('datasync');
   await member.pass(5_000, 100);
-  // Nothing is synced that has not changed but the sign of life.
+  // Nothing is synced that has not changed but the heartbeat.
   expect(member.disk.calls('datasync') - syncs).toBeLessThanOrEqual(6);
   await member.crash();
   member.disk.losePower();
@@ -356,13 +356,13 @@ test('a read-only disk refuses, keeps what it has, and gives it once it can be w
   expect(() => member.spool.open()).not.toThrow();
   await member.pass(3 * LEASE_MILLIS);
   expect(await appendInTurn(member, 'refused')).toBe(false);
-  expect(member.spool.usable).toBe(false);
+  expect(member.spool.isUsable).toBe(false);
   // What cannot be marked as taken over is not sent by one that cannot know to be the only one.
   expect(member.spool.next()).toBeUndefined();
   cure();
   await member.pass(2 * LONGEST_BACKOFF_MILLIS);
   expect(await appendInTurn(member, 'new')).toBe(true);
-  expect(member.spool.usable).toBe(true);
+  expect(member.spool.isUsable).toBe(true);
   expect(namesOf(await member.drain())).toEqual(['left', 'new']);
   await member.close();
 });
@@ -375,7 +375,7 @@ test.each(['ENOSPC', 'EROFS', 'EIO', 'ENOENT'])(
     const cure = member.disk.fail({ on: ['mkdir', 'stat'], code });
     expect(() => member.spool.open()).not.toThrow();
     await member.rest();
-    expect(member.spool.usable).toBe(false);
+    expect(member.spool.isUsable).toBe(false);
     expect(member.spool.degradedBecause).toContain(code);
     expect(await appendInTurn(member, 'refused')).toBe(false);
     cure();
@@ -394,7 +394,7 @@ test('a directory that is removed is made again, and what the spool alone had in
   rmSync(directory, { recursive: true });
   await member.pass(2 * LEASE_MILLIS);
   expect(member.events.droppedRecords('spool_corrupt')).toBe(3);
-  expect(member.events.disownments).toEqual([]);
+  expect(member.events.ownershipLosses).toEqual([]);
   // Whoever holds it is not to rely on the copy.
   expect(held?.state).toBe('damaged');
   expect(member.spool.records).toBe(0);
@@ -402,7 +402,7 @@ test('a directory that is removed is made again, and what the spool alone had in
   await appendInTurn(member, 'perhaps');
   await member.pass(BACKOFF_MILLIS);
   expect(await appendInTurn(member, 'stored')).toBe(true);
-  expect(member.spool.usable).toBe(true);
+  expect(member.spool.isUsable).toBe(true);
   await member.close();
   expect(await namesLeft(directory)).toContain('stored');
 });
@@ -451,7 +451,7 @@ test('a real disk of 512 KiB that fills up refuses, keeps what it has and goes o
   rmSync(ballast);
   await member.pass(BACKOFF_MILLIS);
   expect(await appendInTurn(member, 'after', 10_000)).toBe(true);
-  expect(member.spool.usable).toBe(true);
+  expect(member.spool.isUsable).toBe(true);
   expect(bytesBelow(spoolPath, '.seg')).toBeGreaterThan(10_000 * stored.length);
   await member.close();
   expect(await namesLeft(spoolPath)).toEqual([...stored, 'after']);

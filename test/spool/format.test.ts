@@ -1,4 +1,4 @@
-/** The bytes of the spool: what docs/spool-format.md says, to the offset, and a shelf that an earlier version wrote. */
+/** The bytes of the spool: what docs/spool-format.md says, to the offset, and a partition that an earlier version wrote. */
 
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ import { filesBelow } from '../support/faulty-files.ts';
 import { SpoolMember, spoolDirectory } from '../support/spool-member.ts';
 
 const FIXTURE = join(import.meta.dirname, '..', 'fixtures', 'spool-format-1');
-const SHELF = join(FIXTURE, 'shelf-00112233445566ff');
+const PARTITION = join(FIXTURE, 'partition-00112233445566ff');
 const MAX_UINT32 = 2 ** 32 - 1;
 
 const uint32 = fc.integer({ min: 0, max: MAX_UINT32 });
@@ -127,9 +127,9 @@ test('acknowledgements are read as they were written; damaged, torn and foreign 
   ]);
 });
 
-describe('a shelf of format 1 that was written once', () => {
+describe('a partition of format 1 that was written once', () => {
   test('is what the code writes today, byte for byte', () => {
-    const segments = ['00000001.seg', '00000002.seg'].map((name) => readFileSync(join(SHELF, name)));
+    const segments = ['00000001.seg', '00000002.seg'].map((name) => readFileSync(join(PARTITION, name)));
     const contents = [[1, 2], [3]];
     for (const [at, segment] of segments.entries()) {
       const header = parseSegmentHeader(segment);
@@ -143,12 +143,12 @@ describe('a shelf of format 1 that was written once', () => {
       const acks = Buffer.alloc(2 * ACK_BYTES);
       writeAck(acks, 0, salt, 0, 0, 2);
       writeAck(acks, ACK_BYTES, salt, 1, 1, 1);
-      expect(readFileSync(join(SHELF, '00000001.ack'))).toEqual(acks);
+      expect(readFileSync(join(PARTITION, '00000001.ack'))).toEqual(acks);
     }
   });
 
   test('has each number where the document says', () => {
-    const segment = readFileSync(join(SHELF, '00000001.seg'));
+    const segment = readFileSync(join(PARTITION, '00000001.seg'));
     const frame = 24 + 72 + 150;
     expect(segment.toString('latin1', 0, 8)).toBe('SPILLWAY');
     expect(segment.readUInt32LE(8)).toBe(1);

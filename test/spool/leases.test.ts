@@ -19,7 +19,7 @@ import {
 import { StoppableClock } from '../support/stoppable-clock.ts';
 
 const HOUR_MILLIS = 3_600_000;
-/** After which a dead one's shelf has surely been taken over by a watcher that runs. */
+/** After which a dead one's partition has surely been taken over by a watcher that runs. */
 const SURELY_MILLIS = 2 * LEASE_MILLIS;
 
 async function writer(
@@ -53,7 +53,7 @@ describe('from the living', () => {
     await passAll([owner, watcher], 10 * LEASE_MILLIS);
     expect(watcher.spool.next()).toBeUndefined();
     expect(watcher.events.recoveries).toEqual([]);
-    expect(owner.events.disownments).toEqual([]);
+    expect(owner.events.ownershipLosses).toEqual([]);
     expect(namesOf(await owner.drain())).toEqual(['a', 'b']);
     await Promise.all([owner.close(), watcher.close()]);
   });
@@ -70,12 +70,12 @@ describe('from the living', () => {
       await passAll([owner, watcher], LEASE_MILLIS);
     }
     expect(watcher.events.recoveries).toEqual([]);
-    expect(owner.events.disownments).toEqual([]);
-    expect(owner.spool.isHeld(owner.clock.now())).toBe(true);
+    expect(owner.events.ownershipLosses).toEqual([]);
+    expect(owner.spool.areLeasesValid(owner.clock.now())).toBe(true);
     await Promise.all([owner.close(), watcher.close()]);
   });
 
-  test('nobody takes anything while a shelf is being made, call by call', async () => {
+  test('nobody takes anything while a partition is being made, call by call', async () => {
     const directory = await spoolDirectory();
     const watcher = await SpoolMember.open(directory);
     const owner = await SpoolMember.open(directory);
@@ -133,11 +133,11 @@ describe('from the dead', () => {
       expect(found.every(({ entry }) => entry.isRecovered)).toBe(true);
       expect(watcher.events.untimely).toEqual([]);
       await watcher.close();
-      expect(readdirSync(directory).filter((name) => name !== 'damaged')).toEqual([]);
+      expect(readdirSync(directory).filter((name) => name !== 'quarantine')).toEqual([]);
     },
   );
 
-  test('the oldest shelf comes first, and all of them before what the heir stores itself', async () => {
+  test('the oldest partition comes first, and all of them before what the heir stores itself', async () => {
     const directory = await spoolDirectory();
     const day = Date.UTC(2026, 0, 1);
     for (const [name, offset] of [
@@ -194,8 +194,8 @@ describe('from the dead', () => {
     expect(rivals.map(({ events }) => events.recoveredRecords).toSorted()).toEqual([0, 4]);
     expect(await drainAll(rivals)).toEqual(['a', 'b']);
     for (const { events, spool } of rivals) {
-      expect(spool.usable).toBe(true);
-      expect(events.disownments).toEqual([]);
+      expect(spool.isUsable).toBe(true);
+      expect(events.ownershipLosses).toEqual([]);
     }
     await Promise.all(rivals.map((rival) => rival.close()));
   });
@@ -225,15 +225,15 @@ describe('from the dead', () => {
       heir.spool.open();
       await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       hasDied = heir.disk.isDead;
-      if (hasDied) expect(heir.events.disownments).toEqual([]);
+      if (hasDied) expect(heir.events.ownershipLosses).toEqual([]);
       await heir.crash();
       const next = prompt(directory);
       next.spool.open();
       await next.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       expect(namesOf(await next.drain()), `died in call ${calls}`).toEqual(['a', 'b']);
       await next.close();
-      // Half-made shelves do not pile up.
-      expect(readdirSync(directory).filter((name) => name.startsWith('shelf-'))).toEqual([]);
+      // Half-made partitions do not pile up.
+      expect(readdirSync(directory).filter((name) => name.startsWith('partition-'))).toEqual([]);
       if (calls > 200) break;
     }
     expect(hasDied).toBe(false);
@@ -293,17 +293,17 @@ describe('one who was stopped', () => {
     const owner = await writer(directory, ['a']);
     await owner.pass(LEASE_MILLIS);
     const clock = owner.clock as StoppableClock;
-    expect(owner.spool.isHeld(clock.now())).toBe(true);
-    expect(owner.spool.isHeld(clock.now() + LEASE_MILLIS / 4)).toBe(true);
-    expect(owner.spool.isHeld(clock.now() + LEASE_MILLIS)).toBe(false);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS / 4)).toBe(true);
+    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS)).toBe(false);
     await owner.rest();
     clock.stop(20 * LEASE_MILLIS);
     const changes = owner.events.changes;
-    expect(owner.events.during(() => owner.spool.isHeld(clock.now()))).toBe(false);
+    expect(owner.events.during(() => owner.spool.areLeasesValid(clock.now()))).toBe(false);
     await owner.rest();
     expect(owner.events.changes).toBeGreaterThan(changes);
-    expect(owner.spool.isHeld(clock.now())).toBe(true);
-    expect(owner.events.disownments).toEqual([]);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.events.ownershipLosses).toEqual([]);
     expect(owner.events.untimely).toEqual([]);
     expect(namesOf(await owner.drain())).toEqual(['a']);
     await owner.close();
@@ -319,13 +319,13 @@ describe('one who was stopped', () => {
     clock.stop(LEASE_MILLIS);
     await letGo();
     await owner.rest();
-    expect(owner.spool.isHeld(clock.now())).toBe(false);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.isHeld(clock.now())).toBe(true);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
     await owner.close();
   });
 
-  test('finds its shelf taken, disowns what was in it, and sends none of it', async () => {
+  test('finds its partition taken, drops what was in it from its counts, and sends none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
     const held = await owner.spool.append(entryOf('held', { records: 3 }));
@@ -336,12 +336,12 @@ describe('one who was stopped', () => {
 
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.isHeld(clock.now())).toBe(false);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
     // It looks more than once.
     await owner.pass(200, 50);
     // What its caller has is not the spool's to count.
-    expect(owner.events.disownments).toEqual([4]);
-    expect([held?.state, given?.state]).toEqual(['disowned', 'disowned']);
+    expect(owner.events.ownershipLosses).toEqual([4]);
+    expect([held?.state, given?.state]).toEqual(['takenOver', 'takenOver']);
     expect(owner.spool.records).toBe(0);
     expect(owner.spool.bytes).toBe(0);
     expect(owner.spool.next()).toBeUndefined();
@@ -351,20 +351,20 @@ describe('one who was stopped', () => {
       expect(await owner.spool.read(entry)).toBeUndefined();
       owner.spool.settle(entry, 0, 1);
       owner.spool.release(entry);
-      owner.spool.giveBack(entry);
+      owner.spool.requeue(entry);
     }
     expect(owner.spool.next()).toBeUndefined();
     expect(owner.events.drops).toEqual([]);
 
-    // It goes on with a shelf of its own.
+    // It goes on with a partition of its own.
     await owner.store(entryOf('new'));
-    expect(owner.spool.isHeld(clock.now())).toBe(true);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
     expect(namesOf(await owner.drain())).toEqual(['new']);
     expect(namesOf(await heir.drain())).toEqual(['a', 'b', 'held']);
     await Promise.all([owner.close(), heir.close()]);
   });
 
-  test('and stores more before it knows that its shelf was taken, loses none of it', async () => {
+  test('and stores more before it knows that its partition was taken, loses none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a']);
     const heir = await SpoolMember.open(directory);
@@ -431,7 +431,7 @@ describe('one who was stopped', () => {
     },
   );
 
-  test('and renews just before the heir takes its shelf has it back', async () => {
+  test('and renews just before the heir takes its partition has it back', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
     const heir = await SpoolMember.open(directory);
@@ -440,15 +440,15 @@ describe('one who was stopped', () => {
     expect(heir.disk.heldCalls).toBe(1);
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.isHeld(clock.now())).toBe(false);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.isHeld(clock.now())).toBe(true);
+    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
     await letGo();
     await heir.rest();
     expect(heir.events.recoveries).toEqual([]);
     expect(heir.spool.next()).toBeUndefined();
     await passAll([owner, heir], 2 * SURELY_MILLIS);
-    expect(owner.events.disownments).toEqual([]);
+    expect(owner.events.ownershipLosses).toEqual([]);
     expect(heir.events.recoveries).toEqual([]);
     await owner.store(entryOf('c'));
     expect(namesOf(await owner.drain())).toEqual(['a', 'b', 'c']);
@@ -456,17 +456,17 @@ describe('one who was stopped', () => {
   });
 });
 
-test('a shelf moved away under its owner by hand is disowned, and goes on as another one', async () => {
+test('a partition moved away under its owner by hand is taken over, and its process goes on with another one', async () => {
   const directory = await spoolDirectory();
   const owner = await writer(directory, ['a']);
-  const shelf = readdirSync(directory).find((name) => name.startsWith('shelf-')) as string;
-  renameSync(join(directory, shelf), `${directory}-moved`);
+  const partition = readdirSync(directory).find((name) => name.startsWith('partition-')) as string;
+  renameSync(join(directory, partition), `${directory}-moved`);
   await owner.pass(LEASE_MILLIS);
-  expect(owner.events.disownments).toEqual([2]);
+  expect(owner.events.ownershipLosses).toEqual([2]);
   await owner.store(entryOf('b'));
   await owner.close();
   mkdirSync(directory, { recursive: true });
-  renameSync(`${directory}-moved`, join(directory, shelf));
+  renameSync(`${directory}-moved`, join(directory, partition));
   const heir = await SpoolMember.open(directory);
   await heir.pass(SURELY_MILLIS);
   expect((await drainAll([heir])).toSorted()).toEqual(['a', 'b']);
@@ -481,7 +481,7 @@ test('a lease that is in the place of its own is another owner', async () => {
   const other = [...token].toReversed().join('');
   writeFileSync(lease, readFileSync(lease, 'latin1').replace(token, other));
   await owner.pass(LEASE_MILLIS / 2);
-  expect(owner.events.disownments).toEqual([2]);
+  expect(owner.events.ownershipLosses).toEqual([2]);
   expect(readFileSync(lease, 'latin1')).toContain(other);
   await owner.close();
   const heir = await SpoolMember.open(directory);
@@ -490,7 +490,7 @@ test('a lease that is in the place of its own is another owner', async () => {
   await heir.close();
 });
 
-test('a shelf that goes because it is empty, while its lease is renewed, is not taken for stolen', async () => {
+test('a partition that goes because it is empty, while its lease is renewed, is not taken for stolen', async () => {
   const directory = await spoolDirectory();
   await (await writer(directory, ['a'])).close();
   const heir = await SpoolMember.open(directory);
@@ -503,7 +503,7 @@ test('a shelf that goes because it is empty, while its lease is renewed, is not 
   await letGo();
   await heir.pass(LEASE_MILLIS);
   expect(readdirSync(directory)).toEqual([]);
-  expect(heir.events.disownments).toEqual([]);
+  expect(heir.events.ownershipLosses).toEqual([]);
   expect(heir.events.warnings).toEqual([]);
   await heir.close();
 });

@@ -153,13 +153,15 @@ class Neighbours {
     const entry = spool.next();
     if (entry === undefined) return;
     const payload = this.#letGo[this.members.indexOf(member)] ? undefined : await spool.read(entry);
-    if (payload === undefined || !spool.isHeld(clock.now())) return spool.giveBack(entry);
+    if (payload === undefined || !spool.areLeasesValid(clock.now())) return spool.requeue(entry);
     const name = nameOf(payload);
     this.#note(name, member, entry);
     for (const other of this.#entries.get(name) ?? []) {
       if (other.member === member || !this.members.includes(other.member)) continue;
       const isThere = other.entry.state === 'stored' && other.entry.remaining.length > 0;
-      expect(isThere && other.member.spool.isHeld(clock.now()), `${name} may be sent by two`).toBe(false);
+      expect(isThere && other.member.spool.areLeasesValid(clock.now()), `${name} may be sent by two`).toBe(
+        false,
+      );
     }
     this.owed.delete(name);
     for (const [first, records] of entry.remaining) spool.settle(entry, first, records);

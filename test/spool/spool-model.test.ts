@@ -264,7 +264,7 @@ class Scenario {
 
   #giveBack(entry: ModelEntry): void {
     const { spool, events } = this.#member;
-    events.during(() => spool.giveBack(entry.stored as SpoolEntry));
+    events.during(() => spool.requeue(entry.stored as SpoolEntry));
     entry.holder = 'spool';
   }
 
@@ -377,16 +377,16 @@ class Scenario {
     expect(spool.records, when).toBeLessThanOrEqual(most);
     if (!this.#hasDied) expect(least).toBe(most);
     expect(events.droppedRecords('spool_corrupt')).toBe(0);
-    expect(events.disownments).toEqual([]);
+    expect(events.ownershipLosses).toEqual([]);
     expect(events.untimely).toEqual([]);
     expect(this.#member.disk.misuses).toEqual([]);
     expect(events.warnings).toEqual([]);
-    expect(spool.usable).toBe(true);
-    expect(spool.isHeld(clock.now())).toBe(true);
+    expect(spool.isUsable).toBe(true);
+    expect(spool.areLeasesValid(clock.now())).toBe(true);
     const bytes = bytesBelow(this.#directory, '.seg') + bytesBelow(this.#directory, '.ack');
     expect(bytes).toBeLessThanOrEqual(this.#maxBytes + SLACK_BYTES);
     expect(Math.abs(spool.bytes - bytes), when).toBeLessThanOrEqual(SLACK_BYTES);
-    const known = /\/shelf-[0-9a-f]{16}\/(lease|\d{8}\.(seg|ack))$/;
+    const known = /\/partition-[0-9a-f]{16}\/(lease|\d{8}\.(seg|ack))$/;
     expect(filesBelow(this.#directory).filter((path) => !known.test(path))).toEqual([]);
   }
 }
@@ -455,7 +455,7 @@ test('what is given out is not evicted, and an append that finds no room is refu
   await member.rest();
   expect(member.events.drops).toHaveLength(drops);
   // Being full is not being out of order.
-  expect(member.spool.usable).toBe(true);
+  expect(member.spool.isUsable).toBe(true);
   for (const entry of given) expect(await member.spool.read(entry)).toBeDefined();
   for (const entry of given) member.spool.settle(entry, 0, 1);
   await member.rest();

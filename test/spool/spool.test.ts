@@ -61,7 +61,7 @@ describe('the directory', () => {
         message: expect.stringMatching(/'spool\.directory' must be a directory.*got '/),
       }),
     );
-    expect(member.spool.usable).toBe(false);
+    expect(member.spool.isUsable).toBe(false);
     expect(await member.spool.append(entryOf('a'))).toBeUndefined();
   });
 
@@ -100,7 +100,7 @@ describe('the directory', () => {
     const directory = await spoolDirectory();
     mkdirOf(directory, 0o755);
     const member = await SpoolMember.open(directory);
-    expect(member.spool.usable).toBe(true);
+    expect(member.spool.isUsable).toBe(true);
     await member.close();
     expect(statSync(directory).mode & 0o777).toBe(0o755);
   });
@@ -135,8 +135,8 @@ describe('an entry', () => {
     expect(spool.next()).toBe(b);
     expect(spool.next()).toBeUndefined();
     expect(spool.records).toBe(5);
-    spool.giveBack(a);
-    spool.giveBack(a);
+    spool.requeue(a);
+    spool.requeue(a);
     expect(spool.next()).toBe(a);
     expect(await readName(member, a)).toBe('a');
     await member.close();
@@ -163,7 +163,7 @@ describe('an entry', () => {
       [7, 1],
     ]);
     spool.settle(held, 0, 10);
-    spool.giveBack(held);
+    spool.requeue(held);
     spool.release(held);
     expect([held.remaining, spool.records, spool.next()]).toEqual([[], 0, undefined]);
     await member.close();
@@ -173,7 +173,7 @@ describe('an entry', () => {
     const member = await SpoolMember.open(await spoolDirectory(), { maxBytes: 10_000 });
     expect(await member.spool.append(entryOf('a', { bytes: 10_000 }))).toBeUndefined();
     expect(member.spool.appendSync(entryOf('a', { bytes: 10_000 }))).toBeUndefined();
-    expect(member.spool.usable).toBe(true);
+    expect(member.spool.isUsable).toBe(true);
     expect(await append(member, entryOf('b', { bytes: 9_000 }))).toBeDefined();
     await member.close();
   });
@@ -190,10 +190,10 @@ test('what is done with leaves the disk, the segment that was being filled as we
   expect(member.spool.bytes).toBe(0);
   expect(filesBelow(directory, '.seg')).toEqual([]);
   expect(filesBelow(directory, '.ack')).toEqual([]);
-  // The shelf stays for what comes next.
-  const shelves = readdirSync(directory);
+  // The partition stays for what comes next.
+  const partitions = readdirSync(directory);
   await append(member, entryOf('d'));
-  expect(readdirSync(directory)).toEqual(shelves);
+  expect(readdirSync(directory)).toEqual(partitions);
   await member.close();
   expect(namesOf(await (await SpoolMember.open(directory)).drain())).toEqual(['d']);
 });
@@ -313,11 +313,11 @@ test('a directory that vanishes takes along what waits in it, not what somebody 
   rmSync(directory, { recursive: true });
   await member.pass(LEASE_MILLIS);
   expect([held, given, waiting].map(({ state }) => state)).toEqual(['damaged', 'damaged', 'damaged']);
-  expect(events.disownments).toEqual([]);
+  expect(events.ownershipLosses).toEqual([]);
   expect(events.droppedRecords('spool_corrupt')).toBe(6);
   expect([spool.records, spool.bytes, spool.next()]).toEqual([3 + 4 + 5, 0, undefined]);
   spool.settle(given, 0, 3);
-  spool.giveBack(returned);
+  spool.requeue(returned);
   expect(await spool.read(unread)).toBeUndefined();
   spool.settle(held, 0, 2);
   await member.rest();
@@ -343,7 +343,7 @@ test('flushSync answers what waits for a slow disk, which is as good as stored',
   member.spool.flushSync();
   await member.clock.settle();
   expect(answers).toEqual(['under way stored', 'waiting stored']);
-  expect(member.spool.usable).toBe(true);
+  expect(member.spool.isUsable).toBe(true);
   await member.crash();
   const heir = await SpoolMember.open(directory);
   await heir.pass(2 * LEASE_MILLIS);
@@ -369,7 +369,7 @@ test('flushSync keeps its word when the write that was under way fails after it'
   await member.close();
 });
 
-test('after closeSync what comes is stored all the same, each in a shelf that is free at once', async () => {
+test('after closeSync what comes is stored all the same, each in a partition that is free at once', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   await member.store(entryOf('before'));
@@ -396,12 +396,12 @@ test('a disk without room for another file lets what was left on it be taken ove
   await heir.pass(2 * LEASE_MILLIS);
   expect(namesOf(await heir.drain()).toSorted()).toEqual(['close', 'crash']);
   await heir.pass(LEASE_MILLIS);
-  expect(heir.spool.isHeld(heir.clock.now())).toBe(true);
+  expect(heir.spool.areLeasesValid(heir.clock.now())).toBe(true);
   await heir.close();
   expect(filesBelow(directory)).toEqual([]);
 });
 
-test('an append at once while a shelf is being made leaves one shelf', async () => {
+test('an append at once while a partition is being made leaves one partition', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   const letGo = member.disk.hold('rename');

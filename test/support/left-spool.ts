@@ -53,7 +53,7 @@ export async function settleIn(directory: string, first: number, records: number
   const entry = member.spool.next();
   if (entry === undefined) throw new Error('there is nothing to settle');
   member.spool.settle(entry, first, records);
-  member.spool.giveBack(entry);
+  member.spool.requeue(entry);
   await member.close();
 }
 

@@ -17,7 +17,7 @@ import { LivePipeline } from './live-pipeline.ts';
 import { ManualClock } from './manual-clock.ts';
 import { expectLaw, record } from './records.ts';
 
-export type LaneOptions = Omit<SpillwayOptions, 'exporter'> & { otlp?: OtlpLogExporterOptions };
+export type PipelineOptions = Omit<SpillwayOptions, 'exporter'> & { otlp?: OtlpLogExporterOptions };
 
 /** One that keeps the ids of its records and is gone when the test is over. */
 export async function collectorWith(options: CollectorOptions = {}): Promise<Collector> {
@@ -29,7 +29,7 @@ export async function collectorWith(options: CollectorOptions = {}): Promise<Col
 /** On real time. */
 export function otlpPipeline(
   { logsUrl }: { readonly logsUrl: string },
-  { otlp, ...options }: LaneOptions = {},
+  { otlp, ...options }: PipelineOptions = {},
 ): LivePipeline {
   return new LivePipeline({ exporter: new SpillwayOtlpLogExporter({ url: logsUrl, ...otlp }), ...options });
 }
@@ -37,7 +37,7 @@ export function otlpPipeline(
 /** For the tests that bring loggers of their own. */
 export function processorTo(
   { logsUrl }: { readonly logsUrl: string },
-  { otlp, ...options }: LaneOptions = {},
+  { otlp, ...options }: PipelineOptions = {},
 ): SpillwayLogRecordProcessor {
   return accountedFor(
     new SpillwayLogRecordProcessor({
@@ -67,7 +67,7 @@ export class ManualPipeline {
   readonly processor: SpillwayLogRecordProcessor;
   #emitted = 0;
 
-  constructor({ logsUrl }: { readonly logsUrl: string }, { otlp, ...options }: LaneOptions = {}) {
+  constructor({ logsUrl }: { readonly logsUrl: string }, { otlp, ...options }: PipelineOptions = {}) {
     this.processor = new SpillwayLogRecordProcessor(
       // A real connection would have to keep within a time that is not real.
       {

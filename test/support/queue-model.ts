@@ -26,7 +26,7 @@ const sumBytes = (records: readonly ModelRecord[]) => records.reduce((sum, { byt
 
 export class QueueModel {
   readonly #limits: QueueLimits;
-  /** Both lanes in the order of admission. */
+  /** Both classes in the order of admission. */
   ordinary: ModelRecord[] = [];
   protected: ModelRecord[] = [];
   inFlight: ModelRecord[] = [];
@@ -60,7 +60,7 @@ export class QueueModel {
     return this.#minSeverity === Number.POSITIVE_INFINITY;
   }
 
-  laneOf({ severity }: Pick<ModelRecord, 'severity'>): ModelRecord[] {
+  adapterFor({ severity }: Pick<ModelRecord, 'severity'>): ModelRecord[] {
     return severity >= this.#limits.protectSeverity ? this.protected : this.ordinary;
   }
 
@@ -85,7 +85,7 @@ export class QueueModel {
     const refusal = this.refusal(record.severity);
     if (refusal !== undefined) this.#drop(record, refusal);
     else {
-      this.laneOf(record).push(record);
+      this.adapterFor(record).push(record);
       this.#relieve();
     }
   }
@@ -102,7 +102,7 @@ export class QueueModel {
     this.inFlight = this.inFlight.filter((record) => !records.includes(record));
   }
 
-  giveBack(records: readonly ModelRecord[], notBefore: number): void {
+  requeue(records: readonly ModelRecord[], notBefore: number): void {
     this.settle(records);
     const isKept = ({ severity }: ModelRecord) =>
       severity >= this.#limits.protectSeverity || !this.keepsProtectedOnly;
@@ -112,14 +112,14 @@ export class QueueModel {
         continue;
       }
       record.notBefore = notBefore;
-      this.laneOf(record).push(record);
+      this.adapterFor(record).push(record);
     }
     this.ordinary.sort(byId);
     this.protected.sort(byId);
     this.#relieve();
   }
 
-  hasten(): void {
+  retryNow(): void {
     for (const record of this.waiting) record.notBefore = 0;
   }
 

@@ -12,8 +12,8 @@ export interface SpoolDrop {
 
 export class SpoolEvents implements SpoolListener {
   readonly recoveries: number[] = [];
-  /** What was held by the spool alone, of each time that a shelf was found taken. */
-  readonly disownments: number[] = [];
+  /** What was held by the spool alone, of each time that a partition was found taken. */
+  readonly ownershipLosses: number[] = [];
   readonly drops: SpoolDrop[] = [];
   readonly warnings: { readonly topic: string; readonly message: string }[] = [];
   changes = 0;
@@ -26,9 +26,9 @@ export class SpoolEvents implements SpoolListener {
     this.recoveries.push(records);
   }
 
-  disowned(records: number): void {
-    this.#hear('disowned');
-    this.disownments.push(records);
+  takenOver(records: number): void {
+    this.#hear('takenOver');
+    this.ownershipLosses.push(records);
   }
 
   dropped(
@@ -42,8 +42,8 @@ export class SpoolEvents implements SpoolListener {
     this.drops.push({ reason, records, wasPassed, severities: severities && [...severities] });
   }
 
-  changed(): void {
-    this.#hear('changed');
+  wake(): void {
+    this.#hear('wake');
     this.changes++;
   }
 
@@ -66,8 +66,8 @@ export class SpoolEvents implements SpoolListener {
     return this.recoveries.reduce((sum, records) => sum + records, 0);
   }
 
-  get disownedRecords(): number {
-    return this.disownments.reduce((sum, records) => sum + records, 0);
+  get takenOverRecords(): number {
+    return this.ownershipLosses.reduce((sum, records) => sum + records, 0);
   }
 
   droppedRecords(reason: SpoolDrop['reason']): number {

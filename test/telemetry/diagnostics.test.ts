@@ -3,15 +3,15 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { DropEvent } from '../../src/index.ts';
-import { Notices } from '../../src/telemetry/diagnostics.ts';
+import { Diagnostics } from '../../src/telemetry/diagnostics.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { Harness } from '../support/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-function notices(onDrop?: (event: DropEvent) => void) {
+function diagnostics(onDrop?: (event: DropEvent) => void) {
   const lines = diagLines();
   const clock = new ManualClock();
-  return { notices: new Notices('component/0', clock, onDrop), clock, lines };
+  return { diagnostics: new Diagnostics('component/0', clock, onDrop), clock, lines };
 }
 
 function logThrough(say: () => void): void {
@@ -23,7 +23,7 @@ const line = (text: string) => `otel-spillway: component/0: ${text}`;
 
 describe('drops', () => {
   test('the first turn of an episode is reported as one number, the rest in one summary per 30 s', async () => {
-    const { notices: n, clock, lines } = notices();
+    const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('queue_full', 1);
     n.dropped('queue_full', 2);
     await clock.settle();
@@ -42,7 +42,7 @@ describe('drops', () => {
   });
 
   test('30 s without any end the episode: the next one is reported at once', async () => {
-    const { notices: n, clock, lines } = notices();
+    const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('queue_full', 1);
     await clock.advance(30_000);
     expect(clock.pendingTimers).toBe(0);
@@ -55,7 +55,7 @@ describe('drops', () => {
   });
 
   test('the end says what has not been said yet, and leaves no timer', async () => {
-    const { notices: n, clock, lines } = notices();
+    const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('queue_full', 1);
     await clock.settle();
     n.dropped('queue_full', 4);
@@ -67,7 +67,7 @@ describe('drops', () => {
   });
 
   test('what a shutdown loses in several steps is one number, said at its end', async () => {
-    const { notices: n, clock, lines } = notices();
+    const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('shutdown', 980);
     await clock.advance(40_000);
     n.dropped('shutdown', 410);
@@ -82,7 +82,7 @@ describe('drops', () => {
 
   test('a diag logger that drops records itself cannot recurse', async () => {
     const clock = new ManualClock();
-    const n = new Notices('component/0', clock, undefined);
+    const n = new Diagnostics('component/0', clock, undefined);
     let said = 0;
     logThrough(() => {
       said++;
@@ -97,7 +97,7 @@ describe('drops', () => {
 describe('onDrop', () => {
   test('is called once per reason and turn, and not from within the drop', async () => {
     const events: DropEvent[] = [];
-    const { notices: n, clock } = notices((event) => events.push(event));
+    const { diagnostics: n, clock } = diagnostics((event) => events.push(event));
     const immediate = vi.spyOn(clock, 'immediate');
     for (let index = 0; index < 100; index++) n.dropped('queue_full', 2);
     n.dropped('shed', 1);
@@ -116,7 +116,7 @@ describe('onDrop', () => {
 
   test('what is dropped inside it is told in a later turn', async () => {
     const events: DropEvent[] = [];
-    const { notices: n, clock } = notices((event) => {
+    const { diagnostics: n, clock } = diagnostics((event) => {
       events.push(event);
       if (events.length < 3) n.dropped('queue_full', 1);
     });
@@ -127,7 +127,7 @@ describe('onDrop', () => {
 
   test('gets the last ones at the end, and none of them twice', async () => {
     const events: DropEvent[] = [];
-    const { notices: n, clock } = notices((event) => events.push(event));
+    const { diagnostics: n, clock } = diagnostics((event) => events.push(event));
     n.dropped('shutdown', 9);
     n.close();
     await clock.settle();
@@ -137,7 +137,7 @@ describe('onDrop', () => {
 
 describe('callbacks of the host', () => {
   test('that throw, or reject, are reported and stay without effect', async () => {
-    const { notices: n, clock, lines } = notices();
+    const { diagnostics: n, clock, lines } = diagnostics();
     const thrown = () => {
       throw new Error('host bug');
     };
@@ -173,7 +173,7 @@ describe('callbacks of the host', () => {
 
 describe('warnings', () => {
   test('of one topic come at most once per 30 s', async () => {
-    const { notices: n, clock, lines } = notices();
+    const { diagnostics: n, clock, lines } = diagnostics();
     n.warn('a', 'first');
     n.warn('a', 'second');
     n.warn('b', 'other');
@@ -188,7 +188,7 @@ describe('warnings', () => {
     logThrough(() => {
       throw new Error('logger bug');
     });
-    const n = new Notices('component/0', new ManualClock(), undefined);
+    const n = new Diagnostics('component/0', new ManualClock(), undefined);
     expect(() => n.dropped('queue_full', 1)).not.toThrow();
     expect(() => n.close()).not.toThrow();
     expect(() => n.warn('topic', 'text')).not.toThrow();

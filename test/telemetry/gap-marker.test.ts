@@ -1,4 +1,4 @@
-/** The gap marker: when a hole in the log is reported, what the report says, and that it never feeds itself. */
+/** The gap marker: when a gap in the log is reported, what the report says, and that it never feeds itself. */
 
 import { SeverityNumber } from '@opentelemetry/api-logs';
 import fc from 'fast-check';
@@ -105,7 +105,7 @@ describe('when', () => {
     expect(markers.map(recordsOf)).toEqual([2]);
   });
 
-  test('flush reports at once, with hope or without, and nothing twice', async () => {
+  test('flush reports at once, likely to arrive or not, and nothing twice', async () => {
     const { clock, markers, gaps } = marked();
     gaps.flush();
     expect(markers).toEqual([]);
@@ -117,7 +117,7 @@ describe('when', () => {
     expect(markers.map(recordsOf)).toEqual([2]);
   });
 
-  test.each(['self', 'already_shutdown'] as const)('records dropped as %s are no hole', async (reason) => {
+  test.each(['self', 'already_shutdown'] as const)('records dropped as %s are no gap', async (reason) => {
     const { clock, markers, gaps } = marked();
     gaps.lost(reason, 1_000);
     gaps.lostOne(reason, 9);

@@ -7,7 +7,7 @@ import type { ExitCode } from '../console/problem.ts';
 import { bytesText, counted } from '../console/words.ts';
 import { Findings } from '../reading/findings.ts';
 import { jsonLines } from '../reading/otlp-json.ts';
-import { recordsOf } from '../reading/remaining-records.ts';
+import { remainingRecordsOf } from '../reading/remaining-records.ts';
 import { batchesByAge, checkSpool } from '../reading/spool-contents.ts';
 
 /** The Collector's otlpjsonfile receiver cuts off what is longer, unless it is told to take more. */
@@ -39,7 +39,7 @@ async function run(args: readonly string[], standardOutput: LineWriter): Promise
     if (payload === undefined) continue;
     try {
       const isWhole = batch.pending === batch.records;
-      const request = isWhole ? payload : recordsOf(payload, batch.remaining).toRequest();
+      const request = isWhole ? payload : remainingRecordsOf(payload, batch.remaining).toRequest();
       for (const line of jsonLines(request, MAX_LINE_BYTES)) {
         await output.line(line.text);
         records += line.records;

@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import { messageOf } from '../../common/errors.ts';
 import { noSeverities, SEVERITY_RANGES, type SeverityCounts } from '../../common/severity-counts.ts';
 import { nodeFiles } from '../../spool/format/file-system.ts';
-import { DAMAGED_NAME } from '../../spool/format/names.ts';
+import { QUARANTINE_NAME } from '../../spool/format/names.ts';
 import { type Command, parseCommand } from '../console/command.ts';
 import type { LineWriter } from '../console/output.ts';
 import type { ExitCode } from '../console/problem.ts';
 import { bytesText, counted, durationText, isoTime, plain, severitiesText } from '../console/words.ts';
 import { Findings } from '../reading/findings.ts';
 import { ownerText } from '../reading/partition-holders.ts';
-import { recordsOf } from '../reading/remaining-records.ts';
+import { remainingRecordsOf } from '../reading/remaining-records.ts';
 import type { StoredBatch } from '../reading/segment-contents.ts';
-import { type ShelfContents, segmentsOf, shelvesIn } from '../reading/spool-contents.ts';
+import { type PartitionContents, partitionsIn, segmentsOf } from '../reading/spool-contents.ts';
 
 export const listCommand: Command = {
   synopsis: '<directory> [--json]',
   summary: 'tells what is pending, whose, and how old',
-  details: `Lists the shelves of a spool, one for each process that wrote to it. A shelf is 'held' when there is a
+  details: `Lists the partitions of a spool, one for each process that wrote to it. A partition is 'held' when there is a
 lease in it, of a process that lives or was killed: one look cannot tell. Others are 'free', and
 taken over by whoever comes. Batches and records are those that are not delivered yet.
 
@@ -27,7 +27,7 @@ taken over by whoever comes. Batches and records are those that are not delivere
 };
 
 /** What is pending. */
-interface Stock {
+interface Pending {
   segments: number;
   batches: number;
   records: number;
@@ -41,45 +41,47 @@ interface Stock {
 async function run(args: readonly string[], output: LineWriter): Promise<ExitCode> {
   const { directory, values } = parseCommand(args, { json: { type: 'boolean' } });
   const findings = new Findings();
-  const total = noStock();
-  const shelves: { shelf: ShelfContents; stock: Stock }[] = [];
-  for (const shelf of await shelvesIn(directory, findings)) {
-    const stock = noStock();
-    for await (const segment of segmentsOf(directory, shelf, findings)) {
-      stock.segments++;
-      stock.bytes += segment.bytes + segment.ackBytes;
+  const total = nothingPending();
+  const partitions: { partition: PartitionContents; pending: Pending }[] = [];
+  for (const partition of await partitionsIn(directory, findings)) {
+    const pending = nothingPending();
+    for await (const segment of segmentsOf(directory, partition, findings)) {
+      pending.segments++;
+      pending.bytes += segment.bytes + segment.ackBytes;
       for (const batch of segment.batches()) {
-        if (batch.pending > 0) addBatch(stock, batch, await severitiesOf(batch, findings));
+        if (batch.pending > 0) addBatch(pending, batch, await severitiesOf(batch, findings));
       }
     }
-    shelves.push({ shelf, stock });
-    addStock(total, stock);
+    partitions.push({ partition, pending });
+    addPending(total, pending);
   }
-  const damaged = await damagedIn(directory);
+  const quarantined = await quarantinedIn(directory);
   if (values.json) {
     const json = {
       directory,
-      shelves: shelves.map(({ shelf, stock }) => jsonOf(shelf, stock)),
-      total: jsonOfStock(total),
-      damaged,
+      partitions: partitions.map(({ partition, pending }) => jsonOf(partition, pending)),
+      total: jsonOfPending(total),
+      quarantined,
     };
     await output.line(JSON.stringify(json, undefined, 2));
     return findings.exitCode;
   }
-  for (const { shelf, stock } of shelves) {
-    await output.line(headline(shelf));
-    await output.line(linesOf(stock).join('\n'));
+  for (const { partition, pending } of partitions) {
+    await output.line(headline(partition));
+    await output.line(linesOf(pending).join('\n'));
   }
   const [first, ...others] = linesOf(total);
-  await output.line([`total, ${counted(shelves.length, 'shelf', 'shelves')}`, first, ...others].join('\n'));
-  if (damaged.files > 0) {
-    const files = counted(damaged.files, 'file');
-    await output.line(`set aside as damaged: ${files}, ${bytesText(damaged.bytes)}`);
+  await output.line(
+    [`total, ${counted(partitions.length, 'partition', 'partitions')}`, first, ...others].join('\n'),
+  );
+  if (quarantined.files > 0) {
+    const files = counted(quarantined.files, 'file');
+    await output.line(`in quarantine: ${files}, ${bytesText(quarantined.bytes)}`);
   }
   return findings.exitCode;
 }
 
-function noStock(): Stock {
+function nothingPending(): Pending {
   return {
     segments: 0,
     batches: 0,
@@ -91,8 +93,8 @@ function noStock(): Stock {
   };
 }
 
-function addBatch(stock: Stock, batch: StoredBatch, severities: SeverityCounts): void {
-  addStock(stock, {
+function addBatch(pending: Pending, batch: StoredBatch, severities: SeverityCounts): void {
+  addPending(pending, {
     segments: 0,
     batches: 1,
     records: batch.pending,
@@ -103,7 +105,7 @@ function addBatch(stock: Stock, batch: StoredBatch, severities: SeverityCounts):
   });
 }
 
-function addStock(sum: Stock, more: Stock): void {
+function addPending(sum: Pending, more: Pending): void {
   sum.segments += more.segments;
   sum.batches += more.batches;
   sum.records += more.records;
@@ -119,32 +121,32 @@ async function severitiesOf(batch: StoredBatch, findings: Findings): Promise<Sev
   if (batch.pending === batch.records) return batch.severities;
   const payload = await batch.read();
   try {
-    return payload === undefined ? noSeverities() : recordsOf(payload, batch.remaining).severities();
+    return payload === undefined ? noSeverities() : remainingRecordsOf(payload, batch.remaining).severities();
   } catch (error) {
     findings.damage(batch.path, `batch ${batch.index} cannot be read: ${messageOf(error)}`);
     return noSeverities();
   }
 }
 
-async function damagedIn(directory: string): Promise<{ files: number; bytes: number }> {
-  const path = join(directory, DAMAGED_NAME);
-  const damaged = { files: 0, bytes: 0 };
+async function quarantinedIn(directory: string): Promise<{ files: number; bytes: number }> {
+  const path = join(directory, QUARANTINE_NAME);
+  const quarantined = { files: 0, bytes: 0 };
   for (const name of await nodeFiles.readdir(path).catch(() => [])) {
     const stat = await nodeFiles.stat(join(path, name)).catch(() => undefined);
-    damaged.files++;
-    damaged.bytes += stat?.size ?? 0;
+    quarantined.files++;
+    quarantined.bytes += stat?.size ?? 0;
   }
-  return damaged;
+  return quarantined;
 }
 
-function headline({ name, isHeld, owner, isNewer }: ShelfContents): string {
+function headline({ name, hasLease: isHeld, owner, isNewer }: PartitionContents): string {
   if (isNewer) return plain(`${name}  of a newer version of otel-spillway`);
   if (!isHeld) return `${name}  free`;
   return plain(`${name}  held by ${ownerText(owner)}${owner ? `, since ${owner.since}` : ''}`);
 }
 
-function linesOf(stock: Stock): string[] {
-  const { segments, batches, records, bytes, severities, oldestUnixMillis, newestUnixMillis } = stock;
+function linesOf(pending: Pending): string[] {
+  const { segments, batches, records, bytes, severities, oldestUnixMillis, newestUnixMillis } = pending;
   const what = [counted(records, 'record'), counted(batches, 'batch'), counted(segments, 'segment')];
   const lines = [`  ${what.join(', ')}, ${bytesText(bytes)}`];
   if (oldestUnixMillis === undefined || newestUnixMillis === undefined) return lines;
@@ -154,18 +156,18 @@ function linesOf(stock: Stock): string[] {
   return lines;
 }
 
-function jsonOf({ name, isHeld, owner, isNewer }: ShelfContents, stock: Stock): object {
+function jsonOf({ name, hasLease: isHeld, owner, isNewer }: PartitionContents, pending: Pending): object {
   const { pid, host, since, leaseMillis, format } = owner ?? {};
   return {
-    shelf: name,
+    partition: name,
     state: isHeld ? 'held' : 'free',
     ...(isNewer && { newerFormat: format }),
     ...(owner !== undefined && { owner: { pid, host, since, leaseMillis } }),
-    ...jsonOfStock(stock),
+    ...jsonOfPending(pending),
   };
 }
 
-function jsonOfStock({ severities, oldestUnixMillis, newestUnixMillis, ...counts }: Stock): object {
+function jsonOfPending({ severities, oldestUnixMillis, newestUnixMillis, ...counts }: Pending): object {
   return {
     ...counts,
     severities: Object.fromEntries(SEVERITY_RANGES.map((name, range) => [name, severities[range]])),

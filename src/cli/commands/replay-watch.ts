@@ -5,8 +5,8 @@ import type { SpoolFiles } from '../../spool/format/file-system.ts';
 import type { SpillwayStats } from '../../telemetry/stats.ts';
 import { tell } from '../console/output.ts';
 import { counted, durationText } from '../console/words.ts';
-import { type Holder, HolderWatch, ownerText } from '../reading/partition-holders.ts';
-import { pendingByShelf } from '../reading/spool-contents.ts';
+import { type Holder, HolderObserver, ownerText } from '../reading/partition-holders.ts';
+import { pendingByPartition } from '../reading/spool-contents.ts';
 
 /** Between two looks at the directory at least … */
 const LOOK_MILLIS = 250;
@@ -15,11 +15,11 @@ const LOOK_SHARE = 5;
 /** What this process holds and yet does not count, for so long, is in files that cannot be written to. */
 const STUCK_MILLIS = 10_000;
 
-export type Ending =
+export type ReplayEnd =
   | { readonly kind: 'done' | 'interrupted' }
   | { readonly kind: 'held' | 'unreachable' | 'unreadable'; readonly message: string };
 
-/** A shelf in which there is something to send. */
+/** A partition in which there is something to send. */
 interface Left extends Holder {
   readonly records: number;
   readonly isNewer: boolean;
@@ -31,7 +31,7 @@ export class ReplayWatch {
   readonly #timeoutMillis: number;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
-  readonly #holders: HolderWatch;
+  readonly #holders: HolderObserver;
   readonly #announced = new Set<string>();
   /** When the endpoint last took something, or there was nothing for it to take. */
   #progressAt: number;
@@ -56,24 +56,24 @@ export class ReplayWatch {
     this.#timeoutMillis = timeoutMillis;
     this.#clock = clock;
     this.#files = files;
-    this.#holders = new HolderWatch(directory, clock, files);
+    this.#holders = new HolderObserver(directory, clock, files);
     this.#progressAt = clock.now();
   }
 
   /** Undefined while it goes on. @throws what the file system does, when the directory cannot be read. */
-  async look(): Promise<Ending | undefined> {
+  async look(): Promise<ReplayEnd | undefined> {
     const failing = this.#endpoint(this.#stats());
     if (failing !== undefined) return failing;
     const now = this.#clock.now();
     if (now < this.#lookAt) return undefined;
-    const holders = await this.#holders.look();
+    const holders = await this.#holders.observe();
     if (this.#isBusy) this.#idleSince = Number.POSITIVE_INFINITY;
     else this.#idleSince = Math.min(this.#idleSince, now);
-    const ending = this.#isBusy ? undefined : await this.#rest(holders);
+    const replayEnd = this.#isBusy ? undefined : await this.#rest(holders);
     const end = this.#clock.now();
     this.#lookAt = end + Math.max(LOOK_MILLIS, (end - now) * LOOK_SHARE);
     // What was taken over meanwhile may not have been found under either name.
-    return (await this.#isUnchanged(holders)) && !this.#isBusy ? ending : undefined;
+    return (await this.#isUnchanged(holders)) && !this.#isBusy ? replayEnd : undefined;
   }
 
   get #isBusy(): boolean {
@@ -82,12 +82,12 @@ export class ReplayWatch {
   }
 
   async #isUnchanged(before: readonly Holder[]): Promise<boolean> {
-    const after = await this.#holders.look();
-    const names = new Set(after.map(({ shelf }) => shelf));
-    return before.length === names.size && before.every(({ shelf }) => names.has(shelf));
+    const after = await this.#holders.observe();
+    const names = new Set(after.map(({ partition }) => partition));
+    return before.length === names.size && before.every(({ partition }) => names.has(partition));
   }
 
-  #endpoint({ exported, dropped, exports, spooled, inFlight }: SpillwayStats): Ending | undefined {
+  #endpoint({ exported, dropped, exports, spooled, inFlight }: SpillwayStats): ReplayEnd | undefined {
     const now = this.#clock.now();
     const done = Object.values(dropped).reduce((sum, records) => sum + records, exported);
     if (done > this.#done || spooled.records + inFlight.records === 0) {
@@ -108,46 +108,49 @@ export class ReplayWatch {
   }
 
   /** This process has nothing to send: what is there is others'. */
-  async #rest(holders: readonly Holder[]): Promise<Ending | undefined> {
+  async #rest(holders: readonly Holder[]): Promise<ReplayEnd | undefined> {
     const left = await this.#left(holders);
     if (left.length === 0) return { kind: 'done' };
     const isStuck = this.#clock.now() - this.#idleSince > STUCK_MILLIS;
     const waiting = left.filter(
       ({ state, isNewer }) => !isNewer && state !== 'alive' && !(isStuck && state === 'own'),
     );
-    for (const { shelf, state, info, silenceMillis, records } of waiting) {
-      if (state !== 'silent' || this.#announced.has(shelf)) continue;
-      this.#announced.add(shelf);
+    for (const { partition, state, info, expiryMillis, records } of waiting) {
+      if (state !== 'silent' || this.#announced.has(partition)) continue;
+      this.#announced.add(partition);
       tell(
-        `${shelf}, ${counted(records, 'record')}: waiting up to ${durationText(silenceMillis)} to see whether ${ownerText(info)} lives`,
+        `${partition}, ${counted(records, 'record')}: waiting up to ${durationText(expiryMillis)} to see whether ${ownerText(info)} lives`,
       );
     }
     if (waiting.length > 0) return undefined;
-    return endingFor(left);
+    return replayEndFor(left);
   }
 
   async #left(holders: readonly Holder[]): Promise<Left[]> {
-    const pending = await pendingByShelf(this.#directory, this.#files);
+    const pending = await pendingByPartition(this.#directory, this.#files);
     const left: Left[] = [];
-    for (const [shelf, { records, isNewer }] of pending) {
-      const holder = holders.find((one) => one.shelf === shelf);
+    for (const [partition, { records, isNewer }] of pending) {
+      const holder = holders.find((one) => one.partition === partition);
       // It was not there a moment ago: the next look knows whose it is.
-      const known = holder ?? { shelf, state: 'free' as const, info: undefined, silenceMillis: 0 };
+      const known = holder ?? { partition, state: 'free' as const, info: undefined, expiryMillis: 0 };
       if (records > 0 || isNewer) left.push({ ...known, records, isNewer });
     }
     return left;
   }
 }
 
-function endingFor(left: readonly Left[]): Ending {
+function replayEndFor(left: readonly Left[]): ReplayEnd {
   const alive = left.filter(({ state }) => state === 'alive');
   if (alive.length > 0) {
-    const shelves = alive.map(
-      ({ shelf, info, records }) => `${shelf} (${ownerText(info)}, ${counted(records, 'record')})`,
+    const partitions = alive.map(
+      ({ partition, info, records }) => `${partition} (${ownerText(info)}, ${counted(records, 'record')})`,
     );
-    return { kind: 'held', message: `held by living processes, which will send it: ${shelves.join(', ')}` };
+    return {
+      kind: 'held',
+      message: `held by living processes, which will send it: ${partitions.join(', ')}`,
+    };
   }
-  const newer = left.filter(({ isNewer }) => isNewer).map(({ shelf }) => shelf);
+  const newer = left.filter(({ isNewer }) => isNewer).map(({ partition }) => partition);
   if (newer.length > 0) {
     return {
       kind: 'unreadable',

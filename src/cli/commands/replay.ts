@@ -11,7 +11,7 @@ import { Progress } from '../console/progress.ts';
 import { counted } from '../console/words.ts';
 import { checkSpool } from '../reading/spool-contents.ts';
 import { checkEndpoint, otlpOptions } from './endpoint.ts';
-import { type Ending, ReplayWatch } from './replay-watch.ts';
+import { type ReplayEnd, ReplayWatch } from './replay-watch.ts';
 
 const DEFAULT_SHARE = 0.5;
 const DEFAULT_TIMEOUT_SECONDS = 60;
@@ -29,7 +29,7 @@ export const replayCommand: Command = {
   synopsis: '<directory> [--endpoint URL] [--header NAME=VALUE]... [--share N] [--timeout SECONDS]',
   summary: 'sends what no living process holds, and removes it',
   details: `Takes over what dead processes left, sends it, and ends when nothing is left. A process that was
-killed is taken for dead when its lease has run out, 10 seconds after its last sign of life unless its
+killed is taken for dead when its lease has run out, 10 seconds after its last heartbeat unless its
 option 'leaseMillis' says otherwise. Run it as the user who owns the directory.
 
   --endpoint URL       the collector; without a path, v1/logs is added. Default: the environment
@@ -55,15 +55,15 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
   const processor = await processorFor(directory, share, otlp);
   const watch = new ReplayWatch(directory, () => processor.stats(), timeout * 1_000, systemClock, nodeFiles);
   const progress = new Progress(process.stderr, systemClock);
-  let ending: Ending | undefined;
+  let replayEnd: ReplayEnd | undefined;
   try {
-    while (ending === undefined) {
+    while (replayEnd === undefined) {
       await sleep(POLL_MILLIS);
       progress.update(processor.stats());
-      ending = interruption.signal === undefined ? await watch.look() : { kind: 'interrupted' };
+      replayEnd = interruption.signal === undefined ? await watch.look() : { kind: 'interrupted' };
     }
   } catch (error) {
-    ending = { kind: 'unreadable', message: fileProblem(directory, error).message };
+    replayEnd = { kind: 'unreadable', message: fileProblem(directory, error).message };
   }
   progress.clear();
   await processor.shutdown({ timeoutMillis: SHUTDOWN_MILLIS });
@@ -74,7 +74,7 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
     tell('interrupted: what is left goes on being in the spool');
     process.kill(process.pid, interruption.signal);
   }
-  return exitCodeOf(ending, processor.stats());
+  return exitCodeOf(replayEnd, processor.stats());
 }
 
 /** @throws Problem for what the library does not take. */
@@ -113,13 +113,13 @@ async function processorFor(
   }
 }
 
-function exitCodeOf(ending: Ending, { dropped }: SpillwayStats): ExitCode {
-  switch (ending.kind) {
+function exitCodeOf(replayEnd: ReplayEnd, { dropped }: SpillwayStats): ExitCode {
+  switch (replayEnd.kind) {
     case 'held':
     case 'unreachable':
     case 'unreadable':
-      tell(ending.message);
-      return EXIT[ending.kind];
+      tell(replayEnd.message);
+      return EXIT[replayEnd.kind];
     case 'interrupted':
       return EXIT.unreachable;
     case 'done': {
@@ -127,7 +127,7 @@ function exitCodeOf(ending: Ending, { dropped }: SpillwayStats): ExitCode {
       const refused = Object.values(others).reduce((sum, records) => sum + records, 0);
       if (refused > 0) tell(`the endpoint refused ${counted(refused, 'record')} for good`);
       if (damaged > 0)
-        tell(`${counted(damaged, 'record')} could not be read back: see the directory 'damaged'`);
+        tell(`${counted(damaged, 'record')} could not be read back: see the directory 'quarantine'`);
       return refused > 0 ? EXIT.refused : damaged > 0 ? EXIT.damaged : EXIT.done;
     }
   }

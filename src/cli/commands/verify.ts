@@ -6,9 +6,9 @@ import type { LineWriter } from '../console/output.ts';
 import { EXIT, type ExitCode } from '../console/problem.ts';
 import { bytesText, counted, plain } from '../console/words.ts';
 import { type Finding, Findings } from '../reading/findings.ts';
-import { recordsOf } from '../reading/remaining-records.ts';
+import { remainingRecordsOf } from '../reading/remaining-records.ts';
 import type { StoredBatch } from '../reading/segment-contents.ts';
-import { segmentsOf, shelvesIn } from '../reading/spool-contents.ts';
+import { partitionsIn, segmentsOf } from '../reading/spool-contents.ts';
 
 export const verifyCommand: Command = {
   synopsis: '<directory>',
@@ -32,12 +32,12 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
   const say = async () => {
     for (const line of lines.splice(0)) await output.line(line);
   };
-  const shelves = await shelvesIn(directory, findings);
+  const partitions = await partitionsIn(directory, findings);
   let segments = 0;
   let batches = 0;
   let bytes = 0;
-  for (const shelf of shelves) {
-    for await (const segment of segmentsOf(directory, shelf, findings)) {
+  for (const partition of partitions) {
+    for await (const segment of segmentsOf(directory, partition, findings)) {
       segments++;
       bytes += segment.bytes + segment.ackBytes;
       for (const batch of segment.batches()) {
@@ -49,7 +49,7 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
     await say();
   }
   const what = [
-    counted(shelves.length, 'shelf', 'shelves'),
+    counted(partitions.length, 'partition', 'partitions'),
     counted(segments, 'segment'),
     counted(batches, 'batch'),
     bytesText(bytes),
@@ -63,7 +63,7 @@ async function check(batch: StoredBatch, findings: Findings): Promise<void> {
   const payload = await batch.read();
   if (payload === undefined) return;
   try {
-    const { records } = recordsOf(payload, []);
+    const { records } = remainingRecordsOf(payload, []);
     if (records === batch.records) return;
     const counts = `${counted(records, 'record')} where its header says ${batch.records}`;
     findings.damage(batch.path, `batch ${batch.index} has ${counts}`);

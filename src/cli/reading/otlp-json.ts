@@ -6,7 +6,7 @@
  * texts, bytes in base64, what is not set is not there. Fields that are not known are left out.
  */
 
-import type { Frame } from '../../otlp/encoding/envelope-encoder.ts';
+import type { Envelope } from '../../otlp/encoding/envelope-encoder.ts';
 import { sectionsOf } from '../../otlp/encoding/request-decoder.ts';
 import {
   ATTRIBUTES,
@@ -17,6 +17,7 @@ import {
   OBSERVED_TIME,
   RESOURCE_ATTRIBUTES,
   RESOURCE_DROPPED_ATTRIBUTES,
+  RESOURCE_OR_SCOPE,
   SCHEMA_URL,
   SCOPE_ATTRIBUTES,
   SCOPE_DROPPED_ATTRIBUTES,
@@ -24,7 +25,6 @@ import {
   SCOPE_VERSION,
   SEVERITY_NUMBER,
   SEVERITY_TEXT,
-  SOURCE,
   SPAN_ID,
   TIME,
   TRACE_ID,
@@ -56,11 +56,11 @@ export interface JsonLine {
 export function requestToJson(request: Uint8Array): JsonRequest {
   const reader = new WireReader(request);
   return {
-    resourceLogs: sectionsOf(request).map(({ frame, scopes }) => ({
-      ...fieldsOf(frame, 'resource', readResource),
+    resourceLogs: sectionsOf(request).map(({ envelope, scopes }) => ({
+      ...fieldsOf(envelope, 'resource', readResource),
       scopeLogs: scopes.map((scope) => ({
-        ...fieldsOf(scope.frame, 'scope', readScope),
-        logRecords: Array.from(recordsOf(reader, scope.ranges)),
+        ...fieldsOf(scope.envelope, 'scope', readScope),
+        logRecords: Array.from(remainingRecordsOf(reader, scope.ranges)),
       })),
     })),
   };
@@ -73,11 +73,11 @@ export function requestToJson(request: Uint8Array): JsonRequest {
  */
 export function* jsonLines(request: Uint8Array, maxBytes: number): Generator<JsonLine> {
   const reader = new WireReader(request);
-  for (const { frame, scopes } of sectionsOf(request)) {
-    const resource = opened(fieldsOf(frame, 'resource', readResource), 'scopeLogs');
+  for (const { envelope, scopes } of sectionsOf(request)) {
+    const resource = opened(fieldsOf(envelope, 'resource', readResource), 'scopeLogs');
     for (const scope of scopes) {
-      const before = `{"resourceLogs":[${resource}${opened(fieldsOf(scope.frame, 'scope', readScope), 'logRecords')}`;
-      yield* linesAround(before, ']}]}]}', recordsOf(reader, scope.ranges), maxBytes);
+      const before = `{"resourceLogs":[${resource}${opened(fieldsOf(scope.envelope, 'scope', readScope), 'logRecords')}`;
+      yield* linesAround(before, ']}]}]}', remainingRecordsOf(reader, scope.ranges), maxBytes);
     }
   }
 }
@@ -111,7 +111,7 @@ function opened(fields: JsonObject, list: string): string {
   return JSON.stringify({ ...fields, [list]: [] }).slice(0, -2);
 }
 
-function* recordsOf(reader: WireReader, ranges: readonly number[]): Generator<JsonObject> {
+function* remainingRecordsOf(reader: WireReader, ranges: readonly number[]): Generator<JsonObject> {
   for (let index = 0; index < ranges.length; index += 2) {
     reader.position = ranges[index] as number;
     reader.limit = ranges[index + 1] as number;
@@ -176,7 +176,7 @@ function readTime(reader: WireReader): string {
 
 /** The fields of ResourceLogs or ScopeLogs but for the repeated one. */
 function fieldsOf(
-  { head, tail }: Frame,
+  { head, tail }: Envelope,
   name: 'resource' | 'scope',
   readSource: (reader: WireReader, source: JsonObject) => void,
 ): JsonObject {
@@ -185,7 +185,7 @@ function fieldsOf(
   for (const part of [head, tail]) {
     const reader = new WireReader(part);
     while (reader.next()) {
-      if (reader.tag === SOURCE) {
+      if (reader.tag === RESOURCE_OR_SCOPE) {
         const outer = reader.enter();
         while (reader.next()) readSource(reader, source);
         reader.leave(outer);

@@ -1,36 +1,36 @@
-/** Who holds the shelves of a spool, as far as watching their leases tells. */
+/** Who holds the partitions of a spool, as far as watching their leases tells. */
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolFiles } from '../../spool/format/file-system.ts';
-import { isMovingName, isShelfName } from '../../spool/format/names.ts';
-import { type LeaseInfo, parseLease, silenceMillis } from '../../spool/ownership/lease.ts';
+import { isMovingName, isPartitionName } from '../../spool/format/names.ts';
+import { expiryMillis, type LeaseInfo, parseLease } from '../../spool/ownership/lease.ts';
 import { isSameLease, readLease } from '../../spool/ownership/orphan-scanner.ts';
 
-/** - `silent`: there was no sign of life so far, and not for long enough to call the owner dead. */
+/** - `silent`: there was no heartbeat so far, and not for long enough to call the owner dead. */
 type HolderState = 'own' | 'free' | 'silent' | 'alive';
 
 export interface Holder {
-  readonly shelf: string;
+  readonly partition: string;
   readonly state: HolderState;
   readonly info: LeaseInfo | undefined;
   /** For how long at most it may be silent. */
-  readonly silenceMillis: number;
+  readonly expiryMillis: number;
 }
 
-interface Sight {
+interface Observation {
   readonly lease: Buffer | undefined;
   /** When it was first seen to differ from what it had been; undefined when it never did. */
   readonly changedAt: number | undefined;
 }
 
-export class HolderWatch {
+export class HolderObserver {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
-  #sights = new Map<string, Sight>();
+  #observations = new Map<string, Observation>();
 
   constructor(directory: string, clock: Clock, files: SpoolFiles) {
     this.#directory = directory;
@@ -39,29 +39,29 @@ export class HolderWatch {
   }
 
   /** @throws what the file system does, when the directory cannot be read. */
-  async look(): Promise<Holder[]> {
-    const sights = new Map<string, Sight>();
+  async observe(): Promise<Holder[]> {
+    const observations = new Map<string, Observation>();
     const holders: Holder[] = [];
-    for (const shelf of await this.#files.readdir(this.#directory)) {
-      if (!isShelfName(shelf) && !isMovingName(shelf)) continue;
-      const lease = await readLease(join(this.#directory, shelf), this.#files);
+    for (const partition of await this.#files.readdir(this.#directory)) {
+      if (!isPartitionName(partition) && !isMovingName(partition)) continue;
+      const lease = await readLease(join(this.#directory, partition), this.#files);
       if (lease === 'none') continue;
-      const before = this.#sights.get(shelf);
+      const before = this.#observations.get(partition);
       const isSame = before === undefined || isSameLease(before.lease, lease);
-      const sight = { lease, changedAt: isSame ? before?.changedAt : this.#clock.now() };
-      sights.set(shelf, sight);
-      holders.push(this.#holder(shelf, sight));
+      const observation = { lease, changedAt: isSame ? before?.changedAt : this.#clock.now() };
+      observations.set(partition, observation);
+      holders.push(this.#holder(partition, observation));
     }
-    this.#sights = sights;
+    this.#observations = observations;
     return holders;
   }
 
-  #holder(shelf: string, { lease, changedAt }: Sight): Holder {
+  #holder(partition: string, { lease, changedAt }: Observation): Holder {
     const info = lease && parseLease(lease);
-    const silence = silenceMillis(info, Number.NaN);
-    const isAlive = changedAt !== undefined && this.#clock.now() - changedAt < silence;
+    const expiry = expiryMillis(info, Number.NaN);
+    const isAlive = changedAt !== undefined && this.#clock.now() - changedAt < expiry;
     const state = lease === undefined ? 'free' : isOwn(info) ? 'own' : isAlive ? 'alive' : 'silent';
-    return { shelf, state, info, silenceMillis: silence };
+    return { partition, state, info, expiryMillis: expiry };
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { EncodedBatch } from '../../otlp/encoding/encoded-batch.ts';
 import { EncodedBatchCodec } from '../../otlp/encoding/encoded-batch-codec.ts';
-import { SourceEncoder } from '../../otlp/encoding/envelope-encoder.ts';
+import { EnvelopeEncoder } from '../../otlp/encoding/envelope-encoder.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
 
 /**
@@ -10,8 +10,8 @@ import type { RecordRange } from '../../spool/format/entry.ts';
  * @param ranges what is wanted of it, one at least.
  * @throws RangeError when it is no such request.
  */
-export function recordsOf(payload: Uint8Array, ranges: readonly RecordRange[]): EncodedBatch {
-  const all = new EncodedBatchCodec(new SourceEncoder(), Number.POSITIVE_INFINITY).decode(payload);
+export function remainingRecordsOf(payload: Uint8Array, ranges: readonly RecordRange[]): EncodedBatch {
+  const all = new EncodedBatchCodec(new EnvelopeEncoder(), Number.POSITIVE_INFINITY).decode(payload);
   let wanted: EncodedBatch | undefined;
   let at = 0;
   for (const [first, records] of ranges) {

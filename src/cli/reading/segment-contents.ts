@@ -6,7 +6,7 @@ import type { RecordRange } from '../../spool/format/entry.ts';
 import { isMissing, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FrameTable } from '../../spool/format/frame-table.ts';
 import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../spool/format/layout.ts';
-import { recordsIn, without } from '../../spool/format/record-ranges.ts';
+import { countRecords, without } from '../../spool/format/record-ranges.ts';
 import { type ScannedSegment, SegmentScan } from '../../spool/format/segment-scan.ts';
 import { counted } from '../console/words.ts';
 import type { Findings } from './findings.ts';
@@ -33,7 +33,7 @@ export class SegmentContents {
   readonly ackBytes: number;
   /** Whether it is of a version that this one cannot read. */
   readonly isNewer: boolean;
-  /** The same when the shelf has another name. */
+  /** The same when the partition has another name. */
   readonly identity: string;
   readonly #path: string;
   readonly #fd: number;
@@ -107,7 +107,7 @@ export class SegmentContents {
         index: frames.index(position),
         records,
         remaining,
-        pending: recordsIn(remaining),
+        pending: countRecords(remaining),
         severities: frames.severities(position),
         openedAtUnixMillis: frames.openedAtUnixMillis(position),
         read: () => this.#read(position),

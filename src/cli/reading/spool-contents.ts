@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FORMAT_VERSION } from '../../spool/format/layout.ts';
 import {
-  DAMAGED_NAME,
   isMovingName,
-  isShelfName,
+  isPartitionName,
   LEASE_NAME,
+  QUARANTINE_NAME,
   segmentName,
   sequenceOf,
 } from '../../spool/format/names.ts';
@@ -17,10 +17,10 @@ import { EXIT, fileProblem, Problem } from '../console/problem.ts';
 import { Findings } from './findings.ts';
 import { SegmentContents, type StoredBatch } from './segment-contents.ts';
 
-export interface ShelfContents {
+export interface PartitionContents {
   readonly name: string;
   /** Whether there is a lease: somebody holds it, or held it to the end of his life. */
-  readonly isHeld: boolean;
+  readonly hasLease: boolean;
   /** Of whoever holds it; undefined also when that cannot be understood. */
   readonly owner: LeaseInfo | undefined;
   readonly isNewer: boolean;
@@ -29,8 +29,8 @@ export interface ShelfContents {
 }
 
 /** What a file system puts into a directory of its own. */
-const FOREIGN = /^(\.|lost\+found$)/;
-/** A spool whose shelves are taken over all the time is not waited for. */
+const OF_THE_FILE_SYSTEM = /^(\.|lost\+found$)/;
+/** A spool whose partitions are taken over all the time is not waited for. */
 const MAX_PASSES = 3;
 
 /** @throws Problem when there is no spool, or it cannot be read. An empty directory is one that has nothing to do. */
@@ -41,23 +41,23 @@ export async function checkSpool(directory: string, files: SpoolFiles = nodeFile
   } catch (error) {
     throw fileProblem(directory, error);
   }
-  const isSpool = (name: string) => isShelfName(name) || isMovingName(name) || name === DAMAGED_NAME;
-  if (names.some(isSpool) || names.every((name) => FOREIGN.test(name))) return;
-  const isShelf = names.includes(LEASE_NAME) || names.some((name) => sequenceOf(name) !== undefined);
-  const hint = isShelf ? 'this is a part of a spool: name the directory above it' : 'this is no spool';
+  const isSpool = (name: string) => isPartitionName(name) || isMovingName(name) || name === QUARANTINE_NAME;
+  if (names.some(isSpool) || names.every((name) => OF_THE_FILE_SYSTEM.test(name))) return;
+  const isPartition = names.includes(LEASE_NAME) || names.some((name) => sequenceOf(name) !== undefined);
+  const hint = isPartition ? 'this is a part of a spool: name the directory above it' : 'this is no spool';
   throw new Problem(EXIT.noSpool, `${directory}: ${hint}`);
 }
 
-/** Shelves that disappear while they are looked at are left out. @throws Problem when the directory cannot be read. */
-export async function shelvesIn(
+/** Partitions that disappear while they are looked at are left out. @throws Problem when the directory cannot be read. */
+export async function partitionsIn(
   directory: string,
   findings: Findings,
   files: SpoolFiles = nodeFiles,
-): Promise<ShelfContents[]> {
+): Promise<PartitionContents[]> {
   await checkSpool(directory, files);
-  const shelves: ShelfContents[] = [];
+  const partitions: PartitionContents[] = [];
   for (const name of (await files.readdir(directory)).toSorted()) {
-    if (!isShelfName(name) && !isMovingName(name)) continue;
+    if (!isPartitionName(name) && !isMovingName(name)) continue;
     try {
       const lease = await readLease(join(directory, name), files);
       if (lease === 'none') continue;
@@ -66,9 +66,9 @@ export async function shelvesIn(
       const sequences = names.flatMap((one) => sequenceOf(one) ?? []).toSorted((a, b) => a - b);
       const isNewer = owner !== undefined && owner.format > FORMAT_VERSION;
       if (isNewer) findings.newer(name);
-      shelves.push({
+      partitions.push({
         name,
-        isHeld: lease !== undefined,
+        hasLease: lease !== undefined,
         owner,
         isNewer,
         sequences: isNewer ? [] : sequences,
@@ -77,13 +77,13 @@ export async function shelvesIn(
       if (!isMissing(error)) findings.unreadable(name, error);
     }
   }
-  return shelves;
+  return partitions;
 }
 
-/** The segments of a shelf in order; each is closed when the next one is asked for. */
+/** The segments of a partition in order; each is closed when the next one is asked for. */
 export async function* segmentsOf(
   directory: string,
-  { name, sequences }: ShelfContents,
+  { name, sequences }: PartitionContents,
   findings: Findings,
   files: SpoolFiles = nodeFiles,
 ): AsyncGenerator<SegmentContents> {
@@ -100,7 +100,7 @@ export async function* segmentsOf(
 }
 
 /**
- * All batches, those that are done with included: of each shelf in its order, and of all shelves the one first whose
+ * All batches, those that are done with included: of each partition in its order, and of all partitions the one first whose
  * turn has the oldest record. A batch can be read until the next one is asked for.
  */
 export async function* batchesByAge(
@@ -111,17 +111,17 @@ export async function* batchesByAge(
   const seen = new Set<string>();
   let isComplete = false;
   for (let pass = 1; pass <= MAX_PASSES && !isComplete; pass++) {
-    const shelves = await shelvesIn(directory, findings, files);
-    yield* merged(shelves.map((shelf) => batchesOf(directory, shelf, seen, findings, files)));
-    // A shelf that was taken over meanwhile has another name now, and the same segments.
+    const partitions = await partitionsIn(directory, findings, files);
+    yield* merged(partitions.map((partition) => batchesOf(directory, partition, seen, findings, files)));
+    // A partition that was taken over meanwhile has another name now, and the same segments.
     const names = new Set(await files.readdir(directory));
-    isComplete = shelves.every(({ name }) => names.has(name));
+    isComplete = partitions.every(({ name }) => names.has(name));
   }
 }
 
-async function* merged(sources: readonly AsyncGenerator<StoredBatch>[]): AsyncGenerator<StoredBatch> {
+async function* merged(envelopes: readonly AsyncGenerator<StoredBatch>[]): AsyncGenerator<StoredBatch> {
   try {
-    const heads = await Promise.all(sources.map((source) => source.next()));
+    const heads = await Promise.all(envelopes.map((source) => source.next()));
     for (;;) {
       let oldest = -1;
       for (const [index, { done, value }] of heads.entries()) {
@@ -131,43 +131,43 @@ async function* merged(sources: readonly AsyncGenerator<StoredBatch>[]): AsyncGe
       }
       if (oldest < 0) return;
       yield heads[oldest]?.value as StoredBatch;
-      heads[oldest] = (await sources[oldest]?.next()) as IteratorResult<StoredBatch>;
+      heads[oldest] = (await envelopes[oldest]?.next()) as IteratorResult<StoredBatch>;
     }
   } finally {
-    for (const source of sources) await source.return(undefined);
+    for (const source of envelopes) await source.return(undefined);
   }
 }
 
 /** @param seen the segments that need not be looked at again. */
 async function* batchesOf(
   directory: string,
-  shelf: ShelfContents,
+  partition: PartitionContents,
   seen: Set<string>,
   findings: Findings,
   files: SpoolFiles,
 ): AsyncGenerator<StoredBatch> {
-  for await (const segment of segmentsOf(directory, shelf, findings, files)) {
+  for await (const segment of segmentsOf(directory, partition, findings, files)) {
     if (seen.has(segment.identity)) continue;
     seen.add(segment.identity);
     yield* segment.batches();
   }
 }
 
-/** Records of each shelf that are not done with. @throws Problem when the directory cannot be read. */
-export async function pendingByShelf(
+/** Records of each partition that are not done with. @throws Problem when the directory cannot be read. */
+export async function pendingByPartition(
   directory: string,
   files: SpoolFiles,
 ): Promise<Map<string, { readonly records: number; readonly isNewer: boolean }>> {
   const findings = new Findings(() => {});
   const pending = new Map<string, { records: number; isNewer: boolean }>();
-  for (const shelf of await shelvesIn(directory, findings, files)) {
+  for (const partition of await partitionsIn(directory, findings, files)) {
     let records = 0;
-    let { isNewer } = shelf;
-    for await (const segment of segmentsOf(directory, shelf, findings, files)) {
+    let { isNewer } = partition;
+    for await (const segment of segmentsOf(directory, partition, findings, files)) {
       isNewer ||= segment.isNewer;
       for (const batch of segment.batches()) records += batch.pending;
     }
-    pending.set(shelf.name, { records, isNewer });
+    pending.set(partition.name, { records, isNewer });
   }
   return pending;
 }

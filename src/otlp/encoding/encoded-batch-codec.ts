@@ -2,7 +2,7 @@
 
 import type { BatchCodec } from '../../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
-import type { Frame, SourceEncoder } from './envelope-encoder.ts';
+import type { Envelope, EnvelopeEncoder } from './envelope-encoder.ts';
 import type { Resource, Scope } from './record-groups.ts';
 import { sectionsOf } from './request-decoder.ts';
 
@@ -10,12 +10,12 @@ import { sectionsOf } from './request-decoder.ts';
 const SLACK_BYTES = 64;
 
 interface Known<T> {
-  readonly frame: Frame;
-  readonly source: T;
+  readonly envelope: Envelope;
+  readonly value: T;
 }
 
 export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
-  readonly #sources: SourceEncoder;
+  readonly #envelopes: EnvelopeEncoder;
   readonly #maxRecordBytes: number;
   /**
    * Sources of the last payload, by their place in it. The next one most likely has the same, and batches that
@@ -25,8 +25,8 @@ export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
   #resources: Known<Resource>[] = [];
   #scopes: Known<Scope>[] = [];
 
-  constructor(sources: SourceEncoder, maxRecordBytes: number) {
-    this.#sources = sources;
+  constructor(envelopes: EnvelopeEncoder, maxRecordBytes: number) {
+    this.#envelopes = envelopes;
     this.#maxRecordBytes = maxRecordBytes;
   }
 
@@ -38,20 +38,20 @@ export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
   /** A resource or a scope without records is left out. */
   decode(payload: Uint8Array): EncodedBatch {
     const sections = sectionsOf(payload);
-    const tailBytes = sections[0]?.frame.tail.length ?? 0;
+    const tailBytes = sections[0]?.envelope.tail.length ?? 0;
     const capacityBytes = payload.length + tailBytes + SLACK_BYTES;
-    const batch = new EncodedBatch(this.#sources, this.#maxRecordBytes, capacityBytes);
+    const batch = new EncodedBatch(this.#envelopes, this.#maxRecordBytes, capacityBytes);
     const resources: Known<Resource>[] = [];
     const scopes: Known<Scope>[] = [];
     for (const [index, section] of sections.entries()) {
-      const resource = known(section.frame, this.#resources[index], (frame) =>
-        this.#sources.resourceOf(frame),
+      const resource = known(section.envelope, this.#resources[index], (envelope) =>
+        this.#envelopes.resourceOf(envelope),
       );
       resources.push(resource);
-      for (const { frame, ranges } of section.scopes) {
-        const scope = known(frame, this.#scopes[scopes.length], (own) => this.#sources.scopeOf(own));
+      for (const { envelope, ranges } of section.scopes) {
+        const scope = known(envelope, this.#scopes[scopes.length], (own) => this.#envelopes.scopeOf(own));
         scopes.push(scope);
-        batch.addEncoded(resource.source, scope.source, payload, ranges);
+        batch.addEncoded(resource.value, scope.value, payload, ranges);
       }
     }
     this.#resources = resources;
@@ -60,9 +60,9 @@ export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
   }
 }
 
-function known<T>(frame: Frame, last: Known<T> | undefined, open: (frame: Frame) => T): Known<T> {
-  if (last?.frame.head.equals(frame.head) && last.frame.tail.equals(frame.tail)) return last;
+function known<T>(envelope: Envelope, last: Known<T> | undefined, open: (envelope: Envelope) => T): Known<T> {
+  if (last?.envelope.head.equals(envelope.head) && last.envelope.tail.equals(envelope.tail)) return last;
   // The payload is not kept for the sake of these few bytes.
-  const own = { head: Buffer.from(frame.head), tail: Buffer.from(frame.tail), bytes: frame.bytes };
-  return { frame: own, source: open(own) };
+  const own = { head: Buffer.from(envelope.head), tail: Buffer.from(envelope.tail), bytes: envelope.bytes };
+  return { envelope: own, value: open(own) };
 }

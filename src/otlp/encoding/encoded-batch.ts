@@ -1,14 +1,14 @@
-/** The batch of the OTLP lane: records as the bytes that will be sent, encoded once, when they are admitted. */
+/** The batch of the OTLP adapter: records as the bytes that will be sent, encoded once, when they are admitted. */
 
 import { noSeverities, type SeverityCounts, severityRange } from '../../common/severity-counts.ts';
 import { WireReader } from '../../protobuf/wire-reader.ts';
 import { WireWriter } from '../../protobuf/wire-writer.ts';
 import type { BatchEnd, EmittedRecord, LogBatch } from '../../queue/log-batch.ts';
-import { isPending, type SourceEncoder } from './envelope-encoder.ts';
+import { type EnvelopeEncoder, isPending } from './envelope-encoder.ts';
 import { severityOf } from './record-decoder.ts';
 import { writeFitting } from './record-encoder.ts';
 import { type RecordGroup, RecordGroups } from './record-groups.ts';
-import { frameAround, layOut } from './request-builder.ts';
+import { envelopeAround, layOut } from './request-builder.ts';
 
 /**
  * Each record is a complete field of ScopeLogs (tag, length, message). Fields of a repeated message may
@@ -21,7 +21,7 @@ import { frameAround, layOut } from './request-builder.ts';
  * four bytes at most for each resource and each scope; attributes that a resource gets later are not in it.
  */
 export class EncodedBatch implements LogBatch {
-  readonly #sources: SourceEncoder;
+  readonly #envelopes: EnvelopeEncoder;
   readonly #maxRecordBytes: number;
   readonly #groups: RecordGroups;
   #writer: WireWriter;
@@ -35,10 +35,10 @@ export class EncodedBatch implements LogBatch {
   /** Of severities; made when it is asked for them. */
   #reader: WireReader | undefined;
 
-  constructor(sources: SourceEncoder, maxRecordBytes: number, capacityBytes: number) {
-    this.#sources = sources;
+  constructor(envelopes: EnvelopeEncoder, maxRecordBytes: number, capacityBytes: number) {
+    this.#envelopes = envelopes;
     this.#maxRecordBytes = maxRecordBytes;
-    this.#groups = new RecordGroups(sources);
+    this.#groups = new RecordGroups(envelopes);
     this.#writer = new WireWriter(capacityBytes);
   }
 
@@ -82,7 +82,7 @@ export class EncodedBatch implements LogBatch {
 
   split(records: number): EncodedBatch {
     const count = Math.min(records, this.records);
-    const part = new EncodedBatch(this.#sources, this.#maxRecordBytes, this.bytes);
+    const part = new EncodedBatch(this.#envelopes, this.#maxRecordBytes, this.bytes);
     part.#copy(this, count);
     for (let index = 0; index < count; index++) this.shift();
     return part;
@@ -184,7 +184,7 @@ export class EncodedBatch implements LogBatch {
     const writer = this.#writer;
     // Not where the writer is: the process may exit while a record is being written.
     const end = this.#ends[this.#ends.length - 1] ?? this.#start;
-    const { head, tail } = frameAround(this.#sources, group);
+    const { head, tail } = envelopeAround(this.#envelopes, group);
     const start = this.#start - head.length;
     // More than was expected, if its resource has got attributes since.
     if (start < 0 || group.records === 0) return undefined;
@@ -273,7 +273,7 @@ export class EncodedBatch implements LogBatch {
 
   /** A request of several groups, whose records are copied to where they belong, neighbours together. */
   #gathered(): Buffer {
-    const { request, positions } = layOut(this.#sources, this.#groups.all);
+    const { request, positions } = layOut(this.#envelopes, this.#groups.all);
     const { buffer } = this.#writer;
     let start = this.#start;
     let end = start;

@@ -1,30 +1,30 @@
 /** Decodes where records come from, resource and instrumentation scope, from the fields around them. */
 
 import { WireReader } from '../../protobuf/wire-reader.ts';
-import type { Frame } from './envelope-encoder.ts';
+import type { Envelope } from './envelope-encoder.ts';
 import type { Resource, Scope } from './record-groups.ts';
 import {
   RESOURCE_ATTRIBUTES,
+  RESOURCE_OR_SCOPE,
   SCHEMA_URL,
   SCOPE_ATTRIBUTES,
   SCOPE_DROPPED_ATTRIBUTES,
   SCOPE_NAME,
   SCOPE_VERSION,
-  SOURCE,
 } from './tags.ts';
 import { readAttribute } from './value-decoder.ts';
 
 type Attributes = Record<string, unknown>;
 
 /** The resource that these fields of `ResourceLogs` are. @throws RangeError if they are none. */
-export function resourceOf({ head, tail }: Frame): StoredResource {
+export function resourceOf({ head, tail }: Envelope): StoredResource {
   const attributes: Attributes = {};
   let schemaUrl: string | undefined;
   for (const fields of [head, tail]) {
     const reader = new WireReader(fields);
     while (reader.next()) {
       if (reader.tag === SCHEMA_URL) schemaUrl = reader.text() || undefined;
-      else if (reader.tag === SOURCE) readResource(reader, attributes);
+      else if (reader.tag === RESOURCE_OR_SCOPE) readResource(reader, attributes);
       else reader.skip();
     }
   }
@@ -41,13 +41,13 @@ function readResource(reader: WireReader, attributes: Attributes): void {
 }
 
 /** The scope that these fields of `ScopeLogs` are. @throws RangeError if they are none. */
-export function scopeOf({ head, tail }: Frame): Scope {
+export function scopeOf({ head, tail }: Envelope): Scope {
   const scope: StoredScope = { name: '' };
   for (const fields of [head, tail]) {
     const reader = new WireReader(fields);
     while (reader.next()) {
       if (reader.tag === SCHEMA_URL) scope.schemaUrl = reader.text();
-      else if (reader.tag === SOURCE) readScope(reader, scope);
+      else if (reader.tag === RESOURCE_OR_SCOPE) readScope(reader, scope);
       else reader.skip();
     }
   }

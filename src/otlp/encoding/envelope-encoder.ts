@@ -5,12 +5,12 @@ import type { EmittedRecord } from '../../queue/log-batch.ts';
 import { cutString, ValueCopier } from '../../records/value-copy.ts';
 import {
   RESOURCE_ATTRIBUTES,
+  RESOURCE_OR_SCOPE,
   SCHEMA_URL,
   SCOPE_ATTRIBUTES,
   SCOPE_DROPPED_ATTRIBUTES,
   SCOPE_NAME,
   SCOPE_VERSION,
-  SOURCE,
 } from './tags.ts';
 import { writeAttributes } from './value-encoder.ts';
 
@@ -22,7 +22,7 @@ type Scope = EmittedRecord['instrumentationScope'] & {
 };
 
 /** The fields of a message that stand before and after the ones that are repeated. */
-export interface Frame {
+export interface Envelope {
   readonly head: Buffer;
   readonly tail: Buffer;
   /** Of both together. */
@@ -38,40 +38,40 @@ const MAX_NAME_BYTES = 256 * 1024;
  * Keyed by identity, as the SDK hands out one object per resource and per logger. Never throws: with a
  * source that cannot be encoded all records of it would be lost.
  */
-export class SourceEncoder {
-  readonly #resources = new WeakMap<Resource, Frame>();
-  readonly #scopes = new WeakMap<Scope, Frame>();
+export class EnvelopeEncoder {
+  readonly #resources = new WeakMap<Resource, Envelope>();
+  readonly #scopes = new WeakMap<Scope, Envelope>();
 
   /** @returns a resource that is nothing but these fields of ResourceLogs. */
-  resourceOf(frame: Frame): Resource {
+  resourceOf(envelope: Envelope): Resource {
     const resource = {} as Resource;
-    this.#resources.set(resource, frame);
+    this.#resources.set(resource, envelope);
     return resource;
   }
 
   /** @returns a scope that is nothing but these fields of ScopeLogs. */
-  scopeOf(frame: Frame): Scope {
+  scopeOf(envelope: Envelope): Scope {
     const scope = {} as Scope;
-    this.#scopes.set(scope, frame);
+    this.#scopes.set(scope, envelope);
     return scope;
   }
 
   /** A resource whose attributes are not all there yet is encoded as it is now, and not remembered. */
-  resourceFrame(resource: Resource): Frame {
+  resourceEnvelope(resource: Resource): Envelope {
     const known = this.#resources.get(resource);
     if (known !== undefined) return known;
-    const frame = frameOf(
+    const envelope = envelopeOf(
       (writer) => writeReadable(writer, RESOURCE_ATTRIBUTES, () => resource.attributes),
       () => resource.schemaUrl,
     );
-    if (isObject(resource) && !isPending(resource)) this.#resources.set(resource, frame);
-    return frame;
+    if (isObject(resource) && !isPending(resource)) this.#resources.set(resource, envelope);
+    return envelope;
   }
 
-  scopeFrame(scope: Scope): Frame {
+  scopeEnvelope(scope: Scope): Envelope {
     const known = this.#scopes.get(scope);
     if (known !== undefined) return known;
-    const frame = frameOf(
+    const envelope = envelopeOf(
       (writer) => {
         writeName(writer, SCOPE_NAME, () => scope.name);
         writeName(writer, SCOPE_VERSION, () => scope.version);
@@ -85,8 +85,8 @@ export class SourceEncoder {
       },
       () => scope.schemaUrl,
     );
-    if (isObject(scope)) this.#scopes.set(scope, frame);
-    return frame;
+    if (isObject(scope)) this.#scopes.set(scope, envelope);
+    return envelope;
   }
 }
 
@@ -95,11 +95,11 @@ export function isPending(resource: Resource): boolean {
   return read(() => resource.asyncAttributesPending) === true;
 }
 
-function frameOf(writeSource: (writer: WireWriter) => void, schemaUrl: () => unknown): Frame {
+function envelopeOf(writeFields: (writer: WireWriter) => void, schemaUrl: () => unknown): Envelope {
   const writer = new WireWriter(256);
-  writer.byte(SOURCE);
+  writer.byte(RESOURCE_OR_SCOPE);
   const start = writer.beginLength(1);
-  writeSource(writer);
+  writeFields(writer);
   writer.endLength(start, 1);
   const headBytes = writer.position;
   writeName(writer, SCHEMA_URL, schemaUrl);

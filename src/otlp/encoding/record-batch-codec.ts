@@ -6,12 +6,12 @@ import { RecordBatch } from '../../records/record-batch.ts';
 import { RecordSnapshot } from '../../records/record-snapshot.ts';
 import { EncodedBatch } from './encoded-batch.ts';
 import { resourceOf, scopeOf } from './envelope-decoder.ts';
-import { SourceEncoder } from './envelope-encoder.ts';
+import { EnvelopeEncoder } from './envelope-encoder.ts';
 import { readRecord } from './record-decoder.ts';
 import { sectionsOf } from './request-decoder.ts';
 
 export class RecordBatchCodec implements BatchCodec<RecordBatch> {
-  readonly #sources = new SourceEncoder();
+  readonly #envelopes = new EnvelopeEncoder();
   readonly #maxRecordBytes: number;
 
   constructor(maxRecordBytes: number) {
@@ -20,7 +20,7 @@ export class RecordBatchCodec implements BatchCodec<RecordBatch> {
 
   encode(batch: RecordBatch): Uint8Array {
     batch.regroup();
-    const encoded = new EncodedBatch(this.#sources, Number.POSITIVE_INFINITY, batch.bytes);
+    const encoded = new EncodedBatch(this.#envelopes, Number.POSITIVE_INFINITY, batch.bytes);
     for (const record of batch.toArray()) {
       try {
         encoded.add(record as EmittedRecord);
@@ -36,9 +36,9 @@ export class RecordBatchCodec implements BatchCodec<RecordBatch> {
     const reader = new WireReader(payload);
     const snapshots: RecordSnapshot[] = [];
     for (const section of sectionsOf(payload)) {
-      const resource = resourceOf(section.frame);
-      for (const { frame, ranges } of section.scopes) {
-        const scope = scopeOf(frame);
+      const resource = resourceOf(section.envelope);
+      for (const { envelope, ranges } of section.scopes) {
+        const scope = scopeOf(envelope);
         for (let index = 0; index < ranges.length; index += 2) {
           reader.position = ranges[index] as number;
           reader.limit = ranges[index + 1] as number;

@@ -1,7 +1,7 @@
 /** Which resource and scope the records of a batch belong to, and what those add to a request. */
 
 import type { EmittedRecord } from '../../queue/log-batch.ts';
-import type { SourceEncoder } from './envelope-encoder.ts';
+import type { EnvelopeEncoder } from './envelope-encoder.ts';
 
 export type Resource = EmittedRecord['resource'];
 export type Scope = EmittedRecord['instrumentationScope'];
@@ -32,7 +32,7 @@ export interface RecordGroup {
 }
 
 interface CountedGroup extends RecordGroup {
-  readonly source: CountedResource;
+  readonly counted: CountedResource;
   /** What the scope adds to a request as long as the group has records. */
   readonly bytes: number;
   records: number;
@@ -41,13 +41,13 @@ interface CountedGroup extends RecordGroup {
 
 /** Invariant: `bytes` is the sum of all records, of the scopes that have records, and of their resources, each once. */
 export class RecordGroups {
-  readonly #sources: SourceEncoder;
+  readonly #envelopes: EnvelopeEncoder;
   readonly #resources = new Map<Resource, CountedResource>();
   #groups: CountedGroup[] = [];
   bytes = 0;
 
-  constructor(sources: SourceEncoder) {
-    this.#sources = sources;
+  constructor(envelopes: EnvelopeEncoder) {
+    this.#envelopes = envelopes;
   }
 
   get all(): readonly RecordGroup[] {
@@ -82,16 +82,16 @@ export class RecordGroups {
   arrange(indexes: readonly number[]): void {
     this.#groups = indexes.map((index) => this.#groups[index] as CountedGroup);
     for (const { indexes: ofResource } of this.#resources.values()) ofResource.clear();
-    for (const [index, { source, scope }] of this.#groups.entries()) source.indexes.set(scope, index);
+    for (const [index, { counted, scope }] of this.#groups.entries()) counted.indexes.set(scope, index);
   }
 
   /** Opens a group without records. @returns what it adds to a request if it is the only one. */
   open(resource: Resource, scope: Scope): number {
-    const source = this.#resources.get(resource) ?? this.#opensResource(resource);
-    const bytes = FRAMING_BYTES + this.#sources.scopeFrame(scope).bytes;
-    source.indexes.set(scope, this.#groups.length);
-    this.#groups.push({ resource, scope, source, bytes, records: 0, recordBytes: 0 });
-    return source.bytes + bytes;
+    const counted = this.#resources.get(resource) ?? this.#opensResource(resource);
+    const bytes = FRAMING_BYTES + this.#envelopes.scopeEnvelope(scope).bytes;
+    counted.indexes.set(scope, this.#groups.length);
+    this.#groups.push({ resource, scope, counted, bytes, records: 0, recordBytes: 0 });
+    return counted.bytes + bytes;
   }
 
   /** Counts a record. @returns by how much `bytes` has grown. */
@@ -113,17 +113,17 @@ export class RecordGroups {
   }
 
   #opensResource(resource: Resource): CountedResource {
-    const bytes = FRAMING_BYTES + this.#sources.resourceFrame(resource).bytes;
-    const source = { resource, bytes, indexes: new Map<Scope, number>(), groups: 0 };
-    this.#resources.set(resource, source);
-    return source;
+    const bytes = FRAMING_BYTES + this.#envelopes.resourceEnvelope(resource).bytes;
+    const counted = { resource, bytes, indexes: new Map<Scope, number>(), groups: 0 };
+    this.#resources.set(resource, counted);
+    return counted;
   }
 
-  #opened({ source, bytes }: CountedGroup): number {
-    return source.groups++ === 0 ? bytes + source.bytes : bytes;
+  #opened({ counted, bytes }: CountedGroup): number {
+    return counted.groups++ === 0 ? bytes + counted.bytes : bytes;
   }
 
-  #closed({ source, bytes }: CountedGroup): number {
-    return --source.groups === 0 ? bytes + source.bytes : bytes;
+  #closed({ counted, bytes }: CountedGroup): number {
+    return --counted.groups === 0 ? bytes + counted.bytes : bytes;
   }
 }

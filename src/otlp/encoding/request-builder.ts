@@ -1,7 +1,7 @@
 /** Puts encoded records, with their resources and scopes around them, together as the body of an OTLP request. */
 
 import { lengthBytes, WireWriter } from '../../protobuf/wire-writer.ts';
-import type { Frame, SourceEncoder } from './envelope-encoder.ts';
+import type { Envelope, EnvelopeEncoder } from './envelope-encoder.ts';
 import type { RecordGroup } from './record-groups.ts';
 import { RESOURCE_LOGS, SCOPE_LOGS } from './tags.ts';
 
@@ -12,32 +12,36 @@ export interface Layout {
   readonly positions: number[];
 }
 
-export function layOut(sources: SourceEncoder, groups: readonly RecordGroup[]): Layout {
+export function layOut(envelopes: EnvelopeEncoder, groups: readonly RecordGroup[]): Layout {
   const sections = groups.map((group, index) => {
-    const frame = sources.scopeFrame(group.scope);
-    return { group, index, frame, bytes: frame.bytes + group.recordBytes };
+    const envelope = envelopes.scopeEnvelope(group.scope);
+    return { group, index, envelope, bytes: envelope.bytes + group.recordBytes };
   });
   const byResource = Map.groupBy(
     sections.filter(({ group }) => group.records > 0),
     ({ group }) => group.resource,
   );
   const resources = Array.from(byResource, ([resource, scopes]) => {
-    const frame = sources.resourceFrame(resource);
-    return { frame, scopes, bytes: scopes.reduce((sum, { bytes }) => sum + fieldBytes(bytes), frame.bytes) };
+    const envelope = envelopes.resourceEnvelope(resource);
+    return {
+      envelope,
+      scopes,
+      bytes: scopes.reduce((sum, { bytes }) => sum + fieldBytes(bytes), envelope.bytes),
+    };
   });
   const writer = new WireWriter(resources.reduce((sum, { bytes }) => sum + fieldBytes(bytes), 0));
   const positions: number[] = new Array(groups.length).fill(0);
-  for (const { frame, scopes, bytes } of resources) {
+  for (const { envelope, scopes, bytes } of resources) {
     writer.delimited(RESOURCE_LOGS, bytes);
-    writer.raw(frame.head);
+    writer.raw(envelope.head);
     for (const scope of scopes) {
       writer.delimited(SCOPE_LOGS, scope.bytes);
-      writer.raw(scope.frame.head);
+      writer.raw(scope.envelope.head);
       positions[scope.index] = writer.position;
       writer.skip(scope.group.recordBytes);
-      writer.raw(scope.frame.tail);
+      writer.raw(scope.envelope.tail);
     }
-    writer.raw(frame.tail);
+    writer.raw(envelope.tail);
   }
   return { request: writer.buffer.subarray(0, writer.position), positions };
 }
@@ -46,9 +50,12 @@ export function layOut(sources: SourceEncoder, groups: readonly RecordGroup[]): 
  * What stands before and after the records of a request that has only one group: with it in place around the
  * records, no byte of them is copied.
  */
-export function frameAround(sources: SourceEncoder, group: RecordGroup): Pick<Frame, 'head' | 'tail'> {
-  const resource = sources.resourceFrame(group.resource);
-  const scope = sources.scopeFrame(group.scope);
+export function envelopeAround(
+  envelopes: EnvelopeEncoder,
+  group: RecordGroup,
+): Pick<Envelope, 'head' | 'tail'> {
+  const resource = envelopes.resourceEnvelope(group.resource);
+  const scope = envelopes.scopeEnvelope(group.scope);
   const scopeBytes = scope.bytes + group.recordBytes;
   const writer = new WireWriter(resource.head.length + scope.head.length + 16);
   writer.delimited(RESOURCE_LOGS, resource.bytes + fieldBytes(scopeBytes));

@@ -1,7 +1,7 @@
 /** Takes the body of an OTLP request apart into resources, scopes and encoded records, none of which is decoded. */
 
 import { WireReader } from '../../protobuf/wire-reader.ts';
-import type { Frame } from './envelope-encoder.ts';
+import type { Envelope } from './envelope-encoder.ts';
 import { LOG_RECORDS, RESOURCE_LOGS, SCOPE_LOGS } from './tags.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -9,13 +9,13 @@ const EMPTY = Buffer.alloc(0);
 /** A message with a repeated field, and all its other fields as they are, even those nobody knows. */
 interface Section {
   /** A view of the request. */
-  readonly frame: Frame;
+  readonly envelope: Envelope;
   /** The start and the end of each occurrence of the repeated field, with its tag and its length. */
   readonly ranges: readonly number[];
 }
 
 interface ResourceSection {
-  readonly frame: Frame;
+  readonly envelope: Envelope;
   readonly scopes: readonly Section[];
 }
 
@@ -23,8 +23,8 @@ interface ResourceSection {
 export function sectionsOf(request: Uint8Array): ResourceSection[] {
   const reader = new WireReader(request);
   return insideEach(reader, sectionAt(reader, RESOURCE_LOGS).ranges, () => {
-    const { frame, ranges } = sectionAt(reader, SCOPE_LOGS);
-    return { frame, scopes: insideEach(reader, ranges, () => sectionAt(reader, LOG_RECORDS)) };
+    const { envelope, ranges } = sectionAt(reader, SCOPE_LOGS);
+    return { envelope, scopes: insideEach(reader, ranges, () => sectionAt(reader, LOG_RECORDS)) };
   });
 }
 
@@ -63,5 +63,5 @@ function sectionAt(reader: WireReader, repeated: number): Section {
     ranges.push(start, reader.position);
   }
   const tail = tails.length > 1 ? Buffer.concat(tails) : (tails[0] ?? EMPTY);
-  return { frame: { head, tail, bytes: head.length + tail.length }, ranges };
+  return { envelope: { head, tail, bytes: head.length + tail.length }, ranges };
 }

@@ -10,7 +10,7 @@ export const RESOURCE_LOGS = 0x0a;
 export const SCOPE_LOGS = 0x12;
 export const LOG_RECORDS = 0x12;
 /** `resource` and `scope`. */
-export const SOURCE = 0x0a;
+export const RESOURCE_OR_SCOPE = 0x0a;
 /** Of a resource and of a scope. */
 export const SCHEMA_URL = 0x1a;
 

@@ -22,9 +22,9 @@ export type RecordRange = readonly [first: number, records: number];
  * - `stored`: on disk.
  * - `evicted`: its disk space was needed; whoever holds its records in memory still has them.
  * - `damaged`: it could not be read back.
- * - `disowned`: another process thought this one dead and took it over: it is that one's to send.
+ * - `takenOver`: another process thought this one dead and took it over: it is that one's to send.
  */
-export type EntryState = 'stored' | 'evicted' | 'damaged' | 'disowned';
+export type EntryState = 'stored' | 'evicted' | 'damaged' | 'takenOver';
 
 /** One batch in the spool. */
 export interface SpoolEntry {
@@ -47,10 +47,10 @@ export interface SpoolListener {
   /** Records that another process left are this one's now, and wait in the spool. */
   recovered(records: number): void;
   /**
-   * Entries are another process's now, and their state is `disowned`. `records` is how many of their records
+   * Entries are another process's now, and their state is `takenOver`. `records` is how many of their records
    * were held by the spool alone: they are in its counts no more.
    */
-  disowned(records: number): void;
+  takenOver(records: number): void;
   /** Records that were held by the spool alone are lost; without `severities` where those are not known. */
   dropped(
     reason: 'spool_full' | 'spool_corrupt',
@@ -59,7 +59,7 @@ export interface SpoolListener {
     severities?: SeverityCounts,
   ): void;
   /** There is an entry to replay, or the spool has become usable, or unusable. */
-  changed(): void;
+  wake(): void;
   /** Something people should know of; rate-limited by the listener, once per topic. */
   warn(topic: string, message: string): void;
 }

@@ -4,16 +4,16 @@ import type { Clock } from '../../common/clock.ts';
 
 const ID_BYTES = 8;
 const ID = '[0-9a-f]{16}';
-const SHELF = new RegExp(`^shelf-${ID}$`);
+const PARTITION = new RegExp(`^partition-${ID}$`);
 const MOVING = new RegExp(`^\\.new-${ID}$`);
 const SEGMENT = /^(\d{8,})\.seg$/;
 
 export const LEASE_NAME = 'lease';
 /** A lease that its owner is done with. */
-export const GIVEN_UP_NAME = 'lease.given-up';
+export const RELEASED_LEASE_NAME = 'lease.released';
 /** A lease on its way to the place of another. */
 export const NEW_LEASE_NAME = 'lease.new';
-export const DAMAGED_NAME = 'damaged';
+export const QUARANTINE_NAME = 'quarantine';
 export const DIRECTORY_MODE = 0o700;
 export const FILE_MODE = 0o600;
 
@@ -26,17 +26,17 @@ export function newSalt(clock: Pick<Clock, 'uniqueBytes'>): number {
   return clock.uniqueBytes(4).readUInt32LE();
 }
 
-export function shelfName(id: string): string {
-  return `shelf-${id}`;
+export function partitionName(id: string): string {
+  return `partition-${id}`;
 }
 
-/** The name of a shelf that is being made, or changes its owner. */
+/** The name of a partition that is being made, or changes its owner. */
 export function movingName(id: string): string {
   return `.new-${id}`;
 }
 
-export function isShelfName(name: string): boolean {
-  return SHELF.test(name);
+export function isPartitionName(name: string): boolean {
+  return PARTITION.test(name);
 }
 
 export function isMovingName(name: string): boolean {

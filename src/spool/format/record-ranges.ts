@@ -2,7 +2,7 @@
 
 import type { RecordRange } from './entry.ts';
 
-export function recordsIn(ranges: readonly RecordRange[]): number {
+export function countRecords(ranges: readonly RecordRange[]): number {
   let sum = 0;
   for (const [, records] of ranges) sum += records;
   return sum;

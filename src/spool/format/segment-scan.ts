@@ -170,8 +170,8 @@ class FileWindow {
     this.#start = offset;
     this.#length = 0;
     while (this.#length < bytes) {
-      const room = this.#buffer.subarray(this.#length);
-      const read = await this.#files.read(this.#fd, room, offset + this.#length);
+      const quota = this.#buffer.subarray(this.#length);
+      const read = await this.#files.read(this.#fd, quota, offset + this.#length);
       if (read === 0) return;
       this.#length += read;
     }

@@ -1,4 +1,4 @@
-/** The sign of life of a shelf's owner, as docs/spool-format.md has it: written, renewed, and read by others. */
+/** The lease of a partition's owner, as docs/spool-format.md has it: written, renewed, and read by others. */
 
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ const MAX_LEASE_MILLIS = 600_000;
 const MAX_HOST_LENGTH = 64;
 /** After this share of its time a lease may not be relied on. */
 const RELIABLE_SHARE = 0.75;
-/** While its shelf is in the hands of another who may be about to give it back, an owner looks so often, so far apart. */
+/** While its partition is in the hands of another who may be about to give it back, an owner looks so often, so far apart. */
 const LOOKS = 100;
 const LOOK_AGAIN_MILLIS = 50;
 
@@ -24,7 +24,7 @@ export interface LeaseInfo {
   readonly format: number;
   readonly token: string;
   readonly leaseMillis: number;
-  readonly beat: number;
+  readonly heartbeat: number;
   readonly pid: number;
   readonly host: string;
   /** ISO 8601. */
@@ -32,23 +32,23 @@ export interface LeaseInfo {
 }
 
 /**
- * - `lost`: another process has the shelf.
+ * - `lost`: another process has the partition.
  * - `vanished`: there is no spool any more, so that nobody has it.
  */
 export type Renewal = 'held' | 'lost' | 'vanished' | 'failed';
 
-/** The lease of a shelf that this process holds. */
+/** The lease of a partition that this process holds. */
 export class Lease {
   readonly #path: string;
   readonly #info: LeaseInfo;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
-  #beat = 1;
+  #heartbeat = 1;
   #confirmedAt: number;
   #renewing: Promise<Renewal> | undefined;
   #lastError: unknown;
 
-  /** @param directory of the shelf, under the name it is to have. */
+  /** @param directory of the partition, under the name it is to have. */
   constructor(directory: string, leaseMillis: number, clock: Clock, files: SpoolFiles) {
     this.#path = join(directory, LEASE_NAME);
     this.#clock = clock;
@@ -58,7 +58,7 @@ export class Lease {
       format: FORMAT_VERSION,
       token: clock.uniqueBytes(TOKEN_BYTES).toString('hex'),
       leaseMillis,
-      beat: 1,
+      heartbeat: 1,
       pid: process.pid,
       host: hostname()
         .replaceAll(/[^\w.-]/g, '_')
@@ -69,7 +69,7 @@ export class Lease {
 
   /** The first bytes of the file; whoever writes them calls `started` before. */
   get bytes(): Buffer {
-    return this.#encode(this.#beat);
+    return this.#encode(this.#heartbeat);
   }
 
   /** Why the last renewal failed. */
@@ -82,7 +82,7 @@ export class Lease {
     this.#confirmedAt = this.#clock.now();
   }
 
-  isInDate(now: number): boolean {
+  isValid(now: number): boolean {
     return now - this.#confirmedAt < this.#info.leaseMillis * RELIABLE_SHARE;
   }
 
@@ -98,7 +98,7 @@ export class Lease {
     for (let looks = 1; ; looks++) {
       const result = await this.#try();
       if (result !== 'missing') return result;
-      const place = await this.#findShelf();
+      const place = await this.#findPartition();
       if (place === 'failed' || place === 'vanished') return place;
       // Looked for twice: it may have been given back between the one look and the other.
       if ((place === 'gone' && looks > 1) || looks === LOOKS) return 'lost';
@@ -108,15 +108,15 @@ export class Lease {
     }
   }
 
-  /** Whoever takes a shelf over renames it first, and gives it back when its lease turns out to be alive. */
-  async #findShelf(): Promise<'here' | 'moving' | 'gone' | 'vanished' | 'failed'> {
-    const shelf = dirname(this.#path);
-    const directory = dirname(shelf);
+  /** Whoever takes a partition over renames it first, and gives it back when its lease turns out to be alive. */
+  async #findPartition(): Promise<'here' | 'moving' | 'gone' | 'vanished' | 'failed'> {
+    const partition = dirname(this.#path);
+    const directory = dirname(partition);
     try {
       const names = await this.#files.readdir(directory);
-      if (names.includes(basename(shelf)) && (await this.#isOurs(shelf))) return 'here';
+      if (names.includes(basename(partition)) && (await this.#isOwn(partition))) return 'here';
       for (const name of names) {
-        if (isMovingName(name) && (await this.#isOurs(join(directory, name)))) return 'moving';
+        if (isMovingName(name) && (await this.#isOwn(join(directory, name)))) return 'moving';
       }
       return 'gone';
     } catch (error) {
@@ -125,14 +125,14 @@ export class Lease {
     }
   }
 
-  async #isOurs(shelf: string): Promise<boolean> {
-    const bytes = await this.#files.readFile(join(shelf, LEASE_NAME)).catch(() => undefined);
+  async #isOwn(partition: string): Promise<boolean> {
+    const bytes = await this.#files.readFile(join(partition, LEASE_NAME)).catch(() => undefined);
     return bytes !== undefined && parseLease(bytes)?.token === this.#info.token;
   }
 
   async #try(): Promise<Renewal | 'missing'> {
     const startedAt = this.#clock.now();
-    const next = this.#encode(this.#beat + 1);
+    const next = this.#encode(this.#heartbeat + 1);
     try {
       const fd = await this.#files.open(this.#path, 'r+', FILE_MODE);
       try {
@@ -150,14 +150,14 @@ export class Lease {
       this.#lastError = error;
       return isMissing(error) ? 'missing' : 'failed';
     }
-    this.#beat++;
+    this.#heartbeat++;
     this.#confirmedAt = startedAt;
     return 'held';
   }
 
-  #encode(beat: number): Buffer {
+  #encode(heartbeat: number): Buffer {
     return Buffer.from(
-      JSON.stringify({ ...this.#info, beat })
+      JSON.stringify({ ...this.#info, heartbeat })
         .padEnd(LEASE_BYTES - 1)
         .concat('\n'),
       'latin1',
@@ -178,7 +178,7 @@ export function parseLease(bytes: Buffer): LeaseInfo | undefined {
 }
 
 /** How long a lease may be unchanged before its owner is taken for dead. @param otherwise where it does not say. */
-export function silenceMillis(info: LeaseInfo | undefined, otherwise: number): number {
+export function expiryMillis(info: LeaseInfo | undefined, otherwise: number): number {
   const millis = Number(info?.leaseMillis ?? otherwise);
   return Math.min(Math.max(millis || MAX_LEASE_MILLIS, MIN_LEASE_MILLIS), MAX_LEASE_MILLIS);
 }

@@ -8,28 +8,28 @@ import {
   ackName,
   DIRECTORY_MODE,
   FILE_MODE,
-  GIVEN_UP_NAME,
   LEASE_NAME,
   movingName,
   NEW_LEASE_NAME,
   newId,
+  partitionName,
+  RELEASED_LEASE_NAME,
   segmentName,
   sequenceOf,
-  shelfName,
 } from '../format/names.ts';
 import { makeDirectory, makeDirectorySync } from './directory-check.ts';
 import { Lease } from './lease.ts';
 
-/** What a shelf needs of its spool. */
-export interface ShelfContext {
+/** What a partition needs of its spool. */
+export interface PartitionContext {
   readonly settings: Pick<SpoolSettings, 'directory' | 'leaseMillis' | 'fsync'>;
   readonly clock: Clock;
   readonly files: SpoolFiles;
 }
 
-let shelvesSoFar = 0;
+let partitionsSoFar = 0;
 
-export class Shelf {
+export class Partition {
   readonly name: string;
   readonly path: string;
   readonly lease: Lease;
@@ -37,14 +37,14 @@ export class Shelf {
   /** When its oldest frame's oldest record was admitted; Infinity for one that this process fills itself. */
   bornAt = Number.POSITIVE_INFINITY;
   /** Among those of the same age. */
-  readonly order = shelvesSoFar++;
+  readonly order = partitionsSoFar++;
   /** Another process has it. */
-  isLost = false;
+  isOwnershipLost = false;
   readonly #files: SpoolFiles;
   #segments = 0;
 
-  constructor(id: string, isRecovered: boolean, { settings, clock, files }: ShelfContext) {
-    this.name = shelfName(id);
+  constructor(id: string, isRecovered: boolean, { settings, clock, files }: PartitionContext) {
+    this.name = partitionName(id);
     this.path = join(settings.directory, this.name);
     this.isRecovered = isRecovered;
     this.lease = new Lease(this.path, settings.leaseMillis, clock, files);
@@ -65,18 +65,18 @@ export class Shelf {
   }
 
   /** Leaves it to whoever comes. @throws what the file system does. */
-  async giveUp(): Promise<void> {
+  async release(): Promise<void> {
     // Renamed rather than deleted: a disk that is full must have room for the lease of the next owner.
-    await this.#files.rename(join(this.path, LEASE_NAME), join(this.path, GIVEN_UP_NAME));
+    await this.#files.rename(join(this.path, LEASE_NAME), join(this.path, RELEASED_LEASE_NAME));
   }
 
-  giveUpSync(): void {
-    this.#files.renameSync(join(this.path, LEASE_NAME), join(this.path, GIVEN_UP_NAME));
+  releaseSync(): void {
+    this.#files.renameSync(join(this.path, LEASE_NAME), join(this.path, RELEASED_LEASE_NAME));
   }
 
   /** Removes it and the lease; it must have no segments. What else is in it stays, and so does it then. */
   async remove(): Promise<void> {
-    await removeShelf(this.path, this.#files);
+    await removePartition(this.path, this.#files);
   }
 
   removeSync(): void {
@@ -85,11 +85,11 @@ export class Shelf {
   }
 }
 
-/** A new shelf. @throws what the file system does. */
-export async function makeShelf(context: ShelfContext): Promise<Shelf> {
+/** A new partition. @throws what the file system does. */
+export async function makePartition(context: PartitionContext): Promise<Partition> {
   const { settings, clock, files } = context;
   const id = newId(clock);
-  const shelf = new Shelf(id, false, context);
+  const partition = new Partition(id, false, context);
   const temporary = join(settings.directory, movingName(id));
   try {
     await files.mkdir(temporary, DIRECTORY_MODE);
@@ -99,23 +99,23 @@ export async function makeShelf(context: ShelfContext): Promise<Shelf> {
     await files.mkdir(temporary, DIRECTORY_MODE);
   }
   try {
-    shelf.lease.started();
-    await writeFile(join(temporary, LEASE_NAME), 'wx', shelf.lease.bytes, files);
-    await files.rename(temporary, shelf.path);
+    partition.lease.started();
+    await writeFile(join(temporary, LEASE_NAME), 'wx', partition.lease.bytes, files);
+    await files.rename(temporary, partition.path);
     if (settings.fsync !== 'never') await files.syncDirectory(settings.directory);
   } catch (error) {
-    await removeShelf(temporary, files);
-    await removeShelf(shelf.path, files);
+    await removePartition(temporary, files);
+    await removePartition(partition.path, files);
     throw error;
   }
-  return shelf;
+  return partition;
 }
 
 /** The same at once. */
-export function makeShelfSync(context: ShelfContext): Shelf {
+export function makePartitionSync(context: PartitionContext): Partition {
   const { settings, clock, files } = context;
   const id = newId(clock);
-  const shelf = new Shelf(id, false, context);
+  const partition = new Partition(id, false, context);
   const temporary = join(settings.directory, movingName(id));
   try {
     files.mkdirSync(temporary, DIRECTORY_MODE);
@@ -124,27 +124,27 @@ export function makeShelfSync(context: ShelfContext): Shelf {
     makeDirectorySync(settings.directory, files);
     files.mkdirSync(temporary, DIRECTORY_MODE);
   }
-  shelf.lease.started();
+  partition.lease.started();
   const fd = files.openSync(join(temporary, LEASE_NAME), 'wx', FILE_MODE);
   try {
-    const { bytes } = shelf.lease;
+    const { bytes } = partition.lease;
     for (let done = 0; done < bytes.length; ) done += files.writeSync(fd, bytes.subarray(done), done);
   } finally {
     files.closeSync(fd);
   }
-  files.renameSync(temporary, shelf.path);
+  files.renameSync(temporary, partition.path);
   if (settings.fsync !== 'never') files.syncDirectorySync(settings.directory);
-  return shelf;
+  return partition;
 }
 
 /** Puts a lease where there is, or was, another's. @throws what the file system does. */
 export async function replaceLease(directory: string, lease: Lease, files: SpoolFiles): Promise<void> {
   const path = join(directory, LEASE_NAME);
-  const givenUp = join(directory, GIVEN_UP_NAME);
+  const released = join(directory, RELEASED_LEASE_NAME);
   lease.started();
   try {
-    await writeFile(givenUp, 'r+', lease.bytes, files);
-    await renameOver(givenUp, path, files);
+    await writeFile(released, 'r+', lease.bytes, files);
+    await renameOver(released, path, files);
     return;
   } catch (error) {
     if (!isMissing(error)) throw error;
@@ -160,12 +160,12 @@ export async function replaceLease(directory: string, lease: Lease, files: Spool
   }
 }
 
-/** Removes a shelf that has no segments, with what belongs to none. Never rejects. */
-export async function removeShelf(path: string, files: SpoolFiles): Promise<void> {
+/** Removes a partition that has no segments, with what belongs to none. Never rejects. */
+export async function removePartition(path: string, files: SpoolFiles): Promise<void> {
   const names = await files.readdir(path).catch((): string[] => []);
   if (names.some((name) => sequenceOf(name) !== undefined)) return;
   const rubbish = names.filter(
-    (name) => name.endsWith('.ack') || [LEASE_NAME, GIVEN_UP_NAME, NEW_LEASE_NAME].includes(name),
+    (name) => name.endsWith('.ack') || [LEASE_NAME, RELEASED_LEASE_NAME, NEW_LEASE_NAME].includes(name),
   );
   for (const name of rubbish) await files.unlink(join(path, name)).catch(() => {});
   await files.rmdir(path).catch(() => {});

@@ -4,48 +4,53 @@ import type { Cancel, Clock } from '../../common/clock.ts';
 import type { SpoolSettings } from '../../options/spool-settings.ts';
 import { SEGMENT_HEADER_BYTES } from '../format/layout.ts';
 import { newSalt } from '../format/names.ts';
-import { makeShelf, makeShelfSync, type Shelf, type ShelfContext } from '../ownership/partition.ts';
-import type { SpoolTrouble } from './disk-health.ts';
-import { type SpoolRoom, segmentBytesFor } from './quota.ts';
+import {
+  makePartition,
+  makePartitionSync,
+  type Partition,
+  type PartitionContext,
+} from '../ownership/partition.ts';
+import type { DiskHealth } from './disk-health.ts';
+import { type SpoolQuota, segmentBytesFor } from './quota.ts';
 import { Segment } from './segment.ts';
 import { SegmentFile } from './segment-file.ts';
-import type { SegmentStock } from './segment-list.ts';
+import type { SegmentList } from './segment-list.ts';
 
-export interface OpenSegmentContext extends ShelfContext {
+export interface ActiveSegmentContext extends PartitionContext {
   readonly settings: SpoolSettings;
-  readonly stock: SegmentStock;
-  readonly room: SpoolRoom;
-  readonly trouble: SpoolTrouble;
-  /** A shelf was made. */
-  opened(shelf: Shelf): void;
-  /** Finds out whether a shelf is still this process's. @returns false when it is not, or that cannot be found out. */
-  confirm(shelf: Shelf): Promise<boolean>;
+  readonly segments: SegmentList;
+  readonly quota: SpoolQuota;
+  readonly diskHealth: DiskHealth;
+  /** A partition was made. */
+  partitionMade(partition: Partition): void;
+  /** Finds out whether a partition is still this process's. @returns false when it is not, or that cannot be found out. */
+  confirm(partition: Partition): Promise<boolean>;
   /** Nothing more is written to a segment. */
   completed(segment: Segment): void;
 }
 
-export class OpenSegment {
-  readonly #context: OpenSegmentContext;
+export class ActiveSegment {
+  readonly #context: ActiveSegmentContext;
   readonly #clock: Clock;
   readonly #isDurable: boolean;
   /** What a segment takes at most, unless a single frame takes more. */
   readonly maxBytes: number;
-  #shelf: Shelf | undefined;
+  #partition: Partition | undefined;
   #file: SegmentFile | undefined;
   /** Those that are not closed yet. */
   readonly #files = new Set<SegmentFile>();
   #cancelSync: Cancel | undefined;
 
-  constructor(context: OpenSegmentContext) {
+  constructor(context: ActiveSegmentContext) {
     this.#context = context;
     this.#clock = context.clock;
     this.#isDurable = context.settings.fsync !== 'never';
     this.maxBytes = segmentBytesFor(context.settings.maxBytes);
   }
 
-  /** The shelf that is being filled. */
-  get shelf(): Shelf | undefined {
-    return this.#shelf;
+  /** The partition that is being filled. */
+  get partition(): Partition | undefined {
+    return this.#partition;
   }
 
   /** What frames are appended to now. */
@@ -58,48 +63,48 @@ export class OpenSegment {
    * @returns undefined when there is no room. @throws what the file system does.
    */
   async take(bytes: number): Promise<SegmentFile | undefined> {
-    const { stock, room, files } = this.#context;
-    const shelf = await this.#takeShelf();
+    const { segments, quota, files } = this.#context;
+    const partition = await this.#takePartition();
     const current = this.#file;
     if (current !== undefined) {
-      const isUseless = current.segment.isDone && !room.has(bytes);
+      const isUseless = current.segment.isDone && !quota.fits(bytes);
       if (!isUseless && this.#fits(current.segment, bytes)) return current;
       await this.finish(current);
     }
-    if (!(await room.make(bytes + SEGMENT_HEADER_BYTES))) return undefined;
+    if (!(await quota.makeRoom(bytes + SEGMENT_HEADER_BYTES))) return undefined;
     // Made at once meanwhile.
     if (this.#file !== undefined) return this.#file;
-    const segment = new Segment(shelf, shelf.takeSequence(), newSalt(this.#clock));
-    stock.add(segment);
+    const segment = new Segment(partition, partition.takeSequence(), newSalt(this.#clock));
+    segments.add(segment);
     try {
       const file = this.#begin(await SegmentFile.create(segment, this.#isDurable, files));
-      // It is in another's hands by now: the next one will be in a new shelf.
-      if (shelf.isLost) void this.finish(file, false);
+      // It is in another's hands by now: the next one will be in a new partition.
+      if (partition.isOwnershipLost) void this.finish(file, false);
       return file;
     } catch (error) {
-      stock.remove(segment);
+      segments.remove(segment);
       throw error;
     }
   }
 
   /** The same at once. */
   takeSync(bytes: number): SegmentFile | undefined {
-    const { stock, room, files } = this.#context;
+    const { segments, quota, files } = this.#context;
     const current = this.#file;
-    const isHeld = this.#shelf?.lease.isInDate(this.#clock.now()) === true;
+    const areValid = this.#partition?.lease.isValid(this.#clock.now()) === true;
     if (current !== undefined) {
-      if (isHeld && this.#fits(current.segment, bytes)) return current;
+      if (areValid && this.#fits(current.segment, bytes)) return current;
       void this.finish(current);
     }
-    if (!room.makeSync(bytes + SEGMENT_HEADER_BYTES)) return undefined;
-    if (this.#shelf === undefined || !isHeld) {
+    if (!quota.makeRoomSync(bytes + SEGMENT_HEADER_BYTES)) return undefined;
+    if (this.#partition === undefined || !areValid) {
       // There is no time to find out whether the one there is has been taken over.
-      this.#shelf = makeShelfSync(this.#context);
-      this.#context.opened(this.#shelf);
+      this.#partition = makePartitionSync(this.#context);
+      this.#context.partitionMade(this.#partition);
     }
-    const segment = new Segment(this.#shelf, this.#shelf.takeSequence(), newSalt(this.#clock));
+    const segment = new Segment(this.#partition, this.#partition.takeSequence(), newSalt(this.#clock));
     const file = SegmentFile.createSync(segment, this.#isDurable, files);
-    stock.add(segment);
+    segments.add(segment);
     return this.#begin(file);
   }
 
@@ -107,7 +112,7 @@ export class OpenSegment {
   async finish(file: SegmentFile, isSynced = this.#isDurable): Promise<void> {
     if (this.#file === file) this.#file = undefined;
     file.segment.isComplete = true;
-    if (isSynced) await file.sync().catch((error: unknown) => this.#context.trouble.failed(error));
+    if (isSynced) await file.sync().catch((error: unknown) => this.#context.diskHealth.failed(error));
     await file.close();
     this.#files.delete(file);
     this.#context.completed(file.segment);
@@ -119,17 +124,17 @@ export class OpenSegment {
       this.#cancelSync = undefined;
       for (const file of this.#files) {
         file.sync().catch((error: unknown) => {
-          this.#context.trouble.failed(error);
+          this.#context.diskHealth.failed(error);
           void this.finish(file, false);
         });
       }
     }, this.#context.settings.fsyncIntervalMillis);
   }
 
-  /** The shelf is another's: what comes goes into a new one. */
-  forget(shelf: Shelf): void {
-    if (this.#shelf === shelf) this.#shelf = undefined;
-    for (const file of this.#files) if (file.segment.shelf === shelf) void this.finish(file, false);
+  /** The partition is another's: what comes goes into a new one. */
+  detach(partition: Partition): void {
+    if (this.#partition === partition) this.#partition = undefined;
+    for (const file of this.#files) if (file.segment.partition === partition) void this.finish(file, false);
   }
 
   async close(): Promise<void> {
@@ -151,24 +156,24 @@ export class OpenSegment {
     }
     this.#files.clear();
     this.#file = undefined;
-    this.#shelf = undefined;
+    this.#partition = undefined;
   }
 
   /** @throws what the file system does. */
-  async #takeShelf(): Promise<Shelf> {
-    const held = this.#shelf;
+  async #takePartition(): Promise<Partition> {
+    const held = this.#partition;
     if (held !== undefined) {
-      if (held.lease.isInDate(this.#clock.now()) || (await this.#context.confirm(held))) return held;
-      if (!held.isLost) throw held.lease.lastError;
+      if (held.lease.isValid(this.#clock.now()) || (await this.#context.confirm(held))) return held;
+      if (!held.isOwnershipLost) throw held.lease.lastError;
     }
-    const made = await makeShelf(this.#context);
-    const madeMeanwhile = this.#shelf;
+    const made = await makePartition(this.#context);
+    const madeMeanwhile = this.#partition;
     if (madeMeanwhile !== undefined) {
       await made.remove();
       return madeMeanwhile;
     }
-    this.#shelf = made;
-    this.#context.opened(made);
+    this.#partition = made;
+    this.#context.partitionMade(made);
     return made;
   }
 

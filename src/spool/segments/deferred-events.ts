@@ -13,11 +13,11 @@ export interface Loss {
   readonly severities: SeverityCounts | undefined;
 }
 
-export class Announcements implements SpoolListener {
+export class DeferredEvents implements SpoolListener {
   readonly #listener: SpoolListener;
   readonly #clock: Clock;
-  #untold: (() => void)[] = [];
-  #isChangeUntold = false;
+  #pending: (() => void)[] = [];
+  #isWakePending = false;
 
   constructor(listener: SpoolListener, clock: Clock) {
     this.#listener = listener;
@@ -25,15 +25,15 @@ export class Announcements implements SpoolListener {
   }
 
   recovered(...args: Parameters<SpoolListener['recovered']>): void {
-    this.#later(() => this.#listener.recovered(...args));
+    this.#defer(() => this.#listener.recovered(...args));
   }
 
-  disowned(...args: Parameters<SpoolListener['disowned']>): void {
-    this.#later(() => this.#listener.disowned(...args));
+  takenOver(...args: Parameters<SpoolListener['takenOver']>): void {
+    this.#defer(() => this.#listener.takenOver(...args));
   }
 
   dropped(...args: Parameters<SpoolListener['dropped']>): void {
-    this.#later(() => this.#listener.dropped(...args));
+    this.#defer(() => this.#listener.dropped(...args));
   }
 
   droppedAll(reason: 'spool_full' | 'spool_corrupt', losses: readonly Loss[]): void {
@@ -43,27 +43,27 @@ export class Announcements implements SpoolListener {
   }
 
   warn(...args: Parameters<SpoolListener['warn']>): void {
-    this.#later(() => this.#listener.warn(...args));
+    this.#defer(() => this.#listener.warn(...args));
   }
 
-  changed(): void {
-    if (this.#isChangeUntold) return;
-    this.#isChangeUntold = true;
-    this.#later(() => {
-      this.#isChangeUntold = false;
-      this.#listener.changed();
+  wake(): void {
+    if (this.#isWakePending) return;
+    this.#isWakePending = true;
+    this.#defer(() => {
+      this.#isWakePending = false;
+      this.#listener.wake();
     });
   }
 
   /** Tells now what is untold: at the end there may be no other turn. */
-  tell(): void {
-    const untold = this.#untold;
-    this.#untold = [];
-    for (const tell of untold) quietly(tell);
+  deliver(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const deliver of pending) quietly(deliver);
   }
 
-  #later(tell: () => void): void {
-    if (this.#untold.length === 0) this.#clock.immediate(() => this.tell());
-    this.#untold.push(tell);
+  #defer(deliver: () => void): void {
+    if (this.#pending.length === 0) this.#clock.immediate(() => this.deliver());
+    this.#pending.push(deliver);
   }
 }

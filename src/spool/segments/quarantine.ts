@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { codeOf, type SpoolFiles } from '../format/file-system.ts';
-import { DAMAGED_NAME, DIRECTORY_MODE, segmentName } from '../format/names.ts';
+import { DIRECTORY_MODE, QUARANTINE_NAME, segmentName } from '../format/names.ts';
 import type { Segment } from './segment.ts';
 
 /** Of `maxBytes`. */
@@ -11,14 +11,14 @@ const SHARE = 1 / 8;
 /** Names begin with the time, so that they are in its order. */
 const TIME_DIGITS = 14;
 
-export class DamagedFiles {
+export class Quarantine {
   readonly #directory: string;
   readonly #maxBytes: number;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
 
   constructor(directory: string, maxBytes: number, clock: Clock, files: SpoolFiles) {
-    this.#directory = join(directory, DAMAGED_NAME);
+    this.#directory = join(directory, QUARANTINE_NAME);
     this.#maxBytes = Math.floor(maxBytes * SHARE);
     this.#clock = clock;
     this.#files = files;
@@ -27,13 +27,13 @@ export class DamagedFiles {
   /** Moves a segment here. @throws what the file system does. */
   async add(segment: Segment): Promise<void> {
     const time = String(Math.max(0, Math.trunc(this.#clock.wallNow()))).padStart(TIME_DIGITS, '0');
-    const shelf = segment.shelf.name.slice('shelf-'.length);
+    const partition = segment.partition.name.slice('partition-'.length);
     try {
       await this.#files.mkdir(this.#directory, DIRECTORY_MODE);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
     }
-    const name = `${time}-${shelf}-${segmentName(segment.sequence)}`;
+    const name = `${time}-${partition}-${segmentName(segment.sequence)}`;
     await this.#files.rename(segment.path, join(this.#directory, name));
     await this.#shrink();
   }

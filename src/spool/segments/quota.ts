@@ -2,10 +2,10 @@
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import { isMissing, type SpoolFiles } from '../format/file-system.ts';
-import { recordsIn } from '../format/record-ranges.ts';
-import type { Announcements, Loss } from './deferred-events.ts';
+import { countRecords } from '../format/record-ranges.ts';
+import type { DeferredEvents, Loss } from './deferred-events.ts';
 import type { Segment } from './segment.ts';
-import type { SegmentStock } from './segment-list.ts';
+import type { SegmentList } from './segment-list.ts';
 
 const MIN_SEGMENT_BYTES = 256 * 1024;
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -18,59 +18,59 @@ export function segmentBytesFor(maxBytes: number): number {
   return Math.min(share, Math.floor(maxBytes / 4));
 }
 
-export class SpoolRoom {
+export class SpoolQuota {
   readonly #maxBytes: number;
-  readonly #stock: SegmentStock;
+  readonly #segments: SegmentList;
   readonly #files: SpoolFiles;
-  readonly #listener: Pick<Announcements, 'droppedAll'>;
-  /** What others have in the directory, and what is set aside. */
+  readonly #listener: Pick<DeferredEvents, 'droppedAll'>;
+  /** What others have in the directory, and what is in quarantine. */
   otherBytes = 0;
   /** Whose file is being deleted. */
-  #leaving: Segment | undefined;
+  #deleting: Segment | undefined;
 
   constructor(
     maxBytes: number,
-    stock: SegmentStock,
+    segments: SegmentList,
     files: SpoolFiles,
-    listener: Pick<Announcements, 'droppedAll'>,
+    listener: Pick<DeferredEvents, 'droppedAll'>,
   ) {
     this.#maxBytes = maxBytes;
-    this.#stock = stock;
+    this.#segments = segments;
     this.#files = files;
     this.#listener = listener;
   }
 
   /** What was another's until now is in the stock, and is not to be counted twice until the next look at the others. */
-  adopted(segments: readonly Segment[]): void {
+  tookOver(segments: readonly Segment[]): void {
     const bytes = segments.reduce((sum, segment) => sum + segment.bytesOnDisk, 0);
     this.otherBytes = Math.max(0, this.otherBytes - bytes);
   }
 
-  has(bytes: number): boolean {
-    return this.#stock.bytesInAll + bytes <= this.#limit;
+  fits(bytes: number): boolean {
+    return this.#segments.bytesInAll + bytes <= this.#limit;
   }
 
   /** Whether it could ever have. */
-  couldHave(bytes: number): boolean {
+  couldEverFit(bytes: number): boolean {
     return bytes <= this.#limit;
   }
 
   /** Evicts until there is room. @returns false when there is nothing left to evict. @throws what the file system does. */
-  async make(bytes: number): Promise<boolean> {
-    while (!this.has(bytes)) {
-      const oldest = this.#stock.evictable;
-      if (oldest === undefined || !this.couldHave(bytes)) return false;
-      oldest.isLeaving = true;
-      this.#leaving = oldest;
+  async makeRoom(bytes: number): Promise<boolean> {
+    while (!this.fits(bytes)) {
+      const oldest = this.#segments.evictable;
+      if (oldest === undefined || !this.couldEverFit(bytes)) return false;
+      oldest.isBeingDeleted = true;
+      this.#deleting = oldest;
       try {
         await oldest.acks.idle();
         await this.#unlink(oldest.path);
         await this.#unlink(oldest.ackPath).catch(() => {});
       } catch (error) {
-        oldest.isLeaving = false;
+        oldest.isBeingDeleted = false;
         throw error;
       } finally {
-        this.#leaving = undefined;
+        this.#deleting = undefined;
       }
       // Unless that was done at once meanwhile.
       if (oldest.fate === 'stored') this.#evicted(oldest);
@@ -78,10 +78,10 @@ export class SpoolRoom {
     return true;
   }
 
-  makeSync(bytes: number): boolean {
-    while (!this.has(bytes)) {
-      const oldest = this.#leaving ?? this.#stock.evictable;
-      if (oldest === undefined || !this.couldHave(bytes)) return false;
+  makeRoomSync(bytes: number): boolean {
+    while (!this.fits(bytes)) {
+      const oldest = this.#deleting ?? this.#segments.evictable;
+      if (oldest === undefined || !this.couldEverFit(bytes)) return false;
       this.#evictSync(oldest);
     }
     return true;
@@ -90,14 +90,14 @@ export class SpoolRoom {
   /** Ends what `make` has begun, before the process does: or a file could be gone whose records nobody has counted. */
   finishSync(): void {
     try {
-      if (this.#leaving !== undefined) this.#evictSync(this.#leaving);
+      if (this.#deleting !== undefined) this.#evictSync(this.#deleting);
     } catch {
       // Then it stays, and is found again.
     }
   }
 
   #evictSync(segment: Segment): void {
-    this.#leaving = undefined;
+    this.#deleting = undefined;
     try {
       this.#files.unlinkSync(segment.path);
     } catch (error) {
@@ -127,7 +127,7 @@ export class SpoolRoom {
   #evicted(segment: Segment): void {
     this.#listener.droppedAll('spool_full', lossesOf(segment));
     segment.fate = 'evicted';
-    this.#stock.remove(segment);
+    this.#segments.remove(segment);
   }
 }
 
@@ -141,7 +141,7 @@ export function lossesOf(segment: Segment): Loss[] {
   const { frames } = segment;
   for (const position of segment.waitingPositions()) {
     const loss = losses[Number(wasPassedHere(segment, position))] as (typeof losses)[number];
-    const records = recordsIn(segment.remaining(position));
+    const records = countRecords(segment.remaining(position));
     const known = records === frames.records(position) ? frames.severities(position) : undefined;
     const isKnown = known !== undefined && (loss.records === 0 || loss.severities !== undefined);
     loss.severities = isKnown ? plus(loss.severities, known) : undefined;
@@ -152,7 +152,7 @@ export function lossesOf(segment: Segment): Loss[] {
 
 /** Attempts of an earlier process are not in this one's counts. */
 export function wasPassedHere(segment: Segment, position: number): boolean {
-  return !segment.shelf.isRecovered && segment.frames.attempts(position) > 0;
+  return !segment.partition.isRecovered && segment.frames.attempts(position) > 0;
 }
 
 function plus(counts: SeverityCounts | undefined, more: SeverityCounts): number[] {

@@ -3,35 +3,35 @@
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolListener } from '../format/entry.ts';
 import { isMissing, reasonOf, type SpoolFiles } from '../format/file-system.ts';
-import type { Shelf } from '../ownership/partition.ts';
-import type { DamagedFiles } from './quarantine.ts';
-import type { SpoolRoom } from './quota.ts';
+import type { Partition } from '../ownership/partition.ts';
+import type { Quarantine } from './quarantine.ts';
+import type { SpoolQuota } from './quota.ts';
 import type { Segment } from './segment.ts';
-import type { SegmentStock } from './segment-list.ts';
+import type { SegmentList } from './segment-list.ts';
 
-export interface TidyContext {
-  readonly stock: SegmentStock;
-  readonly room: SpoolRoom;
-  readonly damaged: DamagedFiles;
+export interface CleanerContext {
+  readonly segments: SegmentList;
+  readonly quota: SpoolQuota;
+  readonly quarantine: Quarantine;
   readonly clock: Clock;
   readonly files: SpoolFiles;
   readonly warn: SpoolListener['warn'];
-  /** A segment of this shelf is gone. */
-  emptied(shelf: Shelf): Promise<void>;
+  /** A segment of this partition is gone. */
+  emptied(partition: Partition): Promise<void>;
 }
 
-export class SegmentTidy {
-  readonly #context: TidyContext;
+export class SegmentCleaner {
+  readonly #context: CleanerContext;
   #due = new Set<Segment>();
   #isScheduled = false;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(context: TidyContext) {
+  constructor(context: CleanerContext) {
     this.#context = context;
   }
 
   /** There may be something to do about a segment. */
-  note(segment: Segment): void {
+  schedule(segment: Segment): void {
     this.#due.add(segment);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -42,9 +42,9 @@ export class SegmentTidy {
   }
 
   /** What failed before is tried again. */
-  noteAll(): void {
-    for (const segment of this.#context.stock) {
-      if (segment.acks.isPending || (segment.isComplete && segment.isDone)) this.note(segment);
+  scheduleAll(): void {
+    for (const segment of this.#context.segments) {
+      if (segment.acks.isPending || (segment.isComplete && segment.isDone)) this.schedule(segment);
     }
   }
 
@@ -56,7 +56,7 @@ export class SegmentTidy {
 
   /** The same at once, at the end of the process. Never throws. */
   runSync(): void {
-    for (const segment of [...this.#context.stock]) {
+    for (const segment of [...this.#context.segments]) {
       try {
         if (segment.isComplete && segment.isDone && !segment.isDamaged) this.#deleteSync(segment);
         else segment.acks.flushSync(this.#context.files);
@@ -71,42 +71,42 @@ export class SegmentTidy {
     this.#due = new Set();
     for (const segment of due) {
       try {
-        await this.#tidy(segment);
+        await this.#clean(segment);
       } catch (error) {
         this.#context.warn('spool acknowledgements', `the spool cannot be tidied: ${reasonOf(error)}`);
       }
     }
   }
 
-  async #tidy(segment: Segment): Promise<void> {
+  async #clean(segment: Segment): Promise<void> {
     if (segment.fate !== 'stored') {
-      if (segment.records === 0) this.#context.stock.remove(segment);
+      if (segment.records === 0) this.#context.segments.remove(segment);
       return;
     }
-    if (segment.isLeaving) return;
+    if (segment.isBeingDeleted) return;
     if (!segment.isComplete || !segment.isDone) {
-      await segment.acks.flush(this.#context.files, this.#context.room.has(segment.acks.optionalBytes));
+      await segment.acks.flush(this.#context.files, this.#context.quota.fits(segment.acks.optionalBytes));
       return;
     }
-    segment.isLeaving = true;
+    segment.isBeingDeleted = true;
     try {
       await segment.acks.idle();
-      if (segment.isDamaged) await this.#setAside(segment);
+      if (segment.isDamaged) await this.#quarantine(segment);
       else await this.#unlink(segment.path);
-      // Without its segment it is of no use, and goes with the shelf at the latest.
+      // Without its segment it is of no use, and goes with the partition at the latest.
       await this.#unlink(segment.ackPath).catch(() => {});
     } catch (error) {
-      segment.isLeaving = false;
+      segment.isBeingDeleted = false;
       throw error;
     }
-    this.#context.stock.remove(segment);
-    await this.#context.emptied(segment.shelf);
+    this.#context.segments.remove(segment);
+    await this.#context.emptied(segment.partition);
   }
 
-  async #setAside(segment: Segment): Promise<void> {
+  async #quarantine(segment: Segment): Promise<void> {
     try {
-      await this.#context.damaged.add(segment);
-      this.#context.room.otherBytes += segment.bytes;
+      await this.#context.quarantine.add(segment);
+      this.#context.quota.otherBytes += segment.bytes;
     } catch {
       await this.#unlink(segment.path);
     }
@@ -122,7 +122,7 @@ export class SegmentTidy {
 
   #deleteSync(segment: Segment): void {
     this.#context.files.unlinkSync(segment.path);
-    this.#context.stock.remove(segment);
+    this.#context.segments.remove(segment);
     this.#context.files.unlinkSync(segment.ackPath);
   }
 }

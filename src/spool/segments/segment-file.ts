@@ -37,7 +37,7 @@ export class SegmentFile {
     const file = new SegmentFile(segment, fd, files);
     try {
       await file.write([segmentHeader(segment.salt)], 0);
-      if (isDurable) await files.syncDirectory(segment.shelf.path);
+      if (isDurable) await files.syncDirectory(segment.partition.path);
     } catch (error) {
       await file.close();
       await files.unlink(segment.path).catch(() => {});
@@ -51,7 +51,7 @@ export class SegmentFile {
     const file = new SegmentFile(segment, fd, files);
     try {
       file.writeSync(segmentHeader(segment.salt), 0);
-      if (isDurable) files.syncDirectorySync(segment.shelf.path);
+      if (isDurable) files.syncDirectorySync(segment.partition.path);
     } catch (error) {
       files.closeSync(fd);
       throw error;

@@ -1,10 +1,10 @@
 /** All segments that this process holds, oldest first: what it gives out, and what it can do without. */
 
 import type { SpoolEntry } from '../format/entry.ts';
-import type { Shelf } from '../ownership/partition.ts';
+import type { Partition } from '../ownership/partition.ts';
 import type { Segment } from './segment.ts';
 
-export class SegmentStock {
+export class SegmentList {
   readonly #segments: Segment[] = [];
 
   /** Records held by the spool alone. */
@@ -30,9 +30,9 @@ export class SegmentStock {
     return undefined;
   }
 
-  /** Whether there is any segment of a shelf. */
-  has(shelf: Shelf): boolean {
-    return this.#segments.some((segment) => segment.shelf === shelf);
+  /** Whether there is any segment of a partition. */
+  has(partition: Partition): boolean {
+    return this.#segments.some((segment) => segment.partition === partition);
   }
 
   add(...segments: readonly Segment[]): void {
@@ -70,9 +70,9 @@ export class SegmentStock {
   }
 }
 
-/** Shelves by the age of what is in them, those of this process last. */
+/** Partitions by the age of what is in them, those of this process last. */
 function isOlder(segment: Segment, other: Segment): boolean {
-  const [one, two] = [segment.shelf, other.shelf];
+  const [one, two] = [segment.partition, other.partition];
   if (one.bornAt !== two.bornAt) return one.bornAt < two.bornAt;
   if (one !== two) return one.order < two.order;
   return segment.sequence < other.sequence;

@@ -4,8 +4,8 @@ import { AckLog } from '../format/ack-log.ts';
 import type { EntryState, RecordRange, SpoolEntry } from '../format/entry.ts';
 import { FrameTable } from '../format/frame-table.ts';
 import { ACK_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/layout.ts';
-import { recordsIn, without } from '../format/record-ranges.ts';
-import type { Shelf } from '../ownership/partition.ts';
+import { countRecords, without } from '../format/record-ranges.ts';
+import type { Partition } from '../ownership/partition.ts';
 
 /** Who has a frame's records: nobody yet, the caller of `append`, the spool alone, the caller of `next`, nobody any more. */
 const WRITING = 0;
@@ -23,7 +23,7 @@ const FIRST_ROWS = 16;
  * or are given out; `live` counts the frames that are not done with.
  */
 export class Segment {
-  readonly shelf: Shelf;
+  readonly partition: Partition;
   readonly sequence: number;
   readonly salt: number;
   readonly path: string;
@@ -36,7 +36,7 @@ export class Segment {
   isComplete = false;
   isDamaged = false;
   /** Its files are being deleted: nothing of it is given out, and nothing acknowledged. */
-  isLeaving = false;
+  isBeingDeleted = false;
   /** What became of all its frames. */
   fate: EntryState = 'stored';
   #holds = new Uint8Array(FIRST_ROWS);
@@ -53,12 +53,12 @@ export class Segment {
   /** … and all before this one are done with. */
   #oldest = 0;
 
-  constructor(shelf: Shelf, sequence: number, salt: number) {
-    this.shelf = shelf;
+  constructor(partition: Partition, sequence: number, salt: number) {
+    this.partition = partition;
     this.sequence = sequence;
     this.salt = salt;
-    this.path = shelf.segmentPath(sequence);
-    this.ackPath = shelf.ackPath(sequence);
+    this.path = partition.segmentPath(sequence);
+    this.ackPath = partition.ackPath(sequence);
     this.acks = new AckLog(this.ackPath, salt);
   }
 
@@ -79,11 +79,11 @@ export class Segment {
   }
 
   get hasWaiting(): boolean {
-    return this.#waiting > 0 && !this.isLeaving;
+    return this.#waiting > 0 && !this.isBeingDeleted;
   }
 
   get isEvictable(): boolean {
-    return this.isComplete && this.#given === 0 && this.#beingWritten === 0 && !this.isLeaving;
+    return this.isComplete && this.#given === 0 && this.#beingWritten === 0 && !this.isBeingDeleted;
   }
 
   /** Whether there is no frame left that anybody needs. */
@@ -149,7 +149,7 @@ export class Segment {
     const hold = this.#holds[position];
     if (hold !== HELD && hold !== GIVEN) return false;
     if (hold === GIVEN) this.#given--;
-    else this.#records += recordsIn(this.remaining(position));
+    else this.#records += countRecords(this.remaining(position));
     this.#holds[position] = WAITING;
     this.#waiting++;
     this.#cursor = Math.min(this.#cursor, position);
@@ -169,7 +169,7 @@ export class Segment {
   }
 
   /** An entry that `next` gave out waits again. */
-  giveBack(position: number): void {
+  requeue(position: number): void {
     if (this.#holds[position] === GIVEN) this.release(position);
   }
 
@@ -177,20 +177,20 @@ export class Segment {
    * The records of a frame are gone from the disk.
    * @returns how many are lost: none, if somebody still has them in memory.
    */
-  lose(position: number, isDamage: boolean): number {
+  drop(position: number, isDamage: boolean): number {
     if (isDamage) {
       this.isDamaged = true;
       this.#entry(position).isDamaged = true;
     }
     const hold = this.#holds[position];
     if (hold !== WAITING && hold !== GIVEN) return 0;
-    const lost = recordsIn(this.remaining(position));
+    const lost = countRecords(this.remaining(position));
     this.settle(position, 0, this.frames.records(position));
     return lost;
   }
 
   /** The file is gone: what waits is lost, and what is given out is in the memory of whoever has it. */
-  vanish(): void {
+  markGone(): void {
     this.fate = 'damaged';
     for (const position of this.waitingPositions())
       this.#subtract(position, 0, this.frames.records(position));
@@ -242,7 +242,7 @@ export class Segment {
   #subtract(position: number, first: number, records: number): number {
     const before = this.remaining(position);
     const after = without(before, first, records);
-    const settled = recordsIn(before) - recordsIn(after);
+    const settled = countRecords(before) - countRecords(after);
     if (settled === 0) return 0;
     const hold = this.#holds[position];
     if (hold === WAITING || hold === GIVEN) this.#records -= settled;
@@ -298,7 +298,7 @@ export class SegmentEntry implements SpoolEntry {
   }
 
   get isRecovered(): boolean {
-    return this.segment.shelf.isRecovered;
+    return this.segment.partition.isRecovered;
   }
 
   get remaining(): readonly RecordRange[] {
