@@ -202,6 +202,7 @@ interface SpillwayStats {
   readonly breaker: {
     readonly state: BreakerStateName;
     readonly nextProbeMillis?: number;
+    readonly failingMillis?: number;
   };
   readonly exports: {
     readonly attempts: number;
