@@ -125,10 +125,11 @@ export class Diagnostics {
     this.#cancelSummary?.();
     this.#cancelSummary = undefined;
     this.#isClosed = true;
+    // First: what it logs is told as well.
+    this.#callOnDrop();
     this.#merge(this.#lostAtShutdown);
     this.#merge(this.#incidental);
     this.#summarise('dropped log records');
-    this.#callOnDrop();
   }
 
   #startInterval(): void {
