@@ -4,7 +4,7 @@ import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from '../common/clock.ts';
 import { messageOf, SpillwayError } from '../common/errors.ts';
-import { say } from '../common/say.ts';
+import { say } from '../delivery/say.ts';
 import {
   ADAPTER,
   type AdapterFactory,

@@ -1,6 +1,6 @@
 /** Recognises mistakes of set-up in what comes back from the destination, and says once what to do about each. */
 
-import { say } from '../common/say.ts';
+import { say } from '../delivery/say.ts';
 import type { OtlpResponse } from './transport.ts';
 
 /** Where OTLP/gRPC is served by convention; OTLP/HTTP has 4318. */

@@ -5,7 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { SecureContext } from 'node:tls';
 import { type Clock, systemClock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
-import { say } from '../common/say.ts';
+import { say } from '../delivery/say.ts';
 import type { OtlpTls, TlsSource } from './tls-source.ts';
 
 /**

@@ -2,7 +2,7 @@
 
 import type { Cancel, Clock } from '../common/clock.ts';
 import { type DropReason, messageOf, quietly } from '../common/errors.ts';
-import { say } from '../common/say.ts';
+import { say } from '../delivery/say.ts';
 import { runCallback } from '../delivery/export-context.ts';
 import type { DropEvent } from '../options/options.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../common/clock.ts';
 import { causeOf, type DropReason, quietly, SpillwayError } from '../common/errors.ts';
-import { Incident } from '../common/incident.ts';
+import { Incident } from './incident.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { DeliveryListener } from '../delivery/driver.ts';
 import type { BreakerChange } from '../delivery/recovery.ts';

@@ -37,7 +37,7 @@ export class DriverHarness {
   #emitted = 0;
 
   constructor(limits: Partial<QueueLimits> = {}, settings: Partial<DriverSettings> = {}, threshold = 3) {
-    const work = () => this.driver.wake();
+    const wake = () => this.driver.wake();
     this.queue = new AsyncSinkQueue<RecordBatch>(
       {
         maxQueueSize: UNLIMITED,
@@ -51,7 +51,7 @@ export class DriverHarness {
         ...limits,
       },
       () => new RecordBatch(UNLIMITED),
-      { dropped: (reason, records) => void this.told.push(['queue dropped', reason, records]), work },
+      { dropped: (reason, records) => void this.told.push(['queue dropped', reason, records]), wake },
       this.clock.now,
     );
     const retry = {
