@@ -263,7 +263,7 @@ test('while nothing waits there is no timer, and while a batch waits for company
   expect([h.clock.pendingTimers, h.sent.length]).toEqual([0, 1]);
 });
 
-test('a batch that fails while others pass waits for one retry, however often it has failed, and keeps no other waiting', async () => {
+test('a batch that fails while others pass waits for two seconds at most, however often it has failed, and keeps no other waiting', async () => {
   const h = new DriverHarness({}, {}, 99);
   const asked: number[] = [];
   h.decide = (bodies) => {
