@@ -12,7 +12,15 @@ import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
-import { type AttemptHints, destinationHealthOf, type Outcome, type Sender } from './sender.ts';
+import {
+  type AttemptHints,
+  destinationHealthOf,
+  isBisected,
+  isTimeout,
+  type Outcome,
+  refusalOf,
+  type Sender,
+} from './sender.ts';
 import { SizeLimit } from './size-limit.ts';
 
 export interface DriverSettings {
@@ -168,20 +176,25 @@ export class Driver<B extends LogBatch> {
     const isSmall = permit.kind === 'alone' && (permit.isProbe || this.#evidence.isAddressInDoubt);
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes(now), ...(isSmall && { maxRecords: PROBE_RECORDS }) },
+      { maxBytes: this.#sizeLimit.maxBytes(now), ...(isSmall && { maxRecords: this.#probeRecords() }) },
       permit.kind === 'alone' ? this.#passOver : undefined,
     );
     if (batch === undefined) return;
     // All of them were tried so often: now each may be tried once more.
     this.#triesInDoubt = Math.max(this.#triesInDoubt, this.#evidence.isAddressInDoubt ? batch.attempts : 0);
     if (permit.kind === 'alone') this.#askedAt = now;
-    const isUntouched = permit.kind === 'alone' && permit.isUntouched;
+    const needsFreshConnection = permit.kind === 'alone' && permit.needsFreshConnection;
     const hints =
-      isUntouched || this.#silences > 0
-        ? { freshConnection: isUntouched, silences: this.#silences }
+      needsFreshConnection || this.#silences > 0
+        ? { freshConnection: needsFreshConnection, silences: this.#silences }
         : undefined;
     void this.#send(batch, this.#recovery.begin(now), hints);
     this.wake();
+  }
+
+  /** In doubt about the address less and less is asked with, so that one bad record does not speak for all. */
+  #probeRecords(): number {
+    return this.#evidence.isAddressInDoubt ? Math.max(1, PROBE_RECORDS >> this.#triesInDoubt) : PROBE_RECORDS;
   }
 
   /** What the destination may have against one batch must not keep it from being asked with others. */
@@ -338,19 +351,4 @@ export class Driver<B extends LogBatch> {
 
 function notBeforeOf(permit: Permit): number {
   return permit.kind === 'not yet' ? permit.notBefore : 0;
-}
-
-/** Whether finding out which record is at fault costs requests of a budget. */
-function isBisected(outcome: Outcome): boolean {
-  return outcome.kind === 'malformed' || outcome.kind === 'ambiguous';
-}
-
-/** What the destination itself said, as far as it shows. */
-function refusalOf(outcome: Outcome): 'room' | 'meant' | undefined {
-  if (outcome.kind === 'ambiguous') return 'meant';
-  return outcome.kind === 'retryable' && outcome.lacksRoom ? 'room' : undefined;
-}
-
-function isTimeout(outcome: Outcome): boolean {
-  return outcome.kind === 'retryable' && (outcome.error as { code?: unknown } | null)?.code === 'ETIMEDOUT';
 }

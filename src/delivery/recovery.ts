@@ -1,6 +1,7 @@
 /** Recovery: whether the destination is well, and if it is not, when it is asked next. */
 
 import type { RetrySettings } from './backoff.ts';
+import { ImmediateRetries, type Refusal } from './immediate-retries.ts';
 
 export interface BreakerSettings {
   /** Incidents in a row that open it. */
@@ -29,22 +30,6 @@ const WISH_SLACK = 0.1;
 const MAX_WISH_SLACK_MILLIS = 5_000;
 /** Silence after which a failure says nothing of the incident before: there was nothing to send meanwhile. */
 const FORGOTTEN_AFTER_MILLIS = 30_000;
-
-/**
- * A failure after a success is tried again immediately, as one of two upstreams may be dead. Whether that pays is
- * learnt: so many answers to immediate retries are remembered, for so long …
- */
-const REMEMBERED_RETRIES = 16;
-const REMEMBERED_MILLIS = 60_000;
-/** … and before so many are known it is given the benefit of the doubt. */
-const DOUBTFUL_RETRIES = 4;
-/** The share of immediate retries that have to succeed. */
-const PAYING_SHARE = 0.2;
-/** Failures in a row of which the last is not retried immediately: where that pays, where that is not known … */
-const MISSES_WHERE_IT_PAYS = 8;
-const MISSES_WHERE_UNKNOWN = 3;
-/** … and where it does not. */
-const MISSES_WHERE_POINTLESS = 2;
 
 /**
  * healthy(misses) ──failure, no more immediate retries──▶ failing(since, failures, askAt)
@@ -84,12 +69,12 @@ const HEALTHY: State = { name: 'healthy', misses: 0, missedAt: 0, isFree: true, 
  * What may be sent now.
  * - `free`: as many requests as the window of the driver allows.
  * - `alone`: one request, and none beside it until it is answered. `isProbe`: it need not carry more than a few
- *   records. `isUntouched`: over a new connection, as the old ones may lead to what is dead.
+ *   records. `needsFreshConnection`: over a new connection, as the old ones may lead to what is dead.
  * - `not yet`: nothing before `notBefore`; Infinity while an answer is awaited.
  */
 export type Permit =
   | { readonly kind: 'free' }
-  | { readonly kind: 'alone'; readonly isProbe: boolean; readonly isUntouched: boolean }
+  | { readonly kind: 'alone'; readonly isProbe: boolean; readonly needsFreshConnection: boolean }
   | { readonly kind: 'not yet'; readonly notBefore: number };
 
 /** A request under way, as far as its answer will be judged by when it began. */
@@ -109,11 +94,7 @@ export interface Verdict {
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
   /** The destination's wish: not to be asked for so long. */
   readonly retryAfterMillis?: number | undefined;
-  /**
-   * Where the destination itself answered, asking again immediately is of less use: `room`: it has none now;
-   * `meant`: an answer that will hardly be another one in a moment (credentials, address).
-   */
-  readonly refusal?: 'room' | 'meant' | undefined;
+  readonly refusal?: Refusal | undefined;
 }
 
 export interface BreakerChange {
@@ -138,7 +119,7 @@ export class Recovery {
   #wishedUntil = 0;
   /** Whether the destination is asked once more as soon as it has answered. */
   #asksAgain = false;
-  readonly #immediateRetries: { readonly at: number; readonly succeeded: boolean }[] = [];
+  readonly #immediateRetries: ImmediateRetries;
 
   constructor(
     settings: RecoverySettings,
@@ -146,6 +127,7 @@ export class Recovery {
     onChange: (change: BreakerChange) => void = () => {},
   ) {
     this.#settings = settings;
+    this.#immediateRetries = new ImmediateRetries(settings.breaker?.failureThreshold);
     this.#random = random;
     this.#onChange = onChange;
   }
@@ -184,15 +166,15 @@ export class Recovery {
       case 'healthy':
         if (state.isFree) return FREE;
         if (state.isAsking) return NOT_YET;
-        return { kind: 'alone', isProbe: false, isUntouched: true };
+        return { kind: 'alone', isProbe: false, needsFreshConnection: true };
       case 'recovering':
         if (state.isAsking) return NOT_YET;
-        return { kind: 'alone', isProbe: false, isUntouched: false };
+        return { kind: 'alone', isProbe: false, needsFreshConnection: false };
       case 'failing':
       case 'open':
         if (state.isAsking) return NOT_YET;
         if (state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
-        return { kind: 'alone', isProbe: state.name === 'open', isUntouched: true };
+        return { kind: 'alone', isProbe: state.name === 'open', needsFreshConnection: true };
     }
   }
 
@@ -241,7 +223,7 @@ export class Recovery {
     const state = this.#state;
     switch (state.name) {
       case 'healthy':
-        if (attempt.isAsk) this.#remember(true, now);
+        if (attempt.isAsk) this.#immediateRetries.remember(true, now);
         if (state.misses > 0) this.#enter(HEALTHY);
         return;
       case 'recovering':
@@ -268,17 +250,17 @@ export class Recovery {
   }
 
   /** Requests that were under way together fail together: only the first of them counts. */
-  #failed(attempt: Attempt, refusal: Verdict['refusal'], now: number): boolean {
+  #failed(attempt: Attempt, refusal: Refusal | undefined, now: number): boolean {
     if (attempt.seen !== this.#seen) return false;
     this.#seen++;
     const state = this.#state;
     switch (state.name) {
       case 'healthy': {
-        if (attempt.isAsk) this.#remember(false, now);
+        if (attempt.isAsk) this.#immediateRetries.remember(false, now);
         const misses = state.misses + 1;
         const missedAt = state.misses === 0 ? now : state.missedAt;
-        if (this.#retriesImmediately(misses, refusal, now)) {
-          const isFree = misses === 1 && this.#retryingPays(refusal, now);
+        if (this.#wishedUntil <= now && this.#immediateRetries.allow(misses, refusal, now)) {
+          const isFree = misses === 1 && this.#immediateRetries.pay(refusal, now);
           this.#enter({ name: 'healthy', misses, missedAt, isFree, isAsking: false });
         } else {
           this.#fail(missedAt, misses, now);
@@ -311,28 +293,6 @@ export class Recovery {
   #heed(retryAfterMillis: number, now: number): void {
     const slack = Math.min(MAX_WISH_SLACK_MILLIS, retryAfterMillis * WISH_SLACK) * this.#random();
     this.#wishedUntil = Math.max(this.#wishedUntil, now + retryAfterMillis + slack);
-  }
-
-  #retriesImmediately(misses: number, refusal: Verdict['refusal'], now: number): boolean {
-    if (this.#wishedUntil > now) return false;
-    if (this.#retryingPays(refusal, now)) return misses < MISSES_WHERE_IT_PAYS;
-    if (refusal === 'meant' || misses >= (this.#settings.breaker?.failureThreshold ?? Infinity)) return false;
-    if (this.#immediateRetries.length < DOUBTFUL_RETRIES) return misses < MISSES_WHERE_UNKNOWN;
-    return refusal === undefined && misses < MISSES_WHERE_POINTLESS;
-  }
-
-  #retryingPays(refusal: Verdict['refusal'], now: number): boolean {
-    const retries = this.#immediateRetries;
-    while (retries[0] !== undefined && now - retries[0].at > REMEMBERED_MILLIS) retries.shift();
-    // Who says that there is no room is believed, unless several retries have shown otherwise.
-    if (refusal !== undefined && retries.length < DOUBTFUL_RETRIES) return false;
-    const succeeded = retries.filter((retry) => retry.succeeded).length;
-    return succeeded > 0 && succeeded >= retries.length * PAYING_SHARE;
-  }
-
-  #remember(succeeded: boolean, now: number): void {
-    this.#immediateRetries.push({ at: now, succeeded });
-    if (this.#immediateRetries.length > REMEMBERED_RETRIES) this.#immediateRetries.shift();
   }
 
   /** The only place where the state changes. */

@@ -1,8 +1,8 @@
 /** Says something to people, through `diag`. */
 
 import { diag } from '@opentelemetry/api';
-import { runCallback } from '../delivery/export-context.ts';
-import { quietly } from './errors.ts';
+import { quietly } from '../common/errors.ts';
+import { runCallback } from './export-context.ts';
 
 /** The host's diag logger is the host's code: it may throw, and it may log through this very package. */
 export function say(level: 'error' | 'warn' | 'info', message: string): void {

@@ -1,6 +1,7 @@
 /** The one verb of delivery, and everything that can come of it. */
 
 import type { LogBatch } from '../queue/log-batch.ts';
+import type { Refusal } from './immediate-retries.ts';
 
 /** What became of one attempt to send a batch. Outcomes are data: a sender does not reject. */
 export type Outcome =
@@ -70,4 +71,20 @@ export function destinationHealthOf(outcome: Outcome, records: number): 'healthy
       // One bad record among good ones is an accident; an exporter that throws on everything is broken.
       return records <= 1 ? 'unhealthy' : 'unknown';
   }
+}
+
+/** Whether finding out which record is at fault costs requests of a budget. */
+export function isBisected(outcome: Outcome): boolean {
+  return outcome.kind === 'malformed' || outcome.kind === 'ambiguous';
+}
+
+/** What the destination itself said, as far as it shows. */
+export function refusalOf(outcome: Outcome): Refusal | undefined {
+  if (outcome.kind === 'ambiguous') return 'meant';
+  return outcome.kind === 'retryable' && outcome.lacksRoom ? 'room' : undefined;
+}
+
+/** Whether it met silence: the time for an answer ran out. */
+export function isTimeout(outcome: Outcome): boolean {
+  return outcome.kind === 'retryable' && (outcome.error as { code?: unknown } | null)?.code === 'ETIMEDOUT';
 }

@@ -1,5 +1,7 @@
 /** Who may enter the queue: the standing rule to shed, and what memory pressure adds to it. */
 
+import type { EmittedRecord } from './log-batch.ts';
+
 /** Records below `belowSeverity` are refused while the queue is fuller than `above` (0 to 1). */
 export interface ShedRule {
   readonly above: number;
@@ -69,5 +71,14 @@ export class AdmissionRules {
       return 'shed';
     }
     return undefined;
+  }
+}
+
+/** Of a record that may not be readable. */
+export function severityOf(record: EmittedRecord): number {
+  try {
+    return record.severityNumber ?? 0;
+  } catch {
+    return 0;
   }
 }

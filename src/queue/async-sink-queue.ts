@@ -2,7 +2,7 @@
 
 import type { DropReason } from '../common/errors.ts';
 import { oneRecordOf } from '../common/severity-counts.ts';
-import { AdmissionRules, type Restriction } from './admission-rules.ts';
+import { AdmissionRules, type Restriction, severityOf } from './admission-rules.ts';
 import { DiskSide } from './disk-side.ts';
 import { Eviction } from './eviction.ts';
 import { halfOf, InFlight } from './in-flight.ts';
@@ -115,10 +115,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     }
   }
 
-  /**
-   * The process exits in the middle of an admission, by a getter of the record for instance: what was being admitted is
-   * dropped for this reason.
-   */
+  /** The process exits in the middle of an admission, by a getter of the record for instance: that record is dropped. */
   abandonAdmission(reason: DropReason): void {
     if (!this.#isReading) return;
     this.#isReading = false;
@@ -174,8 +171,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   /**
-   * Takes the batch to send next: the first that is due, and with it what follows, as far as it fits. It
-   * stays in flight until `settle` or `requeue`.
+   * Takes the batch to send next: the first that is due, and with it what fits. It stays in flight until `settle` or `requeue`.
    * @param size splits the batch when it is larger.
    * @param passOver names batches to leave aside as long as there is another.
    */
@@ -302,7 +298,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     else this.#waitForDisk(batch);
   }
 
-  /** A batch in flight is not to be tried again, and waits until it can leave memory for the disk. */
+  /** Not to be tried again, and to wait until it can leave memory for the disk. */
   holdForDisk(batch: QueuedBatch<B>): void {
     if (this.#inFlight.remove(batch)) this.#waitForDisk(batch);
   }
@@ -355,14 +351,5 @@ export class AsyncSinkQueue<B extends LogBatch> {
   #seal(batch: QueuedBatch<B>): void {
     this.#waiting.seal(batch);
     this.#listener.wake();
-  }
-}
-
-/** Of a record that may not be readable. */
-function severityOf(record: EmittedRecord): number {
-  try {
-    return record.severityNumber ?? 0;
-  } catch {
-    return 0;
   }
 }

@@ -2,8 +2,8 @@
 
 import type { Cancel, Clock } from '../common/clock.ts';
 import { type DropReason, messageOf, quietly } from '../common/errors.ts';
-import { say } from '../delivery/say.ts';
 import { runCallback } from '../delivery/export-context.ts';
+import { say } from '../delivery/say.ts';
 import type { DropEvent } from '../options/options.ts';
 
 /** By which users can silence it: `--disable-warning=OTEL_SPILLWAY_LOSS`. */

@@ -1,6 +1,6 @@
 /** Tells people of an outage: a warning when it begins and when the breaker opens, an error when it lasts, a word when it is over. */
 
-import type { Cancel, Clock } from './clock.ts';
+import type { Cancel, Clock } from '../common/clock.ts';
 
 /** A destination that has taken nothing for so long is an error. */
 export const LASTING_MILLIS = 30_000;

@@ -2,7 +2,6 @@
 
 import type { Clock } from '../common/clock.ts';
 import { causeOf, type DropReason, quietly, SpillwayError } from '../common/errors.ts';
-import { Incident } from './incident.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { DeliveryListener } from '../delivery/driver.ts';
 import type { BreakerChange } from '../delivery/recovery.ts';
@@ -10,6 +9,7 @@ import type { Outcome } from '../delivery/sender.ts';
 import type { SpillwayOptions } from '../options/options.ts';
 import { Diagnostics, SUMMARY_INTERVAL_MILLIS } from './diagnostics.ts';
 import type { GapMarker } from './gap-marker.ts';
+import { Incident } from './incident.ts';
 import { Ledger } from './ledger.ts';
 import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
 

@@ -132,7 +132,7 @@ describe('without a context manager', () => {
 });
 
 describe('what a callback logs through the same processor is dropped as self, and does not call it again:', () => {
-  const outage = { breaker: { failureThreshold: 1 }, maxQueueSize: 4, maxExportBatchSize: 4 };
+  const outage = { breaker: { failureThreshold: 1 }, maxQueueSize: 4, maxExportBatchSize: 2 };
 
   /** A processor that overflows and whose exports fail, and one of whose callbacks logs. */
   async function loggingIn(

@@ -62,7 +62,7 @@ describe('recovery', () => {
   test('the first failure after health is tried again immediately, alone, on a fresh connection', () => {
     const { machine } = recovery();
     machine.end(machine.begin(0), ill, 10);
-    expect(machine.permit(10)).toEqual({ kind: 'alone', isProbe: false, isUntouched: true });
+    expect(machine.permit(10)).toEqual({ kind: 'alone', isProbe: false, needsFreshConnection: true });
     const retry = machine.begin(10);
     expect(machine.permit(10)).toEqual({ kind: 'not yet', notBefore: Number.POSITIVE_INFINITY });
     machine.end(retry, well, 20);
@@ -122,13 +122,13 @@ describe('recovery', () => {
     }
     const announced = machine.askAt as number;
     expect(machine.permit(announced - 1)).toEqual({ kind: 'not yet', notBefore: announced });
-    expect(machine.permit(announced)).toEqual({ kind: 'alone', isProbe: true, isUntouched: true });
+    expect(machine.permit(announced)).toEqual({ kind: 'alone', isProbe: true, needsFreshConnection: true });
   });
 
   test('after the first success there is one request at a time until a second has succeeded', () => {
     const { machine } = recovery();
     outage(machine, 0, 10_000);
-    expect(machine.permit(20_000)).toEqual({ kind: 'alone', isProbe: false, isUntouched: false });
+    expect(machine.permit(20_000)).toEqual({ kind: 'alone', isProbe: false, needsFreshConnection: false });
     const second = machine.begin(20_000);
     expect(machine.permit(20_000).kind).toBe('not yet');
     machine.end(second, well, 20_010);

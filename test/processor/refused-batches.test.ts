@@ -226,3 +226,13 @@ describe('a poison batch', () => {
     await h.end();
   });
 });
+
+test('one bad record in the first and only batch does not make the address suspect for ever: the others arrive', async () => {
+  const h = new Harness();
+  h.exporter.decide = (records) => (has(records, 7) ? { fail: httpError(400) } : undefined);
+  h.emit(16);
+  await h.advance(60_000);
+  expect(sorted(h)).toEqual(without(16, 7));
+  expect(h.stats.dropped.rejected).toBe(1);
+  await h.end();
+});
