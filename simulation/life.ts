@@ -271,7 +271,8 @@ export class Life {
     this.processor.ready().then(
       () => {
         this.#isWaiting = false;
-        this.#burst();
+        // Nothing runs any more after an exit.
+        if (!this.isOver && this.end === undefined) this.#burst();
       },
       () => {},
     );

@@ -78,7 +78,8 @@ function endsWithoutAsking(seen: RunSeen, life: Life): Finding[] {
   if (end.before.queued.records === 0 || end.before.inFlight.records > 0 || timeoutOf(life) < 100) return [];
   if (wishUntil(seen, life, end.calledAt) > end.calledAt || !wasRunning(life, end.calledAt, life.endedAt))
     return [];
-  if (life.hasSpool && !isDiskGood(seen)) return [];
+  // What is on disk, or on its way there, is the next process's to send.
+  if (life.hasSpool) return [];
   const initialMillis = plan.options.retry?.initialDelayMillis ?? DEFAULT_INITIAL_DELAY_MILLIS;
   // Attempts that flushes force are that far apart.
   if (callsOf(seen, life).some(({ at }) => at > end.calledAt - initialMillis)) return [];

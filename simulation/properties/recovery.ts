@@ -142,7 +142,8 @@ function miscounted(seen: RunSeen, life: Life): Finding[] {
           incidents++;
           seenAt = endedAt;
         }
-      } else if (call.result !== 'aborted') {
+      } else if (call.result !== 'aborted' && call.at >= seenAt) {
+        // A late success of an older request proves nothing.
         failures = 0;
         incidents = 0;
       }

@@ -332,12 +332,12 @@ export class Driver<B extends LogBatch> {
   #sleep(now: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const at = Math.min(
-      this.#isPaused ? Number.POSITIVE_INFINITY : this.#nextSendAt(now),
-      this.#activeExports > 0 ? now + LOOK_MILLIS : Number.POSITIVE_INFINITY,
-    );
+    const sendAt = this.#isPaused ? Number.POSITIVE_INFINITY : this.#nextSendAt(now);
+    const lookAt = this.#activeExports > 0 ? now + LOOK_MILLIS : Number.POSITIVE_INFINITY;
+    const at = Math.min(sendAt, lookAt);
     this.#turnDueAt = at;
-    if (at !== Number.POSITIVE_INFINITY) this.#cancelTimer = this.#clock.timer(this.#turn, at - now);
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#clock.timer(this.#turn, at - now, false, lookAt < sendAt);
   }
 
   #nextSendAt(now: number): number {

@@ -143,7 +143,7 @@ test.each([...badNumbers, ...badOthers])('the option $name cannot be $value', ({
 
 /** What no other option leaves more room for than this. */
 const MOST: Readonly<Record<string, number>> = {
-  maxExportBatchSize: 2 ** 23,
+  maxExportBatchSize: 2 ** 30,
   maxExportBatchBytes: (MIB * MIB) / 2,
   maxRecordBytes: (MIB * MIB) / 2,
 };

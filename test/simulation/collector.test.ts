@@ -201,7 +201,7 @@ test.each([
   [{ kind: 'partial', share: 1, how: 502 }, 'retryable', 'HTTP 502 Bad Gateway'],
   [{ kind: 'memory-limit', bytes: 1, drainBytesPerSecond: 1 }, 'retryable', 'high memory usage'],
   [{ kind: 'size-limit', bytes: 1, how: '413' }, 'too_large', 'HTTP 413'],
-  [{ kind: 'size-limit', bytes: 1, how: '400-said' }, 'malformed', 'http: request body too large'],
+  [{ kind: 'size-limit', bytes: 1, how: '400-said' }, 'too_large', 'http: request body too large'],
   [{ kind: 'size-limit', bytes: 1, how: '400-unsaid' }, 'malformed', 'HTTP 400'],
   [{ kind: 'wrong-address', how: 404 }, 'ambiguous', '404 page not found'],
   [{ kind: 'wrong-address', how: 400 }, 'malformed', 'HTTPS server'],
