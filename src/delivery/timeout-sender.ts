@@ -31,7 +31,9 @@ export class TimeoutSender<B extends LogBatch> implements Sender<B> {
         const message = `export timed out after ${this.#timeoutMillis} ms`;
         const error = Object.assign(new Error(message), { code: 'ETIMEDOUT' });
         attempt.abort(error);
-        cancel = this.#clock.timer(() => finish({ kind: 'retryable', error }), GRACE_MILLIS);
+        // An answer that is there, but has not had its turn in an event loop that was held up, goes first.
+        const giveUp = () => this.#clock.immediate(() => finish({ kind: 'retryable', error }));
+        cancel = this.#clock.timer(giveUp, GRACE_MILLIS);
       };
       let cancel = this.#clock.timer(timedOut, this.#timeoutMillis);
       const finish = (outcome: Outcome) => {

@@ -61,7 +61,7 @@ describe('a connection', () => {
   ])('that %s has delivered: the status was heard', async (_, reply) => {
     const collector = await collectorWith();
     await collector.script(reply);
-    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { timeoutMillis: 100 } });
+    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { timeoutMillis: 1_000 } });
     const emitted = pipeline.emit(BATCH_RECORDS * 2);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 2, failures: 0 } });

@@ -192,7 +192,8 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     const logger = provider.getLogger('test');
     for (let index = 0; index < 100; index++) logger.emit({ body: `record ${index}` });
     await expect(processor.forceFlush({ timeoutMillis: 50 })).rejects.toMatchObject({
-      code: 'ERR_SPILLWAY_FLUSH_TIMEOUT',
+      // Which of the two depends on whether the next attempt would have been in time.
+      code: expect.stringMatching(/^ERR_SPILLWAY_(FLUSH_TIMEOUT|UNAVAILABLE)$/),
     });
     expectLaw(processor.stats());
     await target.listen();

@@ -10,7 +10,9 @@ export function diagLines(level: 'info' | 'warn' = 'warn'): string[] {
     lines.push(message);
   };
   const logger: DiagLogger = { error: add, warn: add, info: add, debug: add, verbose: add };
-  diag.setLogger(logger, level === 'info' ? DiagLogLevel.INFO : DiagLogLevel.WARN);
+  // Another file of this worker may have left one behind, which is not what a test is about.
+  const logLevel = level === 'info' ? DiagLogLevel.INFO : DiagLogLevel.WARN;
+  diag.setLogger(logger, { logLevel, suppressOverrideMessage: true });
   onTestFinished(() => diag.disable());
   return lines;
 }
