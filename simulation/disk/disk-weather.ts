@@ -35,7 +35,7 @@ export interface DiskWeather {
   readonly shortShare?: number;
 }
 
-export interface Failure {
+interface Failure {
   /** Such as EIO, ENOSPC, EROFS, EMFILE: each fails those calls that it fails in reality. */
   readonly code: ErrorCode;
   /** Of these calls only. */

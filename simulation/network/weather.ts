@@ -1,6 +1,6 @@
 /** What a simulated collector, and the way to it, can be like: data, so that a run's plan can hold it. */
 
-export interface Pace {
+interface Pace {
   /** From the request's arrival to its answer. Default 5. */
   readonly latencyMillis?: number;
   /** The latency is this share longer or shorter by chance. Default 0.2. */

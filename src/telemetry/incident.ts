@@ -3,9 +3,9 @@
 import type { Cancel, Clock } from '../common/clock.ts';
 
 /** A destination that has taken nothing for so long is an error. */
-export const LASTING_MILLIS = 30_000;
+const LASTING_MILLIS = 30_000;
 /** After so much health the incident is over: what fails again before is still the same one. */
-export const OVER_AFTER_MILLIS = 10_000;
+const OVER_AFTER_MILLIS = 10_000;
 
 type Say = (level: 'error' | 'warn' | 'info', message: string) => void;
 
