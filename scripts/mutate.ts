@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { conclude, root, runOrThrow } from './tools.ts';
 
 const requiredPercent = 90;
-const deciding = ['breaker', 'disposition', 'driver', 'size-limit'].map((name) => `src/delivery/${name}.ts`);
+const deciding = ['recovery', 'disposition', 'driver', 'size-limit'].map((name) => `src/delivery/${name}.ts`);
 
 type Status = 'Killed' | 'Timeout' | 'Survived' | 'NoCoverage' | 'Ignored' | 'CompileError' | 'RuntimeError';
 interface Report {
