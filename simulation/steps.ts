@@ -30,6 +30,8 @@ interface Track {
 /** The most that these bounds can be where the options do not say. */
 const MAX_QUEUE_RECORDS = 1 << 20;
 const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
+/** Two parts of a batch weigh some bytes more than the batch did. */
+const SPLIT_BYTES = 1_024;
 /** What comes back from disk has bounds of its own, and is counted as in flight. */
 const MAX_REPLAYS = 64;
 
@@ -104,8 +106,8 @@ export class Steps {
       );
     }
     if (
-      queued.bytes > maxQueueBytes ||
-      queued.bytes + inFlight.bytes > maxQueueBytes + replays * maxExportBatchBytes
+      queued.bytes > maxQueueBytes + SPLIT_BYTES ||
+      queued.bytes + inFlight.bytes > maxQueueBytes + SPLIT_BYTES + replays * maxExportBatchBytes
     ) {
       this.#violated(
         'the bounds',

@@ -135,6 +135,8 @@ function lostAtEnd(seen: RunSeen, life: Life, stats: SpillwayStats, missing: rea
   if (life.plan.end !== 'kill') return 0;
   if (seen.plan.spool?.mode !== 'always') return held;
   const { scheduledDelayMillis = 1_000 } = life.plan.options;
+  // What was open when it was stopped is open when it goes on.
+  if (!wasRunning(life, life.endedAt - scheduledDelayMillis - WRITING_MILLIS, life.endedAt)) return held;
   const openSince = life.endedAt - scheduledDelayMillis - WRITING_MILLIS;
   return missing.filter((n) => (life.emittedAt[n] as number) >= openSince).length;
 }

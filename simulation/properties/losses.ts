@@ -14,6 +14,9 @@ import {
   spellsOf,
 } from './property.ts';
 
+/** A spool that no run fills. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+
 /** A word of a loss: "dropping log records: queue_full 3, shutdown 980". */
 const LOSS_LINE = /^(?:dropping|dropped) (?:more )?log records: (.*)$/;
 /** About what a record takes beside its body. */
@@ -71,7 +74,9 @@ function isHiccup(spell: DiskSpell): boolean {
 }
 
 function lostBesideDisk(seen: RunSeen, life: Life): Finding[] {
-  if (!life.hasSpool || !isDiskGood(seen)) return [];
+  // What others have left in the directory counts against its bound, and is not this process's to evict.
+  if (!life.hasSpool || !isDiskGood(seen) || (seen.plan.spool?.maxBytes ?? LARGE_BYTES) < LARGE_BYTES)
+    return [];
   const loss = seen.steps.of(life).losses.find(({ reason }) => reason === 'queue_full');
   if (loss === undefined) return [];
   const all = seen.steps.of(life).last?.dropped.queue_full;
@@ -87,6 +92,8 @@ export const fullMeansFull: Property = {
       const { maxRecordBytes = 256 * 1024 } = life.plan.options;
       for (const { at, reason, heldRecords, heldBytes } of seen.steps.of(life).losses) {
         if (reason !== 'queue_full' || life.plan.memory.length > 0) continue;
+        // At the end all is given up in the same step.
+        if (life.end !== undefined && at >= life.end.calledAt) continue;
         // A batch may have been delivered in the same step, after the loss.
         if (callsOf(seen, life).some(({ endedAt }) => endedAt !== undefined && Math.abs(endedAt - at) < 1))
           continue;
