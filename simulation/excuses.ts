@@ -16,8 +16,7 @@ export function excuseOf(seen: RunSeen, life: Life | undefined, request: Request
   if (answer !== '200' && answer !== 'grpc 0') return 'its answer was lost, or was none';
   if (answeredAt === undefined || abandonedAt !== undefined) return 'its answer was not waited for';
   if (life.endedAt <= answeredAt + NOTE_MILLIS) return 'its process ended before the note of it was on disk';
-  if (life.end !== undefined && (life.end.shutdownAt ?? Infinity) <= answeredAt)
-    return 'it came after the end';
+  if (answeredAt >= waitsUntil(life)) return 'its answer was not waited for any more when it came';
   const leaseMillis = seen.plan.spool?.leaseMillis ?? 10_000;
   const stopped = life.plan.stops.some(({ atMillis, millis }) => {
     const stoppedAt = life.startedAt + atMillis;
@@ -31,4 +30,12 @@ export function excuseOf(seen: RunSeen, life: Life | undefined, request: Request
   if (seen.plan.powerLossAtMillis !== undefined) return 'the machine lost power';
   if (life.hasSpool && !isDiskGood(seen)) return 'the disk failed';
   return undefined;
+}
+
+/** When a process that shuts down no longer waits for answers: what is under way then goes to disk. */
+function waitsUntil({ end, plan }: Life): number {
+  if (end === undefined) return Number.POSITIVE_INFINITY;
+  const { strategy, timeoutMillis = 5_000 } = plan.options.shutdown ?? {};
+  if (strategy === 'immediate') return end.calledAt;
+  return end.calledAt + timeoutMillis - Math.min(1_000, timeoutMillis * 0.2);
 }
