@@ -8,14 +8,12 @@ import {
   callsOf,
   type Finding,
   isDiskGood,
+  isSpoolLarge,
   meaningOf,
   type Property,
   seconds,
   spellsOf,
 } from './property.ts';
-
-/** A spool that no run fills. */
-const LARGE_BYTES = 64 * 1024 * 1024;
 
 /** A word of a loss: "dropping log records: queue_full 3, shutdown 980". */
 const LOSS_LINE = /^(?:dropping|dropped) (?:more )?log records: (.*)$/;
@@ -75,8 +73,7 @@ function isHiccup(spell: DiskSpell): boolean {
 
 function lostBesideDisk(seen: RunSeen, life: Life): Finding[] {
   // What others have left in the directory counts against its bound, and is not this process's to evict.
-  if (!life.hasSpool || !isDiskGood(seen) || (seen.plan.spool?.maxBytes ?? LARGE_BYTES) < LARGE_BYTES)
-    return [];
+  if (!life.hasSpool || !isDiskGood(seen) || !isSpoolLarge(seen)) return [];
   const loss = seen.steps.of(life).losses.find(({ reason }) => reason === 'queue_full');
   if (loss === undefined) return [];
   const all = seen.steps.of(life).last?.dropped.queue_full;
