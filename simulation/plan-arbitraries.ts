@@ -215,7 +215,7 @@ const tightHabits: fc.Arbitrary<Habits> = fc
   .record({
     maxQueueSize: is(2_048, 500, 100),
     batchShare: is(0.25, 1),
-    burstShare: is(1.2, 0.5),
+    burstShare: is(1, 1.2, 0.5),
     everyMillis: is(4_000, 1_000, 15_000),
   })
   .map(({ maxQueueSize, batchShare, burstShare, everyMillis }) => ({
