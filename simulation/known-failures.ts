@@ -16,41 +16,28 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     property: 'an outage is felt for little longer than it lasts',
     because: 'the first probe comes 30 s after the breaker opens, and each next one after twice the time',
     example: {
-      seed: 22,
+      seed: 1674471264,
       weather: [
         { atMillis: 500, weather: { kind: 'down' } },
-        { atMillis: 20500, weather: { kind: 'healthy' } },
+        { atMillis: 3400, weather: { kind: 'healthy' } },
       ],
-      slots: [
-        [
-          { lifeMillis: 1000, workMillis: 1500000, pauseMillis: 100, work: { records: 5, everyMillis: 500 } },
-          {
-            lifeMillis: 20000,
-            workMillis: 1500000,
-            pauseMillis: 100,
-            work: { records: 5, everyMillis: 500 },
-          },
-        ],
-      ],
+      slots: [[{ lifeMillis: 6800, workMillis: 600000, pauseMillis: 100, work: { everyMillis: 200 } }]],
     },
   },
   {
     property: 'one incident is one failure',
     because: 'requests that were under way together count as failures in a row',
     example: {
-      seed: 20,
-      weather: [
-        { atMillis: 500, weather: { kind: 'rate-limit', requestsPerMinute: 30, status: 503 } },
-        { atMillis: 1190, weather: { kind: 'healthy' } },
-      ],
+      seed: 15,
+      weather: [{ atMillis: 1200, weather: { kind: 'credentials-expired', status: 401 } }],
       slots: [
         [
           {
-            options: { scheduledDelayMillis: 100, protectSeverity: 17, breaker: { failureThreshold: 2 } },
-            lifeMillis: 1200,
-            workMillis: 1500000,
+            lifeMillis: 2300,
+            workMillis: 6103,
             pauseMillis: 100,
-            work: { records: 5, everyMillis: 500 },
+            options: { maxExportBatchSize: 512 },
+            work: { records: 2458 },
           },
         ],
       ],
@@ -60,35 +47,26 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     property: 'after a failure one request at a time',
     because: 'after a failure the window is halved, not closed to one, and it grows with the first success',
     example: {
-      seed: 26,
+      seed: 1314291408,
       weather: [{ atMillis: 500, weather: { kind: 'rate-limit', requestsPerMinute: 30, status: 503 } }],
-      slots: [
-        [
-          {
-            exporter: { kind: 'unknown' },
-            options: { scheduledDelayMillis: 0, maxConcurrentExports: 30 },
-            lifeMillis: 1600,
-            workMillis: 1500000,
-            pauseMillis: 100,
-            work: { everyMillis: 500 },
-          },
-        ],
-      ],
+      slots: [[{ lifeMillis: 21000, workMillis: 1500000, pauseMillis: 100 }]],
     },
   },
   {
     property: 'the destination is asked when it is announced',
     because: 'the back-off and the breaker are two clocks: the probe waits for the later one',
     example: {
-      seed: 1812386310,
+      seed: 2079928142,
       weather: [{ atMillis: 500, weather: { kind: 'credentials-expired', status: 401 } }],
       slots: [
         [
+          { lifeMillis: 1000, workMillis: 1500000, pauseMillis: 100 },
           {
-            options: { breaker: { resetTimeoutMillis: 1000 } },
-            lifeMillis: 13000,
-            workMillis: 150000,
+            lifeMillis: 14000,
+            workMillis: 1500000,
             pauseMillis: 100,
+            options: { breaker: { resetTimeoutMillis: 1000 } },
+            work: { everyMillis: 500 },
           },
         ],
       ],
@@ -98,11 +76,9 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     property: 'a limit of size costs no record',
     because: 'a 400 that is about size is taken for bad records',
     example: {
-      seed: 28,
-      weather: [{ atMillis: 500, weather: { kind: 'size-limit', bytes: 2048, how: '400-said' } }],
-      slots: [
-        [{ lifeMillis: 1400, workMillis: 112500, pauseMillis: 100, work: { records: 40, everyMillis: 300 } }],
-      ],
+      seed: 51587379,
+      weather: [{ atMillis: 2700, weather: { kind: 'size-limit', bytes: 8192, how: '400-said' } }],
+      slots: [[{ lifeMillis: 2800, workMillis: 6103, pauseMillis: 100, work: { records: 2458 } }]],
     },
   },
   {
@@ -110,41 +86,37 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     because: 'with the breaker open an end does not ask at all',
     example: {
       seed: 2079928142,
-      weather: [
-        { atMillis: 500, weather: { kind: 'credentials-expired', status: 401 } },
-        { atMillis: 17500, weather: { kind: 'healthy' } },
-      ],
-      slots: [
-        [
-          {
-            lifeMillis: 16000,
-            workMillis: 1500000,
-            pauseMillis: 100,
-            work: { records: 5, everyMillis: 500 },
-          },
-          { lifeMillis: 1000, workMillis: 1500000, pauseMillis: 100, work: { records: 5, everyMillis: 500 } },
-          { lifeMillis: 1000, workMillis: 1500000, pauseMillis: 100, work: { records: 5, everyMillis: 500 } },
-        ],
-      ],
+      weather: [{ atMillis: 500, weather: { kind: 'credentials-expired', status: 401 } }],
+      slots: [[{ lifeMillis: 18000, workMillis: 1500000, pauseMillis: 100 }]],
     },
   },
   {
     property: 'an end delivers what a healthy collector takes',
     because: 'what waits behind an open breaker is given up at the end, whatever the collector would take',
     example: {
-      seed: 22,
+      seed: 1700129511,
       weather: [
         { atMillis: 500, weather: { kind: 'down' } },
-        { atMillis: 20500, weather: { kind: 'healthy' } },
+        { atMillis: 14500, weather: { kind: 'healthy' } },
       ],
+      slots: [[{ lifeMillis: 16000, workMillis: 1500000, pauseMillis: 100 }]],
+    },
+  },
+  {
+    property: 'with a spool nothing is lost for want of room',
+    because: 'what is under way fills the queue, and then the disk is not asked',
+    example: {
+      seed: 909495736,
+      weather: [{ atMillis: 2700, weather: { kind: 'half-answer', status: 200, end: 'hang' } }],
+      spool: {},
       slots: [
         [
-          { lifeMillis: 1000, workMillis: 1500000, pauseMillis: 100, work: { records: 5, everyMillis: 500 } },
           {
-            lifeMillis: 16000,
-            workMillis: 1500000,
+            lifeMillis: 9400,
+            workMillis: 29297,
             pauseMillis: 100,
-            work: { records: 5, everyMillis: 500 },
+            options: { maxQueueSize: 2048 },
+            work: { records: 2048 },
           },
         ],
       ],
@@ -154,17 +126,17 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     property: 'a hiccup of the disk costs no record',
     because: 'one write of more than 100 ms forbids burst writes for 10 s',
     example: {
-      seed: 29,
+      seed: 1317901958,
       spool: {},
       disk: [{ atMillis: 500, hiccupMillis: 150 }],
       slots: [
         [
           {
-            options: { maxQueueSize: 2048 },
-            lifeMillis: 8600,
-            workMillis: 24000,
+            lifeMillis: 2300,
+            workMillis: 6103,
             pauseMillis: 100,
-            work: { records: 2500 },
+            options: { maxQueueSize: 2048 },
+            work: { records: 2458 },
           },
         ],
       ],
@@ -174,18 +146,15 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     property: 'comes to rest',
     because: 'a record logged in onDrop is dropped in its turn, without end',
     example: {
-      seed: 2147483618,
+      seed: 2,
+      weather: [{ atMillis: 500, weather: { kind: 'rate-limit', requestsPerMinute: 30, status: 503 } }],
       slots: [
         [
           {
-            lifeMillis: 2200,
+            lifeMillis: 1600,
             workMillis: 1500000,
-            memory: [
-              { atMillis: 1000, ratio: 0.95 },
-              { atMillis: 2300, ratio: 0.85 },
-            ],
             pauseMillis: 100,
-            work: { logsInCallbacks: true },
+            work: { everyMillis: 500, logsInCallbacks: true },
           },
         ],
       ],
@@ -195,8 +164,7 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     property: 'a web page is no delivery',
     because: 'any answer with the status 200 is taken for a delivery',
     example: {
-      seed: 1181607600,
-      weather: [{ atMillis: 500, weather: { kind: 'wrong-address', how: 'html-200' } }],
+      weather: [{ atMillis: 810, weather: { kind: 'wrong-address', how: 'html-200' } }],
       slots: [[{ lifeMillis: 1000, workMillis: 1500000, pauseMillis: 100 }]],
     },
   },
@@ -204,9 +172,20 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     property: 'bad records cost little beside themselves',
     because: 'halving gives up what is left of a batch when its budget is spent',
     example: {
-      seed: 1374056364,
-      weather: [{ atMillis: 3400, weather: { kind: 'poison', every: 50 } }],
-      slots: [[{ lifeMillis: 4200, workMillis: 24000, pauseMillis: 100, work: { records: 2500 } }]],
+      seed: 1702527318,
+      weather: [{ atMillis: 500, weather: { kind: 'poison', every: 50 } }],
+      slots: [
+        [{ lifeMillis: 1200, workMillis: 150000, pauseMillis: 100, work: { records: 50, everyMillis: 500 } }],
+      ],
+    },
+  },
+  {
+    property: 'a wrong address costs no record',
+    because: 'a 400 before anything was ever accepted is taken for bad records',
+    example: {
+      seed: 1225004076,
+      weather: [{ atMillis: 500, weather: { kind: 'wrong-address', how: 400 } }],
+      slots: [[{ lifeMillis: 1000, workMillis: 1500000, pauseMillis: 100 }]],
     },
   },
 ];
