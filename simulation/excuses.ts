@@ -2,12 +2,15 @@
 
 import type { Life } from './life.ts';
 import type { RequestSeen } from './network/collector.ts';
-import { isDiskGood } from './properties/property.ts';
+import { callsOf, isDiskGood } from './properties/property.ts';
 import type { RunSeen } from './run.ts';
 
 /** From the answer until the note of it is on disk, in the worst case. */
 const NOTE_MILLIS = 1_000;
 const RELIABLE_SHARE = 0.5;
+/** How long an export may take, and how long a result is still heard after that. */
+const EXPORT_TIMEOUT_MILLIS = 30_000;
+const GRACE_MILLIS = 5_000;
 
 /** @returns why the records of a request that was taken may be sent again; undefined where nothing excuses that. */
 export function excuseOf(seen: RunSeen, life: Life | undefined, request: RequestSeen): string | undefined {
@@ -16,8 +19,10 @@ export function excuseOf(seen: RunSeen, life: Life | undefined, request: Request
   if (answer !== '200' && answer !== 'grpc 0') return 'its answer was lost, or was none';
   if (answeredAt === undefined || abandonedAt !== undefined) return 'its answer was not waited for';
   if (life.endedAt <= answeredAt + NOTE_MILLIS) return 'its process ended before the note of it was on disk';
-  if (life.end !== undefined && (life.end.shutdownAt ?? Infinity) <= answeredAt)
-    return 'it came after the end';
+  if (answeredAt >= waitsUntil(life)) return 'its answer was not waited for any more when it came';
+  if (life.plan.exporter.kind !== 'own' && wasGivenUp(seen, life, request, answeredAt)) {
+    return 'the processor had given it up, and its exporter had not';
+  }
   const leaseMillis = seen.plan.spool?.leaseMillis ?? 10_000;
   const stopped = life.plan.stops.some(({ atMillis, millis }) => {
     const stoppedAt = life.startedAt + atMillis;
@@ -31,4 +36,21 @@ export function excuseOf(seen: RunSeen, life: Life | undefined, request: Request
   if (seen.plan.powerLossAtMillis !== undefined) return 'the machine lost power';
   if (life.hasSpool && !isDiskGood(seen)) return 'the disk failed';
   return undefined;
+}
+
+/** Whether an answer came for an export that had run out of its time, and of its grace. */
+function wasGivenUp(seen: RunSeen, life: Life, request: RequestSeen, answeredAt: number): boolean {
+  const timeoutMillis = life.plan.options.exportTimeoutMillis ?? EXPORT_TIMEOUT_MILLIS;
+  return callsOf(seen, life).some(
+    ({ at, endedAt = Number.POSITIVE_INFINITY }) =>
+      at <= request.at && endedAt >= answeredAt && answeredAt - at >= timeoutMillis + GRACE_MILLIS,
+  );
+}
+
+/** When a process that shuts down no longer waits for answers: what is under way then goes to disk. */
+function waitsUntil({ end, plan }: Life): number {
+  if (end === undefined) return Number.POSITIVE_INFINITY;
+  const { strategy, timeoutMillis = 5_000 } = plan.options.shutdown ?? {};
+  if (strategy === 'immediate') return end.calledAt;
+  return end.calledAt + timeoutMillis - Math.min(1_000, timeoutMillis * 0.2);
 }

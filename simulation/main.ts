@@ -119,6 +119,11 @@ async function playMany(): Promise<void> {
   console.log(`npm run simulate -- --seed ${fresh.first.seed} --story --shrink`);
   process.exitCode = 1;
 
+  function stop(): void {
+    // One that has come to its end is not there to be told.
+    for (const worker of workers) if (worker.connected) worker.send('stop', () => {});
+  }
+
   function found(violation: SeedViolation): void {
     const entry = counts.get(violation.property);
     if (entry === undefined) counts.set(violation.property, { count: 1, first: violation });
@@ -126,7 +131,7 @@ async function playMany(): Promise<void> {
       entry.count++;
       if (violation.seed < entry.first.seed) entry.first = violation;
     }
-    if (isWanted(violation) && !values['keep-going']) for (const worker of workers) worker.send('stop');
+    if (isWanted(violation) && !values['keep-going']) stop();
   }
 }
 

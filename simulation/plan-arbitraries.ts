@@ -208,6 +208,23 @@ const anyEnd: fc.Arbitrary<EndKind> = often<EndKind>(
 const rarely = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   often<T[]>([8, fc.constant<T[]>([])], [1, fc.array(arbitrary, { minLength: 1, maxLength: 2 })]);
 
+type Habits = Pick<LifePlan, 'options' | 'work'>;
+
+/** Bursts that are about as large as the queue, of which a request may take all. */
+const tightHabits: fc.Arbitrary<Habits> = fc
+  .record({
+    maxQueueSize: is(2_048, 500, 100),
+    batchShare: is(0.25, 1),
+    burstShare: is(1, 1.2, 0.5),
+    everyMillis: is(4_000, 1_000, 15_000),
+  })
+  .map(({ maxQueueSize, batchShare, burstShare, everyMillis }) => ({
+    options: { maxQueueSize, maxExportBatchSize: Math.ceil(maxQueueSize * batchShare) },
+    work: { ...QUIET_WORK, records: Math.ceil(maxQueueSize * burstShare), everyMillis, bytes: 20 },
+  }));
+
+const anyHabits = often<Habits>([8, fc.record({ options: someOptions, work: anyWork })], [2, tightHabits]);
+
 /** Records that one process logs at most: what more of them would show costs more than it is worth. */
 const MAX_RECORDS = 15_000;
 
@@ -219,8 +236,7 @@ function anyLife(maxSeconds: number): fc.Arbitrary<LifePlan> {
   return fc
     .record({
       exporter: anyExporter,
-      options: someOptions,
-      work: anyWork,
+      habits: anyHabits,
       lifeMillis: millis(1, maxSeconds),
       workMillis: often([6, is(Number.MAX_SAFE_INTEGER)], [1, millis(1, maxSeconds)]),
       end: anyEnd,
@@ -231,7 +247,11 @@ function anyLife(maxSeconds: number): fc.Arbitrary<LifePlan> {
       memory: rarely(fc.record({ atMillis: millis(1, 60), ratio: is(0.85, 0.95, 0.2) })),
       pauseMillis: millis(0.1, 20),
     })
-    .map((life) => ({ ...life, workMillis: Math.min(life.workMillis, affordableMillis(life.work)) }));
+    .map(({ habits, ...life }) => ({
+      ...life,
+      ...habits,
+      workMillis: Math.min(life.workMillis, affordableMillis(habits.work)),
+    }));
 }
 
 /** Spells of weather, and fair weather between them more often than not. */

@@ -30,8 +30,11 @@ interface Track {
 /** The most that these bounds can be where the options do not say. */
 const MAX_QUEUE_RECORDS = 1 << 20;
 const MAX_QUEUE_BYTES = 64 * 1024 * 1024;
-/** What comes back from disk has bounds of its own, and is counted as in flight. */
-const MAX_REPLAYS = 64;
+/** Two parts of a batch weigh some bytes more than the batch did. */
+const SPLIT_BYTES = 1_024;
+/** What comes back from disk has bounds of its own, is as large as it was for who stored it, and counts as in flight. */
+const MAX_REPLAYED_RECORDS = 64 * 4_096;
+const MAX_REPLAYED_BYTES = 64 * 1024 * 1024;
 
 export class Steps {
   readonly #report: (violation: Violation) => void;
@@ -79,8 +82,8 @@ export class Steps {
 
   #checkBounds(life: Life, { queued, inFlight }: SpillwayStats, now: number): void {
     const { maxQueueSize = MAX_QUEUE_RECORDS, maxQueueBytes = MAX_QUEUE_BYTES } = life.plan.options;
-    const { maxExportBatchSize = 4_096, maxExportBatchBytes = 1024 * 1024 } = life.plan.options;
-    const replays = life.hasSpool ? MAX_REPLAYS : 0;
+    const replayedRecords = life.hasSpool ? MAX_REPLAYED_RECORDS : 0;
+    const replayedBytes = life.hasSpool ? MAX_REPLAYED_BYTES : 0;
     if (queued.records < 0 || queued.bytes < 0 || inFlight.records < 0 || inFlight.bytes < 0) {
       this.#violated('the bounds', life, now, `a count is negative: ${JSON.stringify({ queued, inFlight })}`);
     }
@@ -92,10 +95,7 @@ export class Steps {
         `bytes without records: ${JSON.stringify({ queued, inFlight })}`,
       );
     }
-    if (
-      queued.records > maxQueueSize ||
-      queued.records + inFlight.records > maxQueueSize + replays * maxExportBatchSize
-    ) {
+    if (queued.records > maxQueueSize || queued.records + inFlight.records > maxQueueSize + replayedRecords) {
       this.#violated(
         'the bounds',
         life,
@@ -104,8 +104,8 @@ export class Steps {
       );
     }
     if (
-      queued.bytes > maxQueueBytes ||
-      queued.bytes + inFlight.bytes > maxQueueBytes + replays * maxExportBatchBytes
+      queued.bytes > maxQueueBytes + SPLIT_BYTES ||
+      queued.bytes + inFlight.bytes > maxQueueBytes + SPLIT_BYTES + replayedBytes
     ) {
       this.#violated(
         'the bounds',

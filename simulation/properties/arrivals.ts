@@ -5,7 +5,15 @@ import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { droppedOf } from '../steps.ts';
 import type { SpillwayStats } from '../subject.ts';
-import { type Finding, isDiskGood, isHealthy, type Property, requestsOf, wasRunning } from './property.ts';
+import {
+  type Finding,
+  isDiskGood,
+  isHealthy,
+  isSpoolLarge,
+  type Property,
+  requestsOf,
+  wasRunning,
+} from './property.ts';
 
 /** What the disk may still have under way of what was closed. */
 const WRITING_MILLIS = 250;
@@ -133,8 +141,10 @@ function lostAtEnd(seen: RunSeen, life: Life, stats: SpillwayStats, missing: rea
   if (seen.plan.powerLossAtMillis !== undefined) return missing.length;
   if (!isDiskGood(seen)) return Number.POSITIVE_INFINITY;
   if (life.plan.end !== 'kill') return 0;
-  if (seen.plan.spool?.mode !== 'always') return held;
+  if (seen.plan.spool?.mode !== 'always' || !isSpoolLarge(seen)) return held;
   const { scheduledDelayMillis = 1_000 } = life.plan.options;
+  // What was open when it was stopped is open when it goes on.
+  if (!wasRunning(life, life.endedAt - scheduledDelayMillis - WRITING_MILLIS, life.endedAt)) return held;
   const openSince = life.endedAt - scheduledDelayMillis - WRITING_MILLIS;
   return missing.filter((n) => (life.emittedAt[n] as number) >= openSince).length;
 }

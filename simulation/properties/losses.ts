@@ -8,6 +8,7 @@ import {
   callsOf,
   type Finding,
   isDiskGood,
+  isSpoolLarge,
   meaningOf,
   type Property,
   seconds,
@@ -77,7 +78,8 @@ function isHiccup(spell: DiskSpell): boolean {
 }
 
 function lostBesideDisk(seen: RunSeen, life: Life): Finding[] {
-  if (!life.hasSpool || !isDiskGood(seen)) return [];
+  // What others have left in the directory counts against its bound, and is not this process's to evict.
+  if (!life.hasSpool || !isDiskGood(seen) || !isSpoolLarge(seen)) return [];
   const loss = seen.steps.of(life).losses.find(({ reason }) => reason === 'queue_full');
   if (loss === undefined) return [];
   const all = seen.steps.of(life).last?.dropped.queue_full;
@@ -93,6 +95,8 @@ export const fullMeansFull: Property = {
       const { maxRecordBytes = 256 * 1024 } = life.plan.options;
       for (const { at, reason, heldRecords, heldBytes } of seen.steps.of(life).losses) {
         if (reason !== 'queue_full' || life.plan.memory.length > 0) continue;
+        // At the end all is given up in the same step.
+        if (life.end !== undefined && at >= life.end.calledAt) continue;
         // A batch may have been delivered in the same step, after the loss.
         if (callsOf(seen, life).some(({ endedAt }) => endedAt !== undefined && Math.abs(endedAt - at) < 1))
           continue;

@@ -128,3 +128,11 @@ export function hasDates({ plan }: RunSeen): boolean {
     ({ weather }) => weather.kind === 'rate-limit' && weather.retryAfterForm === 'date',
   );
 }
+
+/** A spool that no run fills. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+
+/** Whether there is room on disk for all that a run has, whatever other processes have left there. */
+export function isSpoolLarge({ plan }: RunSeen): boolean {
+  return (plan.spool?.maxBytes ?? LARGE_BYTES) >= LARGE_BYTES;
+}
