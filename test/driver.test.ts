@@ -1,14 +1,8 @@
-/** What the driver tells, learns and decides, over a real queue and a sender that answers as it is told. */
+/** What the driver tells, what a flush waits for, and how it ends, over a real queue and a sender that answers as it is told. */
 
-import { describe, expect, test } from 'vitest';
-import {
-  DELIVERED,
-  DriverHarness,
-  MALFORMED,
-  RETRYABLE,
-  TOO_LARGE,
-  UNSERIALIZABLE,
-} from './support/driver-harness.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { DELIVERED, DriverHarness, RETRYABLE } from './support/driver-harness.ts';
+import { record } from './support/records.ts';
 
 describe('the driver tells', () => {
   test('of a batch that arrives at the second attempt: passed once, both attempts with their durations, its age', async () => {
@@ -38,14 +32,14 @@ describe('the driver tells', () => {
       [1, 0],
       [4, 0],
     ]);
-    expect(h.toldOf('dropped')).toEqual([['rejected', 3, undefined]]);
+    expect(h.toldOf('dropped')).toEqual([['rejected', 3, true, undefined]]);
   });
 
   test('the severities of what it gives up', async () => {
     const h = new DriverHarness();
     h.decide = () => ({ kind: 'rejected', error: new Error('no') });
     await h.emit(1);
-    expect(h.toldOf('dropped')).toEqual([['rejected', 1, [0, 0, 0, 1, 0, 0, 0]]]);
+    expect(h.toldOf('dropped')).toEqual([['rejected', 1, true, [0, 0, 0, 1, 0, 0, 0]]]);
   });
 
   test('how many failures there were in a row, until the destination answers', async () => {
@@ -68,134 +62,15 @@ test('a sender that rejects loses one record as unserializable, and not the loop
   await h.clock.settle();
   h.sent[1]?.answer(DELIVERED);
   await h.clock.settle();
-  expect(h.toldOf('dropped')).toEqual([['unserializable', 1, expect.anything()]]);
+  expect(h.toldOf('dropped')).toEqual([['unserializable', 1, true, expect.anything()]]);
   expect(h.toldOf('delivered')).toHaveLength(1);
-});
-
-describe('exports at once', () => {
-  const settings = { concurrency: { start: 1, max: 3 } };
-
-  test('become more with each answer while all that are allowed are under way, up to the maximum', async () => {
-    const h = new DriverHarness({}, settings);
-    await h.emit(20);
-    const underWay: number[] = [];
-    for (let answered = 0; answered < 5; answered++) {
-      underWay.push(h.sent.length - answered);
-      h.sent[answered]?.answer(DELIVERED);
-      await h.clock.settle();
-    }
-    expect(underWay).toEqual([1, 2, 3, 3, 3]);
-  });
-
-  test('do not become more while fewer are under way than are allowed', async () => {
-    const h = new DriverHarness({}, { concurrency: { start: 2, max: 3 } });
-    for (let round = 0; round < 5; round++) {
-      await h.emit(1);
-      h.sent.at(-1)?.answer(DELIVERED);
-      await h.clock.settle();
-    }
-    h.requests();
-    await h.emit(10);
-    expect(h.requests()).toBe(2);
-  });
-
-  test('are halved by a failure, and become more from there', async () => {
-    const h = new DriverHarness({}, { concurrency: { start: 4, max: 4 } });
-    await h.emit(20);
-    const [first, second] = h.sent;
-    expect(h.requests()).toBe(4);
-    first?.answer(RETRYABLE);
-    await h.clock.settle();
-    expect(h.requests()).toBe(0);
-    // Two of two allowed are left, and one more may follow the answer.
-    second?.answer(DELIVERED);
-    await h.clock.settle();
-    expect(h.requests()).toBe(1);
-  });
-});
-
-describe('what is refused as malformed', () => {
-  /** Requests for one more batch of 64. */
-  const requestsFor64 = async (h: DriverHarness) => {
-    h.requests();
-    await h.emit(64);
-    return h.requests();
-  };
-
-  test('may cost 20 requests more the first time, 2 from then on, and 20 again after a delivery', async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 64 });
-    h.decide = () => MALFORMED;
-    expect(await requestsFor64(h)).toBe(21);
-    expect(await requestsFor64(h)).toBe(3);
-    expect(await requestsFor64(h)).toBe(3);
-    h.decide = () => DELIVERED;
-    expect(await requestsFor64(h)).toBe(1);
-    h.decide = () => MALFORMED;
-    expect(await requestsFor64(h)).toBe(21);
-  });
-
-  test('has its budget halved by each record that is given up', async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 64 });
-    const oneBad = (bodies: readonly unknown[]) => (bodies.length === 1 ? MALFORMED : DELIVERED);
-    h.decide = oneBad;
-    h.queue.admit({ body: 'alone' } as never);
-    h.queue.seal();
-    await h.clock.advance(1_000);
-    h.decide = () => MALFORMED;
-    expect(await requestsFor64(h)).toBe(11);
-  });
-
-  test('has a budget apart from that of what is too large or cannot be written', async () => {
-    for (const outcome of [TOO_LARGE, UNSERIALIZABLE]) {
-      const h = new DriverHarness({ maxExportBatchSize: 64 }, {}, Number.POSITIVE_INFINITY);
-      h.decide = () => outcome;
-      expect(await requestsFor64(h)).toBe(127);
-      h.decide = () => MALFORMED;
-      expect(await requestsFor64(h)).toBeGreaterThanOrEqual(21);
-    }
-  });
-});
-
-describe('of the size of requests', () => {
-  const sizes = async (h: DriverHarness) => {
-    h.requests();
-    await h.emit(16);
-    return h.sent.map(({ bodies }) => bodies.length);
-  };
-
-  test('it learns from a batch that is too large, and not from one record', async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 16 });
-    h.decide = (bodies) => (bodies.length > 10 ? TOO_LARGE : DELIVERED);
-    expect(await sizes(h)).toEqual([16, 8, 8]);
-    expect(await sizes(h)).toEqual([9, 7]);
-  });
-
-  test('it learns from the whole batch alone, and not from its halves, where one record is at fault', async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 16 });
-    h.decide = (bodies) => (bodies.includes(0) ? TOO_LARGE : DELIVERED);
-    expect(await sizes(h)).toEqual([16, 8, 4, 2, 1, 1, 2, 4, 8]);
-    expect(await sizes(h)).toEqual([9, 7]);
-  });
-});
-
-describe('an exporter that throws', () => {
-  test('on single records opens the breaker, on batches does not', async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 4 });
-    h.decide = (bodies) => (bodies.length > 1 ? UNSERIALIZABLE : DELIVERED);
-    await h.emit(40);
-    expect(h.breaker.state).toBe('closed');
-    expect(h.toldOf('delivered')).toHaveLength(40);
-    h.decide = () => UNSERIALIZABLE;
-    await h.emit(40);
-    expect(h.breaker.state).toBe('open');
-  });
 });
 
 describe('nothing is sent', () => {
   test('after a stop, which drops what waits and what is under way, and whose flush ends', async () => {
     const h = new DriverHarness();
     await h.emit(2);
-    const flush = h.driver.flush(10_000, true);
+    const flush = h.driver.flush(10_000, false);
     h.driver.stop();
     h.driver.stop();
     expect(await flush).toBe('done');
@@ -208,10 +83,11 @@ describe('nothing is sent', () => {
     expect(h.clock.pendingTimers).toBe(0);
   });
 
-  test('after a stop by a turn that was due already', async () => {
+  test('after a stop by a turn that was due already, whatever is admitted meanwhile', async () => {
     const h = new DriverHarness();
-    h.queue.admit({ body: 'a' } as never);
+    h.queue.admit(record());
     h.driver.stop();
+    h.queue.admit(record());
     await h.clock.settle();
     expect(h.sent).toHaveLength(0);
   });
@@ -219,7 +95,7 @@ describe('nothing is sent', () => {
   test('while it pauses; a flush ends, and what is under way arrives', async () => {
     const h = new DriverHarness();
     await h.emit(2);
-    const flush = h.driver.flush(10_000, true);
+    const flush = h.driver.flush(10_000, false);
     h.driver.pause();
     expect(await flush).toBe('done');
     h.sent[0]?.answer(DELIVERED);
@@ -256,30 +132,71 @@ test('while nothing waits there is no timer, and while a batch waits for company
   expect([h.clock.pendingTimers, h.sent.length]).toEqual([0, 1]);
 });
 
-describe('a wish of the destination', () => {
-  const wish: typeof RETRYABLE = { kind: 'retryable', error: new Error('later'), retryAfterMillis: 20_000 };
+test('however often the driver is woken, it takes one turn', async () => {
+  const h = new DriverHarness();
+  const immediate = vi.spyOn(h.clock, 'immediate');
+  for (let times = 0; times < 5; times++) h.driver.wake();
+  expect(immediate).toHaveBeenCalledTimes(1);
+  await h.clock.settle();
+  h.driver.wake();
+  expect(immediate).toHaveBeenCalledTimes(2);
+  h.driver.stop();
+  await h.clock.settle();
+  h.driver.wake();
+  expect(immediate).toHaveBeenCalledTimes(2);
+});
 
-  test('is kept by a flush, which ends as unavailable when its time is shorter', async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 1 }, {}, 99);
-    h.decide = () => wish;
-    await h.emit(1);
-    expect(await Promise.race([h.driver.flush(10_000, true), h.clock.settle()])).toBe('unavailable');
-    h.decide = () => DELIVERED;
-    const flush = h.driver.flush(30_000, true);
-    await h.clock.advance(19_999);
-    expect(h.sent).toHaveLength(1);
-    await h.clock.advance(1);
+describe('a flush', () => {
+  test('of nothing is done, without a timer', async () => {
+    const h = new DriverHarness();
+    const flush = h.driver.flush(10_000, false);
+    expect(h.clock.pendingTimers).toBe(0);
     expect(await flush).toBe('done');
   });
 
-  test('is not shortened by a later one', async () => {
+  test('sends what waits for company immediately', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 2 });
+    h.decide = () => DELIVERED;
+    await h.emit(1);
+    expect(h.sent).toHaveLength(0);
+    const flush = h.driver.flush(10_000, false);
+    await h.clock.settle();
+    expect(h.sent).toHaveLength(1);
+    expect(await flush).toBe('done');
+  });
+
+  test('waits for the answers that are under way, although the destination asked for more time than it has', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 99);
     await h.emit(2);
-    h.sent[0]?.answer(wish);
-    h.sent[1]?.answer({ ...wish, retryAfterMillis: 1_000 });
-    await h.clock.advance(19_999);
-    expect(h.sent).toHaveLength(2);
-    await h.clock.advance(1);
-    expect(h.sent.length).toBeGreaterThan(2);
+    h.sent[0]?.answer({ kind: 'retryable', error: new Error('later'), retryAfterMillis: 60_000 });
+    const ends: string[] = [];
+    void h.driver.flush(10_000, false).then((result) => ends.push(result));
+    await h.clock.advance(1_000);
+    expect(ends).toEqual([]);
+    h.sent[1]?.answer(DELIVERED);
+    await h.clock.settle();
+    expect(ends).toEqual(['unavailable']);
+  });
+});
+
+describe('an answer that comes', () => {
+  test('after a stop changes nothing', async () => {
+    const h = new DriverHarness({}, {}, 1);
+    await h.emit(1);
+    h.driver.stop();
+    h.sent[0]?.answer(RETRYABLE);
+    await h.clock.settle();
+    expect(h.breaker.state).toBe('closed');
+    expect(h.toldOf('attempted')).toEqual([]);
+  });
+
+  test('for a batch that the queue has given away says what it says of the destination, and nothing else', async () => {
+    const h = new DriverHarness({}, {}, 1);
+    await h.emit(1);
+    h.queue.discard('shutdown');
+    h.sent[0]?.answer(RETRYABLE);
+    await h.clock.settle();
+    expect(h.breaker.state).toBe('open');
+    expect(h.toldOf('attempted')).toEqual([]);
   });
 });

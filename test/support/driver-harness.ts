@@ -73,8 +73,8 @@ export class DriverHarness {
         passed: (records) => void this.told.push(['passed', records]),
         attempted: ({ kind }, millis) => void this.told.push(['attempted', kind, millis]),
         delivered: (records, ageMillis) => void this.told.push(['delivered', records, ageMillis]),
-        dropped: (reason, records, _, severities) =>
-          void this.told.push(['dropped', reason, records, severities]),
+        dropped: (reason, records, wasPassed, severities) =>
+          void this.told.push(['dropped', reason, records, wasPassed, severities]),
       },
       this.clock,
     );

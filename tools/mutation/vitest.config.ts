@@ -9,6 +9,7 @@ const FILES = [
   'concurrency-limit',
   'disposition',
   'driver',
+  'driver-learns',
   'export-context',
   'flush',
   'flush-timeout',
