@@ -91,12 +91,12 @@ describe('what is refused as malformed', () => {
       expect(await requestsFor64(h)).toBe(127);
       const half = new DriverHarness({ maxExportBatchSize: 64 }, {}, Number.POSITIVE_INFINITY);
       half.decide = (bodies) => {
-        if (bodies.length > 16) return outcome;
-        return bodies.includes(5) ? MALFORMED : DELIVERED;
+        if (bodies.length > 4) return outcome;
+        return bodies.includes(63) ? MALFORMED : DELIVERED;
       };
       await half.emit(64);
-      // Down to 16 for nothing, from there to one in four steps, two requests each.
-      expect(half.requests()).toBe(7 + 8);
+      // Down to 4 for nothing, from there to one in two steps, two requests each.
+      expect(half.requests()).toBe(31 + 4);
       expect(half.toldOf('delivered').reduce((sum, [records]) => sum + Number(records), 0)).toBe(63);
     }
   });

@@ -179,6 +179,22 @@ describe('a flush', () => {
   });
 });
 
+test('an end waits for the answers that are under way, although the breaker is open', async () => {
+  const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
+  await h.emit(2);
+  h.sent[0]?.answer(RETRYABLE);
+  await h.clock.settle();
+  expect(h.breaker.state).toBe('open');
+  const ends: string[] = [];
+  void h.driver.flush(10_000, true).then((result) => ends.push(result));
+  await h.clock.settle();
+  expect(ends).toEqual([]);
+  h.decide = () => DELIVERED;
+  h.sent[1]?.answer(DELIVERED);
+  await h.clock.settle();
+  expect(ends).toEqual(['done']);
+});
+
 describe('an answer that comes', () => {
   test('after a stop changes nothing', async () => {
     const h = new DriverHarness({}, {}, 1);
