@@ -24,7 +24,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/child-coverage.ts'],
+    setupFiles: ['test/support/child-coverage.ts', 'test/support/nothing-registered.ts'],
     // To import everything again for each file takes longer than most files do. What a test changes, it takes back.
     isolate: false,
     // What scenarios lose at their end is no news.
