@@ -43,7 +43,7 @@ export interface DeliveryListener {
 
 /** A probe asks whether the destination is back; it need not carry more than that takes. */
 const PROBE_RECORDS = 32;
-/** A batch that failed this often in a row gives way to another every other time. */
+/** A batch that failed this often in a row gives way to one that did not. */
 const STUCK_FAILURES = 2;
 /** An attempt that ends so late without an answer met silence, and not a connection that could not be made. */
 const SILENCE_MILLIS = 5_000;
@@ -199,9 +199,7 @@ export class Driver<B extends LogBatch> {
 
   /** What the destination may have against one batch must not keep it from being asked with others. */
   readonly #passOver = (batch: QueuedBatch<B>): boolean =>
-    this.#evidence.isAddressInDoubt
-      ? batch.attempts > this.#triesInDoubt
-      : batch.failures >= STUCK_FAILURES && batch.failures % STUCK_FAILURES === 0;
+    this.#evidence.isAddressInDoubt ? batch.attempts > this.#triesInDoubt : batch.failures >= STUCK_FAILURES;
 
   async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints | undefined): Promise<void> {
     this.#activeExports++;
