@@ -8,6 +8,7 @@ const FILES = [
   'delivery/concurrency-limit',
   'delivery/disposition',
   'delivery/driver',
+  'delivery/driver-flush',
   'delivery/export-context',
   'delivery/recovery',
   'delivery/size-limit',
