@@ -2,15 +2,12 @@
 
 import type { Life } from './life.ts';
 import type { RequestSeen } from './network/collector.ts';
-import { callsOf, isDiskGood } from './properties/property.ts';
+import { callsOf, isDiskGood, LONGEST_CALL_MILLIS } from './properties/property.ts';
 import type { RunSeen } from './run.ts';
 
 /** From the answer until the note of it is on disk, in the worst case. */
 const NOTE_MILLIS = 1_000;
 const RELIABLE_SHARE = 0.5;
-/** How long an export may take, and how long a result is still heard after that. */
-const EXPORT_TIMEOUT_MILLIS = 30_000;
-const GRACE_MILLIS = 5_000;
 
 /** @returns why the records of a request that was taken may be sent again; undefined where nothing excuses that. */
 export function excuseOf(seen: RunSeen, life: Life | undefined, request: RequestSeen): string | undefined {
@@ -40,10 +37,8 @@ export function excuseOf(seen: RunSeen, life: Life | undefined, request: Request
 
 /** Whether an answer came for an export that had run out of its time, and of its grace. */
 function wasGivenUp(seen: RunSeen, life: Life, request: RequestSeen, answeredAt: number): boolean {
-  const timeoutMillis = life.plan.options.exportTimeoutMillis ?? EXPORT_TIMEOUT_MILLIS;
   return callsOf(seen, life).some(
-    ({ at, endedAt = Number.POSITIVE_INFINITY }) =>
-      at <= request.at && endedAt >= answeredAt && answeredAt - at >= timeoutMillis + GRACE_MILLIS,
+    ({ at, result }) => result === 'given up' && at <= request.at && answeredAt - at >= LONGEST_CALL_MILLIS,
   );
 }
 

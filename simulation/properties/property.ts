@@ -32,14 +32,23 @@ export function seconds(millis: number): string {
 const calls = new WeakMap<RunSeen, Map<string, CallSeen[]>>();
 const requests = new WeakMap<RunSeen, Map<string, RequestSeen[]>>();
 
-/** Every call of the exporter of a process, in order of their beginning. */
+/** Every call of the exporter of a process as the processor knows it, in order of their beginning. */
 export function callsOf(seen: RunSeen, life: Life): readonly CallSeen[] {
-  return ofProcess(calls, seen, seen.collector.calls, life);
+  return ofProcess(calls, seen, seen.collector.calls, life, asHeard);
 }
 
 /** Every request of a process, in order of their beginning: a call may make several, or none. */
 export function requestsOf(seen: RunSeen, life: Life): readonly RequestSeen[] {
   return ofProcess(requests, seen, seen.collector.requests, life);
+}
+
+/** A call that takes longer than this is over for the processor, whatever its exporter still does. */
+export const LONGEST_CALL_MILLIS = 35_000;
+
+function asHeard(call: CallSeen): CallSeen {
+  const { at, endedAt = Number.POSITIVE_INFINITY } = call;
+  if (endedAt - at < LONGEST_CALL_MILLIS) return call;
+  return { ...call, endedAt: at + LONGEST_CALL_MILLIS, result: 'given up' };
 }
 
 /** Told apart once for each run. */
@@ -48,10 +57,11 @@ function ofProcess<T extends { readonly process: string }>(
   seen: RunSeen,
   all: readonly T[],
   { number }: Life,
+  asKnown: (one: T) => T = (one) => one,
 ): readonly T[] {
   let lives = runs.get(seen);
   if (lives === undefined) {
-    lives = Map.groupBy(all, ({ process }) => process);
+    lives = Map.groupBy(all.map(asKnown), ({ process }) => process);
     runs.set(seen, lives);
   }
   return lives.get(`p${number}`) ?? [];
