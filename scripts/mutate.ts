@@ -1,6 +1,7 @@
 /**
  * Mutation testing: `npm run mutate` of everything that decides, `-- --quick` of the files that decide most, `-- <file>…`
- * of some. Prints every mutant that no test notices, and fails where a file that decides most is below 90 %.
+ * of some. Prints every mutant that no test notices, says where a file that decides most is below the goal of 90 %, and
+ * fails where it is below 70 %.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +10,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conclude, root, runOrThrow } from './tools.ts';
 
-const requiredPercent = 90;
+const goalPercent = 90;
+const requiredPercent = 70;
 const deciding = ['recovery', 'disposition', 'driver', 'size-limit'].map((name) => `src/delivery/${name}.ts`);
 
 type Status = 'Killed' | 'Timeout' | 'Survived' | 'NoCoverage' | 'Ignored' | 'CompileError' | 'RuntimeError';
@@ -44,7 +46,9 @@ for (const [path, { mutants }] of Object.entries(report.files)) {
   const noticed = count('Killed', 'Timeout');
   const all = noticed + count('Survived', 'NoCoverage');
   const percent = all === 0 ? 100 : (noticed / all) * 100;
-  console.log(`${path}: ${noticed} of ${all} mutants noticed, ${percent.toFixed(1)} %`);
+  const isShort = deciding.includes(path) && percent < goalPercent;
+  const goal = isShort ? `, the goal is ${goalPercent} %` : '';
+  console.log(`${path}: ${noticed} of ${all} mutants noticed, ${percent.toFixed(1)} %${goal}`);
   if (deciding.includes(path) && percent < requiredPercent) {
     problems.push(`${path}: ${percent.toFixed(1)} %, ${requiredPercent} % required`);
   }
