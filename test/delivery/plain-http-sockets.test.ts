@@ -71,7 +71,7 @@ describe.each(HTTP_ENCODINGS)('with the %s exporter', (encoding) => {
   test('half a response and then silence is a failure: what had been stored arrives twice', async () => {
     const collector = await collectorThatKeepsIds();
     await collector.script({ kind: 'half-response' });
-    const pipeline = pipelineTo(collector, encoding, { exporterMillis: 60 });
+    const pipeline = pipelineTo(collector, encoding, { exporterMillis: 400 });
     const emitted = pipeline.emit(25);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 1 } });
