@@ -2,6 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { ownPort } from '../demo/collector/own-port.ts';
 import type { Behaviour } from '../demo/collector/protocol.ts';
 import type { Arrival, Ports, Testimony } from './witness.ts';
 import type { Command, Message } from './witness-child.ts';
@@ -17,12 +18,15 @@ export class WitnessProcess {
   #ports: Ports;
   #done: (() => void) | undefined;
 
-  private constructor(senders: readonly string[]) {
-    this.#ports = Object.fromEntries(senders.map((sender) => [sender, 0]));
+  private constructor(ports: Ports) {
+    this.#ports = ports;
   }
 
   static async start(senders: readonly string[]): Promise<WitnessProcess> {
-    const witness = new WitnessProcess(senders);
+    // Chosen here: they stay ours while the child is gone.
+    const ports: Record<string, number> = {};
+    for (const sender of senders) ports[sender] = await ownPort();
+    const witness = new WitnessProcess(ports);
     await witness.restart();
     return witness;
   }

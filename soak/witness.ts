@@ -19,7 +19,7 @@ export interface Testimony extends Arrival {
   readonly altered: readonly string[];
 }
 
-/** Of each sender; 0 for one that is yet to be chosen. */
+/** Of each sender. */
 export type Ports = Readonly<Record<string, number>>;
 
 export interface Witness {

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Command, Message } from './child.ts';
+import { ownPort } from './own-port.ts';
 import { type Collector, type CollectorOptions, type CollectorStats, emptyStats } from './protocol.ts';
 import { Received } from './received.ts';
 
@@ -83,7 +84,8 @@ export async function spawnCollector(options: CollectorOptions = {}): Promise<Co
     await current.gone;
   }
 
-  const port = await start(options.port ?? 0);
+  // Chosen here: it stays ours while the child is gone.
+  const port = await start(options.port ?? (await ownPort()));
   const url = `http://127.0.0.1:${port}`;
   return {
     port,

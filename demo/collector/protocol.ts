@@ -46,7 +46,7 @@ export interface Behaviour {
 export type ScriptEntry = Reply & { times?: number };
 
 export interface CollectorOptions extends Behaviour {
-  /** Default 0: chosen by the system. */
+  /** Default: one that nobody else is given while the collector refuses; see `own-port.ts`. */
   port?: number;
   /** Default `'count'`. */
   keep?: Keep;

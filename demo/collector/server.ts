@@ -1,11 +1,12 @@
 /** The OTLP/HTTP logs receiver itself: reads, decodes and stores requests, and answers as it was told to. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { type DecodedRequest, decodeRequest, encodeResponse, encodeStatus } from './decode.ts';
+import { ownPort } from './own-port.ts';
 import {
   type Behaviour,
   type CollectorOptions,
@@ -52,7 +53,7 @@ export async function serveLogs(
   options: CollectorOptions,
   onReport: (report: Report) => void | Promise<void>,
 ): Promise<LogsServer> {
-  const { port: wantedPort = 0, keep = 'count', idAttribute, ...initialBehaviour } = options;
+  const { port: wantedPort, keep = 'count', idAttribute, ...initialBehaviour } = options;
   const behaviour: Behaviour = initialBehaviour;
   const script: { reply: Reply; left: number }[] = [];
   const stats = emptyStats();
@@ -67,12 +68,12 @@ export async function serveLogs(
     socket.on('close', () => sockets.delete(socket));
   });
 
-  async function listen(port: number): Promise<void> {
+  const port = wantedPort ?? (await ownPort());
+  async function listen(): Promise<void> {
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
   }
-  await listen(wantedPort);
-  const { port } = server.address() as AddressInfo;
+  await listen();
 
   function nextReply(): Reply {
     const entry = script[0];
@@ -216,7 +217,7 @@ export async function serveLogs(
       for (const socket of sockets) socket.resetAndDestroy();
       await closed;
     },
-    listen: () => listen(port),
+    listen,
   };
 }
 

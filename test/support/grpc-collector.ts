@@ -10,6 +10,7 @@ import {
 import root from 'otlp-transformer-0.203/build/src/generated/root.js';
 import { onTestFinished } from 'vitest';
 import { decodeRequest } from '../../demo/collector/decode.ts';
+import { ownPort } from '../../demo/collector/own-port.ts';
 
 /** Stores the records; never answers; or refuses, with a wish for the time of the next attempt where given. */
 export type GrpcReply =
@@ -61,6 +62,7 @@ export class GrpcCollector {
   static async start(options: { maxReceiveBytes?: number } = {}): Promise<GrpcCollector> {
     const collector = new GrpcCollector(options.maxReceiveBytes);
     onTestFinished(() => collector.stop());
+    collector.#port = await ownPort();
     await collector.listen();
     return collector;
   }
@@ -69,12 +71,12 @@ export class GrpcCollector {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Listens, the second time on the port of the first. */
+  /** Listens, always on the same port. */
   async listen(): Promise<void> {
     const server = new Server(this.#options);
     server.addService(SERVICE, { export: this.#export as UntypedHandleCall });
     this.#server = server;
-    this.#port = await new Promise<number>((resolve, reject) => {
+    await new Promise<number>((resolve, reject) => {
       const bound = (error: Error | null, port: number) => (error ? reject(error) : resolve(port));
       server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), bound);
     });

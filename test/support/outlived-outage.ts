@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownPort } from '../../demo/collector/own-port.ts';
 import { Life, type LifeReport } from '../../soak/life.ts';
 import { type LifePlan, planDrain } from '../../soak/round-plan.ts';
 import { judge } from '../../soak/verdict.ts';
@@ -37,7 +38,7 @@ export function planLife(name: string, changes: Partial<LifePlan> = {}): LifePla
 export async function outliveOutage(...plans: LifePlan[]) {
   const arrivals = new Map<string, Arrival[]>();
   const altered: string[] = [];
-  const collector = await serveWitness({ all: 0 }, ({ bodies, altered: some, ...arrival }) => {
+  const collector = await serveWitness({ all: await ownPort() }, ({ bodies, altered: some, ...arrival }) => {
     for (const body of bodies) arrivals.set(body, [...(arrivals.get(body) ?? []), arrival]);
     altered.push(...some);
   });
