@@ -112,7 +112,7 @@ test('under any mixture of failures every record owed arrives, and twice only wh
   const collector = await collectorWith();
   const pipeline = otlpPipeline(collector, {
     ...OPTIONS,
-    otlp: { concurrencyLimit: 4, timeoutMillis: 300, compression: 'gzip' },
+    otlp: { concurrencyLimit: 4, timeoutMillis: 1_500, compression: 'gzip' },
     breaker: { failureThreshold: 2, resetTimeoutMillis: 10, maxResetTimeoutMillis: 40 },
   });
   await collector.script(

@@ -77,7 +77,8 @@ test('the end is left to another listener for the signal, which is called once a
   const end = await child.end;
   expect(end).toMatchObject({ code: 5, signal: null, printed: '' });
   expect(end.reports.filter((line) => line === 'handled')).toHaveLength(1);
-  expectReceived(collector.ids(), { to: 10 });
+  // Twice where the collector took longer to answer than the exporter of the child waits.
+  expectReceived(collector.ids(), { to: 10 }, 'at least once');
 });
 
 test('after it was told to stop listening, a signal has its plain effect', async () => {
