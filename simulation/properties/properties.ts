@@ -19,7 +19,7 @@ import {
   sizeCostsNothing,
   wrongPlacesCostNothing,
 } from './losses.ts';
-import { filesAreUsedWell, nothingIsThrown } from './order.ts';
+import { exportsAreBounded, filesAreUsedWell, nothingIsThrown } from './order.ts';
 import type { Property } from './property.ts';
 import {
   fewRequests,
@@ -58,4 +58,5 @@ export const PROPERTIES: readonly Property[] = [
   reasonsHold,
   nothingIsThrown,
   filesAreUsedWell,
+  exportsAreBounded,
 ];
