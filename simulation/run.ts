@@ -57,11 +57,14 @@ const DRAIN: LifePlan = {
 
 export async function play(plan: RunPlan): Promise<RunResult> {
   const run = new Run(plan);
+  const rejected = (reason: unknown) => run.failed('a promise was rejected that nobody heard', reason);
+  process.on('unhandledRejection', rejected);
   run.diagnostics.listen();
   try {
     return await run.play();
   } finally {
     diag.disable();
+    process.off('unhandledRejection', rejected);
   }
 }
 
@@ -112,13 +115,8 @@ class Run {
         () => this.#afterEach(),
       );
     } catch (error) {
-      if (!(error instanceof Livelock)) throw error;
-      this.#violations.push({
-        property: 'comes to rest',
-        process: undefined,
-        at: this.#world.now,
-        message: error.message,
-      });
+      if (error instanceof Livelock) this.#violated('comes to rest', error.message);
+      else this.failed('a timer or a listener threw', error);
       // What came of it is not to be judged.
       return this.#result();
     }
@@ -128,6 +126,15 @@ class Run {
       }
     }
     return this.#result();
+  }
+
+  /** Something went wrong that would have ended a real process. */
+  failed(what: string, error: unknown): void {
+    this.#violated('no process ends by an error', `${what}: ${errorWords(error)}`);
+  }
+
+  #violated(property: string, message: string): void {
+    this.#violations.push({ property, process: undefined, at: this.#world.now, message });
   }
 
   get #seen(): RunSeen {
@@ -239,4 +246,15 @@ class Run {
       this.#steps.look(life, this.#world.now);
     }
   }
+}
+
+/** The message, and where it comes from. */
+function errorWords(error: unknown): string {
+  const [message, ...lines] = (error instanceof Error ? (error.stack ?? error.message) : String(error)).split(
+    '\n',
+  );
+  return [
+    message,
+    ...lines.slice(0, 2).map((line) => line.trim().replace(/\(?file:.*\/(src|simulation)\//, '($1/')),
+  ].join(' ');
 }
