@@ -39,24 +39,36 @@ function formatted(value: number, digits: number): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-export function printTable(title: string, { head, rows }: Table): void {
-  const widths = head.map((text, column) =>
-    Math.max(text.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((text, column) =>
-        column < 2 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd();
-  console.log(`\n${title}\n${line(head)}\n${widths.map((width) => '-'.repeat(width)).join('  ')}`);
-  for (const row of rows) console.log(line(row));
+export function printTable(title: string, table: Table): void {
+  const { widths, padded } = aligned(table);
+  console.log(`\n${title}\n${padded(table.head).join('  ').trimEnd()}`);
+  console.log(widths.map((width) => '-'.repeat(width)).join('  '));
+  for (const row of table.rows) console.log(padded(row).join('  ').trimEnd());
 }
 
+/** Columns padded as the repository's formatter sets them, so that a table can be pasted into a page. */
 export function markdownTable({ head, rows }: Table): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
-  const rule = head.map((_, column) => (column < 2 ? '---' : '---:'));
-  return [line(head), line(rule), ...rows.map(line)].join('\n');
+  const escaped = (cells: readonly string[]) => cells.map((text) => text.replaceAll('|', '\\|'));
+  const table: Table = { head: escaped(head), rows: rows.map(escaped) };
+  const { widths, padded } = aligned(table);
+  const rule = widths.map((width, column) =>
+    isText(column) ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  return [padded(table.head), rule, ...table.rows.map(padded)]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 }
+
+function aligned({ head, rows }: Table) {
+  const widths = head.map((text, column) =>
+    Math.max(3, text.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const padded = (cells: readonly string[]) =>
+    cells.map((text, column) => {
+      const width = widths[column] ?? 0;
+      return isText(column) ? text.padEnd(width) : text.padStart(width);
+    });
+  return { widths, padded };
+}
+
+const isText = (column: number): boolean => column < 2;
