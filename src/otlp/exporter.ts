@@ -99,6 +99,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     };
   }
 
+  /** One attempt: calls back with success, or with the error of this attempt. What it gives is not retried here. */
   export(records: Parameters<LogRecordExporter['export']>[0], resultCallback: ExportResultCallback): void {
     const sent = this.#send(records).then(
       (error) => resultCallback(error === undefined ? { code: SUCCESS } : { code: FAILED, error }),

@@ -9,21 +9,23 @@ import { storeAll } from './signal-store.ts';
 
 /** A LoggerProvider, NodeSDK, processor, or anything else that shuts down. */
 export interface Shutdownable {
+  /** Called once. That it rejects is reported through `diag`. */
   shutdown(): Promise<unknown>;
 }
 
 /** The signals that ask a process to end and can be listened for. */
 export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGBREAK' | 'SIGUSR1' | 'SIGUSR2';
 
+/** Which signals are listened for, and what happens before telemetry ends. */
 export interface ShutdownOnSignalsOptions {
-  /** Default `['SIGTERM', 'SIGINT']`. */
+  /** The signals to listen for. Default `['SIGTERM', 'SIGINT']`. */
   signals?: readonly ProcessSignal[];
   /**
    * Awaited before `shutdown()`: close your servers here, so that their last requests are still logged. What waits in
    * processors with a spool is on disk before it is called, in the second that this may take.
    */
   before?: () => unknown;
-  /** Milliseconds after which `before` is not awaited any longer. Default 5,000, range 0 to 3,600,000. */
+  /** Milliseconds after which `before` is not awaited any longer. Default 5,000, range 0 to 3,600,000, else an error. */
   beforeTimeoutMillis?: number;
 }
 
