@@ -3,7 +3,7 @@
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import { crc32 } from '../../spool/format/checksum.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
-import { isMissing, type SpoolFiles } from '../../spool/format/file-system.ts';
+import { isMissing, readFully, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FrameTable } from '../../spool/format/frame-table.ts';
 import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../spool/format/layout.ts';
 import { countRecords, without } from '../../spool/format/record-ranges.ts';
@@ -125,11 +125,7 @@ export class SegmentContents {
     const start = frames.offset(position) + FRAME_HEADER_BYTES;
     const where = `batch ${frames.index(position)} with ${counted(frames.records(position), 'record')}`;
     try {
-      for (let done = 0; done < payload.length; ) {
-        const read = await this.#files.read(this.#fd, payload.subarray(done), start + done);
-        if (read === 0) break;
-        done += read;
-      }
+      await readFully(this.#files, this.#fd, payload, start);
     } catch (error) {
       this.#findings.unreadable(this.#path, error);
       return undefined;

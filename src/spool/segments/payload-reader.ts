@@ -1,7 +1,7 @@
 /** Reads payloads back, and tells damage from what passes by itself. */
 
 import { crc32 } from '../format/checksum.ts';
-import { codeOf, type SpoolFiles } from '../format/file-system.ts';
+import { codeOf, readFully, type SpoolFiles } from '../format/file-system.ts';
 import { FRAME_HEADER_BYTES } from '../format/layout.ts';
 import type { Segment } from './segment.ts';
 
@@ -43,11 +43,7 @@ async function readBytes(segment: Segment, position: number, files: SpoolFiles):
   const offset = frames.offset(position) + FRAME_HEADER_BYTES;
   const fd = await files.open(segment.path, 'r', 0);
   try {
-    for (let done = 0; done < payload.length; ) {
-      const read = await files.read(fd, payload.subarray(done), offset + done);
-      if (read === 0) return undefined;
-      done += read;
-    }
+    if ((await readFully(files, fd, payload, offset)) < payload.length) return undefined;
   } finally {
     await files.close(fd);
   }

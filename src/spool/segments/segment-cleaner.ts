@@ -2,7 +2,7 @@
 
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolListener } from '../format/entry.ts';
-import { isMissing, reasonOf, type SpoolFiles } from '../format/file-system.ts';
+import { reasonOf, type SpoolFiles, unlinkIfThere } from '../format/file-system.ts';
 import type { Partition } from '../ownership/partition.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { SpoolQuota } from './quota.ts';
@@ -92,9 +92,9 @@ export class SegmentCleaner {
     try {
       await segment.acks.idle();
       if (segment.isDamaged) await this.#quarantine(segment);
-      else await this.#unlink(segment.path);
+      else await unlinkIfThere(this.#context.files, segment.path);
       // Without its segment it is of no use, and goes with the partition at the latest.
-      await this.#unlink(segment.ackPath).catch(() => {});
+      await this.#context.files.unlink(segment.ackPath).catch(() => {});
     } catch (error) {
       segment.isBeingDeleted = false;
       throw error;
@@ -108,15 +108,7 @@ export class SegmentCleaner {
       await this.#context.quarantine.add(segment);
       this.#context.quota.otherBytes += segment.bytes;
     } catch {
-      await this.#unlink(segment.path);
-    }
-  }
-
-  async #unlink(path: string): Promise<void> {
-    try {
-      await this.#context.files.unlink(path);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
+      await unlinkIfThere(this.#context.files, segment.path);
     }
   }
 
