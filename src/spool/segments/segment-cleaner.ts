@@ -1,6 +1,6 @@
 /** Writes acknowledgements and deletes what is done with, one segment at a time, behind everything else. */
 
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, coalesced } from '../../common/clock.ts';
 import type { SpoolListener } from '../format/entry.ts';
 import { reasonOf, type SpoolFiles, unlinkIfThere } from '../format/file-system.ts';
 import type { Partition } from '../ownership/partition.ts';
@@ -23,22 +23,18 @@ export interface CleanerContext {
 export class SegmentCleaner {
   readonly #context: CleanerContext;
   #due = new Set<Segment>();
-  #isScheduled = false;
+  readonly #runLater: () => void;
   #running: Promise<void> = Promise.resolve();
 
   constructor(context: CleanerContext) {
     this.#context = context;
+    this.#runLater = coalesced(context.clock, () => void this.run());
   }
 
   /** There may be something to do about a segment. */
   schedule(segment: Segment): void {
     this.#due.add(segment);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#context.clock.immediate(() => {
-      this.#isScheduled = false;
-      void this.run();
-    });
+    this.#runLater();
   }
 
   /** What failed before is tried again. */
