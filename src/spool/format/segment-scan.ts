@@ -12,7 +12,7 @@ import {
 } from './layout.ts';
 
 /** A frame that was found. The header is valid until the next one is asked for. */
-export interface FoundFrame {
+interface FoundFrame {
   readonly header: Buffer;
   readonly offset: number;
 }
@@ -24,17 +24,6 @@ export interface ScannedSegment {
   readonly salt: number | undefined;
   /** Bytes that are neither a frame nor what a write that was cut off leaves. */
   readonly damagedBytes: number;
-}
-
-/** The first bytes of a segment. @throws what the file system does. */
-export async function readSegmentHeader(path: string, files: SpoolFiles): Promise<SegmentHeader> {
-  const fd = await files.open(path, 'r', 0);
-  try {
-    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
-    return parseSegmentHeader(bytes.subarray(0, await readFully(files, fd, bytes, 0)));
-  } finally {
-    await files.close(fd);
-  }
 }
 
 export class SegmentScan {
