@@ -1,7 +1,7 @@
 /** The states of a batch: which moves there are, and that all others change nothing. */
 
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UNTRIED } from '../../src/queue/delivery-history.ts';
 import type { DiskCopy } from '../../src/queue/disk-copy.ts';
 import {
@@ -13,7 +13,11 @@ import {
   type Written,
 } from '../../src/queue/queued-batch.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
+import { checkMoves } from '../support/legal-moves.ts';
 import { record } from '../support/records.ts';
+
+beforeAll(() => checkMoves(false));
+afterAll(() => checkMoves(true));
 
 type Batch = QueuedBatch<RecordBatch>;
 
