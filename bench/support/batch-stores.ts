@@ -91,8 +91,8 @@ class SegmentStore implements BatchStore {
   readonly #spool: Spool;
 
   constructor(directory: string, fsync: SpoolSettings['fsync']) {
-    this.#spool = new Spool({ ...SETTINGS, directory, fsync }, silent, systemClock);
-    this.#spool.open();
+    this.#spool = new Spool({ ...SETTINGS, directory, fsync }, systemClock);
+    this.#spool.open(silent);
   }
 
   get waitingRecords(): number {

@@ -1,7 +1,7 @@
 /** What delivery has tried with a batch so far: one immutable value, which is replaced and which the parts of a batch share. */
 
 /** Extra requests that may be spent on finding out which records of a refused batch are at fault: one account for all its parts. */
-export interface BisectBudget {
+interface BisectBudget {
   remaining: number;
 }
 
