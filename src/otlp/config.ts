@@ -1,7 +1,14 @@
 /** Resolves options and environment of the OTLP exporter, once, into the configuration of its transport. */
 
 import { diag } from '@opentelemetry/api';
-import { choiceOption, type Environment, INT32_MAX, invalid, numberOption } from '../common/validation.ts';
+import {
+  choiceOption,
+  type Environment,
+  INT32_MAX,
+  invalid,
+  numberOption,
+  warnOfUnknownOptions,
+} from '../common/validation.ts';
 import { VERSION } from '../common/version.ts';
 import { fromOtlpVariables, otlpVariables } from './environment.ts';
 import { type HeaderProvider, isHeaderValue, resolveHeaders } from './headers.ts';
@@ -38,19 +45,26 @@ export interface OtlpConfig {
   readonly proxy: HttpProxy | undefined;
 }
 
-const KNOWN_OPTIONS = new Set(
-  [
-    'url headers compression timeoutMillis maxRequestBytes maxResponseBytes concurrencyLimit demandsOtlp userAgent',
-    'tls meterProvider selfObsMeterProvider',
-  ].flatMap((line) => line.split(' ')),
-);
+/** A name that is forgotten here is an error of types. */
+const OPTION_NAMES = {
+  url: true,
+  headers: true,
+  compression: true,
+  timeoutMillis: true,
+  maxRequestBytes: true,
+  maxResponseBytes: true,
+  concurrencyLimit: true,
+  demandsOtlp: true,
+  userAgent: true,
+  tls: true,
+  meterProvider: true,
+  selfObsMeterProvider: true,
+} satisfies Record<keyof OtlpLogExporterOptions, true>;
 
 /** @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range. */
 export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environment): OtlpConfig {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
-  }
+  warnOfUnknownOptions(options, OPTION_NAMES);
   warnOfOtherProtocol(env);
   const url = urlOption(options.url) ?? urlFromEnvironment(env) ?? new URL(DEFAULT_URL);
   return Object.freeze({

@@ -1,6 +1,6 @@
 /** Reads the body of an answer: an OTLP response in protobuf or JSON, or the reason for a refusal. */
 
-import { protobufFields } from '../protobuf/message-fields.ts';
+import { WireReader } from '../protobuf/wire-reader.ts';
 import type { OtlpResponse } from './transport.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
@@ -85,6 +85,18 @@ function isJson(body: Uint8Array, type: string): boolean {
   return type === 'application/json' || type.endsWith('+json') || body[0] === 0x7b;
 }
 
+/*
+ * opentelemetry/proto/collector/logs/v1/logs_service.proto:
+ *   ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1 }
+ *   ExportLogsPartialSuccess { int64 rejected_log_records = 1; string error_message = 2 }
+ * and google/rpc/status.proto: Status { int32 code = 1; string message = 2 }. Tags: field number << 3 | wire type.
+ */
+const PARTIAL_SUCCESS = 0x0a;
+const REJECTED_RECORDS = 0x08;
+const ERROR_MESSAGE = 0x12;
+const STATUS_CODE = 0x08;
+const STATUS_MESSAGE = 0x12;
+
 type Partial = [rejected: unknown, message: unknown];
 
 /**
@@ -92,18 +104,24 @@ type Partial = [rejected: unknown, message: unknown];
  * @throws RangeError when it is not a protobuf message.
  */
 function partialSuccessIn(body: Uint8Array): Partial | undefined {
-  let rejected = 0n;
-  let message: Uint8Array | undefined;
-  for (const [number, value] of protobufFields(body)) {
-    if (number !== 1) continue;
-    // The code of a status.
-    if (typeof value === 'bigint') return undefined;
-    for (const [inner, content] of protobufFields(value)) {
-      if (inner === 1 && typeof content === 'bigint') rejected = BigInt.asIntN(64, content);
-      if (inner === 2 && typeof content !== 'bigint') message = content;
-    }
+  const partial: Partial = [0n, undefined];
+  const reader = new WireReader(body);
+  while (reader.next()) {
+    if (reader.tag === STATUS_CODE) return undefined;
+    if (reader.tag === PARTIAL_SUCCESS) readPartialSuccess(reader, partial);
+    else reader.skip();
   }
-  return [rejected, message && new TextDecoder().decode(message)];
+  return partial;
+}
+
+function readPartialSuccess(reader: WireReader, partial: Partial): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.tag === REJECTED_RECORDS) partial[0] = reader.int64();
+    else if (reader.tag === ERROR_MESSAGE) partial[1] = reader.text();
+    else reader.skip();
+  }
+  reader.leave(outer);
 }
 
 /** @throws SyntaxError */
@@ -124,13 +142,15 @@ function isRefusal(answer: unknown): boolean {
   return Boolean(error) || success === false || isErrorCode || isErrorStatus;
 }
 
-/** `google.rpc.Status { int32 code = 1; string message = 2 }`; undefined for anything else. */
+/** Of a `google.rpc.Status`; undefined for anything else. */
 function statusMessageIn(body: Uint8Array): string | undefined {
   let message: string | undefined;
   try {
-    for (const [number, value] of protobufFields(body)) {
-      if (number === 1 && typeof value !== 'bigint') return undefined;
-      if (number === 2) message = typeof value === 'bigint' ? undefined : textOf(value);
+    const reader = new WireReader(body);
+    while (reader.next()) {
+      if (reader.tag === PARTIAL_SUCCESS) return undefined;
+      if (reader.tag === STATUS_MESSAGE) message = textOf(reader.bytes());
+      else reader.skip();
     }
   } catch {
     return undefined;

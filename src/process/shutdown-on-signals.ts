@@ -1,7 +1,7 @@
 /** Ends a process properly on SIGTERM and SIGINT: telemetry first, then the signal's own effect. */
 
 import { diag } from '@opentelemetry/api';
-import { systemClock } from '../common/clock.ts';
+import { settledWithin, systemClock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { numberOption } from '../common/validation.ts';
 import { processWide } from './process-wide.ts';
@@ -134,20 +134,15 @@ function isHeardByOthers(signal: ProcessSignal): boolean {
 }
 
 async function stepBefore(before: () => unknown, timeoutMillis: number): Promise<void> {
-  let cancel = () => {};
-  const late = new Promise<void>((resolve) => {
-    const giveUp = () => {
-      say('warn', `the step before shutdown has not ended within ${timeoutMillis} ms: going on without it`);
-      resolve();
-    };
-    cancel = systemClock.timer(giveUp, timeoutMillis, true);
-  });
-  try {
-    await Promise.race([before(), late]);
-  } catch (error) {
-    say('error', `the step before shutdown failed: ${messageOf(error)}`);
-  }
-  cancel();
+  const step = async () => {
+    try {
+      await before();
+    } catch (error) {
+      say('error', `the step before shutdown failed: ${messageOf(error)}`);
+    }
+  };
+  if (await settledWithin(step(), timeoutMillis, systemClock)) return;
+  say('warn', `the step before shutdown has not ended within ${timeoutMillis} ms: going on without it`);
 }
 
 /** The host's diag logger may throw, which must not keep the process from ending. */
