@@ -29,7 +29,7 @@ const SHORT_STRING_LENGTH = 128;
 export function stringBytes(text: string): number {
   const length = text.length;
   if (length <= SHORT_STRING_LENGTH) return STRING_HEADER_BYTES + length * 2;
-  // V8 does not tell if characters take one or two bytes: three are sampled, so a wide string may be underestimated.
+  // V8 hides whether characters take one or two bytes: three are sampled, so a wide string may be underestimated.
   const sample = text.charCodeAt(0) | text.charCodeAt(length >> 1) | text.charCodeAt(length - 1);
   return STRING_HEADER_BYTES + (sample > 0xff ? length * 2 : length);
 }

@@ -23,7 +23,7 @@ export type DropCounts = Record<DropReason, number>;
 const noDrops = (): DropCounts => Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as DropCounts;
 
 /**
- * Counts flows only; queue and spool count what they hold. So the law
+ * Counts flows only; queue and spool count their contents. So the law
  *
  *     offered + recovered = exported + Σ dropped + queued + inFlight + spooled
  *

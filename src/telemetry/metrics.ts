@@ -19,9 +19,7 @@ import type { Ledger } from './ledger.ts';
 const COMPONENT_TYPE = 'spillway_log_processor';
 const BREAKER_STATES: readonly BreakerStateName[] = ['closed', 'open', 'half-open'];
 
-/**
- * The HTTP conventions' boundaries plus minutes, for batches that wait out an outage. The SDK's are for milliseconds.
- */
+/** The HTTP conventions' boundaries plus minutes, for batches that wait out an outage. The SDK's suit milliseconds. */
 const SECONDS_BOUNDARIES = [
   0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600, 1_800,
 ];
@@ -104,7 +102,7 @@ export class ProcessorMetrics {
     this.#deliveryDuration?.record(ageMillis / 1000, this.#attributes);
   }
 
-  /** Unregisters after one more collection, so that the totals include what the shutdown dropped. */
+  /** Unregisters after one more collection, so that the totals include drops of the shutdown itself. */
   close(): void {
     this.bind();
     this.#isClosed = true;
