@@ -27,7 +27,7 @@ export interface SpoolSettings {
   readonly fsyncIntervalMillis: number;
   /** A process without a heartbeat for this long counts as dead, and others take over its partitions. */
   readonly leaseMillis: number;
-  /** Share of the exports that may be replays while live records wait, above 0, up to 1. */
+  /** Share of the exports that may be replays while live records wait, 0.01 to 0.9. */
   readonly replayShare: number;
   /** Bytes of replays that are held concurrently. */
   readonly maxReplayBytes: number;
