@@ -13,26 +13,6 @@ export interface KnownFailure {
 
 export const KNOWN_FAILURES: readonly KnownFailure[] = [
   {
-    property: 'after a failure one request at a time',
-    because:
-      'the official HTTP exporters hide a 503 behind retries of their own, so that retries seem to pay',
-    example: {
-      seed: 23,
-      weather: [{ atMillis: 500, weather: { kind: 'rate-limit', requestsPerMinute: 30, status: 503 } }],
-      slots: [
-        [
-          {
-            exporter: { kind: 'official-http' },
-            options: { maxConcurrentExports: 30, protectSeverity: 17 },
-            lifeMillis: 11000,
-            workMillis: 150000,
-            pauseMillis: 100,
-          },
-        ],
-      ],
-    },
-  },
-  {
     property: 'a limit of size costs no record',
     because:
       'a limit that falls below what was accepted before, and does not say so, is taken for bad records',

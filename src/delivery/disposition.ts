@@ -60,15 +60,17 @@ export function disposeOf<B extends LogBatch>(
       return bisect(batch, alone);
     case 'ambiguous':
       // Others get through: it is the batch, or a record in it.
-      if (batch.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED) return bisect(batch, alone);
+      if (batch.history.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED)
+        return bisect(batch, alone);
   }
-  const since = failingSince ?? batch.firstFailedAt ?? now;
+  const since = failingSince ?? batch.history.firstFailedAt ?? now;
   return isExhausted(Math.max(batch.openedAt, since), now, retry)
     ? { action: 'drop', reason: 'retry_exhausted' }
     : { action: 'retry' };
 }
 
 function bisect<B extends LogBatch>(batch: QueuedBatch<B>, alone: boolean): Disposition {
-  const affordable = batch.bisect === undefined || batch.bisect.remaining >= 2;
+  const budget = batch.history.bisect;
+  const affordable = budget === undefined || budget.remaining >= 2;
   return alone || !affordable ? { action: 'drop', reason: 'rejected' } : { action: 'halve' };
 }

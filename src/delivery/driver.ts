@@ -11,6 +11,7 @@ import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
+import { attempted, bisected, failed, haveOthersPassed, heldBackUntil } from './history.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
 import {
   type AttemptHints,
@@ -181,7 +182,8 @@ export class Driver<B extends LogBatch> {
     );
     if (batch === undefined) return;
     // All of them were tried so often: now each may be tried once more.
-    this.#triesInDoubt = Math.max(this.#triesInDoubt, this.#evidence.isAddressInDoubt ? batch.attempts : 0);
+    const { attempts } = batch.history;
+    if (this.#evidence.isAddressInDoubt) this.#triesInDoubt = Math.max(this.#triesInDoubt, attempts);
     if (permit.kind === 'alone') this.#askedAt = now;
     const needsFreshConnection = permit.kind === 'alone' && permit.needsFreshConnection;
     const hints =
@@ -198,12 +200,13 @@ export class Driver<B extends LogBatch> {
   }
 
   /** What the destination may have against one batch must not keep it from being asked with others. */
-  readonly #passOver = (batch: QueuedBatch<B>): boolean =>
-    this.#evidence.isAddressInDoubt ? batch.attempts > this.#triesInDoubt : batch.failures >= STUCK_FAILURES;
+  readonly #passOver = ({ history: { attempts, failures } }: QueuedBatch<B>): boolean =>
+    this.#evidence.isAddressInDoubt ? attempts > this.#triesInDoubt : failures >= STUCK_FAILURES;
 
   async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints | undefined): Promise<void> {
     this.#activeExports++;
-    if (batch.attempts++ === 0) this.#listener.passed(batch.contents.records);
+    if (batch.history.attempts === 0) this.#listener.passed(batch.contents.records);
+    batch.history = attempted(batch.history);
     let outcome: Outcome;
     try {
       outcome = await this.#sender.send(batch.contents, this.#stop.signal, hints);
@@ -233,7 +236,7 @@ export class Driver<B extends LogBatch> {
     switch (disposition.action) {
       case 'done':
         // What is innocent in a batch was found by asking: that pays, and may go on.
-        if (batch.bisect !== undefined) batch.bisect.remaining = bisectRequests(records);
+        if (batch.history.bisect !== undefined) batch.history.bisect.remaining = bisectRequests(records);
         this.#source.settle(batch);
         this.#listener.delivered(records - disposition.rejectedRecords, now - batch.openedAt);
         if (disposition.rejectedRecords > 0) {
@@ -250,11 +253,11 @@ export class Driver<B extends LogBatch> {
         return;
       case 'halve':
         if (isBisected(outcome)) {
-          batch.bisect ??= { remaining: Math.min(this.#bisectAllowance, bisectRequests(records)) };
-          batch.bisect.remaining -= 2;
+          const allowance = Math.min(this.#bisectAllowance, bisectRequests(records));
+          batch.history = bisected(batch.history, allowance);
         }
         // Both halves go immediately: the wait was for the whole.
-        batch.notBefore = 0;
+        batch.history = heldBackUntil(batch.history, 0);
         this.#source.requeue(batch, true);
         return;
       case 'retry':
@@ -277,11 +280,12 @@ export class Driver<B extends LogBatch> {
     if (wasProbe && attempt.isAsk) this.#sizeLimit.recovered();
     this.#silences = 0;
     const { bytes, records } = batch.contents;
+    const { attempts } = batch.history;
     if (outcome.kind === 'delivered') {
       this.#deliveries++;
       this.#bisectAllowance = Number.POSITIVE_INFINITY;
       this.#sizeLimit.taken(bytes);
-    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && batch.attempts === 1 && records > 1) {
+    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && attempts === 1 && records > 1) {
       // Not from its halves: where one record is at fault, they are refused down to that record, which is
       // no measure for what others can be sent in.
       this.#sizeLimit.refused(bytes, now);
@@ -289,11 +293,8 @@ export class Driver<B extends LogBatch> {
   }
 
   #learnFailure(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
-    const othersPassed = batch.failures > 0 && this.#deliveries > batch.deliveriesAtLastFailure;
-    batch.firstFailedAt ??= now;
-    batch.deliveriesAtLastFailure = this.#deliveries;
-    batch.failures++;
-    if (othersPassed) batch.failuresWhileOthersPassed++;
+    const othersPassed = haveOthersPassed(batch.history, this.#deliveries);
+    batch.history = failed(batch.history, now, this.#deliveries);
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom } = outcome.kind === 'retryable' ? outcome : {};
     if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
@@ -302,7 +303,8 @@ export class Driver<B extends LogBatch> {
     // The destination works for others: only this batch waits, so long that others can come before it, and no longer.
     if (othersPassed && this.#recovery.askAt === undefined) {
       const waitsMillis = 2 * this.#settings.retry.initialDelayMillis;
-      batch.notBefore = now + waitMillis(0, waitsMillis, waitsMillis, this.#clock.random());
+      const millis = waitMillis(0, waitsMillis, waitsMillis, this.#clock.random());
+      batch.history = heldBackUntil(batch.history, now + millis);
     }
     if (!counted) return;
     this.#concurrency.failed();

@@ -18,6 +18,7 @@ export interface RecoverySettings {
   readonly breaker: BreakerSettings | undefined;
 }
 
+/** `closed`: exports go out. `open`: nothing is sent until the next probe. `half-open`: a probe is under way. */
 export type BreakerStateName = 'closed' | 'open' | 'half-open';
 
 /** An outage is prolonged by this share of its length at most: there is no doubling to remember. */
@@ -30,6 +31,9 @@ const WISH_SLACK = 0.1;
 const MAX_WISH_SLACK_MILLIS = 5_000;
 /** Silence after which a failure says nothing of the incident before: there was nothing to send meanwhile. */
 const FORGOTTEN_AFTER_MILLIS = 30_000;
+/** A success that takes no longer than this, or than so many times the quickest one, was had without a wait in between. */
+const QUICK_MILLIS = 700;
+const QUICK_FACTOR = 3;
 
 /**
  * healthy(misses) ──failure, no more immediate retries──▶ failing(since, failures, askAt)
@@ -117,6 +121,7 @@ export class Recovery {
   #jumps = 0;
   /** The destination's wish, which no flush cuts short. */
   #wishedUntil = 0;
+  #quickestMillis = Number.POSITIVE_INFINITY;
   /** Whether the destination is asked once more as soon as it has answered. */
   #asksAgain = false;
   readonly #immediateRetries: ImmediateRetries;
@@ -221,10 +226,14 @@ export class Recovery {
 
   #succeeded(attempt: Attempt, now: number): void {
     const state = this.#state;
+    const millis = now - attempt.startedAt;
+    this.#quickestMillis = Math.min(this.#quickestMillis, millis);
+    const isQuick = millis <= Math.max(QUICK_MILLIS, this.#quickestMillis * QUICK_FACTOR);
     switch (state.name) {
       case 'healthy':
-        if (attempt.isAsk) this.#immediateRetries.remember(true, now);
-        if (state.misses > 0) this.#enter(HEALTHY);
+        // A slow one tells what was: an exporter with retries of its own may have hidden failures behind it.
+        if (attempt.isAsk && isQuick) this.#immediateRetries.remember(true, now);
+        if (isQuick || this.#isLatestAsk(attempt)) this.#enter(HEALTHY);
         return;
       case 'recovering':
         if (this.#isLatestAsk(attempt)) this.#enter(HEALTHY);

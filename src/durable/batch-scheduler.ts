@@ -84,8 +84,8 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
 
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     if (this.#replay.has(batch)) {
+      // Nothing more of it is sent by then: it stays on disk.
       this.#replay.requeue(batch);
-      batch.notBefore = Number.POSITIVE_INFINITY;
     } else if (this.#spool.isUsable) {
       this.#queue.holdForDisk(batch);
       this.#moveToDisk(batch);

@@ -87,7 +87,7 @@ export class Replay<B extends LogBatch> {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
-      if (batch.notBefore > now || batch.isTakenOver) continue;
+      if (batch.history.notBefore > now || batch.isTakenOver) continue;
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -112,7 +112,7 @@ export class Replay<B extends LogBatch> {
   dueAt(now: number): number {
     if (!this.#mayTake()) return Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
-    for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
+    for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.history.notBefore));
     return earliest;
   }
 
@@ -140,7 +140,7 @@ export class Replay<B extends LogBatch> {
   }
 
   retryNow(): void {
-    for (const batch of this.#waiting) batch.notBefore = 0;
+    for (const batch of this.#waiting) batch.retryNow();
   }
 
   /** Forgets what another process has taken over, in flight or not. */

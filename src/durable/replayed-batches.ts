@@ -1,6 +1,7 @@
 /** Makes batches of what was read back: one for each run of records that is not done with, all with one copy on disk. */
 
 import type { Clock } from '../common/clock.ts';
+import { UNTRIED } from '../queue/delivery-history.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import { QueuedBatch } from '../queue/queued-batch.ts';
 import type { SpoolEntry } from '../spool/format/entry.ts';
@@ -30,7 +31,7 @@ export function replayedBatches<B extends LogBatch>(
     const batch = new QueuedBatch(contents, sequence + index, openedAt, entry.isProtected);
     batch.offset = first;
     // Attempts of an earlier process are not in this one's counts.
-    batch.attempts = entry.isRecovered ? 0 : entry.attempts;
+    batch.history = { ...UNTRIED, attempts: entry.isRecovered ? 0 : entry.attempts };
     batch.durability = copy;
     if (index > 0) copy.split();
     return batch;

@@ -285,14 +285,14 @@ export class Spiller<B extends LogBatch> {
   }
 
   #entryOf(batch: QueuedBatch<B>): NewEntry | undefined {
-    const { contents, attempts, isProtected, openedAt } = batch;
+    const { contents, history, isProtected, openedAt } = batch;
     try {
       return {
         payload: this.#codec.encode(contents),
         records: contents.records,
         severities: contents.severities(),
         openedAtUnixMillis: this.#clock.wallNow() - (this.#clock.now() - openedAt),
-        attempts,
+        attempts: history.attempts,
         isProtected,
       };
     } catch (error) {

@@ -267,7 +267,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Lets every batch be sent at once that waits for a time of its own. */
   retryNow(): void {
-    for (const batch of this.#waiting) if (!batch.isAbandoned) batch.notBefore = 0;
+    for (const batch of this.#waiting) if (!batch.isAbandoned) batch.retryNow();
   }
 
   /** Puts memory pressure on the queue, or takes it away, and trims it to what is allowed now. */
@@ -335,7 +335,6 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   #waitForDisk(batch: QueuedBatch<B>): void {
     batch.isAbandoned = true;
-    batch.notBefore = Number.POSITIVE_INFINITY;
     this.#waiting.putBack(batch);
     this.#eviction.noteBatch();
     this.#listener.wake();

@@ -87,7 +87,7 @@ export class Eviction<B extends LogBatch> {
     const { copy, contents } = batch;
     batch.isDone = true;
     if (copy !== undefined) copy.release();
-    else this.#listener.dropped(reason, contents.records, batch.attempts > 0, contents.severities());
+    else this.#listener.dropped(reason, contents.records, batch.history.attempts > 0, contents.severities());
   }
 
   /** A waiting batch with a copy on disk leaves memory. */
@@ -140,7 +140,7 @@ export class Eviction<B extends LogBatch> {
       if (victim === undefined) break;
       const severity = victim.contents.severityAt(end);
       this.#waiting.evictOne(victim, end);
-      this.#listener.dropped(reason, 1, victim.attempts > 0, oneRecordOf(severity));
+      this.#listener.dropped(reason, 1, victim.history.attempts > 0, oneRecordOf(severity));
     }
     // A flush may have waited for just these.
     this.#listener.wake();

@@ -1,12 +1,8 @@
 /** A batch on its way: its contents, its place in the order of admission, and what happened to it so far. */
 
+import { UNTRIED } from './delivery-history.ts';
 import type { LogBatch } from './log-batch.ts';
 import type { Amount, TakeSize } from './queue-contract.ts';
-
-/** Extra requests that may be spent on finding out which records of a refused batch are at fault. */
-export interface BisectBudget {
-  remaining: number;
-}
 
 /** A batch's copy on disk, as far as the queue has to know of it. The parts of a batch share it. */
 export interface DiskCopy {
@@ -44,20 +40,8 @@ export class QueuedBatch<B extends LogBatch> {
   readonly openedAt: number;
   /** Whether its records are at or above `protectSeverity`. */
   readonly isProtected: boolean;
-  /** How often it was handed to the exporter. */
-  attempts = 0;
-  /** When it first failed, on the monotonic clock; undefined while it has not. */
-  firstFailedAt: number | undefined;
-  /** Failures in a row that may pass by themselves. */
-  failures = 0;
-  /** Of those, how many came although other batches had got through since the one before. */
-  failuresWhileOthersPassed = 0;
-  /** How many batches had been delivered when this one last failed. */
-  deliveriesAtLastFailure = 0;
-  /** Not to be sent before this time on the monotonic clock. */
-  notBefore = 0;
-  /** Shared by all parts of one refused batch; undefined until it is refused. */
-  bisect: BisectBudget | undefined;
+  /** What delivery has tried with it so far, and replaces. */
+  history = UNTRIED;
   durability: Durability = 'unstored';
   /** Whether this process will not try it again: it only waits to leave memory. */
   isAbandoned = false;
@@ -71,9 +55,14 @@ export class QueuedBatch<B extends LogBatch> {
     this.isProtected = isProtected;
   }
 
+  /** Lets it be sent immediately if it waits for a time of its own. */
+  retryNow(): void {
+    if (this.history.notBefore !== 0) this.history = { ...this.history, notBefore: 0 };
+  }
+
   /** Whether nothing has happened to it that another batch should not be drawn into. */
   get isUntouched(): boolean {
-    return this.attempts === 0 && this.notBefore === 0 && this.durability === 'unstored';
+    return this.history.attempts === 0 && this.history.notBefore === 0 && this.durability === 'unstored';
   }
 
   /** Its copy on disk, if it has one that is still there. */
@@ -157,12 +146,7 @@ export class QueuedBatch<B extends LogBatch> {
     );
     part.offset = this.offset;
     this.offset += records;
-    part.attempts = this.attempts;
-    part.firstFailedAt = this.firstFailedAt;
-    part.failures = this.failures;
-    part.failuresWhileOthersPassed = this.failuresWhileOthersPassed;
-    part.deliveriesAtLastFailure = this.deliveriesAtLastFailure;
-    part.bisect = this.bisect;
+    part.history = this.history;
     part.durability = this.durability;
     part.isAbandoned = this.isAbandoned;
     // Also when it is not there any more: it is told when each of its parts has ended.

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { BISECT_REQUESTS, bisectRequests, disposeOf } from '../../src/delivery/disposition.ts';
 import { destinationHealthOf, type Outcome } from '../../src/delivery/sender.ts';
+import { type DeliveryHistory, UNTRIED } from '../../src/queue/delivery-history.ts';
 import { QueuedBatch } from '../../src/queue/queued-batch.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { record } from '../support/records.ts';
@@ -10,20 +11,23 @@ import { record } from '../support/records.ts';
 const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: 60_000 };
 const error = new Error('refused');
 
-function batchOf(records: number, history: Partial<QueuedBatch<RecordBatch>> = {}) {
+function batchOf(records: number, history: Partial<DeliveryHistory>, openedAt: number) {
   const contents = new RecordBatch(1 << 20);
   for (let index = 0; index < records; index++) contents.add(record());
-  return Object.assign(new QueuedBatch(contents, 1, 0, false), history);
+  const batch = new QueuedBatch(contents, 1, openedAt, false);
+  batch.history = { ...UNTRIED, ...history };
+  return batch;
 }
 
 function dispose(
   outcome: Outcome,
   records: number,
-  history: Partial<QueuedBatch<RecordBatch>> = {},
+  history: Partial<DeliveryHistory> = {},
   now = 0,
   failingSince: number | undefined = undefined,
+  openedAt = 0,
 ) {
-  return disposeOf(outcome, batchOf(records, history), now, failingSince, RETRY);
+  return disposeOf(outcome, batchOf(records, history, openedAt), now, failingSince, RETRY);
 }
 
 describe('disposition', () => {
@@ -100,8 +104,8 @@ describe('disposition', () => {
     const outcome = { kind: 'retryable', error } as const;
     const dropped = { action: 'drop', reason: 'retry_exhausted' };
     expect(dispose(outcome, 8, { firstFailedAt: 50_000 }, 60_000, 0)).toEqual(dropped);
-    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_000, 0)).toEqual({ action: 'retry' });
-    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_001, 0)).toEqual(dropped);
+    expect(dispose(outcome, 8, {}, 60_000, 0, 1)).toEqual({ action: 'retry' });
+    expect(dispose(outcome, 8, {}, 60_001, 0, 1)).toEqual(dropped);
   });
 });
 

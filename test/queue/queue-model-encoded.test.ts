@@ -92,7 +92,7 @@ class Scenario {
     expect(idsIn(contents)).toEqual(records.map(({ id }) => id));
     expect(contents.records).toBeLessThanOrEqual(size.maxRecords ?? this.#limits.maxExportBatchSize);
     if (contents.records > 1) expect(contents.bytes).toBeLessThanOrEqual(this.#limits.maxExportBatchBytes);
-    batch.attempts++;
+    batch.history = { ...batch.history, attempts: batch.history.attempts + 1 };
     if (size.maxRecords === undefined && this.inFlight.length > 0) {
       expect(this.queue.inFlightRecords).toBeLessThanOrEqual(Math.ceil(this.#limits.maxQueueSize / 2));
       // What is split off weighs its frame as well.

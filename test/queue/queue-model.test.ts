@@ -134,8 +134,9 @@ class Scenario {
     const halve = step.halve && records.length > 1;
     if (isInFlight) {
       // Halves go at once.
-      batch.notBefore = halve || step.delayMillis === 0 ? 0 : this.#now + step.delayMillis;
-      this.model.requeue(records, batch.notBefore);
+      const notBefore = halve || step.delayMillis === 0 ? 0 : this.#now + step.delayMillis;
+      batch.history = { ...batch.history, notBefore };
+      this.model.requeue(records, notBefore);
     }
     this.queue.requeue(batch, halve);
   }
@@ -173,7 +174,7 @@ class Scenario {
       expect(candidates.length).toBeLessThan(2 * BATCH_RECORDS);
       return;
     }
-    batch.attempts++;
+    batch.history = { ...batch.history, attempts: batch.history.attempts + 1 };
     if (size.maxRecords === undefined && model.inFlight.length > 0) {
       expect(this.queue.inFlightRecords).toBeLessThanOrEqual(Math.ceil(this.#limits.maxQueueSize / 2));
       // Whatever is cut off to fit a size is weighed before, as if all records weighed the same.
