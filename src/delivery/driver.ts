@@ -8,11 +8,12 @@ import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { RetrySettings } from './backoff.ts';
 import type { BatchSource } from './batch-source.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
+import { disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
-import { attempted, bisected, failed, haveOthersPassed, heldBackUntil } from './history.ts';
+import { attempted, failed, haveOthersPassed, heldBackUntil } from './history.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
+import { Searches } from './search.ts';
 import {
   type AttemptHints,
   destinationHealthOf,
@@ -64,6 +65,7 @@ export class Driver<B extends LogBatch> {
   readonly #concurrency: ConcurrencyLimit;
   readonly #sizeLimit = new SizeLimit();
   readonly #evidence = new Evidence();
+  readonly #searches = new Searches();
   readonly #stop = new AbortController();
   #turnIsDue = false;
   #cancelTimer: Cancel | undefined;
@@ -77,7 +79,6 @@ export class Driver<B extends LogBatch> {
   #askedAt = Number.NEGATIVE_INFINITY;
   /** While the address is in doubt: how often a batch was tried before it gives way to others. */
   #triesInDoubt = 0;
-  #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
   #isPaused = false;
 
@@ -207,6 +208,8 @@ export class Driver<B extends LogBatch> {
     this.#activeExports++;
     if (batch.history.attempts === 0) this.#listener.passed(batch.contents.records);
     batch.history = attempted(batch.history);
+    const { search } = batch.history;
+    if (search !== undefined) search.isUnderWay = true;
     let outcome: Outcome;
     try {
       outcome = await this.#sender.send(batch.contents, this.#stop.signal, hints);
@@ -216,6 +219,7 @@ export class Driver<B extends LogBatch> {
     }
     const wasFull = this.#activeExports >= this.#concurrency.current;
     this.#activeExports--;
+    if (search !== undefined) search.isUnderWay = false;
     // After `stop` the batch is accounted for, and whatever its fate was comes too late.
     if (this.#stop.signal.aborted) return;
     const now = this.#clock.now();
@@ -235,8 +239,6 @@ export class Driver<B extends LogBatch> {
     const disposition = disposeOf(outcome, batch, now, this.#recovery.failingSince, this.#settings.retry);
     switch (disposition.action) {
       case 'done':
-        // What is innocent in a batch was found by asking: that pays, and may go on.
-        if (batch.history.bisect !== undefined) batch.history.bisect.remaining = bisectRequests(records);
         this.#source.settle(batch);
         this.#listener.delivered(records - disposition.rejectedRecords, now - batch.openedAt);
         if (disposition.rejectedRecords > 0) {
@@ -244,18 +246,12 @@ export class Driver<B extends LogBatch> {
         }
         return;
       case 'drop':
-        // Spending a whole budget on a destination that finds everything malformed helps nobody.
-        if (isBisected(outcome)) {
-          this.#bisectAllowance = Math.max(2, Math.min(BISECT_REQUESTS, this.#bisectAllowance) >> 1);
-        }
+        if (isBisected(outcome)) this.#searches.gaveUp(batch.history.search);
         this.#source.settle(batch);
         this.#listener.dropped(disposition.reason, records, true, batch.contents.severities());
         return;
       case 'halve':
-        if (isBisected(outcome)) {
-          const allowance = Math.min(this.#bisectAllowance, bisectRequests(records));
-          batch.history = bisected(batch.history, allowance);
-        }
+        if (isBisected(outcome)) batch.history = this.#searches.halved(batch.history, batch.contents);
         // Both halves go immediately: the wait was for the whole.
         batch.history = heldBackUntil(batch.history, 0);
         this.#source.requeue(batch, true);
@@ -283,8 +279,12 @@ export class Driver<B extends LogBatch> {
     const { attempts } = batch.history;
     if (outcome.kind === 'delivered') {
       this.#deliveries++;
-      this.#bisectAllowance = Number.POSITIVE_INFINITY;
       this.#sizeLimit.taken(bytes);
+      const refusedBytes = this.#searches.accepted(batch.history.search, records);
+      if (refusedBytes !== undefined) {
+        this.#evidence.foundLimit(bytes);
+        this.#sizeLimit.refused(refusedBytes, now);
+      }
     } else if (outcome.kind === 'too_large' && !outcome.isSuspected && attempts === 1 && records > 1) {
       // Not from its halves: where one record is at fault, they are refused down to that record, which is
       // no measure for what others can be sent in.
