@@ -9,6 +9,8 @@ import { protobufFields } from '../protobuf/message-fields.ts';
  * justify a protobuf library at run time; the tests write them with one.
  */
 const TRAILER = 'grpc-status-details-bin';
+/** More than a day is as much as a day. */
+const DAY_MILLIS = 86_400_000;
 const RETRY_INFO_TYPE = 'google.rpc.RetryInfo';
 
 /** @returns milliseconds, or undefined when the metadata has no such wish or cannot be read. */
@@ -37,8 +39,7 @@ function durationMillis(duration: Uint8Array): number {
     if (number === 1) millis += Number(BigInt.asIntN(64, value)) * 1000;
     if (number === 2) millis += Number(BigInt.asIntN(64, value)) / 1e6;
   }
-  // Neither a negative wait nor one beyond a day is taken at its word.
-  return millis >= 0 && millis <= 86_400_000 ? Math.ceil(millis) : 0;
+  return Math.ceil(Math.min(Math.max(millis, 0), DAY_MILLIS));
 }
 
 function bytesFields(message: Uint8Array, wanted: number): Uint8Array[] {

@@ -28,6 +28,8 @@ const SHORTEST_SHARE = 0.75;
 const WISH_SLACK = 0.1;
 /** … and by this much at most. */
 const MAX_WISH_SLACK_MILLIS = 5_000;
+/** What the server asks for holds for so long: who asks for more is asked then, as it may be a mistake, or may be over. */
+export const MAX_WISH_MILLIS = 300_000;
 /** Silence after which a failure says nothing of the incident before: there was nothing to send meanwhile. */
 const FORGOTTEN_AFTER_MILLIS = 30_000;
 /** A success that takes no longer than this, or than so many times the quickest one, was had without a wait in between. */
@@ -299,8 +301,9 @@ export class Recovery {
   }
 
   #heed(retryAfterMillis: number, now: number): void {
-    const slack = Math.min(MAX_WISH_SLACK_MILLIS, retryAfterMillis * WISH_SLACK) * this.#random();
-    this.#wishedUntil = Math.max(this.#wishedUntil, now + retryAfterMillis + slack);
+    const millis = Math.min(retryAfterMillis, MAX_WISH_MILLIS);
+    const slack = Math.min(MAX_WISH_SLACK_MILLIS, millis * WISH_SLACK) * this.#random();
+    this.#wishedUntil = Math.max(this.#wishedUntil, now + millis + slack);
   }
 
   /** The only place where the state changes. */

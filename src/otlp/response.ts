@@ -50,7 +50,7 @@ function errorOf(response: OtlpResponse, finding?: string): Error {
   return Object.assign(new Error(message), { code: status });
 }
 
-/** A wait beyond a day is not taken at its word. */
+/** More than a day is as much as a day. */
 const MAX_RETRY_AFTER_MILLIS = 86_400_000;
 
 const SECONDS = /^\d+$/;

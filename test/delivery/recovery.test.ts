@@ -202,6 +202,16 @@ describe('recovery', () => {
     }
   });
 
+  test('what the server asks for beyond five minutes holds for five minutes, and the usual slack', () => {
+    for (const chance of [0, LONGEST()]) {
+      const { machine } = recovery(() => chance);
+      machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 86_400_000 }, 0);
+      expect(machine.askAt).toBeGreaterThanOrEqual(300_000);
+      expect(machine.askAt).toBeLessThanOrEqual(305_000);
+      if (chance === 0) expect(machine.askAt).toBe(300_000);
+    }
+  });
+
   test('a wish in an answer that does not count is heard all the same', () => {
     const { machine } = recovery();
     const [first, second] = [machine.begin(0), machine.begin(0)] as [Attempt, Attempt];
