@@ -18,6 +18,7 @@ export interface RecoverySettings {
   readonly breaker: BreakerSettings | undefined;
 }
 
+/** `closed`: exports go out. `open`: nothing is sent until the next probe. `half-open`: a probe is under way. */
 export type BreakerStateName = 'closed' | 'open' | 'half-open';
 
 /** An outage is prolonged by this share of its length at most: there is no doubling to remember. */

@@ -1,6 +1,5 @@
 /** Options and environment resolved, once, into the frozen settings that the parts are built with. */
 
-import { diag } from '@opentelemetry/api';
 import { SpillwayError } from '../common/errors.ts';
 import {
   booleanOption,
@@ -12,6 +11,7 @@ import {
   type NumberRange,
   numberFromEnvironment,
   numberOption,
+  warnOfUnknownOptions,
 } from '../common/validation.ts';
 import type { RetrySettings } from '../delivery/backoff.ts';
 import { type AdapterDefaults, MAX_CONCURRENT_EXPORTS } from '../delivery/exporter-adapter.ts';
@@ -66,14 +66,33 @@ export interface Settings {
   readonly gapMarker: boolean;
 }
 
-const KNOWN_OPTIONS = new Set(
-  [
-    'exporter maxQueueSize maxExportBatchSize scheduledDelayMillis exportTimeoutMillis maxQueueBytes',
-    'maxExportBatchBytes maxRecordBytes maxConcurrentExports overflow protectSeverity shed breaker retry',
-    'memoryLimit shutdown flushTimeoutMillis spool gapMarker meterProvider selfObsMeterProvider',
-    'onDrop onBreakerStateChange onError',
-  ].flatMap((line) => line.split(' ')),
-);
+/** A name that is forgotten here is an error of types. */
+const OPTION_NAMES = {
+  exporter: true,
+  maxQueueSize: true,
+  maxExportBatchSize: true,
+  scheduledDelayMillis: true,
+  exportTimeoutMillis: true,
+  maxQueueBytes: true,
+  maxExportBatchBytes: true,
+  maxRecordBytes: true,
+  maxConcurrentExports: true,
+  overflow: true,
+  protectSeverity: true,
+  shed: true,
+  breaker: true,
+  retry: true,
+  memoryLimit: true,
+  shutdown: true,
+  flushTimeoutMillis: true,
+  spool: true,
+  gapMarker: true,
+  meterProvider: true,
+  selfObsMeterProvider: true,
+  onDrop: true,
+  onBreakerStateChange: true,
+  onError: true,
+} satisfies Record<keyof SpillwayOptions, true>;
 
 /**
  * What has to be right before an exporter can be asked anything.
@@ -88,9 +107,7 @@ export function checkOptions(options: SpillwayOptions): void {
       'otel-spillway: the exporter is an option: write new SpillwayLogRecordProcessor({ exporter }), with the other options beside it',
     );
   }
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
-  }
+  warnOfUnknownOptions(options, OPTION_NAMES);
   checkCollaborators(options);
 }
 

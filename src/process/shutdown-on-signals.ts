@@ -1,7 +1,7 @@
 /** Ends a process properly on SIGTERM and SIGINT: telemetry first, then the signal's own effect. */
 
 import { diag } from '@opentelemetry/api';
-import { systemClock } from '../common/clock.ts';
+import { settledWithin, systemClock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { numberOption } from '../common/validation.ts';
 import { processWide } from './process-wide.ts';
@@ -9,21 +9,23 @@ import { storeAll } from './signal-store.ts';
 
 /** A LoggerProvider, NodeSDK, processor, or anything else that shuts down. */
 export interface Shutdownable {
+  /** Called once. That it rejects is reported through `diag`. */
   shutdown(): Promise<unknown>;
 }
 
 /** The signals that ask a process to end and can be listened for. */
 export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGBREAK' | 'SIGUSR1' | 'SIGUSR2';
 
+/** Which signals are listened for, and what happens before telemetry ends. */
 export interface ShutdownOnSignalsOptions {
-  /** Default `['SIGTERM', 'SIGINT']`. */
+  /** The signals to listen for. Default `['SIGTERM', 'SIGINT']`. */
   signals?: readonly ProcessSignal[];
   /**
    * Awaited before `shutdown()`: close your servers here, so that their last requests are still logged. What waits in
    * processors with a spool is on disk before it is called, in the second that this may take.
    */
   before?: () => unknown;
-  /** Milliseconds after which `before` is not awaited any longer. Default 5,000, range 0 to 3,600,000. */
+  /** Milliseconds after which `before` is not awaited any longer. Default 5,000, range 0 to 3,600,000, else an error. */
   beforeTimeoutMillis?: number;
 }
 
@@ -135,20 +137,15 @@ function isHeardByOthers(signal: ProcessSignal): boolean {
 }
 
 async function stepBefore(before: () => unknown, timeoutMillis: number): Promise<void> {
-  let cancel = () => {};
-  const late = new Promise<void>((resolve) => {
-    const giveUp = () => {
-      say('warn', `the step before shutdown has not ended within ${timeoutMillis} ms: going on without it`);
-      resolve();
-    };
-    cancel = systemClock.timer(giveUp, timeoutMillis, true);
-  });
-  try {
-    await Promise.race([before(), late]);
-  } catch (error) {
-    say('error', `the step before shutdown failed: ${messageOf(error)}`);
-  }
-  cancel();
+  const step = async () => {
+    try {
+      await before();
+    } catch (error) {
+      say('error', `the step before shutdown failed: ${messageOf(error)}`);
+    }
+  };
+  if (await settledWithin(step(), timeoutMillis, systemClock)) return;
+  say('warn', `the step before shutdown has not ended within ${timeoutMillis} ms: going on without it`);
 }
 
 /** The host's diag logger may throw, which is no reason to stay. */

@@ -1,6 +1,6 @@
 /** Tells people of losses and trouble: through `diag`, rate-limited, and through the callbacks of the options. */
 
-import type { Cancel, Clock } from '../common/clock.ts';
+import { type Cancel, type Clock, coalesced } from '../common/clock.ts';
 import { type DropReason, messageOf, quietly } from '../common/errors.ts';
 import { runCallback } from '../delivery/export-context.ts';
 import { say } from '../delivery/say.ts';
@@ -40,6 +40,7 @@ export class Diagnostics {
   readonly #uncalled: Counts = new Map();
   readonly #lastWarnedAt = new Map<string, number>();
   readonly #cause: () => string | undefined;
+  readonly #callOnDropLater: () => void;
   #cancelSummary: Cancel | undefined;
   #isClosed = false;
 
@@ -54,11 +55,12 @@ export class Diagnostics {
     this.#clock = clock;
     this.#onDrop = onDrop;
     this.#cause = cause;
+    this.#callOnDropLater = coalesced(clock, () => this.#callOnDrop());
   }
 
   dropped(reason: DropReason, records: number): void {
     if (this.#onDrop !== undefined) {
-      if (this.#uncalled.size === 0) this.#clock.immediate(() => this.#callOnDrop());
+      this.#callOnDropLater();
       add(this.#uncalled, reason, records);
     }
     if (reason === 'shutdown' && !this.#isClosed) {

@@ -5,9 +5,13 @@ import { causeOf, DROP_REASONS, type DropReason } from '../common/errors.ts';
 import type { BreakerStateName } from '../delivery/recovery.ts';
 import type { Outcome } from '../delivery/sender.ts';
 
+/** Of what was measured since construction, in milliseconds; 0 before anything was. */
 export interface Percentiles {
+  /** Half of all took this long at most. */
   readonly p50: number;
+  /** 95 % of all took this long at most. */
   readonly p95: number;
+  /** 99 % of all took this long at most. */
   readonly p99: number;
 }
 

@@ -5,13 +5,16 @@ import type { BreakerStateName } from '../delivery/recovery.ts';
 import type { MemoryLevel } from '../process/memory-guard.ts';
 import type { Ledger, Percentiles } from './ledger.ts';
 
+/** An amount that is held somewhere. */
 export interface Held {
+  /** Log records. */
   readonly records: number;
+  /** Bytes, counted as for the option `maxQueueBytes`. */
   readonly bytes: number;
 }
 
 /**
- * At every instant, in records:
+ * Where every record went. At every instant, in records:
  * `offered + recovered = exported + Σ dropped + queued + inFlight + spooled`.
  */
 export interface SpillwayStats {
@@ -26,21 +29,33 @@ export interface SpillwayStats {
   readonly exported: number;
   /** Every reason is present, with 0 where nothing was dropped. */
   readonly dropped: Readonly<Record<DropReason, number>>;
+  /** In memory, waiting. */
   readonly queued: Held;
+  /** In memory, handed to the exporter and not answered yet. */
   readonly inFlight: Held;
   /** Records on disk and not in memory as well, and the bytes of all files; zero without a spool. */
   readonly spooled: Held;
+  /** The circuit breaker and the clock behind it. */
   readonly breaker: {
+    /** `closed` while exports go out, `open` while they wait for `nextProbeMillis`, `half-open` during a probe. */
     readonly state: BreakerStateName;
     /** Milliseconds until the next probe; only while open. */
     readonly nextProbeMillis?: number;
     /** Milliseconds since the first failure that was seen; only while the destination fails. */
     readonly failingMillis?: number;
   };
-  readonly exports: { readonly attempts: number; readonly failures: number; readonly lastError?: string };
+  /** Calls of the exporter. */
+  readonly exports: {
+    /** How many have ended, well or not. */
+    readonly attempts: number;
+    /** How many of them failed. */
+    readonly failures: number;
+    /** What the last failure said, without credentials. */
+    readonly lastError?: string;
+  };
   /** How long one attempt takes. */
   readonly exportMillis: Percentiles;
-  /** From `onEmit` of the oldest record of a batch to its acknowledgement. */
+  /** How long it takes from `onEmit` of the oldest record of a batch to its acknowledgement. */
   readonly deliveryMillis: Percentiles;
 }
 
@@ -83,6 +98,7 @@ export function statsOf(
   };
 }
 
+/** Whether logs get through, in a form made for a readiness probe. */
 export interface SpillwayHealth {
   /**
    * - `ok`: records flow.

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { SpoolEntry } from '../../src/spool/format/entry.ts';
 import { bytesBelow, type Call, filesBelow, WRITING } from '../support/faulty-files.ts';
 import { entryOf, LEASE_MILLIS, namesOf, SpoolMember, spoolDirectory } from '../support/spool-member.ts';
 
@@ -70,6 +71,34 @@ describe.each(WAYS)('%s', (_way, append) => {
     await member.close();
     expect(await namesLeft(directory)).toEqual(['before', 'after']);
   });
+
+  test.each([
+    ['lease of a new partition', /new-.*lease/, 0],
+    ['segment', /[.]seg/, 0],
+    ['lease that is renewed', /partition-.*lease/, 1],
+    ['file of acknowledgements', /[.]ack/, 1],
+  ])(
+    'where the disk writes nothing and reports no error, into a %s, gives up and tries later',
+    async (what, path, before) => {
+      const directory = await spoolDirectory();
+      const member = await SpoolMember.open(directory);
+      const { spool, disk } = member;
+      for (let index = 0; index < before; index++) expect(await append(member, 'before')).toBe(true);
+      disk.writesNothing = path;
+      if (what.includes('acknowledgements')) {
+        const entry = spool.next() as SpoolEntry;
+        spool.settle(entry, 0, 1);
+        await append(member, 'more');
+      } else if (what.includes('renewed')) await member.pass(2 * LEASE_MILLIS);
+      else expect(await append(member, 'refused')).toBe(false);
+      await member.rest();
+      spool.closeSync();
+      expect(disk.misuses).toEqual([]);
+      disk.writesNothing = undefined;
+      const found = await namesLeft(directory);
+      expect(found.filter((name) => name !== 'more')).toEqual(before > 0 ? ['before'] : []);
+    },
+  );
 
   test('is tried again after a back-off that doubles up to 30 s', async () => {
     const member = await SpoolMember.open(await spoolDirectory());
