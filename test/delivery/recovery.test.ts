@@ -194,7 +194,7 @@ describe('recovery', () => {
     for (const chance of [0, 0.5, LONGEST()]) {
       const { machine } = recovery(() => chance);
       machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 20_000 }, 100);
-      machine.askNow(200);
+      machine.askNow(200, false);
       const { notBefore } = machine.permit(200) as { notBefore: number };
       expect(notBefore).toBeGreaterThanOrEqual(20_100);
       expect(notBefore).toBeLessThanOrEqual(22_100);
