@@ -87,7 +87,7 @@ export class Replay<B extends LogBatch> {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
-      if (batch.history.notBefore > now || batch.isTakenOver) continue;
+      if (batch.notBefore > now || batch.isTakenOver) continue;
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -112,7 +112,7 @@ export class Replay<B extends LogBatch> {
   dueAt(now: number): number {
     if (!this.#mayTake()) return Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
-    for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.history.notBefore));
+    for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
     return earliest;
   }
 

@@ -55,6 +55,11 @@ export class QueuedBatch<B extends LogBatch> {
     this.isProtected = isProtected;
   }
 
+  /** When it may be sent, on the monotonic clock: Infinity while another part of a refused batch is. */
+  get notBefore(): number {
+    return this.history.search?.isUnderWay ? Number.POSITIVE_INFINITY : this.history.notBefore;
+  }
+
   /** Lets it be sent immediately if it waits for a time of its own. */
   retryNow(): void {
     if (this.history.notBefore !== 0) this.history = { ...this.history, notBefore: 0 };

@@ -170,7 +170,7 @@ export class WaitingBatches<B extends LogBatch> {
   /** An open protected batch goes along as soon as anything goes: protected records leave first. */
   *#candidates(now: number): Generator<QueuedBatch<B>> {
     for (const batch of this.#protected) {
-      if (batch.history.notBefore <= now && !this.#isHeldBack(batch)) yield batch;
+      if (batch.notBefore <= now && !this.#isHeldBack(batch)) yield batch;
     }
     for (const batch of this.#ordinary) if (this.#dueAt(batch, this.#ordinary) <= now) yield batch;
   }
@@ -186,7 +186,7 @@ export class WaitingBatches<B extends LogBatch> {
   #dueAt(batch: QueuedBatch<B>, deque: BatchDeque<B>): number {
     if (this.#isHeldBack(batch)) return Number.POSITIVE_INFINITY;
     const closesAt = batch === deque.open ? batch.openedAt + this.#scheduledDelayMillis : 0;
-    return Math.max(batch.history.notBefore, closesAt);
+    return Math.max(batch.notBefore, closesAt);
   }
 
   #dequeOf(batch: QueuedBatch<B>): BatchDeque<B> {
