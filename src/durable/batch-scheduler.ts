@@ -93,7 +93,8 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     replay: QueuedBatch<B>,
     passOver: ((batch: QueuedBatch<B>) => boolean) | undefined,
   ): boolean {
-    if (passOver !== undefined && passOver(live) !== passOver(replay)) return passOver(live);
+    // What asks whether the destination is back is live, as long as nothing is stuck.
+    if (passOver !== undefined) return passOver(live) && !passOver(replay);
     return this.#credit >= 1;
   }
 

@@ -88,7 +88,7 @@ export class Replay<B extends LogBatch> {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
-      if (batch.history.notBefore > now || !batch.mayBeSent(now, false)) continue;
+      if (batch.notBefore > now || !batch.mayBeSent(now, false)) continue;
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -109,7 +109,7 @@ export class Replay<B extends LogBatch> {
     if (!this.#mayTake()) return Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
     for (const batch of this.#waiting) {
-      if (batch.mayBeSent(now, false)) earliest = Math.min(earliest, Math.max(now, batch.history.notBefore));
+      if (batch.mayBeSent(now, false)) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
     }
     return earliest;
   }

@@ -166,6 +166,11 @@ export class QueuedBatch<B extends LogBatch> {
     return true;
   }
 
+  /** When it may be sent, on the monotonic clock: Infinity while another part of a refused batch is. */
+  get notBefore(): number {
+    return this.history.search?.isUnderWay ? Number.POSITIVE_INFINITY : this.history.notBefore;
+  }
+
   /** Lets it be sent immediately if it waits for a time of its own. */
   retryNow(): void {
     if (this.history.notBefore !== 0) this.history = { ...this.history, notBefore: 0 };

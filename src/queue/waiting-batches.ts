@@ -181,7 +181,7 @@ export class WaitingBatches<B extends LogBatch> {
   /** An open protected batch goes along as soon as anything goes: protected records leave first. */
   *#candidates(now: number, isWriteAhead: boolean): Generator<QueuedBatch<B>> {
     for (const batch of this.#protected) {
-      if (batch.history.notBefore <= now && batch.mayBeSent(now, isWriteAhead)) yield batch;
+      if (batch.notBefore <= now && batch.mayBeSent(now, isWriteAhead)) yield batch;
     }
     for (const batch of this.#ordinary) if (this.#dueAt(batch, now, isWriteAhead) <= now) yield batch;
   }
@@ -189,7 +189,7 @@ export class WaitingBatches<B extends LogBatch> {
   #dueAt(batch: QueuedBatch<B>, now: number, isWriteAhead: boolean): number {
     if (!batch.mayBeSent(now, isWriteAhead)) return Number.POSITIVE_INFINITY;
     const closesAt = batch.place === 'open' ? batch.openedAt + this.#scheduledDelayMillis : 0;
-    return Math.max(batch.history.notBefore, closesAt);
+    return Math.max(batch.notBefore, closesAt);
   }
 
   #dequeOf(batch: QueuedBatch<B>): BatchDeque<B> {

@@ -162,7 +162,7 @@ test('A part that is split off has the place, the copy, the origin and the very 
   const copy = new Copy();
   const whole = replayed(copy, 5, 10);
   whole.take();
-  whole.history = { ...UNTRIED, attempts: 3, notBefore: 7, bisect: { remaining: 2 } };
+  whole.history = { ...UNTRIED, attempts: 3, notBefore: 7 };
   const part = whole.split(2);
   expect(part.history).toBe(whole.history);
   expect([part.place, part.onDisk, part.origin, part.copy]).toEqual(['sending', 'copy', 'replay', copy]);

@@ -9,6 +9,7 @@ import { FaultyFiles, filesBelow } from '../support/faulty-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { promptFiles } from '../support/prompt-files.ts';
 import {
+  appendTo,
   entryOf,
   LEASE_MILLIS,
   namesOf,
@@ -81,7 +82,7 @@ describe('from the living', () => {
     const owner = await SpoolMember.open(directory);
     const pauses = ['mkdir', 'open', 'write', 'rename'] as const;
     const releases = pauses.map((call) => owner.disk.hold(call));
-    const append = owner.spool.append(entryOf('a'));
+    const append = appendTo(owner.spool, entryOf('a'));
     for (const letGo of releases) {
       await owner.rest();
       await watcher.pass(LEASE_MILLIS / 2);
@@ -258,7 +259,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
         const isSync = name === 'b' || name === 'd';
         const entry = isSync
           ? owner.spool.appendSync(entryOf(name))
-          : await owner.spool.append(entryOf(name));
+          : await appendTo(owner.spool, entryOf(name));
         if (entry === undefined || owner.disk.isDead) return;
         if (name === 'c') owner.spool.settle(entry, 0, 1);
         else stored.push(name);
@@ -328,7 +329,7 @@ describe('one who was stopped', () => {
   test('finds its partition taken, drops what was in it from its counts, and sends none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
-    const held = await owner.spool.append(entryOf('held', { records: 3 }));
+    const held = await appendTo(owner.spool, entryOf('held', { records: 3 }));
     const given = owner.spool.next();
     const heir = await SpoolMember.open(directory);
     await heir.pass(SURELY_MILLIS);
@@ -372,7 +373,7 @@ describe('one who was stopped', () => {
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
     // Before any timer of it could fire: whoever says that it is stored must mean it.
-    const lateAppend = owner.spool.append(entryOf('late'));
+    const lateAppend = appendTo(owner.spool, entryOf('late'));
     const later = owner.spool.appendSync(entryOf('later'));
     expect(later?.state).toBe('stored');
     const late = await owner.finish(lateAppend);
@@ -421,7 +422,11 @@ describe('one who was stopped', () => {
       expect(heir.events.recoveries).toEqual([1]);
       // It has read its clock before it was stopped, and writes when it goes on.
       isStopped = true;
-      const entry = await owner.finish(Promise.resolve(owner.spool[way](entryOf('late'))));
+      const entry = await owner.finish(
+        Promise.resolve(
+          way === 'append' ? appendTo(owner.spool, entryOf('late')) : owner.spool.appendSync(entryOf('late')),
+        ),
+      );
       expect(isStopped).toBe(false);
       if (entry !== undefined) owner.spool.release(entry);
       await passAll([owner, heir], SURELY_MILLIS);

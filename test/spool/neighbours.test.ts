@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { SpoolEntry } from '../../src/spool/format/entry.ts';
 import { runs } from '../support/property-runs.ts';
 import {
+  appendTo,
   entryOf,
   LEASE_MILLIS,
   nameOf,
@@ -144,7 +145,7 @@ class Neighbours {
       member.spool.release(entry);
     };
     if (isAtOnce) stored(member.spool.appendSync(entryOf(name)));
-    else void member.spool.append(entryOf(name)).then(stored);
+    else void appendTo(member.spool, entryOf(name)).then(stored);
   }
 
   /** Sends one thing, at once, if that is allowed. */
