@@ -333,9 +333,9 @@ export class AsyncSinkQueue<B extends LogBatch> {
   /** Whether a record would only be packed to be dropped again: worth knowing before the work of packing. */
   #cannotMakeRoom(isProtected: boolean): boolean {
     const occupancy = this.#occupancy;
-    if (occupancy.hasRoomFor(1)) return false;
-    this.spiller?.makeRoom(() => !occupancy.hasRoomFor(1));
-    if (occupancy.hasRoomFor(1, this.#inFlight.stored)) return false;
+    if (!occupancy.isFull()) return false;
+    this.spiller?.makeRoom(() => occupancy.isFull());
+    if (!occupancy.isFull(this.#inFlight.stored)) return false;
     if (isProtected && this.#waiting.ordinaryRecords > 0) return false;
     if (this.#limits.overflow === 'drop-newest') return true;
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;

@@ -37,11 +37,9 @@ export class Eviction<B extends LogBatch> {
 
   /** Gives up records until the bounds hold. */
   relieve(): void {
-    const { limits, rules, occupancy } = this.#queue;
-    if (!occupancy.hasRoomFor(0)) this.#evict('queue_full', (without) => !occupancy.hasRoomFor(0, without));
-    if (!occupancy.isTooHeavy()) return;
-    const isRestricted = rules.maxBytes < limits.maxQueueBytes;
-    this.#evict(isRestricted ? 'memory_limit' : 'queue_full', (without) => occupancy.isTooHeavy(without));
+    const { occupancy } = this.#queue;
+    if (occupancy.hasTooMany()) this.#evict('queue_full', (without) => occupancy.hasTooMany(without));
+    if (occupancy.isTooHeavy()) this.#evict(this.#weightReason(), (without) => occupancy.isTooHeavy(without));
   }
 
   /** Gives up what is not protected and not in flight. */
@@ -85,6 +83,11 @@ export class Eviction<B extends LogBatch> {
         batch.history.attempts > 0,
         contents.severities(),
       );
+  }
+
+  #weightReason(): DropReason {
+    const { limits, rules } = this.#queue;
+    return rules.maxBytes < limits.maxQueueBytes ? 'memory_limit' : 'queue_full';
   }
 
   #discardWaiting(reason: DropReason, isUnwanted: (batch: QueuedBatch<B>) => boolean): void {

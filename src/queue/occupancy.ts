@@ -38,11 +38,15 @@ export class Occupancy<B extends LogBatch> {
     );
   }
 
-  hasRoomFor(records: number, without = NOTHING): boolean {
-    return this.records() - without.records + records <= this.#maxRecords;
+  isFull(without?: Amount): boolean {
+    return this.records() - (without === undefined ? 0 : without.records) >= this.#maxRecords;
   }
 
-  isTooHeavy(without = NOTHING): boolean {
-    return this.bytes() - without.bytes > this.#rules.maxBytes;
+  hasTooMany(without?: Amount): boolean {
+    return this.records() - (without === undefined ? 0 : without.records) > this.#maxRecords;
+  }
+
+  isTooHeavy(without?: Amount): boolean {
+    return this.bytes() - (without === undefined ? 0 : without.bytes) > this.#rules.maxBytes;
   }
 }
