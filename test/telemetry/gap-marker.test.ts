@@ -4,7 +4,7 @@ import { SeverityNumber } from '@opentelemetry/api-logs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DROP_REASONS, type DropReason } from '../../src/common/errors.ts';
-import { noSeverities, severityRange } from '../../src/common/severity-counts.ts';
+import { noSeverities, oneRecordOf, severityRange } from '../../src/common/severity-counts.ts';
 import { VERSION } from '../../src/common/version.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { EPISODE_END_MILLIS, GapMarker, LONG_EPISODE_MILLIS } from '../../src/telemetry/gap-marker.ts';
@@ -122,7 +122,7 @@ describe('the time of a report', () => {
     async (reason) => {
       const { clock, markers, gaps } = marked();
       gaps.lost(reason, 1_000);
-      gaps.lostOne(reason, 9);
+      gaps.lost(reason, 1, oneRecordOf(9));
       expect(clock.pendingTimers).toBe(0);
       gaps.flush();
       gaps.lost('shed', 1);
@@ -161,7 +161,7 @@ describe('the time of a report', () => {
 
 test('the gap marker has one timer, however many records are lost, and none that keeps the process alive', async () => {
   const { clock, gaps } = marked();
-  for (let index = 0; index < 1_000; index++) gaps.lostOne('queue_full', 9);
+  for (let index = 0; index < 1_000; index++) gaps.lost('queue_full', 1, oneRecordOf(9));
   expect(clock.pendingTimers).toBe(1);
   expect(clock.keepAliveTimers).toBe(0);
   await clock.advance(3_600_000);
@@ -170,7 +170,7 @@ test('the gap marker has one timer, however many records are lost, and none that
 
 describe('feedback', () => {
   test('a gap report that is lost does not lead to another one', async () => {
-    const { clock, markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+    const { clock, markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     gaps.lost('queue_full', 5);
     for (let minute = 0; minute < 10; minute++) {
       gaps.delivered();
@@ -181,7 +181,7 @@ describe('feedback', () => {
   });
 
   test('a loss that could be the gap report itself is held back for the next report', async () => {
-    const { clock, markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+    const { clock, markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     gaps.lost('queue_full', 5);
     gaps.flush();
     await clock.advance(20_000);
@@ -194,9 +194,9 @@ describe('feedback', () => {
   });
 
   test('gap reports are never more than the records lost beside them, even if every report is lost', async () => {
-    const { markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+    const { markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     for (let loss = 0; loss < 20; loss++) {
-      gaps.lostOne('rejected', 9);
+      gaps.lost('rejected', 1, oneRecordOf(9));
       for (let again = 0; again < 5; again++) gaps.flush();
     }
     expect(markers).toHaveLength(20);
@@ -209,8 +209,8 @@ describe('the content of a report', () => {
     clock.epochMillis = Date.UTC(2026, 5, 1) + 250;
     gaps.lost('queue_full', 4, severities({ INFO: 3, ERROR4: 1 }));
     await clock.advance(1_500);
-    gaps.lostOne('shed', 5);
-    gaps.lostOne('shed', undefined);
+    gaps.lost('shed', 1, oneRecordOf(5));
+    gaps.lost('shed', 1, oneRecordOf(undefined));
     gaps.lost('rejected', 2);
     gaps.delivered();
     await clock.advance(EPISODE_END_MILLIS);
@@ -245,7 +245,7 @@ describe('the content of a report', () => {
 
   test('a gap of one loss is reported in a sentence of its own', () => {
     const { clock, markers, gaps } = marked();
-    gaps.lostOne('rejected', 9);
+    gaps.lost('rejected', 1, oneRecordOf(9));
     gaps.flush();
     expect(markers[0]?.body).toBe(`1 log record was lost at ${iso(clock.wallNow())}: rejected 1.`);
   });
@@ -299,7 +299,7 @@ test('every loss is in exactly one gap report, by count, reason and severity, wh
       const lose = (gaps: GapMarker, reason: DropReason, records: number, severity: number | undefined) => {
         if (reason !== 'self' && reason !== 'already_shutdown') lost += records;
         if (severity === undefined) gaps.lost(reason, records);
-        else for (let index = 0; index < records; index++) gaps.lostOne(reason, severity);
+        else for (let index = 0; index < records; index++) gaps.lost(reason, 1, oneRecordOf(severity));
       };
       let canLose = losesMarkers;
       const { clock, markers, gaps } = marked((_, self) => canLose && lose(self, 'queue_full', 1, 13));
