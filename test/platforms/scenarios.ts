@@ -167,6 +167,8 @@ export async function play(
   scenario: string,
   directory: string,
 ): Promise<string | undefined> {
+  const run = scenarios[scenario];
+  if (run === undefined) return 'there is no such scenario';
   const collector = await startCollector({ keep: 'ids' });
   const base = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, NO_COLOR: '1' };
   const start = (
@@ -177,7 +179,7 @@ export async function play(
   const { commandLine } = platform;
   try {
     const spool = await mkdtemp(join(directory, 'spool-'));
-    await scenarios[scenario]?.({
+    await run({
       collector,
       directory: spool,
       service: (name, onReady, env) => start([...platform.service, name, spool], onReady, env),
