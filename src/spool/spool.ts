@@ -51,11 +51,11 @@ export class Spool {
   #cancelPause: Cancel | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(settings: SpoolSettings, listener: SpoolListener, clock: Clock, files: SpoolFiles = nodeFiles) {
+  constructor(settings: SpoolSettings, clock: Clock, files: SpoolFiles = nodeFiles) {
     this.#settings = settings;
     this.#clock = clock;
     this.#files = files;
-    this.#events = new DeferredEvents(listener, clock);
+    this.#events = new DeferredEvents(clock);
     this.#quota = new SpoolQuota(settings.maxBytes, this.#segments, files, this.#events);
     this.#diskHealth = new DiskHealth(clock, () => this.#events.wake());
     this.#cleaner = new SegmentCleaner({
@@ -101,7 +101,8 @@ export class Spool {
    * @throws SpillwayError ERR_SPILLWAY_OPTION when the directory is not one, cannot be made, entered or
    * written to, can be written to by others, or belongs to another user who is not root.
    */
-  open(): void {
+  open(listener: SpoolListener): void {
+    this.#events.listener = listener;
     const { directory } = this.#settings;
     const failure = checkDirectory(directory, this.#files, (topic, message) =>
       this.#events.warn(topic, message),

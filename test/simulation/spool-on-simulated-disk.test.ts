@@ -18,8 +18,8 @@ function openSpool(
   id: string,
   settings: Partial<SpoolSettings>,
 ): Spool {
-  const spool = new Spool(spoolSettings(DIRECTORY, settings), new SpoolEvents(), clock, disk.view(id));
-  spool.open();
+  const spool = new Spool(spoolSettings(DIRECTORY, settings), clock, disk.view(id));
+  spool.open(new SpoolEvents());
   return spool;
 }
 

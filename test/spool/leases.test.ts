@@ -223,13 +223,13 @@ describe('from the dead', () => {
       await (await writer(directory, ['a', 'b'], 1_000, new FaultyFiles(promptFiles))).crash();
       const heir = prompt(directory);
       heir.disk.diesAfterCalls = calls;
-      heir.spool.open();
+      heir.spool.open(heir.events);
       await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       hasDied = heir.disk.isDead;
       if (hasDied) expect(heir.events.ownershipLosses).toEqual([]);
       await heir.crash();
       const next = prompt(directory);
-      next.spool.open();
+      next.spool.open(next.events);
       await next.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       expect(namesOf(await next.drain()), `died in call ${calls}`).toEqual(['a', 'b']);
       await next.close();
@@ -248,7 +248,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
     const owner = prompt(directory, { fsync: 'always' });
     owner.disk.diesAfterCalls = calls;
     try {
-      owner.spool.open();
+      owner.spool.open(owner.events);
     } catch {
       // Died in making the directory.
     }
@@ -275,7 +275,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
     hasDied = owner.disk.isDead;
     await owner.crash();
     const heir = prompt(directory);
-    heir.spool.open();
+    heir.spool.open(heir.events);
     await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
     const names = namesOf(await heir.drain());
     expect(
