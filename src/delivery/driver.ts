@@ -217,7 +217,7 @@ export class Driver<B extends LogBatch> {
     if (isProof) this.#concurrency.succeeded(durationMillis, wasFull);
     this.#listener.attempted(meant, durationMillis);
     // One that another process has taken over is none of ours any more; what it says of the destination holds.
-    if (this.#source.isInFlight(batch)) this.#settle(batch, meant, now);
+    if (batch.isInFlight) this.#settle(batch, meant, now);
     this.wake();
   }
 
