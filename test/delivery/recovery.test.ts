@@ -388,7 +388,7 @@ describe('recovery', () => {
     const at = machine.askAt as number;
     expect([machine.isWaitingForProbe(at - 1), machine.isWaitingForProbe(at)]).toEqual([true, false]);
     const probe = machine.begin(at);
-    expect(machine.isWaitingForProbe(at - 1)).toBe(false);
+    expect(machine.isWaitingForProbe(at)).toBe(false);
     machine.end(probe, { health: 'unhealthy', retryAfterMillis: 60_000 }, at);
     expect(machine.isWaitingForProbe(at)).toBe(false);
     expect(machine.isWaitingForProbe(at + 66_000)).toBe(false);
