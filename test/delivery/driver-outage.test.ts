@@ -16,6 +16,8 @@ const SILENT: Outcome = {
   kind: 'retryable',
   error: Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }),
 };
+/** What a sender is told while all is well. */
+const WELL = { freshConnection: false, silences: 0 };
 const NO_ROOM: Outcome = { kind: 'retryable', error: new Error('full'), lacksRoom: true };
 const AMBIGUOUS: Outcome = { kind: 'ambiguous', error: new Error('internal') };
 
@@ -143,11 +145,11 @@ describe('after an outage', () => {
 });
 
 describe('a sender is told', () => {
-  test('nothing as long as the destination is well', async () => {
+  test('of no trouble as long as the destination is well', async () => {
     const h = new DriverHarness();
     h.decide = () => DELIVERED;
     await h.emit(3);
-    expect(h.sent.map(({ hints }) => hints)).toEqual([undefined, undefined, undefined]);
+    expect(h.sent.map(({ hints }) => hints)).toEqual([WELL, WELL, WELL]);
   });
 
   test('to use a fresh connection while the destination fails, and not any more as soon as it has answered', async () => {
@@ -165,9 +167,9 @@ describe('a sender is told', () => {
     await h.clock.advance(1_000);
     expect(h.sent.map(({ hints }) => hints)).toEqual([
       { freshConnection: true, silences: 0 },
-      undefined,
-      undefined,
-      undefined,
+      WELL,
+      WELL,
+      WELL,
     ]);
   });
 
@@ -191,7 +193,7 @@ describe('a sender is told', () => {
     await answerLater(DELIVERED, 10);
     await answerLater(DELIVERED, 10);
     await answerLater(DELIVERED, 10);
-    expect(told).toEqual([undefined, 1, 2, 2, 2, undefined, undefined]);
+    expect(told).toEqual([0, 1, 2, 2, 2, 0, 0]);
   });
 });
 
@@ -248,6 +250,29 @@ describe('retry.maxElapsedMillis', () => {
     await h.clock.advance(3_000);
     expect([...h.toldOf('queue dropped'), ...h.toldOf('dropped')]).toHaveLength(3);
   });
+});
+
+test('without any time for retries everything is tried once, and given up if it fails', async () => {
+  const retry = { initialDelayMillis: 1_000, maxDelayMillis: 1_000, maxElapsedMillis: 0 };
+  const h = new DriverHarness({}, { retry }, 99);
+  h.decide = () => RETRYABLE;
+  await h.emit(5);
+  await h.clock.advance(60_000);
+  expect(h.sent.map(({ bodies }) => bodies[0])).toEqual([0, 1, 2, 3, 4]);
+  expect(h.toldOf('dropped').map(([reason]) => reason)).toEqual(Array(5).fill('retry_exhausted'));
+  expect(h.toldOf('queue dropped')).toEqual([]);
+});
+
+test('a late answer from before the outage, while a probe is under way, is not taken for the probe’s', async () => {
+  const h = new DriverHarness({ maxExportBatchSize: 300 }, { concurrency: { start: 2, max: 2 } }, 1);
+  await h.emit(3_000);
+  const [first, second] = h.sent.splice(0);
+  first?.answer(RETRYABLE);
+  await h.clock.advance(6_000);
+  expect(h.recovery.breaker).toBe('half-open');
+  second?.answer(DELIVERED);
+  await h.clock.settle();
+  expect(h.recovery.breaker).toBe('half-open');
 });
 
 describe('a process that was frozen', () => {
