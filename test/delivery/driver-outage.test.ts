@@ -37,7 +37,7 @@ const sizesOf = (h: DriverHarness) => h.sent.map(({ bodies }) => bodies.length);
 
 describe('a probe', () => {
   test('is one request of 32 records at most, however much waits', async () => {
-    const h = await outage({ maxExportBatchSize: 100 });
+    const h = await outage({ maxExportBatchSize: 64 });
     await h.clock.advance(15_000);
     expect(h.sent.length).toBeGreaterThanOrEqual(2);
     expect(new Set(sizesOf(h))).toEqual(new Set([32]));
