@@ -167,7 +167,7 @@ describe('a partition of format 1 that was written once', () => {
     const directory = await spoolDirectory();
     cpSync(FIXTURE, directory, { recursive: true });
     const member = await SpoolMember.open(directory);
-    expect(member.events.recoveries).toEqual([2 + 4]);
+    expect(member.events.recoveries).toEqual([2, 4]);
     expect(member.spool.oldestUnixMillis).toBe(Date.UTC(2026, 0, 2, 12));
     const found = await member.drain();
     expect(found.map(({ payload, remaining }) => [payload.toString(), remaining])).toEqual([

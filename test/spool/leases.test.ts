@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolEntry } from '../../src/spool/format/entry.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { FaultyFiles, filesBelow } from '../support/faulty-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -12,6 +13,7 @@ import {
   appendTo,
   entryOf,
   LEASE_MILLIS,
+  nameOf,
   namesOf,
   passAll,
   SpoolMember,
@@ -32,6 +34,12 @@ async function writer(
   const member = await SpoolMember.open(directory, {}, new StoppableClock(startMillis), disk);
   for (const name of names) await member.store(entryOf(name, { records: 2 }));
   return member;
+}
+
+/** Of the event loop, while the disk is held: the member does not come to rest. */
+async function turnsUntil({ clock }: SpoolMember, condition: () => boolean): Promise<void> {
+  for (let turns = 0; turns < 500 && !condition(); turns++) await clock.settle();
+  expect(condition()).toBe(true);
 }
 
 /** Its calls are answered immediately, so that they are the same ones in the same order each time. */
@@ -214,6 +222,56 @@ describe('from the dead', () => {
     }
     expect(await drainAll(rivals)).toEqual(names);
     await Promise.all(rivals.map((rival) => rival.close()));
+  });
+
+  describe('with several segments', () => {
+    /** Two segments, the second of which is read when the test says so. */
+    async function halfScanned() {
+      const directory = await spoolDirectory();
+      const settings = { maxBytes: 1024 * 1024 };
+      const owner = await SpoolMember.open(directory, settings);
+      for (const name of ['a', 'b']) await owner.store(entryOf(name, { bytes: 200_000 }));
+      await owner.close();
+      const { promise: gate, resolve: letGo } = Promise.withResolvers<void>();
+      let opens = 0;
+      const disk = new FaultyFiles({
+        ...nodeFiles,
+        async open(path, flags, mode) {
+          // At first its header is read.
+          if (path.endsWith('00000002.seg') && ++opens === 2) await gate;
+          return await nodeFiles.open(path, flags, mode);
+        },
+      });
+      const heir = new SpoolMember(directory, settings, new ManualClock(), disk);
+      heir.spool.open();
+      await turnsUntil(heir, () => heir.events.recoveredRecords === 1);
+      return { directory, heir, letGo };
+    }
+
+    test('the first one can be sent, and goes, while the second one is read', async () => {
+      const { directory, heir, letGo } = await halfScanned();
+      const entry = heir.spool.next() as SpoolEntry;
+      expect(nameOf((await heir.spool.read(entry)) as Buffer)).toBe('a');
+      heir.spool.settle(entry, 0, 1);
+      await turnsUntil(heir, () => filesBelow(directory, '.seg').length === 1);
+      letGo();
+      await turnsUntil(heir, () => heir.events.recoveredRecords === 2);
+      expect(namesOf(await heir.drain())).toEqual(['b']);
+      await heir.close();
+      expect(filesBelow(directory)).toEqual([]);
+      expect(heir.events.warnings).toEqual([]);
+    });
+
+    test('the second one is left to the next process when the heir ends while it is read', async () => {
+      const { directory, heir, letGo } = await halfScanned();
+      const closed = heir.spool.close();
+      letGo();
+      await closed;
+      expect(heir.spool.records).toBe(1);
+      const next = await SpoolMember.open(directory);
+      expect(namesOf(await next.drain())).toEqual(['a', 'b']);
+      await next.close();
+    });
   });
 
   test('nothing is lost when an heir dies in any call of taking over', async () => {

@@ -194,6 +194,11 @@ export function isMissing(error: unknown): boolean {
   return codeOf(error) === 'ENOENT';
 }
 
+/** Whether there is no such file, nor the directory it was in: that can be a file now. */
+export function isGone(error: unknown): boolean {
+  return isMissing(error) || codeOf(error) === 'ENOTDIR';
+}
+
 /** Such as `ENOSPC: no space left on device`: without the path, which the message of Node ends with. */
 export function reasonOf(error: unknown): string {
   const [reason = ''] = messageOf(error).split(", '");
