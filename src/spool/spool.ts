@@ -137,14 +137,14 @@ export class Spool {
     return this.#segments.oldestUnixMillis;
   }
 
-  /**
-   * Whether the leases are in date: nothing that is stored may be sent otherwise, for another process may be
-   * sending it. When they are not, they are renewed at once, and `wake` tells when that is done. Never once it
-   * is closed.
-   * @param now on the monotonic clock.
-   */
-  areLeasesValid(now: number): boolean {
-    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.areLeasesValid(now);
+  /** Whether an entry may be sent: while its lease is not in date another process may be sending it. */
+  maySend(entry: SpoolEntry, now: number): boolean {
+    return this.#state === 'open' && own(entry).segment.partition.lease.isValid(now);
+  }
+
+  /** Begins to renew the leases that are not in date; `wake` tells when that is done. @returns whether all are, and it is open. */
+  renewLapsedLeases(now: number): boolean {
+    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.renewLapsed(now);
   }
 
   /**

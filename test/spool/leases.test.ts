@@ -80,7 +80,7 @@ describe('from the living', () => {
     }
     expect(watcher.events.recoveries).toEqual([]);
     expect(owner.events.ownershipLosses).toEqual([]);
-    expect(owner.spool.areLeasesValid(owner.clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(owner.clock.now())).toBe(true);
     await Promise.all([owner.close(), watcher.close()]);
   });
 
@@ -352,16 +352,16 @@ describe('one who was stopped', () => {
     const owner = await writer(directory, ['a']);
     await owner.pass(LEASE_MILLIS);
     const clock = owner.clock as StoppableClock;
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
-    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS / 4)).toBe(true);
-    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS)).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now() + LEASE_MILLIS / 4)).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now() + LEASE_MILLIS)).toBe(false);
     await owner.rest();
     clock.stop(20 * LEASE_MILLIS);
     const changes = owner.events.changes;
-    expect(owner.events.during(() => owner.spool.areLeasesValid(clock.now()))).toBe(false);
+    expect(owner.events.during(() => owner.spool.renewLapsedLeases(clock.now()))).toBe(false);
     await owner.rest();
     expect(owner.events.changes).toBeGreaterThan(changes);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     expect(owner.events.ownershipLosses).toEqual([]);
     expect(owner.events.untimely).toEqual([]);
     expect(namesOf(await owner.drain())).toEqual(['a']);
@@ -378,9 +378,9 @@ describe('one who was stopped', () => {
     clock.stop(LEASE_MILLIS);
     await letGo();
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     await owner.close();
   });
 
@@ -395,7 +395,7 @@ describe('one who was stopped', () => {
 
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     // It looks more than once.
     await owner.pass(200, 50);
     // What its caller has is not the spool's to count.
@@ -417,7 +417,7 @@ describe('one who was stopped', () => {
 
     // It goes on with a partition of its own.
     await owner.store(entryOf('new'));
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     expect(namesOf(await owner.drain())).toEqual(['new']);
     expect(namesOf(await heir.drain())).toEqual(['a', 'b', 'held']);
     await Promise.all([owner.close(), heir.close()]);
@@ -503,9 +503,9 @@ describe('one who was stopped', () => {
     expect(heir.disk.heldCalls).toBe(1);
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     await letGo();
     await heir.rest();
     expect(heir.events.recoveries).toEqual([]);

@@ -154,13 +154,13 @@ class Neighbours {
     const entry = spool.next();
     if (entry === undefined) return;
     const payload = this.#letGo[this.members.indexOf(member)] ? undefined : await spool.read(entry);
-    if (payload === undefined || !spool.areLeasesValid(clock.now())) return spool.requeue(entry);
+    if (payload === undefined || !spool.renewLapsedLeases(clock.now())) return spool.requeue(entry);
     const name = nameOf(payload);
     this.#note(name, member, entry);
     for (const other of this.#entries.get(name) ?? []) {
       if (other.member === member || !this.members.includes(other.member)) continue;
       const isThere = other.entry.state === 'stored' && other.entry.remaining.length > 0;
-      expect(isThere && other.member.spool.areLeasesValid(clock.now()), `${name} may be sent by two`).toBe(
+      expect(isThere && other.member.spool.renewLapsedLeases(clock.now()), `${name} may be sent by two`).toBe(
         false,
       );
     }

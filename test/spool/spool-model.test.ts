@@ -382,7 +382,7 @@ class Scenario {
     expect(this.#member.disk.misuses).toEqual([]);
     expect(events.warnings).toEqual([]);
     expect(spool.isUsable).toBe(true);
-    expect(spool.areLeasesValid(clock.now())).toBe(true);
+    expect(spool.renewLapsedLeases(clock.now())).toBe(true);
     const bytes = bytesBelow(this.#directory, '.seg') + bytesBelow(this.#directory, '.ack');
     expect(bytes).toBeLessThanOrEqual(this.#maxBytes + SLACK_BYTES);
     expect(Math.abs(spool.bytes - bytes), when).toBeLessThanOrEqual(SLACK_BYTES);

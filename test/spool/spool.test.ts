@@ -397,7 +397,7 @@ test('a disk without room for another file lets what was left on it be taken ove
   await heir.pass(2 * LEASE_MILLIS);
   expect(namesOf(await heir.drain()).toSorted()).toEqual(['close', 'crash']);
   await heir.pass(LEASE_MILLIS);
-  expect(heir.spool.areLeasesValid(heir.clock.now())).toBe(true);
+  expect(heir.spool.renewLapsedLeases(heir.clock.now())).toBe(true);
   await heir.close();
   expect(filesBelow(directory)).toEqual([]);
 });
