@@ -92,6 +92,7 @@ export class Spool {
       diskHealth: this.#diskHealth,
       partitionMade: (partition) => this.#keeper.add(partition),
       confirm: (partition) => this.#keeper.confirm(partition),
+      takenOver: () => this.#events.takenOver(0),
       completed: (segment) => this.#scheduleCleaning(segment),
     });
   }

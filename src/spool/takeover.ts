@@ -6,6 +6,7 @@ import { isMissing, reasonOf } from './format/file-system.ts';
 import { acksIn, frameField } from './format/layout.ts';
 import { movingName, newId, newSalt, sequenceOf } from './format/names.ts';
 import { SegmentReader } from './format/segment-reader.ts';
+import { fenceSegments } from './ownership/fence.ts';
 import { isSameLease, readLease } from './ownership/lease-observer.ts';
 import type { OrphanedPartition } from './ownership/orphan-scanner.ts';
 import { Partition, type PartitionContext, removePartition, replaceLease } from './ownership/partition.ts';
@@ -61,6 +62,8 @@ export async function takeOverPartition(
     await files.rename(taken, path).catch(() => {});
     throw error;
   }
+  // From here on the owner cannot get it back. One that has ended properly writes nothing any more.
+  if (orphan.lease !== undefined) await fenceSegments(taken, files);
   await files.rename(taken, partition.path);
   return partition;
 }
