@@ -26,6 +26,8 @@ export class SizeLimit {
   #taughtAt = 0;
   #ramp = Number.POSITIVE_INFINITY;
   #lastAccepted = 0;
+  /** Sizes at which one part of a refused batch was refused as well, and nothing was accepted since. */
+  #refusedParts: number[] = [];
 
   /** Infinity while nothing was refused. */
   maxBytes(now: number): number {
@@ -39,6 +41,16 @@ export class SizeLimit {
     // Halves are not alike: each of them fits.
     this.#taught = Math.min(this.#taught, Math.ceil(bytes * SHRINK * ALIKE));
     this.#taughtAt = now;
+  }
+
+  /**
+   * A part of a batch that was refused. Where one record is at fault, of all parts of a size the one that has it is
+   * refused, which is no measure for what others can be sent in; where two are, it is their size.
+   */
+  refusedPart(bytes: number, now: number): void {
+    const isSecond = this.#refusedParts.some((part) => bytes <= part * ALIKE && part <= bytes * ALIKE);
+    if (isSecond) this.refused(bytes, now);
+    else this.#refusedParts.push(bytes);
   }
 
   /** Refused for want of room. Where requests of this size have just been accepted, size is not the reason. */
@@ -56,6 +68,7 @@ export class SizeLimit {
 
   taken(bytes: number): void {
     this.#lastAccepted = bytes;
+    this.#refusedParts = this.#refusedParts.filter((part) => part > bytes * ALIKE);
     this.#ramp *= GROWTH;
     if (this.#ramp > UNBOUNDED_BYTES) this.#ramp = Number.POSITIVE_INFINITY;
   }
