@@ -83,6 +83,8 @@ export class CollectorProcess {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
+    // Nobody else would end it.
+    process.once('exit', () => child.kill('SIGKILL'));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (this.printed.length < MAX_PRINTED) this.printed += text;
     });

@@ -98,4 +98,6 @@ async function main(): Promise<void> {
   if (failed.length > 0 || played.length === 0) process.exitCode = 1;
 }
 
+process.setMaxListeners(0);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 await main();

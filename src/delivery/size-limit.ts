@@ -63,6 +63,7 @@ export class SizeLimit {
   recovered(): void {
     // It may have come back with another configuration.
     this.#taught = Number.POSITIVE_INFINITY;
+    this.#refusedParts = [];
     this.#ramp = RAMP_START_BYTES;
   }
 

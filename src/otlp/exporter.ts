@@ -36,7 +36,7 @@ const FAILED = 1;
 const EXPORT_BATCH_RECORDS = 4_096;
 /** Size of the first batch's buffer, and the minimum for later ones. */
 const MIN_BUFFER_BYTES = 4 * 1024;
-/** Size of the next buffer relative to what the last batch used. */
+/** Size of the next buffer relative to the bytes that the last batch used. */
 const BUFFER_SLACK = 1.02;
 
 /**

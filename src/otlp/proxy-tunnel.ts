@@ -8,7 +8,6 @@ import { concealed, secretsOfAuthorization } from './secrets.ts';
 
 const MAX_REASON_LENGTH = 50;
 
-/** Host and port of a URL as options of Node's `request` and `connect`. */
 export function hostOf({ hostname, port, protocol }: URL): { host: string; port: number } {
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),

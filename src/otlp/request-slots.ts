@@ -28,7 +28,6 @@ export class RequestSlots {
     });
   }
 
-  /** Passes the slot on to the longest waiting request. */
   release(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

@@ -24,8 +24,7 @@ const OTLP_TYPES = ['application/x-protobuf', 'application/protobuf', 'applicati
 const PLAIN_TYPES = ['', 'text/plain', 'application/octet-stream'];
 
 /**
- * Reads an `ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1 }`, with
- * `{ int64 rejected_log_records = 1; string error_message = 2 }`, from an answer whose status means success.
+ * Reads an `ExportLogsServiceResponse` from an answer whose status means success.
  * @returns undefined if it is none: not everything that answers 200 takes logs. An empty body counts as one, and so
  *   does plain text, which some servers send against the specification.
  */
@@ -89,7 +88,7 @@ function isJson(body: Uint8Array, type: string): boolean {
  * opentelemetry/proto/collector/logs/v1/logs_service.proto:
  *   ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1 }
  *   ExportLogsPartialSuccess { int64 rejected_log_records = 1; string error_message = 2 }
- * and google/rpc/status.proto: Status { int32 code = 1; string message = 2 }. Tags: field number << 3 | wire type.
+ * google/rpc/status.proto: Status { int32 code = 1; string message = 2 }. Tags: field number << 3 | wire type.
  */
 const PARTIAL_SUCCESS = 0x0a;
 const REJECTED_RECORDS = 0x08;
@@ -99,10 +98,7 @@ const STATUS_MESSAGE = 0x12;
 
 type Partial = [rejected: unknown, message: unknown];
 
-/**
- * @returns undefined for a `google.rpc.Status`.
- * @throws RangeError when it is not a protobuf message.
- */
+/** @returns undefined for a `google.rpc.Status`. @throws RangeError if it is not a protobuf message. */
 function partialSuccessIn(body: Uint8Array): Partial | undefined {
   const partial: Partial = [0n, undefined];
   const reader = new WireReader(body);
@@ -124,7 +120,7 @@ function readPartialSuccess(reader: WireReader, partial: Partial): void {
   reader.leave(outer);
 }
 
-/** @throws SyntaxError */
+/** @throws SyntaxError if it is not JSON. */
 function partialSuccessInJson(body: Uint8Array): Partial | undefined {
   const answer = JSON.parse(new TextDecoder().decode(body));
   if (isRefusal(answer)) return undefined;
@@ -142,7 +138,7 @@ function isRefusal(answer: unknown): boolean {
   return Boolean(error) || success === false || isErrorCode || isErrorStatus;
 }
 
-/** Of a `google.rpc.Status`; undefined for anything else. */
+/** The message of a `google.rpc.Status`; undefined for anything else. */
 function statusMessageIn(body: Uint8Array): string | undefined {
   let message: string | undefined;
   try {

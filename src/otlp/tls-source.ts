@@ -1,4 +1,4 @@
-/** The TLS options of connections, and the interface of what provides them. */
+/** The TLS options of connections, and the interface of their source. */
 
 import type { SecureContext } from 'node:tls';
 

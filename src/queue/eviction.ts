@@ -85,7 +85,7 @@ export class Eviction<B extends LogBatch> {
   /** A batch that is not in the queue any more is the disk's, or lost. */
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     const { copy, contents } = batch;
-    batch.isDone = true;
+    batch.end();
     if (copy !== undefined) copy.release();
     else this.#listener.dropped(reason, contents.records, batch.history.attempts > 0, contents.severities());
   }
@@ -95,7 +95,7 @@ export class Eviction<B extends LogBatch> {
     const { copy } = batch;
     if (copy === undefined) return;
     this.#waiting.remove(batch);
-    batch.isDone = true;
+    batch.end();
     copy.release();
   }
 

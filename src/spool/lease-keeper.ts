@@ -55,7 +55,8 @@ export class LeaseKeeper {
     await partition.remove();
   }
 
-  areLeasesValid(now: number): boolean {
+  /** @returns whether there was nothing to renew. */
+  renewLapsed(now: number): boolean {
     let areValid = true;
     for (const partition of this.#partitions) {
       if (partition.lease.isValid(now)) continue;

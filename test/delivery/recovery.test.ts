@@ -194,11 +194,21 @@ describe('recovery', () => {
     for (const chance of [0, 0.5, LONGEST()]) {
       const { machine } = recovery(() => chance);
       machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 20_000 }, 100);
-      machine.askNow(200);
+      machine.askNow(200, false);
       const { notBefore } = machine.permit(200) as { notBefore: number };
       expect(notBefore).toBeGreaterThanOrEqual(20_100);
       expect(notBefore).toBeLessThanOrEqual(22_100);
       expect(machine.askAt).toBe(notBefore);
+    }
+  });
+
+  test('what the server asks for beyond five minutes holds for five minutes, and the usual slack', () => {
+    for (const chance of [0, LONGEST()]) {
+      const { machine } = recovery(() => chance);
+      machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 86_400_000 }, 0);
+      expect(machine.askAt).toBeGreaterThanOrEqual(300_000);
+      expect(machine.askAt).toBeLessThanOrEqual(305_000);
+      if (chance === 0) expect(machine.askAt).toBe(300_000);
     }
   });
 

@@ -18,8 +18,8 @@ export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
   readonly #envelopes: EnvelopeEncoder;
   readonly #maxRecordBytes: number;
   /**
-   * Of the last payload, in order. The next one most likely has the same, and batches that share them can be joined
-   * without repeating them. Equal ones within a payload stay separate: merged, they would reorder its records.
+   * Of the last payload, in order. The next payload most likely has equal ones, and batches that share them can be
+   * joined without repeating them. Equal ones within a payload stay separate: merged, they would reorder its records.
    */
   #resources: Known<Resource>[] = [];
   #scopes: Known<Scope>[] = [];

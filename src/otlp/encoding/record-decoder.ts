@@ -26,7 +26,7 @@ const TWO_16 = 0x1_0000;
 const TWO_32 = 0x1_0000_0000;
 
 /**
- * Reads a record, with its tag and length, from the reader's position to its limit. It differs from what was emitted:
+ * Reads a record, with its tag and length, from the reader's position to its limit. It differs from the emitted record:
  * - undefined inside lists, functions and symbols are null; attributes that are undefined are missing
  * - a bigint is a number if that is exact, and a text beyond 64 bits; any object is a map of its own enumerable
  *   properties

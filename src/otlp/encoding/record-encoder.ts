@@ -115,7 +115,7 @@ const nibbles = Int8Array.from({ length: 0x80 }, (_, code) =>
   /[\da-f]/i.test(String.fromCharCode(code)) ? Number.parseInt(String.fromCharCode(code), 16) : -1,
 );
 
-/** More than the encoder ever reserves beyond what it writes. */
+/** More than the encoder ever reserves beyond the bytes it writes. */
 const SLACK_BYTES = 512;
 
 /*

@@ -12,7 +12,7 @@ const FRAMING_BYTES = 6;
 /** Up to this many groups, a linear search is faster than a map. */
 const FEW_GROUPS = 8;
 
-/** `bytes` is what the resource adds to a request while it has records. */
+/** `bytes` is added to a request while the resource has records. */
 interface CountedResource {
   readonly resource: Resource;
   readonly bytes: number;

@@ -65,7 +65,6 @@ export function envelopeAround(
   };
 }
 
-/** Size of a length-delimited field: tag, length and value. */
 function fieldBytes(bytes: number): number {
   return 1 + lengthBytes(bytes) + bytes;
 }

@@ -28,7 +28,6 @@ export function sectionsOf(request: Uint8Array): ResourceSection[] {
   });
 }
 
-/** Calls `read` with the reader inside each of the messages at `ranges`. */
 function insideEach<T>(reader: WireReader, ranges: readonly number[], read: () => T): T[] {
   const results: T[] = [];
   for (let index = 0; index < ranges.length; index += 2) {

@@ -167,7 +167,7 @@ function putShort(writer: WireWriter, start: number, value: unknown): number {
 }
 
 function putNumber(writer: WireWriter, start: number, value: number): number {
-  // -0 and integers beyond int64 are doubles, so that decoding returns what was logged.
+  // -0 and integers beyond int64 are doubles, so that decoding returns the logged value.
   const isInteger = Number.isInteger(value) && value < TWO_63 && value >= -TWO_63 && value !== 0;
   writer.buffer[start] = isInteger ? INT_VALUE : DOUBLE_VALUE;
   if (!isInteger) return writer.putDouble(start + 1, value);
