@@ -5,10 +5,11 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { root, run, runOrThrow, withTemporaryDirectory } from '../scripts/tools.ts';
+import { root, run, withTemporaryDirectory } from '../scripts/tools.ts';
 
 const MANIFEST = join(root, 'tools/collector/builder.yaml');
 const BUILDER = 'go.opentelemetry.io/collector/cmd/builder';
+const UNREACHABLE = 'the Go modules cannot be reached';
 const MAX_LOOKUP_MILLIS = 60_000;
 const MAX_BUILD_MILLIS = 1_200_000;
 
@@ -37,18 +38,23 @@ export async function collectorBinary(say: (text: string) => void): Promise<Coll
   const module = await run('go', ['list', '-m', `${BUILDER}@v${version}`], {
     timeoutMillis: MAX_LOOKUP_MILLIS,
   });
-  if (module.status !== 0) return { missing: 'the Go modules cannot be reached' };
+  if (module.status !== 0) return { missing: UNREACHABLE };
 
   say(`builds the Collector ${version} from Go modules, which takes minutes, once`);
-  await withTemporaryDirectory(async (directory) => {
+  return withTemporaryDirectory(async (directory) => {
     await copyFile(MANIFEST, join(directory, 'builder.yaml'));
     const args = ['run', `${BUILDER}@v${version}`, '--config', 'builder.yaml', '--ldflags', '-s -w'];
-    await runOrThrow('go', args, { cwd: directory, timeoutMillis: MAX_BUILD_MILLIS });
+    const { status, output } = await run('go', args, { cwd: directory, timeoutMillis: MAX_BUILD_MILLIS });
+    const failed = status !== 0;
+    if (failed && /requires go >= |toolchain not available/.test(output)) return { missing: 'Go is too old' };
+    if (failed && /no such host|i\/o timeout|connection refused/.test(output))
+      return { missing: UNREACHABLE };
+    if (failed) throw new Error(`the Collector cannot be built: ${status}\n${output}`);
     await mkdir(cache, { recursive: true });
     // Never half of one, also when two of these run.
     const copy = `${path}.${process.pid}`;
     await copyFile(join(directory, 'build/otelcol'), copy);
     await rename(copy, path);
+    return { path, version };
   });
-  return { path, version };
 }
