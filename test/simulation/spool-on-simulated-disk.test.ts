@@ -76,7 +76,7 @@ const WEATHERS: readonly (readonly [string, DiskWeather])[] = [
   ['on a disk that becomes full', { freeBytes: 100_000 }],
 ];
 
-test.for(WEATHERS)('what was stored is found after the death of its process, %s', async ([, weather]) => {
+test.for(WEATHERS)('stored entries are found after the death of their process, %s', async ([, weather]) => {
   let storedInAll = 0;
   for (let seed = 0; seed < runs(4).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -88,7 +88,7 @@ test.for(WEATHERS)('what was stored is found after the death of its process, %s'
   expect(storedInAll).toBeGreaterThan(0);
 });
 
-test('what was stored is found after a loss of power, when the spool syncs always', async () => {
+test('stored entries are found after a loss of power if the spool syncs always', async () => {
   let storedInAll = 0;
   for (let seed = 0; seed < runs(10).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -100,7 +100,7 @@ test('what was stored is found after a loss of power, when the spool syncs alway
   expect(storedInAll).toBeGreaterThan(50);
 });
 
-test('a loss of power can take what was stored, when the spool never syncs', async () => {
+test('a loss of power can take stored entries if the spool never syncs', async () => {
   let lost = 0;
   for (let seed = 0; seed < runs(10).numRuns; seed++) {
     const clock = new SeededClock(seed);
