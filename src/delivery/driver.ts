@@ -267,10 +267,9 @@ export class Driver<B extends LogBatch> {
         this.#evidence.foundLimit(bytes);
         this.#sizeLimit.refused(refusedBytes, now);
       }
-    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && attempts === 1 && records > 1) {
-      // Not from its halves: where one record is at fault, they are refused down to that record, which is
-      // no measure for what others can be sent in.
-      this.#sizeLimit.refused(bytes, now);
+    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && records > 1) {
+      if (attempts === 1) this.#sizeLimit.refused(bytes, now);
+      else this.#sizeLimit.refusedPart(bytes, now);
     }
   }
 

@@ -24,6 +24,8 @@ export class SizeLimit {
   #taughtAt = 0;
   #ramp = Number.POSITIVE_INFINITY;
   #lastAccepted = 0;
+  /** Sizes at which one part of a refused batch was refused as well, and nothing was accepted since. */
+  #refusedParts: number[] = [];
 
   /** Infinity while nothing was refused, and beyond all bounds a while after that. */
   maxBytes(now: number): number {
@@ -39,6 +41,16 @@ export class SizeLimit {
     this.#taughtAt = now;
   }
 
+  /**
+   * A part of a batch that was refused. Where one record is at fault, of all parts of a size the one that has it is
+   * refused, which is no measure for what others can be sent in; where two are, it is their size.
+   */
+  refusedPart(bytes: number, now: number): void {
+    const isSecond = this.#refusedParts.some((part) => bytes <= part * ALIKE && part <= bytes * ALIKE);
+    if (isSecond) this.refused(bytes, now);
+    else this.#refusedParts.push(bytes);
+  }
+
   /** Refused for want of room. Where requests of this size have just been accepted, size is not the reason. */
   lackedRoom(bytes: number): void {
     if (bytes <= this.#lastAccepted * ALIKE) return;
@@ -49,11 +61,13 @@ export class SizeLimit {
   recovered(): void {
     // It may have come back with another configuration.
     this.#taught = Number.POSITIVE_INFINITY;
+    this.#refusedParts = [];
     this.#ramp = RAMP_START_BYTES;
   }
 
   taken(bytes: number): void {
     this.#lastAccepted = bytes;
+    this.#refusedParts = this.#refusedParts.filter((part) => part > bytes * ALIKE);
     this.#ramp *= GROWTH;
   }
 }

@@ -35,6 +35,23 @@ test('a refusal teaches nothing where requests of about that size, a tenth less,
   expect(limit.maxBytes(0)).toBe(25);
 });
 
+test('a refused part of a refused batch teaches nothing alone, and its size when another of that size is refused', () => {
+  const limit = new SizeLimit();
+  for (const bytes of [2_000, 1_000, 500]) limit.refusedPart(bytes, 0);
+  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+  limit.refusedPart(1_050, 0);
+  expect(limit.maxBytes(0)).toBe(578);
+});
+
+test('refused parts teach nothing when one of their size was accepted in between', () => {
+  const limit = new SizeLimit();
+  limit.refusedPart(1_000, 0);
+  limit.taken(1_000);
+  limit.taken(10);
+  limit.refusedPart(1_000, 0);
+  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+});
+
 test('a destination that lacks room gets smaller requests, not below 128 KiB, which double with each success', () => {
   const limit = new SizeLimit();
   limit.lackedRoom(1_000_000);
@@ -69,6 +86,17 @@ test('later batches are sent in the size that the destination takes, after a few
   await h.settle();
   expect(h.exporter.delivered).toHaveLength(64 * 8);
   expect(h.stats.exports.failures).toBe(failures);
+  await h.end();
+});
+
+test('the first batch that is much too large is halved along one of its parts, and not along each', async () => {
+  const h = new Harness({ maxExportBatchSize: 1_024 });
+  h.exporter.decide = (records) => (records.length > 20 ? { fail: httpError(413) } : 'succeed');
+  h.emit(1_024);
+  await h.settle();
+  expect(h.exporter.delivered).toHaveLength(1_024);
+  // 1,024, 512, … 32, and the second one of 32.
+  expect(h.stats.exports.failures).toBeLessThanOrEqual(8);
   await h.end();
 });
 
