@@ -5,10 +5,9 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { conclude, root, runOrThrow } from './tools.ts';
+import { conclude, installedTool, root } from './tools.ts';
 
 const goalPercent = 90;
 const requiredPercent = 70;
@@ -19,10 +18,7 @@ interface Report {
   files: Record<string, { mutants: { status: Status }[] }>;
 }
 
-const tools = join(root, 'tools/mutation');
-if (!existsSync(join(tools, 'node_modules'))) {
-  await runOrThrow('npm', ['ci'], { cwd: tools, timeoutMillis: 300_000 });
-}
+const tools = await installedTool('mutation');
 
 const args = process.argv.slice(2);
 const files = args.includes('--quick') ? deciding : args;

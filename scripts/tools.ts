@@ -1,5 +1,6 @@
 /** What the gates share: running a command, a temporary directory, the built package, the packed package. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -74,6 +75,15 @@ export async function withTemporaryDirectory<T>(use: (directory: string) => Prom
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** A tool that only its gate needs has a `package.json` of its own, so that nobody else installs it. @returns its folder. */
+export async function installedTool(name: string): Promise<string> {
+  const directory = join(root, 'tools', name);
+  if (!existsSync(join(directory, 'node_modules'))) {
+    await runOrThrow('npm', ['ci'], { cwd: directory, timeoutMillis: 300_000 });
+  }
+  return directory;
 }
 
 /** Builds `dist`; a gate that looked at what an earlier build left there would vouch for the wrong code. */

@@ -29,8 +29,12 @@ import type { Gauges } from './telemetry/metrics.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from './telemetry/stats.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 
+/** How long a `forceFlush()` may take. */
 export interface FlushOptions {
-  /** Milliseconds after which the promise rejects. Default: the option `flushTimeoutMillis`. */
+  /**
+   * Milliseconds after which the promise rejects. Default: the option `flushTimeoutMillis`, also for anything but a number
+   * of 0 or more.
+   */
   timeoutMillis?: number;
 }
 

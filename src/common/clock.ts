@@ -100,3 +100,43 @@ export const systemClock: Clock = {
     setNodeImmediate(callback);
   },
 };
+
+/** Calls `run` in the next turn of the event loop: once, however often the function returned is called until then. */
+export function coalesced(clock: Pick<Clock, 'immediate'>, run: () => void): () => void {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    clock.immediate(() => {
+      isDue = false;
+      run();
+    });
+  };
+}
+
+/**
+ * Resolves when `work` has settled, one way or the other, after `millis`, or when the signal aborts: whichever is first.
+ * Never rejects.
+ * @param keepAlive whether a process that wants to end is kept for it.
+ * @returns whether `work` has settled.
+ */
+export function settledWithin(
+  work: Promise<unknown>,
+  millis: number,
+  clock: Pick<Clock, 'timer'>,
+  { signal, keepAlive = true }: { readonly signal?: AbortSignal; readonly keepAlive?: boolean } = {},
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (isSettled: boolean) => {
+      cancel();
+      signal?.removeEventListener('abort', giveUp);
+      resolve(isSettled);
+    };
+    const giveUp = () => end(false);
+    const settled = () => end(true);
+    const cancel = clock.timer(giveUp, millis, keepAlive);
+    signal?.addEventListener('abort', giveUp);
+    if (signal?.aborted) giveUp();
+    work.then(settled, settled);
+  });
+}

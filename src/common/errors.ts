@@ -56,9 +56,12 @@ export type SpillwayErrorCode =
 
 /** Every error this package creates; recognise it by `code`, not by `instanceof` (copies of a package differ). */
 export class SpillwayError extends Error {
+  /** Always `SpillwayError`. */
   override readonly name = 'SpillwayError';
+  /** What went wrong, for programs; the message is for people and may change. */
   readonly code: SpillwayErrorCode;
 
+  /** For this package; others have no reason to make one. */
   constructor(code: SpillwayErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -24,6 +24,13 @@ export function invalid(name: string, expected: string, value: unknown): Spillwa
   );
 }
 
+/** @param known the names there are. */
+export function warnOfUnknownOptions(options: object, known: Readonly<Record<string, true>>): void {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(known, name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
+  }
+}
+
 export function numberOption(value: unknown, name: string, range: NumberRange): number {
   if (value === undefined) return range.default;
   if (!isInRange(value, range)) throw invalid(name, describeRange(range), value);

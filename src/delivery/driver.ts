@@ -8,10 +8,13 @@ import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { RetrySettings } from './backoff.ts';
 import type { BatchSource } from './batch-source.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
+import { disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
+import { attempted, failed, haveOthersPassed, heldBackUntil } from './history.ts';
+import { Probes } from './probes.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
+import { Searches } from './search.ts';
 import {
   type AttemptHints,
   destinationHealthOf,
@@ -41,10 +44,6 @@ export interface DeliveryListener {
   dropped(reason: DropReason, records: number, wasPassed: true, severities?: SeverityCounts): void;
 }
 
-/** A probe asks whether the destination is back; it need not carry more than that takes. */
-const PROBE_RECORDS = 32;
-/** A batch that failed this often in a row gives way to one that did not. */
-const STUCK_FAILURES = 2;
 /** An attempt that ends so late without an answer met silence, and not a connection that could not be made. */
 const SILENCE_MILLIS = 5_000;
 /** How often to look whether the process was frozen, while something is under way … */
@@ -63,6 +62,8 @@ export class Driver<B extends LogBatch> {
   readonly #concurrency: ConcurrencyLimit;
   readonly #sizeLimit = new SizeLimit();
   readonly #evidence = new Evidence();
+  readonly #probes = new Probes(this.#evidence);
+  readonly #searches = new Searches();
   readonly #stop = new AbortController();
   #turnIsDue = false;
   #cancelTimer: Cancel | undefined;
@@ -74,9 +75,6 @@ export class Driver<B extends LogBatch> {
   #silences = 0;
   /** When the destination was last asked because it was not well. */
   #askedAt = Number.NEGATIVE_INFINITY;
-  /** While the address is in doubt: how often a batch was tried before it gives way to others. */
-  #triesInDoubt = 0;
-  #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
   #isPaused = false;
 
@@ -152,8 +150,9 @@ export class Driver<B extends LogBatch> {
     this.#noticeFreeze(now);
     this.#sendWhatIsDue(now);
     if (this.#flushes.size > 0) {
-      const askAt = this.#activeExports > 0 ? 0 : notBeforeOf(this.#permit(now));
-      const isOpen = this.#recovery.breaker === 'open' && askAt > now && !this.#recovery.isHeldByWish(now);
+      const isAwaited = this.#activeExports > 0;
+      const askAt = isAwaited ? 0 : notBeforeOf(this.#permit(now));
+      const isOpen = !isAwaited && this.#recovery.isWaitingForProbe(now);
       this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
     }
     this.#sleep(now);
@@ -173,15 +172,14 @@ export class Driver<B extends LogBatch> {
     const permit = this.#permit(now);
     if (permit.kind === 'not yet') return;
     if (permit.kind === 'free' && this.#activeExports >= this.#concurrency.current) return;
-    const isSmall = permit.kind === 'alone' && (permit.isProbe || this.#evidence.isAddressInDoubt);
+    const maxRecords = this.#probes.maxRecords(permit);
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes(now), ...(isSmall && { maxRecords: this.#probeRecords() }) },
-      permit.kind === 'alone' ? this.#passOver : undefined,
+      { maxBytes: this.#sizeLimit.maxBytes(now), ...(maxRecords !== undefined && { maxRecords }) },
+      permit.kind === 'alone' ? this.#probes.passOver : undefined,
     );
     if (batch === undefined) return;
-    // All of them were tried so often: now each may be tried once more.
-    this.#triesInDoubt = Math.max(this.#triesInDoubt, this.#evidence.isAddressInDoubt ? batch.attempts : 0);
+    this.#probes.chose(batch.history);
     if (permit.kind === 'alone') this.#askedAt = now;
     const needsFreshConnection = permit.kind === 'alone' && permit.needsFreshConnection;
     const hints =
@@ -192,18 +190,12 @@ export class Driver<B extends LogBatch> {
     this.wake();
   }
 
-  /** In doubt about the address less and less is asked with, so that one bad record does not speak for all. */
-  #probeRecords(): number {
-    return this.#evidence.isAddressInDoubt ? Math.max(1, PROBE_RECORDS >> this.#triesInDoubt) : PROBE_RECORDS;
-  }
-
-  /** What the destination may have against one batch must not keep it from being asked with others. */
-  readonly #passOver = (batch: QueuedBatch<B>): boolean =>
-    this.#evidence.isAddressInDoubt ? batch.attempts > this.#triesInDoubt : batch.failures >= STUCK_FAILURES;
-
   async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints | undefined): Promise<void> {
     this.#activeExports++;
-    if (batch.attempts++ === 0) this.#listener.passed(batch.contents.records);
+    if (batch.history.attempts === 0) this.#listener.passed(batch.contents.records);
+    batch.history = attempted(batch.history);
+    const { search } = batch.history;
+    if (search !== undefined) search.isUnderWay = true;
     let outcome: Outcome;
     try {
       outcome = await this.#sender.send(batch.contents, this.#stop.signal, hints);
@@ -213,6 +205,7 @@ export class Driver<B extends LogBatch> {
     }
     const wasFull = this.#activeExports >= this.#concurrency.current;
     this.#activeExports--;
+    if (search !== undefined) search.isUnderWay = false;
     // After `stop` the batch is accounted for, and whatever its fate was comes too late.
     if (this.#stop.signal.aborted) return;
     const now = this.#clock.now();
@@ -220,10 +213,11 @@ export class Driver<B extends LogBatch> {
     const durationMillis = now - attempt.startedAt;
     const meant = this.#evidence.interpret(outcome, batch.contents);
     this.#learn(batch, meant, attempt, now);
-    if (meant.kind === 'delivered') this.#concurrency.succeeded(durationMillis, wasFull);
+    const isProof = meant.kind === 'delivered' && !this.#recovery.isFailing;
+    if (isProof) this.#concurrency.succeeded(durationMillis, wasFull);
     this.#listener.attempted(meant, durationMillis);
     // One that another process has taken over is none of ours any more; what it says of the destination holds.
-    if (this.#source.isInFlight(batch)) this.#settle(batch, meant, now);
+    if (batch.isInFlight) this.#settle(batch, meant, now);
     this.wake();
   }
 
@@ -232,8 +226,6 @@ export class Driver<B extends LogBatch> {
     const disposition = disposeOf(outcome, batch, now, this.#recovery.failingSince, this.#settings.retry);
     switch (disposition.action) {
       case 'done':
-        // What is innocent in a batch was found by asking: that pays, and may go on.
-        if (batch.bisect !== undefined) batch.bisect.remaining = bisectRequests(records);
         this.#source.settle(batch);
         this.#listener.delivered(records - disposition.rejectedRecords, now - batch.openedAt);
         if (disposition.rejectedRecords > 0) {
@@ -241,20 +233,14 @@ export class Driver<B extends LogBatch> {
         }
         return;
       case 'drop':
-        // Spending a whole budget on a destination that finds everything malformed helps nobody.
-        if (isBisected(outcome)) {
-          this.#bisectAllowance = Math.max(2, Math.min(BISECT_REQUESTS, this.#bisectAllowance) >> 1);
-        }
+        if (isBisected(outcome)) this.#searches.gaveUp(batch.history.search);
         this.#source.settle(batch);
         this.#listener.dropped(disposition.reason, records, true, batch.contents.severities());
         return;
       case 'halve':
-        if (isBisected(outcome)) {
-          batch.bisect ??= { remaining: Math.min(this.#bisectAllowance, bisectRequests(records)) };
-          batch.bisect.remaining -= 2;
-        }
+        if (isBisected(outcome)) batch.history = this.#searches.halved(batch.history, batch.contents);
         // Both halves go immediately: the wait was for the whole.
-        batch.notBefore = 0;
+        batch.history = heldBackUntil(batch.history, 0);
         this.#source.requeue(batch, true);
         return;
       case 'retry':
@@ -277,11 +263,16 @@ export class Driver<B extends LogBatch> {
     if (wasProbe && attempt.isAsk) this.#sizeLimit.recovered();
     this.#silences = 0;
     const { bytes, records } = batch.contents;
+    const { attempts } = batch.history;
     if (outcome.kind === 'delivered') {
       this.#deliveries++;
-      this.#bisectAllowance = Number.POSITIVE_INFINITY;
       this.#sizeLimit.taken(bytes);
-    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && batch.attempts === 1 && records > 1) {
+      const refusedBytes = this.#searches.accepted(batch.history.search, records);
+      if (refusedBytes !== undefined) {
+        this.#evidence.foundLimit(bytes);
+        this.#sizeLimit.refused(refusedBytes, now);
+      }
+    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && attempts === 1 && records > 1) {
       // Not from its halves: where one record is at fault, they are refused down to that record, which is
       // no measure for what others can be sent in.
       this.#sizeLimit.refused(bytes, now);
@@ -289,11 +280,8 @@ export class Driver<B extends LogBatch> {
   }
 
   #learnFailure(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
-    const othersPassed = batch.failures > 0 && this.#deliveries > batch.deliveriesAtLastFailure;
-    batch.firstFailedAt ??= now;
-    batch.deliveriesAtLastFailure = this.#deliveries;
-    batch.failures++;
-    if (othersPassed) batch.failuresWhileOthersPassed++;
+    const othersPassed = haveOthersPassed(batch.history, this.#deliveries);
+    batch.history = failed(batch.history, now, this.#deliveries);
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom } = outcome.kind === 'retryable' ? outcome : {};
     if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
@@ -302,7 +290,8 @@ export class Driver<B extends LogBatch> {
     // The destination works for others: only this batch waits, so long that others can come before it, and no longer.
     if (othersPassed && this.#recovery.askAt === undefined) {
       const waitsMillis = 2 * this.#settings.retry.initialDelayMillis;
-      batch.notBefore = now + waitMillis(0, waitsMillis, waitsMillis, this.#clock.random());
+      const millis = waitMillis(0, waitsMillis, waitsMillis, this.#clock.random());
+      batch.history = heldBackUntil(batch.history, now + millis);
     }
     if (!counted) return;
     this.#concurrency.failed();
@@ -322,7 +311,7 @@ export class Driver<B extends LogBatch> {
 
   #permit(now: number): Permit {
     // Where nothing is tried again there is nothing to back off from.
-    if (!this.#retries && this.#recovery.breaker === 'closed') this.#recovery.askNow(now);
+    if (!this.#retries && this.#recovery.breaker === 'closed') this.#recovery.askNow(now, false);
     return this.#recovery.permit(now);
   }
 

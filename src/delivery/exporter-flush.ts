@@ -1,7 +1,6 @@
 /** When the exporter's own `forceFlush` is called: while somebody waits for a flush, and at its end. */
 
-import type { Clock } from '../common/clock.ts';
-import { within } from './exporter-sender.ts';
+import { type Clock, settledWithin } from '../common/clock.ts';
 
 /**
  * An exporter may keep what it was given and complete an export only when it is flushed, so it is flushed after each
@@ -34,14 +33,14 @@ export class ExporterFlush {
 
   /**
    * Resolves with the result of `flushing` when the exporter has been flushed after that as well, or at `deadline`
-   * (monotonic clock), or when `cutShort` aborts.
+   * (monotonic clock), or when `hurry` aborts.
    */
   async during<T>(flushing: Promise<T>, deadline: number, hurry: AbortSignal): Promise<T> {
     this.#waiting++;
     try {
       if (this.isDue) void this.#call();
       const result = await flushing;
-      await within(this.#call(), deadline, hurry, this.#clock);
+      await settledWithin(this.#call(), deadline - this.#clock.now(), this.#clock, { signal: hurry });
       return result;
     } finally {
       if (--this.#waiting === 0) {

@@ -71,23 +71,3 @@ export function callExporter(
     .then(() => runExporting(() => exporter[method]?.()))
     .catch(failed);
 }
-
-/** Resolves with the call, at `deadline` (monotonic clock) at the latest, or when `cutShort` aborts. Never rejects. */
-export function within(
-  call: Promise<void>,
-  deadline: number,
-  cutShort: AbortSignal,
-  clock: Clock,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      cancel();
-      cutShort.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.timer(done, deadline - clock.now(), true);
-    cutShort.addEventListener('abort', done);
-    if (cutShort.aborted) done();
-    void call.then(done);
-  });
-}

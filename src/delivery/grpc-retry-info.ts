@@ -1,6 +1,6 @@
 /** Finds the delay a gRPC server asks for: google.rpc.RetryInfo in the trailer `grpc-status-details-bin`. */
 
-import { protobufFields } from '../protobuf/message-fields.ts';
+import { WireReader } from '../protobuf/wire-reader.ts';
 
 /*
  * The trailer is a google.rpc.Status { int32 code = 1; string message = 2; repeated Any details = 3 }, a
@@ -8,7 +8,15 @@ import { protobufFields } from '../protobuf/message-fields.ts';
  * = 1 }, and that a Duration { int64 seconds = 1; int32 nanos = 2 }. Reading these few fields does not
  * justify a protobuf library at run time; the tests write them with one.
  */
+const DETAILS = 0x1a;
+const TYPE_URL = 0x0a;
+const VALUE = 0x12;
+const RETRY_DELAY = 0x0a;
+const SECONDS = 0x08;
+const NANOS = 0x10;
 const TRAILER = 'grpc-status-details-bin';
+/** More than a day is as much as a day. */
+const DAY_MILLIS = 86_400_000;
 const RETRY_INFO_TYPE = 'google.rpc.RetryInfo';
 
 /** @returns milliseconds, or undefined when the metadata has no such wish or cannot be read. */
@@ -17,12 +25,8 @@ export function retryDelayMillisOf(metadata: unknown): number | undefined {
     const values = (metadata as { get?(key: string): unknown[] } | undefined)?.get?.(TRAILER) ?? [];
     for (const value of values) {
       if (!(value instanceof Uint8Array)) continue;
-      for (const detail of bytesFields(value, 3)) {
-        const type = bytesFields(detail, 1)[0];
-        if (type === undefined || !new TextDecoder().decode(type).endsWith(RETRY_INFO_TYPE)) continue;
-        const duration = bytesFields(bytesFields(detail, 2)[0] ?? new Uint8Array(), 1)[0];
-        return duration === undefined ? 0 : durationMillis(duration);
-      }
+      const delayMillis = delayMillisIn(value);
+      if (delayMillis !== undefined) return delayMillis;
     }
   } catch {
     // Not what it claims to be: then it asks for nothing.
@@ -30,21 +34,50 @@ export function retryDelayMillisOf(metadata: unknown): number | undefined {
   return undefined;
 }
 
-function durationMillis(duration: Uint8Array): number {
-  let millis = 0;
-  for (const [number, value] of protobufFields(duration)) {
-    if (typeof value !== 'bigint') continue;
-    if (number === 1) millis += Number(BigInt.asIntN(64, value)) * 1000;
-    if (number === 2) millis += Number(BigInt.asIntN(64, value)) / 1e6;
+/** Of the first detail that is a RetryInfo. @throws RangeError when it is not a protobuf message. */
+function delayMillisIn(status: Uint8Array): number | undefined {
+  const reader = new WireReader(status);
+  while (reader.next()) {
+    if (reader.tag !== DETAILS) {
+      reader.skip();
+      continue;
+    }
+    const { type, value } = readAny(reader);
+    if (type.endsWith(RETRY_INFO_TYPE)) return retryDelayMillis(value);
   }
-  // Neither a negative wait nor one beyond a day is taken at its word.
-  return millis >= 0 && millis <= 86_400_000 ? Math.ceil(millis) : 0;
+  return undefined;
 }
 
-function bytesFields(message: Uint8Array, wanted: number): Uint8Array[] {
-  const found: Uint8Array[] = [];
-  for (const [number, value] of protobufFields(message)) {
-    if (number === wanted && typeof value !== 'bigint') found.push(value);
+function readAny(reader: WireReader): { type: string; value: Uint8Array } {
+  const any = { type: '', value: new Uint8Array() };
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.tag === TYPE_URL) any.type = reader.text();
+    else if (reader.tag === VALUE) any.value = reader.bytes();
+    else reader.skip();
   }
-  return found;
+  reader.leave(outer);
+  return any;
+}
+
+function retryDelayMillis(retryInfo: Uint8Array): number {
+  let millis = 0;
+  const reader = new WireReader(retryInfo);
+  while (reader.next()) {
+    if (reader.tag === RETRY_DELAY) millis += readDurationMillis(reader);
+    else reader.skip();
+  }
+  return Math.ceil(Math.min(Math.max(millis, 0), DAY_MILLIS));
+}
+
+function readDurationMillis(reader: WireReader): number {
+  let millis = 0;
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.tag === SECONDS) millis += Number(reader.int64()) * 1000;
+    else if (reader.tag === NANOS) millis += Number(reader.int64()) / 1e6;
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return millis;
 }

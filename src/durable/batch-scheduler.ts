@@ -50,7 +50,10 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    const replay = this.#mayUseDisk(now) ? this.#replay.peek(now, passOver) : undefined;
+    // Whoever was silent for too long, or cannot give a heartbeat because the disk fails, may have been taken for dead, and
+    // what it stored be another's by now. What is in memory only is sent all the same.
+    this.#spool.renewLapsedLeases(now);
+    const replay = this.#replay.peek(now, passOver);
     const live = this.#queue.peek(now, size, passOver);
     const sendsReplay =
       replay !== undefined && (live === undefined || this.#prefersReplay(live, replay, passOver));
@@ -63,12 +66,7 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
   }
 
   dueAt(now: number): number {
-    const replayAt = this.#mayUseDisk(now) ? this.#replay.dueAt(now) : Number.POSITIVE_INFINITY;
-    return Math.min(this.#queue.dueAt(now), replayAt);
-  }
-
-  isInFlight(batch: QueuedBatch<B>): boolean {
-    return this.#queue.isInFlight(batch) || this.#replay.has(batch);
+    return Math.min(this.#queue.dueAt(now), this.#replay.dueAt(now));
   }
 
   settle(batch: QueuedBatch<B>): void {
@@ -78,14 +76,14 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
   }
 
   requeue(batch: QueuedBatch<B>, halve = false): void {
-    if (this.#replay.has(batch)) this.#replay.requeue(batch, halve);
+    if (batch.origin === 'replay') this.#replay.requeue(batch, halve);
     else this.#queue.requeue(batch, halve, this.#spool.isUsable);
   }
 
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
-    if (this.#replay.has(batch)) {
+    if (batch.origin === 'replay') {
+      // Nothing more of it is sent by then: it stays on disk.
       this.#replay.requeue(batch);
-      batch.notBefore = Number.POSITIVE_INFINITY;
     } else if (this.#spool.isUsable) {
       this.#queue.holdForDisk(batch);
       this.#moveToDisk(batch);
@@ -109,27 +107,18 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     this.#queue.discard(reason);
   }
 
-  /**
-   * Whoever was silent for too long, or cannot give a heartbeat because the disk fails, may have been taken for
-   * dead, and what it stored be another's by now. What is in memory only is sent all the same.
-   */
-  #mayUseDisk(now: number): boolean {
-    const areValid = this.#spool.areLeasesValid(now);
-    this.#queue.disk.areCopiesOurs = areValid;
-    return areValid;
-  }
-
   /** A batch that is stuck gives way to the other kind as it would to one of its own. */
   #prefersReplay(
     live: QueuedBatch<B>,
     replay: QueuedBatch<B>,
     passOver: ((batch: QueuedBatch<B>) => boolean) | undefined,
   ): boolean {
-    if (passOver !== undefined && passOver(live) !== passOver(replay)) return passOver(live);
+    // What asks whether the destination is back is live, as long as nothing is stuck.
+    if (passOver !== undefined) return passOver(live) && !passOver(replay);
     return this.#credit >= 1;
   }
 
   #ownerOf(batch: QueuedBatch<B>): AsyncSinkQueue<B> | Replay<B> {
-    return this.#replay.has(batch) ? this.#replay : this.#queue;
+    return batch.origin === 'replay' ? this.#replay : this.#queue;
   }
 }

@@ -87,7 +87,7 @@ export class Replay<B extends LogBatch> {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
-      if (batch.notBefore > now || batch.isTakenOver) continue;
+      if (batch.notBefore > now || !batch.mayBeSent(now, false)) continue;
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -112,20 +112,16 @@ export class Replay<B extends LogBatch> {
   dueAt(now: number): number {
     if (!this.#mayTake()) return Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
-    for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
+    for (const batch of this.#waiting) {
+      if (batch.mayBeSent(now, false)) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
+    }
     return earliest;
-  }
-
-  /** Whether a batch is in flight from here, and still this process's to account for. */
-  has(batch: QueuedBatch<B>): boolean {
-    if (batch.isTakenOver && this.#inFlight.remove(batch)) this.#resolveEnded();
-    return this.#inFlight.has(batch);
   }
 
   settle(batch: QueuedBatch<B>): void {
     if (!this.#inFlight.remove(batch)) return;
     this.replayedRecords += batch.contents.records;
-    settleCopy(batch);
+    batch.settle();
     this.#resolveEnded();
     this.#dropDone();
     this.wake();
@@ -133,6 +129,7 @@ export class Replay<B extends LogBatch> {
 
   requeue(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
+    batch.requeue();
     const older = halve ? batch.halve() : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
@@ -140,13 +137,18 @@ export class Replay<B extends LogBatch> {
   }
 
   retryNow(): void {
-    for (const batch of this.#waiting) batch.notBefore = 0;
+    for (const batch of this.#waiting) batch.retryNow();
   }
 
   /** Forgets what another process has taken over, in flight or not. */
   dropTakenOver(): void {
-    for (const batch of [...this.#waiting]) if (batch.isTakenOver) this.#waiting.remove(batch);
-    for (const batch of [...this.#inFlight]) if (batch.isTakenOver) this.#inFlight.remove(batch);
+    for (const held of [this.#waiting, this.#inFlight]) {
+      for (const batch of [...held]) {
+        if (!batch.isTakenOver) continue;
+        held.remove(batch);
+        batch.end();
+      }
+    }
     this.#resolveEnded();
     this.#dropDone();
   }
@@ -175,8 +177,12 @@ export class Replay<B extends LogBatch> {
   stop(): void {
     this.#isPaused = true;
     this.#isStopped = true;
-    for (const batch of [...this.#inFlight]) this.#inFlight.remove(batch);
-    for (const batch of [...this.#waiting]) this.#waiting.remove(batch);
+    for (const held of [this.#waiting, this.#inFlight]) {
+      for (const batch of [...held]) {
+        held.remove(batch);
+        batch.end();
+      }
+    }
     for (const entry of this.#held.keys()) this.#spool.requeue(entry);
     this.#held.clear();
     this.#heldBytes = 0;
@@ -203,7 +209,7 @@ export class Replay<B extends LogBatch> {
 
   async #readNext(): Promise<void> {
     const entry =
-      this.#isStopped || !this.#spool.areLeasesValid(this.#clock.now()) ? undefined : this.#spool.next();
+      this.#isStopped || !this.#spool.renewLapsedLeases(this.#clock.now()) ? undefined : this.#spool.next();
     if (entry !== undefined) {
       this.#held.set(entry, entry.bytes);
       this.#heldBytes += entry.bytes;
@@ -246,9 +252,4 @@ export class Replay<B extends LogBatch> {
     this.#heldBytes -= this.#held.get(entry) ?? 0;
     this.#held.delete(entry);
   }
-}
-
-function settleCopy<B extends LogBatch>(batch: QueuedBatch<B>): void {
-  const { durability } = batch;
-  if (typeof durability === 'object') durability.settle(batch.offset, batch.contents.records);
 }

@@ -1,6 +1,7 @@
 /** Makes batches of what was read back: one for each run of records that is not done with, all with one copy on disk. */
 
 import type { Clock } from '../common/clock.ts';
+import { UNTRIED } from '../queue/delivery-history.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import { QueuedBatch } from '../queue/queued-batch.ts';
 import type { SpoolEntry } from '../spool/format/entry.ts';
@@ -27,11 +28,14 @@ export function replayedBatches<B extends LogBatch>(
     at = first + count;
     // Nearly always it is all of them, and nothing has to be copied.
     const contents = count === whole.records ? whole : (whole.split(count) as B);
-    const batch = new QueuedBatch(contents, sequence + index, openedAt, entry.isProtected);
-    batch.offset = first;
-    // Attempts of an earlier process are not in this one's counts.
-    batch.attempts = entry.isRecovered ? 0 : entry.attempts;
-    batch.durability = copy;
+    const batch = QueuedBatch.replayed(
+      contents,
+      { sequence: sequence + index, openedAt, isProtected: entry.isProtected },
+      first,
+      // Attempts of an earlier process are not in this one's counts.
+      { ...UNTRIED, attempts: entry.isRecovered ? 0 : entry.attempts },
+      copy,
+    );
     if (index > 0) copy.split();
     return batch;
   });

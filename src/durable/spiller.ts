@@ -120,7 +120,7 @@ export class Spiller<B extends LogBatch> {
 
   /** A batch that waits in the queue is to leave memory, if it is not done with already. */
   moveToDisk(batch: QueuedBatch<B>): void {
-    if (!batch.isDone && batch.isStorable) this.#store(batch, true);
+    if (batch.place !== 'gone' && batch.isStorable) this.#store(batch, true);
     else this.wake();
   }
 
@@ -171,7 +171,7 @@ export class Spiller<B extends LogBatch> {
   storeAtExit(): void {
     const { exitMaxBytes, exitTimeoutMillis } = this.#settings;
     this.#spool.retryNow();
-    this.#queue.disk.retryUnstorable();
+    this.#queue.disk.retryRefused();
     this.#queue.seal();
     const batches = [...this.#queue.disk.storableInFlight(), ...this.#queue.disk.storable()];
     // What is protected is lost last.
@@ -251,9 +251,9 @@ export class Spiller<B extends LogBatch> {
 
   #store(batch: QueuedBatch<B>, freesMemory: boolean): void {
     const { records, bytes } = batch.contents;
+    batch.writeBegan();
     const entry = this.#entryOf(batch);
     if (entry === undefined) return;
-    batch.durability = 'storing';
     this.#storingBatches++;
     this.#storingRecords += records;
     this.#storingBytes += bytes;
@@ -269,6 +269,7 @@ export class Spiller<B extends LogBatch> {
   }
 
   #storeNow(batch: QueuedBatch<B>): void {
+    batch.writeBegan();
     const entry = this.#entryOf(batch);
     if (entry !== undefined) this.#stored(batch, this.#spool.appendSync(entry));
   }
@@ -276,35 +277,33 @@ export class Spiller<B extends LogBatch> {
   #stored(batch: QueuedBatch<B>, entry: SpoolEntry | undefined): void {
     if (entry === undefined) {
       // A spool that works and yet will not have it would be asked for ever.
-      this.#queue.disk.stored(batch, this.#spool.isUsable ? 'unstorable' : 'unstored');
-      return;
+      this.#queue.disk.writeEnded(batch, this.#spool.isUsable ? 'refused' : 'failed');
+    } else {
+      this.#queue.disk.writeEnded(batch, new SpoolCopy(this.#spool, entry, batch.offset));
     }
-    // What was delivered, or counted as dropped, while it was being written is not to be found again.
-    if (batch.isDone) this.#spool.settle(entry, 0, entry.records);
-    else this.#queue.disk.stored(batch, new SpoolCopy(this.#spool, entry, batch.offset));
   }
 
   #entryOf(batch: QueuedBatch<B>): NewEntry | undefined {
-    const { contents, attempts, isProtected, openedAt } = batch;
+    const { contents, history, isProtected, openedAt } = batch;
     try {
       return {
         payload: this.#codec.encode(contents),
         records: contents.records,
         severities: contents.severities(),
         openedAtUnixMillis: this.#clock.wallNow() - (this.#clock.now() - openedAt),
-        attempts,
+        attempts: history.attempts,
         isProtected,
       };
     } catch (error) {
       this.#warn('spool', `a batch cannot be stored: ${messageOf(error)}`);
-      this.#queue.disk.stored(batch, 'unstorable');
+      this.#queue.disk.writeEnded(batch, 'refused');
       return undefined;
     }
   }
 
   /** @returns whether what is in memory was written in time, as far as it can be. */
   #written(timeoutMillis: number): Promise<boolean> {
-    this.#queue.disk.retryUnstorable();
+    this.#queue.disk.retryRefused();
     this.#queue.seal();
     this.#turn();
     return new Promise((resolve) => {

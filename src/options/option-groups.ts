@@ -1,4 +1,4 @@
-/** The options that are objects, resolved: each function has the defaults and ranges of one group. */
+/** Resolves the options that are objects: each function has the defaults and ranges of one group. */
 
 import { diag } from '@opentelemetry/api';
 import { choiceOption, flag, numberOption, objectOption, resolvedGroup } from '../common/validation.ts';
@@ -19,10 +19,7 @@ export interface ShutdownSettings {
   readonly timeoutMillis: number;
 }
 
-/**
- * Also for the options of a single `shutdown()` call, where what is not given comes from the constructor's.
- * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
- */
+/** `defaults` are the constructor's settings for a `shutdown()` call. @throws SpillwayError `ERR_SPILLWAY_OPTION`. */
 export function shutdownSettings(
   value: SpillwayOptions['shutdown'],
   defaults: ShutdownSettings = { strategy: 'graceful', timeoutMillis: 5_000 },
@@ -131,7 +128,7 @@ export function memoryLimitSettings(value: SpillwayOptions['memoryLimit']): Memo
   });
 }
 
-/** As the stock processor does where two options contradict each other: the smaller one holds, and `diag` says so. */
+/** Of two contradicting options the smaller one holds, with a warning, as in the stock processor. */
 export function clamp(
   value: number,
   name: string,

@@ -1,6 +1,5 @@
-/** Options and environment resolved, once, into the frozen settings that the parts are built with. */
+/** Resolves options and environment, once, into the frozen settings of all parts. */
 
-import { diag } from '@opentelemetry/api';
 import { SpillwayError } from '../common/errors.ts';
 import {
   booleanOption,
@@ -12,6 +11,7 @@ import {
   type NumberRange,
   numberFromEnvironment,
   numberOption,
+  warnOfUnknownOptions,
 } from '../common/validation.ts';
 import type { RetrySettings } from '../delivery/backoff.ts';
 import { type AdapterDefaults, MAX_CONCURRENT_EXPORTS } from '../delivery/exporter-adapter.ts';
@@ -37,11 +37,10 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const INT_MAX = Number.MAX_SAFE_INTEGER;
 
-/** The default of `maxQueueBytes` is this share of the memory the process may use … */
+/** As a share of the memory that the process may use. */
 const QUEUE_MEMORY_SHARE = 0.05;
-/** … but never more than this. */
 const MAX_DEFAULT_QUEUE_BYTES = 64 * MIB;
-/** That many records of 64 bytes, which hardly a record is below: the bound that matters is the one in bytes. */
+/** Hardly any record is smaller than 64 bytes, so by default the bound in bytes is the one that matters. */
 const MAX_DEFAULT_QUEUE_RECORDS = MAX_DEFAULT_QUEUE_BYTES / 64;
 
 export interface Settings {
@@ -54,7 +53,7 @@ export interface Settings {
   readonly maxRecordBytes: number;
   readonly maxConcurrentExports: number;
   readonly overflow: 'drop-oldest' | 'drop-newest';
-  /** Infinity when off. */
+  /** Infinity if off. */
   readonly protectSeverity: number;
   readonly shed: ShedRule | undefined;
   readonly breaker: BreakerSettings | undefined;
@@ -66,40 +65,49 @@ export interface Settings {
   readonly gapMarker: boolean;
 }
 
-const KNOWN_OPTIONS = new Set(
-  [
-    'exporter maxQueueSize maxExportBatchSize scheduledDelayMillis exportTimeoutMillis maxQueueBytes',
-    'maxExportBatchBytes maxRecordBytes maxConcurrentExports overflow protectSeverity shed breaker retry',
-    'memoryLimit shutdown flushTimeoutMillis spool gapMarker meterProvider selfObsMeterProvider',
-    'onDrop onBreakerStateChange onError',
-  ].flatMap((line) => line.split(' ')),
-);
+/** A name that is forgotten here is an error of types. */
+const OPTION_NAMES = {
+  exporter: true,
+  maxQueueSize: true,
+  maxExportBatchSize: true,
+  scheduledDelayMillis: true,
+  exportTimeoutMillis: true,
+  maxQueueBytes: true,
+  maxExportBatchBytes: true,
+  maxRecordBytes: true,
+  maxConcurrentExports: true,
+  overflow: true,
+  protectSeverity: true,
+  shed: true,
+  breaker: true,
+  retry: true,
+  memoryLimit: true,
+  shutdown: true,
+  flushTimeoutMillis: true,
+  spool: true,
+  gapMarker: true,
+  meterProvider: true,
+  selfObsMeterProvider: true,
+  onDrop: true,
+  onBreakerStateChange: true,
+  onError: true,
+} satisfies Record<keyof SpillwayOptions, true>;
 
-/**
- * What has to be right before an exporter can be asked anything.
- * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
- */
+/** For checks that must precede any use of the exporter. @throws SpillwayError `ERR_SPILLWAY_OPTION`. */
 export function checkOptions(options: SpillwayOptions): void {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-  // The stock processor's first parameter in SDKs before 0.220.
+  // The exporter is the stock processor's first parameter in SDKs before 0.220.
   if (!('exporter' in options) && typeof (options as { export?: unknown }).export === 'function') {
     throw new SpillwayError(
       'ERR_SPILLWAY_OPTION',
       'otel-spillway: the exporter is an option: write new SpillwayLogRecordProcessor({ exporter }), with the other options beside it',
     );
   }
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
-  }
+  warnOfUnknownOptions(options, OPTION_NAMES);
   checkCollaborators(options);
 }
 
-/**
- * @param options checked by `checkOptions`.
- * @param memoryBytes what the process may use, for the default of `maxQueueBytes`.
- * @param defaults what the exporter works best with.
- * @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range.
- */
+/** `options` were checked by `checkOptions`. @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first invalid one. */
 export function resolveSettings(
   options: SpillwayOptions,
   env: Environment,

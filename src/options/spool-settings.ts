@@ -1,4 +1,4 @@
-/** What the spool is built with: its options, resolved. */
+/** Resolves the options of the spool. */
 
 import { resolve } from 'node:path';
 import {
@@ -25,23 +25,20 @@ export interface SpoolSettings {
   readonly mode: 'overflow' | 'always';
   readonly fsync: (typeof FSYNC_POLICIES)[number];
   readonly fsyncIntervalMillis: number;
-  /** How long a process may be silent before others take over what it left. */
+  /** A process without a heartbeat for this long counts as dead, and others take over its partitions. */
   readonly leaseMillis: number;
-  /** Share of the exports that may be replays while there are live records to send, above 0, up to 1. */
+  /** Share of the exports that may be replays while live records wait, 0.01 to 0.9. */
   readonly replayShare: number;
-  /** Bytes read back and held at once. */
+  /** Bytes of replays that are held concurrently. */
   readonly maxReplayBytes: number;
-  /** How long the breaker is open before everything goes to disk. */
+  /** Time the breaker must be open before everything goes to disk. */
   readonly spillAfterOpenMillis: number;
-  /** What is written at the exit of the process, at most. */
+  /** Limit for the bytes written at the exit of the process. */
   readonly exitMaxBytes: number;
   readonly exitTimeoutMillis: number;
 }
 
-/**
- * @param maxQueueBytes what the memory queue may hold, all of which should fit through the exit.
- * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
- */
+/** `exitMaxBytes` is at least `maxQueueBytes` by default. @throws SpillwayError `ERR_SPILLWAY_OPTION`. */
 export function spoolSettings(
   value: SpoolOptions | false | undefined,
   maxQueueBytes: number,

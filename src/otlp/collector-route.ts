@@ -1,4 +1,4 @@
-/** The way to the collector: keep-alive connections, directly or through a proxy. */
+/** Keep-alive connections to the collector, direct or through a proxy. */
 
 import type { Agent, ClientRequest, RequestOptions } from 'node:http';
 import type { AgentOptions } from 'node:https';
@@ -7,13 +7,10 @@ import type { OtlpConfig } from './config.ts';
 import type { WhenGivenUp } from './http-exchange.ts';
 import { hostOf, openTunnel } from './proxy-tunnel.ts';
 
-/**
- * How long an idle connection is kept where the server does not say: less than the minute after which most
- * servers and load balancers close it.
- */
+/** Limit for idle connections unless the server sets one: most servers and load balancers close them after 60 s. */
 const KEEP_ALIVE_MILLIS = 30_000;
 
-/** What `createConnection` is called with: the options of the agent and those of the request. */
+/** Argument of `createConnection`: the options of the agent and of the request. */
 interface ConnectionOptions extends RequestOptions {
   readonly whenGivenUp?: WhenGivenUp;
 }
@@ -25,7 +22,7 @@ type Connect = (
 
 export class CollectorRoute {
   readonly #config: OtlpConfig;
-  // Not imported: as an ES module, node:http takes 50 ms and 16 MB, because its names include those of fetch.
+  // Not imported: as an ES module, node:http costs 50 ms and 16 MB, because its exports include those of fetch.
   readonly #http = process.getBuiltinModule('node:http');
   readonly #https: typeof import('node:https') | undefined;
   readonly #target: RequestOptions;
@@ -37,7 +34,7 @@ export class CollectorRoute {
     const { url, proxy, tls } = config;
     this.#config = config;
     const path = url.pathname + url.search;
-    // Without a tunnel where the request has no TLS: proxies are often told to refuse tunnels for anything else.
+    // Plain HTTP is forwarded, not tunnelled: many proxies refuse tunnels for anything but TLS.
     const isForwarded = proxy !== undefined && url.protocol === 'http:';
     const next = isForwarded ? new URL(proxy.origin) : url;
     if (next.protocol === 'https:') this.#https = process.getBuiltinModule('node:https');
@@ -52,11 +49,7 @@ export class CollectorRoute {
     this.#agent = this.#openAgent();
   }
 
-  /**
-   * Makes a request whose connection is found or being made; nothing is sent yet. It must be one of at most
-   * `concurrencyLimit` at the same time: the agent has no limit of its own, so that none has to wait inside of it.
-   * @param whenGivenUp is told how to end the making of a tunnel.
-   */
+  /** Creates a request without sending it. The agent has no limit: the caller keeps to `concurrencyLimit`. */
   request(
     headers: Readonly<Record<string, string>>,
     whenGivenUp: WhenGivenUp,
@@ -64,9 +57,9 @@ export class CollectorRoute {
   ): ClientRequest {
     const { current } = this.#config.tls;
     if (current !== this.#tls) {
-      // Other certificates: nobody whom they do not trust, or who is not to trust us any more, keeps a connection.
+      // Connections made with the old certificates must not be used again.
       this.#giveUpIdle();
-      // Those that are busy end with their request.
+      // Busy connections close when their request ends.
       this.#agent.maxFreeSockets = 0;
       this.#tls = current;
       this.#agent = this.#openAgent();
@@ -81,7 +74,7 @@ export class CollectorRoute {
     return (this.#https ?? this.#http).request(options);
   }
 
-  /** Every request must have ended. */
+  /** All requests must have ended. */
   close(): void {
     this.#agent.destroy();
   }

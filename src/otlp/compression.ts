@@ -1,20 +1,17 @@
-/** gzip in both directions, in a thread of its own. */
+/** gzip for requests and decompression of answers, outside of the main thread. */
 
 import { promisify } from 'node:util';
 import type { ZlibOptions } from 'node:zlib';
 import type { HttpAnswer } from './http-exchange.ts';
 
-/** What zlib answers when there is more than was asked for. */
+/** zlib's error code for output beyond `maxOutputLength`. */
 const TOO_LONG = 'ERR_BUFFER_TOO_LARGE';
 
 export function gzipped(body: Uint8Array): Promise<Uint8Array> {
   return promisify(process.getBuiltinModule('node:zlib').gzip)(body);
 }
 
-/**
- * The body of an answer as it was before the server compressed it, which it may do although it was not asked for it
- * (RFC 9110, section 12.5.3). What cannot be read is none, and cut short.
- */
+/** Servers may compress unasked (RFC 9110, section 12.5.3). An undecodable body becomes an empty one that is `cut`. */
 export async function gunzipped(
   { headers, body, extent }: HttpAnswer,
   maxBytes: number,

@@ -1,7 +1,14 @@
-/** Options and environment of the OTLP exporter resolved, once, into what its transport is built with. */
+/** Resolves options and environment of the OTLP exporter, once, into the configuration of its transport. */
 
 import { diag } from '@opentelemetry/api';
-import { choiceOption, type Environment, INT32_MAX, invalid, numberOption } from '../common/validation.ts';
+import {
+  choiceOption,
+  type Environment,
+  INT32_MAX,
+  invalid,
+  numberOption,
+  warnOfUnknownOptions,
+} from '../common/validation.ts';
 import { VERSION } from '../common/version.ts';
 import { fromOtlpVariables, otlpVariables } from './environment.ts';
 import { type HeaderProvider, isHeaderValue, resolveHeaders } from './headers.ts';
@@ -15,9 +22,8 @@ const LOGS_PATH = 'v1/logs';
 const PROTOCOL = 'http/protobuf';
 const COMPRESSIONS = ['none', 'gzip'] as const;
 const DEFAULT_TIMEOUT_MILLIS = 10_000;
-/** What the OTLP specification recommends. */
+/** Both limits are those that the OTLP specification recommends. */
 const DEFAULT_MAX_REQUEST_BYTES = 64 * 1024 * 1024;
-/** The OTLP specification's limit for what a client reads of a response. */
 const DEFAULT_MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 const MAX_MAX_RESPONSE_BYTES = 1024 ** 3;
 const USER_AGENT = `otel-spillway-JavaScript/${VERSION}`;
@@ -29,30 +35,36 @@ export interface OtlpConfig {
   readonly compression: (typeof COMPRESSIONS)[number];
   /** Infinity for no limit. */
   readonly timeoutMillis: number;
-  /** Bytes of the body of a request, before it is compressed. */
+  /** Limit for a request body before compression. */
   readonly maxRequestBytes: number;
   readonly concurrencyLimit: number;
   readonly maxResponseBytes: number;
   readonly demandsOtlp: boolean;
   readonly userAgent: string;
   readonly tls: TlsSource;
-  /** Undefined where the collector is called directly. */
   readonly proxy: HttpProxy | undefined;
 }
 
-const KNOWN_OPTIONS = new Set(
-  [
-    'url headers compression timeoutMillis maxRequestBytes maxResponseBytes concurrencyLimit demandsOtlp userAgent',
-    'tls meterProvider selfObsMeterProvider',
-  ].flatMap((line) => line.split(' ')),
-);
+/** A name that is forgotten here is an error of types. */
+const OPTION_NAMES = {
+  url: true,
+  headers: true,
+  compression: true,
+  timeoutMillis: true,
+  maxRequestBytes: true,
+  maxResponseBytes: true,
+  concurrencyLimit: true,
+  demandsOtlp: true,
+  userAgent: true,
+  tls: true,
+  meterProvider: true,
+  selfObsMeterProvider: true,
+} satisfies Record<keyof OtlpLogExporterOptions, true>;
 
 /** @throws SpillwayError `ERR_SPILLWAY_OPTION` for the first option that is of the wrong type or out of range. */
 export function resolveOtlpConfig(options: OtlpLogExporterOptions, env: Environment): OtlpConfig {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.has(name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
-  }
+  warnOfUnknownOptions(options, OPTION_NAMES);
   warnOfOtherProtocol(env);
   const url = urlOption(options.url) ?? urlFromEnvironment(env) ?? new URL(DEFAULT_URL);
   return Object.freeze({
@@ -95,7 +107,7 @@ function urlOption(value: unknown): URL | undefined {
   return url;
 }
 
-/** Also of what is not quite a URL. */
+/** Works on any text: the value could not be parsed as a URL. */
 function withoutSecrets(url: string): string {
   return url.replace(/^.*@/s, '…@').replace(/\?.*$/s, '?…');
 }
@@ -104,7 +116,7 @@ function urlFromEnvironment(env: Environment): URL | undefined {
   return fromOtlpVariables(env, 'ENDPOINT', 'an http: or https: URL', ({ value, isForLogs }) => {
     const url = httpUrl(value);
     if (url !== undefined && !isForLogs) {
-      // A query that leads through a gateway stays what it is.
+      // The query stays: a gateway may need it.
       url.pathname += url.pathname.endsWith('/') ? LOGS_PATH : `/${LOGS_PATH}`;
       url.hash = '';
     }
@@ -128,7 +140,7 @@ function timeoutOption(value: unknown): number | undefined {
   return orNoLimit(numberOption(value, 'timeoutMillis', { min: 0, max: INT32_MAX, default: 0 }));
 }
 
-/** Any number that JavaScript knows is taken, as the official exporters do. */
+/** Accepts every number that JavaScript parses, as the official exporters do. */
 function timeoutFromEnvironment(env: Environment): number {
   const timeoutMillis = fromOtlpVariables(env, 'TIMEOUT', 'a number, 0 or greater', ({ value }) => {
     const number = Number(value);
@@ -137,7 +149,7 @@ function timeoutFromEnvironment(env: Environment): number {
   return timeoutMillis === undefined ? DEFAULT_TIMEOUT_MILLIS : orNoLimit(Math.min(timeoutMillis, INT32_MAX));
 }
 
-/** The specification ("Environment variables", timeouts): 0 is no limit. */
+/** 0 means no limit (specification, "Environment variables", timeouts). */
 function orNoLimit(timeoutMillis: number): number {
   return timeoutMillis === 0 ? Number.POSITIVE_INFINITY : Math.max(timeoutMillis, 1);
 }

@@ -1,17 +1,15 @@
-/** Finds the environment variables of OTLP exporters: the one for logs first, then the one for every signal. */
+/** Finds the environment variables of OTLP exporters: the one for logs first, then the one for all signals. */
 
 import { diag } from '@opentelemetry/api';
 import type { Environment } from '../common/validation.ts';
 
 export interface OtlpVariable {
   readonly name: string;
-  /** Neither empty nor blank. */
+  /** Trimmed, never empty. */
   readonly value: string;
-  /** Whether it is the one for logs alone. */
   readonly isForLogs: boolean;
 }
 
-/** The variables that are set, the most specific first. */
 export function otlpVariables(env: Environment, setting: string): OtlpVariable[] {
   return ['LOGS_', ''].flatMap((signal) => {
     const name = `OTEL_EXPORTER_OTLP_${signal}${setting}`;
@@ -20,10 +18,7 @@ export function otlpVariables(env: Environment, setting: string): OtlpVariable[]
   });
 }
 
-/**
- * The first variable that can be parsed; one that cannot is reported and ignored.
- * @param expected completes "must be …". The value is not quoted in the report: it may hold a secret.
- */
+/** The first variable that `parse` accepts. Others are reported without their values, which may be secrets. */
 export function fromOtlpVariables<T>(
   env: Environment,
   setting: string,

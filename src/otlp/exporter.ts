@@ -1,4 +1,4 @@
-/** The package's own OTLP/HTTP protobuf exporter: an adapter with encoded bytes for the processor, and a LogRecordExporter. */
+/** The package's own OTLP/HTTP protobuf exporter: an adapter for our processor, an ordinary exporter for any other. */
 
 import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
@@ -26,23 +26,23 @@ import type { OtlpTransport } from './transport.ts';
 
 type ExportResultCallback = Parameters<LogRecordExporter['export']>[1];
 
-/** An export that was begun is not given up, but for its timeout. */
+/** Never aborts: only the timeout of its request ends an export. */
 const NEVER = new AbortController();
 
 const SUCCESS = 0;
 const FAILED = 1;
 
-/** A request costs as much as encoding hundreds of records, so fewer and larger ones: about 1 MB of typical records. */
+/** About 1 MB of typical records: a request costs as much as encoding hundreds, so few large ones are cheaper. */
 const EXPORT_BATCH_RECORDS = 4_096;
-/** A batch's first buffer, and the least it is. */
+/** Size of the first batch's buffer, and the minimum for later ones. */
 const MIN_BUFFER_BYTES = 4 * 1024;
-/** The next batch is expected to be as large as the last one, and this much more. */
+/** Size of the next buffer relative to the bytes that the last batch used. */
 const BUFFER_SLACK = 1.02;
 
 /**
- * Given to `SpillwayLogRecordProcessor`, it is not called with records: the processor asks it how its
- * batches are made and sent, records become bytes once, on admission, and every answer of the collector is
- * heard. Given to any other processor, it is an ordinary exporter, which makes one attempt per export.
+ * Behind `SpillwayLogRecordProcessor`, records are encoded once, on admission, and every answer of the collector is
+ * evaluated: the processor does not call `export`, but asks the exporter how to make and send batches. Behind any other
+ * processor, it is an ordinary exporter that makes one attempt per export.
  */
 export class SpillwayOtlpLogExporter implements LogRecordExporter {
   readonly #config: OtlpConfig;
@@ -55,8 +55,8 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
   #isShutDown = false;
 
   /**
-   * What the options leave open comes from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
-   * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`.
+   * Options that are not given come from `OTEL_EXPORTER_OTLP_LOGS_*` and `OTEL_EXPORTER_OTLP_*`.
+   * @throws SpillwayError `ERR_SPILLWAY_OPTION` with the option, its range and the value; `ERR_SPILLWAY_NODE_VERSION`.
    */
   constructor(options?: OtlpLogExporterOptions);
   /** @internal */
@@ -99,6 +99,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     };
   }
 
+  /** Makes one attempt and calls back with its result; a failed export is not retried. */
   export(records: Parameters<LogRecordExporter['export']>[0], resultCallback: ExportResultCallback): void {
     const sent = this.#send(records).then(
       (error) => resultCallback(error === undefined ? { code: SUCCESS } : { code: FAILED, error }),
@@ -110,12 +111,12 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
       .finally(() => this.#pending.delete(sent));
   }
 
-  /** Resolves when every export begun before has ended. */
+  /** Resolves when all exports that were under way have ended. */
   async forceFlush(): Promise<void> {
     await Promise.allSettled(this.#pending);
   }
 
-  /** Waits for the exports that are under way, each bounded by its timeout, and closes the connections. */
+  /** Waits for the exports under way, each bounded by its timeout, then closes the connections. */
   async shutdown(): Promise<void> {
     this.#isShutDown = true;
     await this.forceFlush();
@@ -130,7 +131,6 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     });
   }
 
-  /** @returns the error, or undefined on success. */
   async #send(records: Parameters<LogRecordExporter['export']>[0]): Promise<Error | undefined> {
     if (this.#isShutDown)
       return new SpillwayError('ERR_SPILLWAY_SHUTDOWN', 'otel-spillway: the exporter is shut down');
@@ -140,7 +140,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     const outcome = await this.#senderWith(this.#ownMetrics, systemClock).send(batch, NEVER.signal);
     if (outcome.kind === 'delivered') {
       const { rejectedRecords, message = 'without a reason' } = outcome;
-      // A callback knows success and failure only.
+      // A callback cannot express a partial success.
       if (rejectedRecords > 0 || outcome.message)
         say('warn', `the collector rejected ${rejectedRecords} of ${records.length} records: ${message}`);
       return undefined;

@@ -1,14 +1,14 @@
-/** Recognises by its first bytes what a server speaks that does not answer in HTTP/1.1. */
+/** Recognises the protocol of a server that does not speak HTTP/1.1 by the first bytes of its answer. */
 
-/** HTTP/2 without TLS is what OTLP/gRPC speaks. */
+/** HTTP/2 without TLS is most likely OTLP/gRPC. */
 export type ForeignProtocol = 'TLS' | 'HTTP/2';
 
-/** The type of a record of TLS that holds an alert, and the first byte of its version. */
+/** Header of a TLS record: type `alert`, first byte of the version. */
 const TLS_ALERT = [0x15, 0x03];
-/** The type of the frame with which every HTTP/2 server begins, behind the three bytes of its length. */
+/** Frame type, after three bytes of length: every HTTP/2 server begins with a SETTINGS frame. */
 const HTTP2_SETTINGS = 0x04;
 
-/** @param bytes what Node's parser could make nothing of. */
+/** @param bytes that Node's HTTP parser refused. */
 export function protocolOf(bytes: unknown): ForeignProtocol | undefined {
   if (!(bytes instanceof Uint8Array)) return undefined;
   if (TLS_ALERT.every((byte, index) => bytes[index] === byte)) return 'TLS';

@@ -1,4 +1,4 @@
-/** The headers of a request that people choose: by the URL, the environment, an object or a function. */
+/** User-defined headers of a request: from the URL, the environment, an object or a function. */
 
 import { diag } from '@opentelemetry/api';
 import { messageOf, SpillwayError } from '../common/errors.ts';
@@ -11,7 +11,7 @@ import { readable } from './response-body.ts';
 type Headers = Readonly<Record<string, string>>;
 export type HeaderProvider = () => Headers | Promise<Headers>;
 
-/** What the transport says itself, about the body and the connection; anyone else could only get it wrong. */
+/** Set by the transport itself: they describe body and connection, so any other value would be wrong. */
 const TRANSPORT_HEADERS = new Set(
   [
     'content-type content-encoding content-length transfer-encoding user-agent connection keep-alive',
@@ -23,14 +23,10 @@ const TRANSPORT_HEADERS = new Set(
 const NAME = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** What is repeated of a name, which may be anything. */
+/** Characters of a header name in messages: a name may be any text. */
 const MAX_NAME_LENGTH = 100;
 
-/**
- * @returns a function that gives the headers of the next request; it throws, or what it returns rejects, only
- *   where the option is a function that does, or that gives what cannot be sent.
- * @throws SpillwayError `ERR_SPILLWAY_OPTION`.
- */
+/** @throws SpillwayError `ERR_SPILLWAY_OPTION`. The provider itself fails only if `option` is a function that does. */
 export function resolveHeaders(
   option: OtlpLogExporterOptions['headers'],
   env: Environment,
@@ -50,22 +46,18 @@ export function resolveHeaders(
   return () => headers;
 }
 
-/** As Node's http client does with a URL that holds credentials. */
+/** Credentials in a URL become Basic authentication, as in Node's http client. */
 function credentialsOf(url: URL): Headers {
   if (url.username === '' && url.password === '') return {};
   return { authorization: basicAuthorization(url) };
 }
 
-/** The value of an `Authorization` header for the credentials in a URL. */
 export function basicAuthorization({ username, password }: URL): string {
   const credentials = [username, password].map((text) => decoded(text) ?? text).join(':');
   return `Basic ${Buffer.from(credentials).toString('base64')}`;
 }
 
-/**
- * By the rules of the specification ("Specifying headers via environment variables"): a list as in the
- * header `baggage`, without metadata. Headers for logs are added to those for every signal.
- */
+/** As the header `baggage`, without metadata (specification, "Specifying headers via environment variables"). */
 function headersFromEnvironment(env: Environment): Headers {
   const headers: Record<string, string> = {};
   for (const { name, value } of otlpVariables(env, 'HEADERS').reverse()) {
@@ -82,7 +74,7 @@ function headersFromEnvironment(env: Environment): Headers {
   return headers;
 }
 
-/** @returns beside the pairs which members are none, counted from 1. What they hold may be a secret in the wrong place. */
+/** @returns positions, counted from 1, of unreadable members: their content may be a misplaced secret. */
 function pairsOf(list: string): { pairs: Record<string, string>; unreadable: number[] } {
   const pairs: Record<string, string> = {};
   const unreadable: number[] = [];
@@ -106,11 +98,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/**
- * The headers that can be sent, by lower-case name.
- * @param refuse called with a name whose value cannot be sent, or with a name that is none.
- * @param ignore called with the name of one of the transport's own.
- */
+/** Calls `refuse` for invalid names and values, and `ignore` for headers of the transport itself. */
 function checked(
   headers: Record<string, unknown>,
   refuse: (name: string) => void,
@@ -149,7 +137,7 @@ async function called(
   throw new Error(`the function given as option 'headers' gave no object`);
 }
 
-// What is said of headers names them, and leaves out their values: that is where credentials are.
+// Messages about headers contain names only: values may be credentials.
 
 function refuseInOption(name: string): never {
   throw refusedOption(`must hold headers that can be sent; '${shown(name)}' cannot`);

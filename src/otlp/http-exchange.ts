@@ -1,18 +1,17 @@
-/** One HTTP request on one connection: writes it, and reads the answer as far as it comes. */
+/** Exchanges one HTTP request and its answer on one connection. */
 
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { systemClock } from '../common/clock.ts';
 import type { BodyExtent } from './transport.ts';
 
-/** Interim answers (1xx) that a server may send before the answer; nobody has use for even one of them. */
+/** Interim answers (1xx) have no use here; more than this fail the request. */
 const MAX_INTERIM_ANSWERS = 20;
-/** No server gives up a connection for idleness sooner. */
+/** No server closes an idle connection sooner. */
 const MIN_IDLE_MILLIS = 500;
-/** A close that crossed the request on its way is known after one round trip, which is not longer than this. */
+/** A close that crossed the request is noticed after one round trip, which takes less than this. */
 const MAX_CROSSING_MILLIS = 1_000;
 
-/** When the last answer on a connection had ended. */
 const idleSince = new WeakMap<Socket, number>();
 
 export interface HttpAnswer {
@@ -25,33 +24,26 @@ export interface HttpAnswer {
 }
 
 /**
- * The connection was closed while it was idle, as far as can be known, and the request was too late.
+ * The server closed an idle connection before the request arrived, as far as a client can know: the connection had been
+ * idle for at least the shortest of the usual limits, it ended without one byte of an answer, and either the request
+ * was incomplete, or the end came so soon that it may have crossed the request.
  *
- * A server that gives up an idle connection does not know of the request that is on its way, and TCP does not tell how
- * much of it was read. That nothing of it can have been processed is taken for certain when
- * - the connection had been used before, and then idle for as long as the shortest of the usual limits,
- * - and ended without one byte of an answer,
- * - before all of the request was handed to the system, of which nobody can make anything, or so soon that the news of
- *   the end may have been under way before the request arrived.
- *
- * A server that fails while it works on the request, and does so that fast, is taken for this, too. Its failure is the
- * answer to the second attempt then, which has a connection of its own and is the last; and what it got twice it would
- * have got twice from the attempt that follows a failure, for delivery is at least once.
+ * A server that fails on a request this fast is mistaken for one that closed. The second attempt, on a new connection,
+ * is the last and reports the failure; any retry would have sent the request twice as well (at-least-once delivery).
  */
 export class IdleConnectionClosed extends Error {}
 
 export interface ExchangeLimits {
-  /** Its reason is the failure. After the status it ends the reading only. */
+  /** Its reason becomes the error; once the status is known, it only ends the reading of the body. */
   readonly signal: AbortSignal;
   readonly maxResponseBytes: number;
-  /** Gives the failure where there is no connection in time. */
   readonly connect?: { readonly timeoutMillis: number; readonly error: () => Error } | undefined;
 }
 
-/** Remembers how to end the making of a connection, should its request be given up. */
+/** Registers a function that aborts the opening of a connection if its request is given up. */
 export type WhenGivenUp = (cancel: (error: Error) => void) => void;
 
-/** @param open makes the request, without sending anything yet. */
+/** @param open creates the request without sending it. */
 export function exchange(
   open: (whenGivenUp: WhenGivenUp) => ClientRequest,
   payload: Uint8Array,
@@ -78,13 +70,13 @@ export function exchange(
     const fail = (error: Error) => {
       release();
       reject(error);
-      // One that has no connection yet does not tell whoever is making it.
+      // A request without a connection does not abort the one that is being opened.
       cancelConnection(error);
       request.destroy();
     };
     const settle = (extent: BodyExtent) => {
       if (answer === undefined) return;
-      // What has arrived may wait for its turn still: this makes it come as `data`.
+      // Data that has arrived may still be buffered: `read` emits it as `data`.
       if (extent === 'cut') answer.read();
       release();
       if (socket !== undefined) idleSince.set(socket, systemClock.now());
@@ -96,7 +88,7 @@ export function exchange(
         body: Buffer.concat(chunks),
         extent,
       });
-      // Whatever is still to be written or read belongs to nobody, and its connection to no other request.
+      // A connection with unread or unwritten bytes must not be reused.
       if (extent !== 'whole' || !request.writableFinished) request.destroy();
     };
     const end = (error: Error) => {
@@ -112,7 +104,7 @@ export function exchange(
       (!request.writableFinished || systemClock.now() - startedAt < MAX_CROSSING_MILLIS);
     const abort = () => end(signal.reason);
 
-    // Stays: a request that was given up may fail once more.
+    // Never removed: a request that was given up may emit another error.
     request.on('error', end);
     request.on('socket', (assigned) => {
       socket = assigned;

@@ -1,4 +1,4 @@
-/** Sends bytes to the collector by HTTP, once per call, and tells what came back. It knows nothing of OTLP's answers. */
+/** Sends bytes to the collector by HTTP, once per call, and returns the answer without interpreting it. */
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Cancel, systemClock } from '../common/clock.ts';
@@ -12,7 +12,7 @@ import { RequestSlots } from './request-slots.ts';
 import { concealed, secretsOf, secretsOfAuthorization } from './secrets.ts';
 import type { OtlpResponse, OtlpTransport, PostOptions } from './transport.ts';
 
-/** A collector that has become slow is given up to so many times more than the time limit, so that it is not aborted for ever. */
+/** A slow collector gets up to this many additional time limits, so that its requests do not time out for ever. */
 const MAX_EXTENSIONS = 5;
 
 type Headers = Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ export class HttpTransport implements OtlpTransport {
   async post(body: Uint8Array, signal: AbortSignal, options: PostOptions = {}): Promise<OtlpResponse> {
     signal.throwIfAborted();
     if (this.#closed !== undefined) throw this.#closed;
-    // Loaded by whoever is the first to need it, and not in the time that a request has.
+    // Created before the timer starts, so that loading node:http takes no request time.
     this.#route ??= new CollectorRoute(this.#config);
     const attempt = new AbortController();
     const abort = () => attempt.abort(signal.reason);
@@ -54,7 +54,7 @@ export class HttpTransport implements OtlpTransport {
     this.#attempts.add(attempt);
     try {
       const response = await this.#send(this.#route, body, attempt.signal, options);
-      // Of a status that came before it ran out of time, or was closed, use is made; not of one nobody waits for.
+      // A status that arrived before the timeout or `close()` is used; after the caller's abort nobody waits for it.
       signal.throwIfAborted();
       return response;
     } finally {
@@ -77,7 +77,7 @@ export class HttpTransport implements OtlpTransport {
     signal: AbortSignal,
     options: PostOptions,
   ): Promise<OtlpResponse> {
-    // Called here, not in a turn of its own: what it logs is part of the export.
+    // Called synchronously: records that it logs are recognised as part of the export.
     const chosen = this.#config.headers();
     const headers = isPromise(chosen) ? await untilAborted(chosen, signal) : chosen;
     const payload = this.#config.compression === 'gzip' ? await untilAborted(gzipped(body), signal) : body;
@@ -119,7 +119,7 @@ export class HttpTransport implements OtlpTransport {
         return await once(freshConnection);
       } catch (error) {
         if (!(error instanceof IdleConnectionClosed)) throw error;
-        // Its neighbours are as old as it was.
+        // On a new connection: the other idle ones are as old as this one.
         return await once(true);
       }
     } catch (cause) {
@@ -158,7 +158,7 @@ export class HttpTransport implements OtlpTransport {
     const code = (cause as { code?: unknown } | null)?.code;
     const error = new NoAnswer(`no answer from ${this.#endpoint}: ${reason}`, { cause });
     if (cause instanceof Error && 'rawPacket' in cause) {
-      // What a server sends that speaks no HTTP is no part of the report, but what it is tells what to do.
+      // The raw bytes do not belong in a report; the protocol that they reveal does.
       error.spoken = protocolOf(cause.rawPacket);
       delete cause.rawPacket;
     }
@@ -166,12 +166,12 @@ export class HttpTransport implements OtlpTransport {
   }
 }
 
-/** Why there is no answer; `spoken`, where the server speaks another protocol that is known. */
+/** `spoken`: the protocol of the server, if it is a known one other than HTTP/1.1. */
 class NoAnswer extends Error {
   spoken: ForeignProtocol | undefined;
 }
 
-/** Not early: for Node a timer begins with the turn of the event loop, which may have loaded modules since then. */
+/** Never early: Node counts a timer from the start of the event-loop turn, which may have loaded modules since then. */
 function after(millis: number, callback: () => void): Cancel {
   const at = systemClock.now() + millis;
   let cancel: Cancel;
@@ -182,7 +182,6 @@ function after(millis: number, callback: () => void): Cancel {
   return () => cancel();
 }
 
-/** Rejects when the signal aborts, whether or not the work can be cancelled. */
 function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
@@ -192,7 +191,7 @@ function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> 
   });
 }
 
-/** A connection tried at several addresses fails with one error that has no message, and one for each of them. */
+/** A connection attempt to several addresses fails with an AggregateError that has no message of its own. */
 function reasonOf(error: unknown): string {
   return error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
 }

@@ -1,4 +1,4 @@
-/** What an OTLP exporter reports of itself, by the semantic conventions for SDK metrics. */
+/** Metrics of the OTLP exporter, by the semantic conventions for SDK metrics. */
 
 import {
   type Attributes,
@@ -25,10 +25,7 @@ export class ExporterMetrics {
   #exported: Counter | undefined;
   #duration: Histogram | undefined;
 
-  /**
-   * @param provider the one to use; without it, the global one, whenever it appears.
-   * @param failuresAreFinal whether the caller gives a batch up that failed, instead of sending it again.
-   */
+  /** @param failuresAreFinal whether the caller drops a failed batch instead of retrying it. */
   constructor(url: URL, provider: MeterProvider | undefined, failuresAreFinal: boolean) {
     this.#explicit = provider;
     this.#failuresAreFinal = failuresAreFinal;
@@ -40,16 +37,12 @@ export class ExporterMetrics {
     };
   }
 
-  /** Records are on their way to the server. */
   started(records: number): void {
     this.#bind();
     this.#addInflight(records);
   }
 
-  /**
-   * An attempt ended. Records count as exported once: when they are delivered or refused for good. An
-   * attempt that will be repeated, whole or in parts, counts no record.
-   */
+  /** Records count once, when delivered or finally refused; an attempt that will be repeated counts none. */
   ended(records: number, outcome: Outcome, status: number | undefined, durationMillis: number): void {
     this.#bind();
     this.#addInflight(-records);
@@ -77,7 +70,7 @@ export class ExporterMetrics {
     const provider = this.#explicit ?? metrics.getMeterProvider();
     if (provider === this.#provider) return;
     this.#provider = provider;
-    // What is under way is the next one's to count down: neither is left with records that never arrive.
+    // Records in flight move to the new provider, so that both counters return to zero.
     this.#inflight?.add(-this.#inflightRecords, this.#attributes);
     const meter = provider.getMeter('otel-spillway', VERSION);
     this.#inflight = meter.createUpDownCounter('otel.sdk.exporter.log.inflight', {
@@ -91,21 +84,21 @@ export class ExporterMetrics {
     });
     this.#duration = meter.createHistogram('otel.sdk.exporter.operation.duration', {
       unit: 's',
-      // The conventions: count, sum, least and most, and no buckets.
+      // No buckets, as in the conventions: count, sum, minimum and maximum only.
       advice: { explicitBucketBoundaries: [] },
       description: 'How long one request takes.',
     });
   }
 }
 
-/** Whether the processor gives up what got this answer: a record that is refused alone is not sent again. */
+/** Whether the processor drops the records: a refused record that was sent alone is not sent again. */
 function isFinal({ kind }: Outcome, records: number): boolean {
   return kind === 'rejected' || (records === 1 && (kind === 'malformed' || kind === 'too_large'));
 }
 
-/** Low in cardinality: the status where there is one, else the code of the network error. */
+/** Low in cardinality: the status if there is one, else the code of the network error. */
 function errorTypeOf(outcome: Outcome, status: number | undefined): string | undefined {
-  // The conventions' word for a partial success that gives no type.
+  // The conventions' value for a rejection without a type.
   if (outcome.kind === 'delivered') return outcome.rejectedRecords > 0 ? 'rejected' : undefined;
   if (status !== undefined) return String(status);
   const { code, name } = (outcome.error ?? {}) as { code?: unknown; name?: unknown };

@@ -1,4 +1,4 @@
-/** A way through a proxy to a server that is spoken to with TLS: the method CONNECT (RFC 9110, section 9.3.6). */
+/** Opens a tunnel through a proxy to a server with TLS: the method CONNECT (RFC 9110, section 9.3.6). */
 
 import type { Socket } from 'node:net';
 import type { WhenGivenUp } from './http-exchange.ts';
@@ -8,7 +8,6 @@ import { concealed, secretsOfAuthorization } from './secrets.ts';
 
 const MAX_REASON_LENGTH = 50;
 
-/** What Node's `request` and `connect` call the host and the port of a URL. */
 export function hostOf({ hostname, port, protocol }: URL): { host: string; port: number } {
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
@@ -16,7 +15,7 @@ export function hostOf({ hostname, port, protocol }: URL): { host: string; port:
   };
 }
 
-/** @returns a connection to the server of the URL, or rejects with what the proxy did instead. */
+/** @returns a connection to the server of the URL; rejects if the proxy refuses or cannot be reached. */
 export function openTunnel(proxy: HttpProxy, url: URL, whenGivenUp: WhenGivenUp): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const proxyUrl = new URL(proxy.origin);
@@ -34,7 +33,7 @@ export function openTunnel(proxy: HttpProxy, url: URL, whenGivenUp: WhenGivenUp)
     });
     let isOpen = false;
     const fail = (error: Error) => {
-      // From then on it belongs to the request.
+      // An open tunnel belongs to the request, which handles its errors.
       if (isOpen) return;
       reject(error);
       asking.destroy();

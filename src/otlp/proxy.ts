@@ -1,4 +1,4 @@
-/** Which proxy leads to the collector, by the usual environment variables: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+/** Chooses the proxy for the collector from the usual environment variables: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
 
 import { BlockList, isIP } from 'node:net';
 import { diag } from '@opentelemetry/api';
@@ -7,11 +7,10 @@ import { basicAuthorization } from './headers.ts';
 
 export interface HttpProxy {
   readonly origin: string;
-  /** The value of `Proxy-Authorization`. */
   readonly authorization: string | undefined;
 }
 
-/** @returns undefined for the direct way, which is always taken to this machine itself. */
+/** @returns undefined for a direct connection, which local destinations always get. */
 export function proxyFor(url: URL, env: Environment): HttpProxy | undefined {
   const variable = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
   const value = either(env, variable);
@@ -27,7 +26,7 @@ export function proxyFor(url: URL, env: Environment): HttpProxy | undefined {
   return { origin: proxy.origin, authorization: hasCredentials ? basicAuthorization(proxy) : undefined };
 }
 
-/** By convention the lower-case variable goes first, and turns the other off when it is empty. */
+/** By convention the lower-case variable wins, even if it is empty. */
 function either(env: Environment, name: string): string {
   return (env[name.toLowerCase()] ?? env[name] ?? '').trim();
 }
@@ -39,10 +38,7 @@ function isLoopback(url: URL): boolean {
   );
 }
 
-/**
- * @param list separated by commas or blanks: `*`, or names (with their subdomains), addresses and networks
- *   (`10.0.0.0/8`), each of the first two also with a port.
- */
+/** Entries are `*`, names (with their subdomains), addresses, both also with a port, and networks (`10.0.0.0/8`). */
 function isExempt(url: URL, list: string): boolean {
   const host = hostOf(url);
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
@@ -52,7 +48,7 @@ function isExempt(url: URL, list: string): boolean {
     .some((entry) => {
       if (entry === '*') return true;
       if (contains(entry, host)) return true;
-      // The last colon of an address without brackets does not begin a port.
+      // In an IPv6 address without brackets, the last colon does not begin a port.
       const [, name = entry, onlyPort = port] = (!isIP(entry) && /^(.+):(\d+)$/.exec(entry)) || [];
       if (onlyPort !== port) return false;
       const bare = name.replace(/^\*?\./, '').replace(/^\[(.*)\]$/, '$1');
@@ -71,7 +67,6 @@ function contains(network: string, host: string): boolean {
   return list.check(host, family);
 }
 
-/** The host of a URL, an IPv6 address without its brackets. */
 function hostOf(url: URL): string {
   return url.hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1');
 }

@@ -1,4 +1,4 @@
-/** Bounds how many requests are under way; the others wait their turn. */
+/** Bounds the number of concurrent requests; others wait in order. */
 
 export class RequestSlots {
   #free: number;
@@ -8,10 +8,7 @@ export class RequestSlots {
     this.#free = limit;
   }
 
-  /**
-   * Takes a slot, which must be released.
-   * @returns undefined when there is one already.
-   */
+  /** Takes a slot, which must be released. @returns undefined if one was free. */
   take(signal: AbortSignal): Promise<void> | undefined {
     if (this.#free > 0) {
       this.#free--;
@@ -31,7 +28,6 @@ export class RequestSlots {
     });
   }
 
-  /** Gives the slot to whoever has waited longest. */
   release(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

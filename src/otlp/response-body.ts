@@ -1,13 +1,13 @@
-/** What the body of an answer says: an OTLP response, in protobuf or in JSON, or why there is none. */
+/** Reads the body of an answer: an OTLP response in protobuf or JSON, or the reason for a refusal. */
 
-import { protobufFields } from '../protobuf/message-fields.ts';
+import { WireReader } from '../protobuf/wire-reader.ts';
 import type { OtlpResponse } from './transport.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 const MAX_REASON_LENGTH = 200;
-/** Of the texts of servers no more than this is looked at for a reason. */
+/** Bytes of a text that are searched for a reason. */
 const MAX_TEXT_BYTES = 64 * 1024;
-/** Of a page still less: what it is about is said at its beginning. */
+/** Characters of a page that are searched: its subject is at the beginning. */
 const MAX_PAGE_LENGTH = 8 * 1024;
 const ESCAPE = '\u001b';
 
@@ -20,21 +20,20 @@ type Body = Pick<OtlpResponse, 'body' | 'contentType' | 'extent' | 'grpcStatus' 
 
 const NOTHING_REJECTED: PartialSuccess = { rejectedRecords: 0 };
 const OTLP_TYPES = ['application/x-protobuf', 'application/protobuf', 'application/json'];
-/** What a body can be that claims to be nothing, or nothing that OTLP knows. */
+/** Content types that say nothing about the format. */
 const PLAIN_TYPES = ['', 'text/plain', 'application/octet-stream'];
 
 /**
- * Reads an `ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1 }`, that being
- * `{ int64 rejected_log_records = 1; string error_message = 2 }`, out of an answer with a status that means success.
- * @returns undefined where it is none: not everything that answers with 200 takes logs. No body at all is one, and so is
- *   plain text, which some servers answer with that have not read the specification to its end.
+ * Reads an `ExportLogsServiceResponse` from an answer whose status means success.
+ * @returns undefined if it is none: not everything that answers 200 takes logs. An empty body counts as one, and so
+ *   does plain text, which some servers send against the specification.
  */
 export function partialSuccessOf(response: Body): PartialSuccess | undefined {
   const { body, grpcStatus, extent = 'whole' } = response;
   const type = typeOf(response);
   if ((grpcStatus ?? '0') !== '0' || isPage(response)) return undefined;
   if (type.startsWith('application/grpc')) return grpcStatus === '0' ? NOTHING_REJECTED : undefined;
-  // The status said what there is to say; how many were rejected is lost.
+  // A success by its status; without the whole body, the number of rejected records is unknown.
   if (body.length === 0 || extent !== 'whole') return NOTHING_REJECTED;
   try {
     const partial = isJson(body, type) ? partialSuccessInJson(body) : partialSuccessIn(body);
@@ -48,15 +47,12 @@ export function partialSuccessOf(response: Body): PartialSuccess | undefined {
   }
 }
 
-/** Whether an answer that means success is one that only a collector gives: in a type of OTLP's, or without a body. */
+/** Whether a success has an OTLP content type or no body, as only collectors send it. */
 export function isInOtlp({ body, contentType }: Body): boolean {
   return body.length === 0 || OTLP_TYPES.includes(typeOf({ contentType }));
 }
 
-/**
- * The reason given for a refusal, made fit for a log line: the message of a `google.rpc.Status`, the title of a page, or
- * the text itself, whatever it says it is. Empty where there is none that people could read.
- */
+/** The reason for a refusal, on one line, whatever the content type; empty if there is none that people can read. */
 export function reasonIn(response: Body): string {
   const { grpcStatus, grpcMessage = '' } = response;
   if ((grpcStatus ?? '0') !== '0') {
@@ -69,7 +65,7 @@ export function reasonIn(response: Body): string {
   return shown(reason, response, MAX_REASON_LENGTH);
 }
 
-/** The type that the server gave its answer, in lower case and without parameters; empty where it gave none. */
+/** In lower case, without parameters; empty if there is none. */
 export function typeOf({ contentType = '' }: Pick<Body, 'contentType'>): string {
   return contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
@@ -83,33 +79,48 @@ function isPage(response: Body): boolean {
   return start.startsWith('<!doctype html') || start.startsWith('<html');
 }
 
-/** A brace is the beginning of no message in protobuf, whatever the server calls it. */
+/** No OTLP message begins with a brace, whatever the content type. */
 function isJson(body: Uint8Array, type: string): boolean {
   return type === 'application/json' || type.endsWith('+json') || body[0] === 0x7b;
 }
 
+/*
+ * opentelemetry/proto/collector/logs/v1/logs_service.proto:
+ *   ExportLogsServiceResponse { ExportLogsPartialSuccess partial_success = 1 }
+ *   ExportLogsPartialSuccess { int64 rejected_log_records = 1; string error_message = 2 }
+ * google/rpc/status.proto: Status { int32 code = 1; string message = 2 }. Tags: field number << 3 | wire type.
+ */
+const PARTIAL_SUCCESS = 0x0a;
+const REJECTED_RECORDS = 0x08;
+const ERROR_MESSAGE = 0x12;
+const STATUS_CODE = 0x08;
+const STATUS_MESSAGE = 0x12;
+
 type Partial = [rejected: unknown, message: unknown];
 
-/**
- * @returns undefined for a `google.rpc.Status`.
- * @throws RangeError when it is not a protobuf message.
- */
+/** @returns undefined for a `google.rpc.Status`. @throws RangeError if it is not a protobuf message. */
 function partialSuccessIn(body: Uint8Array): Partial | undefined {
-  let rejected = 0n;
-  let message: Uint8Array | undefined;
-  for (const [number, value] of protobufFields(body)) {
-    if (number !== 1) continue;
-    // The code of a status.
-    if (typeof value === 'bigint') return undefined;
-    for (const [inner, content] of protobufFields(value)) {
-      if (inner === 1 && typeof content === 'bigint') rejected = BigInt.asIntN(64, content);
-      if (inner === 2 && typeof content !== 'bigint') message = content;
-    }
+  const partial: Partial = [0n, undefined];
+  const reader = new WireReader(body);
+  while (reader.next()) {
+    if (reader.tag === STATUS_CODE) return undefined;
+    if (reader.tag === PARTIAL_SUCCESS) readPartialSuccess(reader, partial);
+    else reader.skip();
   }
-  return [rejected, message && new TextDecoder().decode(message)];
+  return partial;
 }
 
-/** @throws SyntaxError */
+function readPartialSuccess(reader: WireReader, partial: Partial): void {
+  const outer = reader.enter();
+  while (reader.next()) {
+    if (reader.tag === REJECTED_RECORDS) partial[0] = reader.int64();
+    else if (reader.tag === ERROR_MESSAGE) partial[1] = reader.text();
+    else reader.skip();
+  }
+  reader.leave(outer);
+}
+
+/** @throws SyntaxError if it is not JSON. */
 function partialSuccessInJson(body: Uint8Array): Partial | undefined {
   const answer = JSON.parse(new TextDecoder().decode(body));
   if (isRefusal(answer)) return undefined;
@@ -117,7 +128,7 @@ function partialSuccessInJson(body: Uint8Array): Partial | undefined {
   return [partial?.rejectedLogRecords, partial?.errorMessage];
 }
 
-/** What gateways and APIs answer with although the status is 200, and a `google.rpc.Status`. */
+/** Error objects of gateways and APIs that answer 200 nonetheless, and a `google.rpc.Status`. */
 function isRefusal(answer: unknown): boolean {
   if (typeof answer !== 'object' || answer === null) return false;
   const { error, errors, code, success, status } = answer as Record<string, unknown>;
@@ -127,13 +138,15 @@ function isRefusal(answer: unknown): boolean {
   return Boolean(error) || success === false || isErrorCode || isErrorStatus;
 }
 
-/** `google.rpc.Status { int32 code = 1; string message = 2 }`; undefined for anything else. */
+/** The message of a `google.rpc.Status`; undefined for anything else. */
 function statusMessageIn(body: Uint8Array): string | undefined {
   let message: string | undefined;
   try {
-    for (const [number, value] of protobufFields(body)) {
-      if (number === 1 && typeof value !== 'bigint') return undefined;
-      if (number === 2) message = typeof value === 'bigint' ? undefined : textOf(value);
+    const reader = new WireReader(body);
+    while (reader.next()) {
+      if (reader.tag === PARTIAL_SUCCESS) return undefined;
+      if (reader.tag === STATUS_MESSAGE) message = textOf(reader.bytes());
+      else reader.skip();
     }
   } catch {
     return undefined;
@@ -141,7 +154,7 @@ function statusMessageIn(body: Uint8Array): string | undefined {
   return message;
 }
 
-/** Gateways say `{"message": …}` as well; of any other JSON the text is as good a reason as there is. */
+/** The forms that gateways use; any other JSON serves as text. */
 function messageInJson(body: Uint8Array): string | undefined {
   try {
     const answer = JSON.parse(new TextDecoder().decode(body));
@@ -162,9 +175,9 @@ function wordsOfPage(page: string): string {
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
 
-/** @returns undefined for bytes that are no text, most likely. */
+/** @returns undefined for bytes that are most likely not text. */
 function textOf(bytes: Uint8Array): string | undefined {
-  // A character that was cut off at the end is no sign of anything; white space and colours are of texts as well.
+  // A character that was cut off at the end proves nothing; white space and terminal colours occur in texts.
   const text = new TextDecoder().decode(bytes).replace(/\ufffd$/, '');
   return /(?!\s)\p{Cc}|\ufffd/u.test(text.replaceAll(ESCAPE, '')) ? undefined : text;
 }
@@ -177,14 +190,14 @@ function uriDecoded(text: string): string {
   }
 }
 
-/** What the server said, without what it was told in confidence, cut to a length. */
+/** A text of the server on one line, without secrets, cut to `maxLength`. */
 export function shown(text: unknown, { conceal }: Pick<Body, 'conceal'>, maxLength: number): string {
   if (typeof text !== 'string') return '';
   const some = text.slice(0, MAX_TEXT_BYTES);
   return readable(conceal?.(some) ?? some, maxLength);
 }
 
-/** One line without control characters, which could forge other lines of a log. */
+/** One line without control characters, which could forge lines of a log. */
 export function readable(text: unknown, maxLength: number): string {
   if (typeof text !== 'string') return '';
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();

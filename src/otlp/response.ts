@@ -1,4 +1,4 @@
-/** What the answer of a collector means: an outcome, from its status, its `Retry-After` and its body. */
+/** Turns the answer of a collector into an outcome, by its status, `Retry-After` and body. */
 
 import { classifyHttp, isConfigurationStatus } from '../delivery/classify.ts';
 import type { Outcome } from '../delivery/sender.ts';
@@ -8,14 +8,11 @@ import type { OtlpResponse } from './transport.ts';
 const MAX_STATUS_TEXT_LENGTH = 50;
 const MAX_TYPE_LENGTH = 80;
 
-/**
- * @param now milliseconds since the Unix epoch, for a Retry-After that is a date.
- * @param demandsOtlp whether a success must be in OTLP: for those who delete the only copy of what was sent.
- */
+/** @param demandsOtlp whether a success must be in OTLP: for callers that then delete the only copy. */
 export function outcomeOf(response: OtlpResponse, now: () => number, demandsOtlp = false): Outcome {
   const { status } = response;
   if (response.extent === 'too long') {
-    // The specification: not to be tried again, whatever the status.
+    // Never retried, whatever the status, as the specification demands.
     return { kind: 'rejected', error: errorOf(response, 'an answer longer than maxResponseBytes') };
   }
   if (status >= 200 && status <= 299) {
@@ -23,18 +20,18 @@ export function outcomeOf(response: OtlpResponse, now: () => number, demandsOtlp
     if (success !== undefined && (!demandsOtlp || isInOtlp(response)))
       return { kind: 'delivered', ...success };
     const type = shown(typeOf(response), response, MAX_TYPE_LENGTH) || 'without a content type';
-    // Something else than a collector: what was sent is as good as before.
+    // Not a collector's answer, so it says nothing about the batch.
     return { kind: 'ambiguous', error: errorOf(response, `no answer of OTLP, ${type}`) };
   }
   return classifyHttp(status, errorOf(response), retryAfterMillis(response.retryAfter, now()));
 }
 
-/** For a request that got no answer. It may have arrived all the same: delivery is at least once. */
+/** A request without an answer may have arrived; it is retried, as delivery is at least once. */
 export function outcomeOfFailure(error: unknown): Outcome {
   return { kind: 'retryable', error };
 }
 
-/** As the official exporters do, the status goes into `code`. */
+/** `code` is the status, as in the errors of the official exporters. */
 function errorOf(response: OtlpResponse, finding?: string): Error {
   const { status, endpoint } = response;
   const statusText = shown(response.statusText, response, MAX_STATUS_TEXT_LENGTH);
@@ -50,19 +47,16 @@ function errorOf(response: OtlpResponse, finding?: string): Error {
   return Object.assign(new Error(message), { code: status });
 }
 
-/** A wait beyond a day is not taken at its word. */
+/** More than a day is as much as a day. */
 const MAX_RETRY_AFTER_MILLIS = 86_400_000;
 
 const SECONDS = /^\d+$/;
 /** `Sun, 06 Nov 1994 08:49:37 GMT` and `Sunday, 06-Nov-94 08:49:37 GMT`. */
 const DATE = /^[a-z]{3,9}, \d{2}[ -][a-z]{3}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/i;
-/** `Sun Nov  6 08:49:37 1994`, which is in GMT without saying so. */
+/** `Sun Nov  6 08:49:37 1994`, implicitly in GMT. */
 const ASCTIME_DATE = /^[a-z]{3} [a-z]{3} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/i;
 
-/**
- * @param epochMillis the time of the answer.
- * @returns milliseconds to wait, 0 for a date that has passed; undefined when it is neither a number nor a date.
- */
+/** @returns milliseconds from `epochMillis` on, 0 for a past date; undefined if it is neither a number nor a date. */
 export function retryAfterMillis(value: string | undefined, epochMillis: number): number | undefined {
   const text = value?.trim() ?? '';
   const millis = SECONDS.test(text) ? Number(text) * 1_000 : dateMillis(text) - epochMillis;
@@ -71,6 +65,6 @@ export function retryAfterMillis(value: string | undefined, epochMillis: number)
 
 function dateMillis(text: string): number {
   if (DATE.test(text)) return Date.parse(text);
-  // Anything else Date.parse would guess at.
+  // Date.parse would guess at any other format.
   return ASCTIME_DATE.test(text) ? Date.parse(`${text} GMT`) : Number.NaN;
 }

@@ -1,11 +1,10 @@
-/** Keeps what a request tells the server in confidence out of the texts that the server answers with. */
+/** Removes the secrets of a request from texts of the server before they become part of a message. */
 
-/** What is shorter is no credential, and likely a part of any other word. */
+/** A shorter text is hardly a credential, and likely part of an ordinary word. */
 const MIN_SECRET_LENGTH = 4;
-/** Servers quote requests in part: so much of the beginning of a secret is taken for it. */
+/** Servers quote requests in part, so this many leading characters count as the secret. */
 const RECOGNISED_LENGTH = 8;
 
-/** Credentials, query and the values of headers, in the forms in which a server may quote them. */
 export function secretsOf(url: URL, headers: Readonly<Record<string, string>>): Set<string> {
   const secrets = new Set<string>();
   for (const [name, value] of Object.entries(headers)) {
@@ -17,7 +16,7 @@ export function secretsOf(url: URL, headers: Readonly<Record<string, string>>): 
   return secrets;
 }
 
-/** @param value of a header `Authorization`: a scheme, which is no secret, and credentials. */
+/** @param value of an `Authorization` header: a scheme, which is not secret, and credentials. */
 export function secretsOfAuthorization(value: string | undefined): Set<string> {
   const [, scheme = '', credentials = ''] = /^(\S*)\s*(.*)$/s.exec(value ?? '') ?? [];
   if (credentials === '') return new Set([scheme]);
@@ -26,11 +25,11 @@ export function secretsOfAuthorization(value: string | undefined): Set<string> {
   return new Set([credentials, decoded, user, password.join(':')]);
 }
 
-/** The text, with an ellipsis in the place of each secret or of what is quoted of one. */
+/** Replaces each secret, and each quoted beginning of one, by an ellipsis. */
 export function concealed(text: string, secrets: Iterable<string>): string {
   const forms = new Set([...secrets].flatMap(formsOf));
   const known = [...forms].filter(({ length }) => length >= MIN_SECRET_LENGTH);
-  // The longest first: a shorter one may be a part of it.
+  // Longest first: a shorter secret may be part of a longer one.
   known.sort((a, b) => b.length - a.length);
   return known.reduce(withoutOne, text);
 }

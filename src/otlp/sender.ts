@@ -1,4 +1,4 @@
-/** Sends batches of encoded records as OTLP/HTTP requests, one attempt at a time. */
+/** Sends batches of encoded records as OTLP/HTTP requests, one attempt per call. */
 
 import type { Clock } from '../common/clock.ts';
 import { quietly } from '../common/errors.ts';
@@ -11,13 +11,12 @@ import { outcomeOf, outcomeOfFailure } from './response.ts';
 import type { SetUpMistakes } from './setup-mistakes.ts';
 import type { OtlpTransport, PostOptions } from './transport.ts';
 
-/** A destination that is in doubt is asked over a new connection, and a connection that is not made in this time leads nowhere. */
+/** Limit for the fresh connection over which a doubtful destination is asked. */
 const CONNECT_MILLIS = 3_000;
 
 export interface OtlpSenderSettings {
-  /** Of a body before it is compressed; a larger one is not sent. */
+  /** Limit for a request body before compression. */
   readonly maxRequestBytes: number;
-  /** Whether a success must be in OTLP. */
   readonly demandsOtlp: boolean;
   readonly mistakes: SetUpMistakes;
 }
@@ -48,7 +47,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
     try {
       body = batch.toRequest();
     } catch (error) {
-      // Not the records, which are encoded, but the attributes of a resource that resolved late.
+      // Records are encoded already; only attributes of a resource that resolved late can fail.
       return { kind: 'unserializable', error };
     }
     const { maxRequestBytes, demandsOtlp, mistakes } = this.#settings;

@@ -1,12 +1,12 @@
-/** Recognises mistakes of set-up in what comes back from the destination, and says once what to do about each. */
+/** Recognises set-up mistakes by answers and errors of the destination, and reports each once, with its remedy. */
 
 import { say } from '../delivery/say.ts';
 import type { OtlpResponse } from './transport.ts';
 
-/** Where OTLP/gRPC is served by convention; OTLP/HTTP has 4318. */
+/** By convention the port of OTLP/gRPC; OTLP/HTTP has 4318. */
 const GRPC_PORT = '4317';
 
-/** How web servers refuse a request without TLS on a port of TLS: Go and nginx, Apache, Jetty. */
+/** Refusals of plain HTTP on a TLS port, as worded by Go and nginx, Apache, Jetty. */
 const WANTS_TLS = /HTTP request to an HTTPS server|sent to HTTPS port|plain HTTP to an SSL|https scheme/i;
 
 const NOT_TRUSTED = new Set([
@@ -17,7 +17,7 @@ const NOT_TRUSTED = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** How the alerts of TLS are called, in codes and in messages of OpenSSL and of BoringSSL. */
+/** Names of TLS alerts in codes and messages of OpenSSL and BoringSSL. */
 const WANTS_OTHER_CLIENT =
   /alert[ _](certificate[ _]required|handshake[ _]failure|unknown[ _]ca|bad[ _]certificate)/i;
 const NO_TLS = /wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long/i;
@@ -30,7 +30,6 @@ const PROXY_CREDENTIALS =
 
 const MAX_CAUSES = 5;
 
-/** Each kind of mistake is said once in the life of an exporter: whoever can mend it needs to hear of it, not often. */
 export class SetUpMistakes {
   readonly #url: URL;
   readonly #endpoint: string;
@@ -42,7 +41,6 @@ export class SetUpMistakes {
     this.#endpoint = url.origin + url.pathname;
   }
 
-  /** An answer came. */
   answered({ status, contentType, body }: OtlpResponse, isSuccess: boolean): void {
     this.#hasAnswered = true;
     if (isSuccess) return;
@@ -66,7 +64,6 @@ export class SetUpMistakes {
     }
   }
 
-  /** No answer came. */
   failed(error: unknown): void {
     const { code, text, spoken } = failureOf(error);
     if (NOT_TRUSTED.has(code)) {
@@ -117,7 +114,7 @@ export class SetUpMistakes {
   }
 }
 
-/** What an error and its causes say: their codes and messages, and what the server spoke instead of HTTP/1.1. */
+/** Codes and messages of an error and its causes, and the protocol of a server that does not speak HTTP/1.1. */
 function failureOf(error: unknown): { code: string; text: string; spoken: unknown } {
   let code = '';
   let text = '';

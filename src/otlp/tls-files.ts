@@ -1,4 +1,4 @@
-/** Certificates and keys in files, which are looked at before each request and read again when they have changed. */
+/** Certificates and keys in files, checked for changes before each request. */
 
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
@@ -8,10 +8,7 @@ import { messageOf } from '../common/errors.ts';
 import { say } from '../delivery/say.ts';
 import type { OtlpTls, TlsSource } from './tls-source.ts';
 
-/**
- * What changed less than this ago may change once more and look the same, for file systems count time in ticks; and of
- * several files the others may be about to follow.
- */
+/** A more recent change is not final: file times have coarse ticks, and other files of the set may follow. */
 const SETTLED_MILLIS = 1_000;
 
 type Contents = Readonly<Record<string, Buffer>>;
@@ -23,18 +20,14 @@ export class TlsFiles implements TlsSource {
   readonly #clock: Clock;
   #current: OtlpTls;
   #contents: Contents;
-  /** How the files looked when they were last read; undefined where they are to be read again however they look. */
+  /** Metadata of the files when they were last read; undefined if they must be read again in any case. */
   #seen: string | undefined;
-  /** Since when they cannot be used; undefined while they can. */
+  /** When the files were first found unusable; undefined while they are usable. */
   #unusableSince: number | undefined;
   #isReported = false;
   #looking: Promise<void> | undefined;
 
-  /**
-   * @param names what the files are called in reports.
-   * @param paths of the files, by the option of `tls.createSecureContext` that each of them holds.
-   * @throws what the file system or `contextOf` does, for files that cannot be used from the start.
-   */
+  /** Throws for unusable files. `names` is for messages; `paths` is keyed by option of `tls.createSecureContext`. */
   constructor(
     names: string,
     paths: Readonly<Record<string, string>>,
@@ -53,7 +46,7 @@ export class TlsFiles implements TlsSource {
     return this.#current;
   }
 
-  /** A timer or a watcher would keep an idle process busy with files that it has no use for yet. */
+  /** Called before each request: a timer or a watcher would keep an idle process busy. */
   refresh(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -69,7 +62,7 @@ export class TlsFiles implements TlsSource {
         this.#paths.map(async ([name, path]) => [name, await readFile(path)] as const),
       );
       const after = await this.#appearance();
-      // What was read may be half of the one and half of the other.
+      // A change during the read may have mixed old and new content.
       if (after.text !== before.text) throw new Error('they are being written');
       this.#seen = before.isSettled ? before.text : undefined;
       const contents = Object.fromEntries(read);
@@ -97,13 +90,13 @@ export class TlsFiles implements TlsSource {
     return this.#paths.some(([name]) => contents[name]?.equals(this.#contents[name] as Buffer) !== true);
   }
 
-  /** Said once, and not while it may be in the middle of a change. */
+  /** Reports once, and not while a change may be under way. */
   #unusable(error: unknown): void {
     const now = this.#clock.now();
     this.#unusableSince ??= now;
     if (this.#isReported) return;
     if (now - this.#unusableSince < SETTLED_MILLIS) {
-      // To be looked at again, for it may not change any more.
+      // Forces another read, even if the files do not change again.
       this.#seen = undefined;
       return;
     }

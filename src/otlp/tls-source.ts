@@ -1,4 +1,4 @@
-/** What the connections of the exporter are secured with, and where that comes from. */
+/** The TLS options of connections, and the interface of their source. */
 
 import type { SecureContext } from 'node:tls';
 
@@ -9,8 +9,8 @@ export interface OtlpTls {
 }
 
 export interface TlsSource {
-  /** What the next connection is made with. */
+  /** For the next connection; a new object whenever the certificates have changed. */
   readonly current: OtlpTls;
-  /** Looks whether `current` is to be another one. It does not reject. */
+  /** Updates `current`. Never rejects. */
   refresh?(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Certificates and keys: given by the option `tls`, or in files that environment variables name. */
+/** Resolves certificates and keys from the option `tls`, or from files that environment variables name. */
 
 import type { SecureContext } from 'node:tls';
 import { messageOf, SpillwayError } from '../common/errors.ts';
@@ -10,15 +10,12 @@ import type { TlsSource } from './tls-source.ts';
 
 const DEFAULT_TRUST: TlsSource = { current: {} };
 
-/**
- * @throws SpillwayError `ERR_SPILLWAY_OPTION` for what Node cannot make use of, be it given or in a file: without it
- *   the exporter would trust others, or be another one, than it was told.
- */
+/** @throws SpillwayError `ERR_SPILLWAY_OPTION` for unusable certificates and keys: there is no fallback. */
 export function resolveTls(option: OtlpTlsOptions | undefined, env: Environment, url: URL): TlsSource {
   const isUsed = url.protocol === 'https:';
   if (option === undefined) return isUsed ? tlsFromEnvironment(env) : DEFAULT_TRUST;
   try {
-    // Not quoted: it may be a key.
+    // The value is not quoted: it may be a key.
     if (typeof option !== 'object' || option === null) throw new TypeError('it is no object');
     const { servername, ...rest } = option;
     const secureContext = secureContextOf(rest);
@@ -54,14 +51,14 @@ function unusable(what: string, cause: unknown): SpillwayError {
 }
 
 function secureContextOf(options: Omit<OtlpTlsOptions, 'servername'>): SecureContext {
-  // What is not a certificate `createSecureContext` skips in a `ca`, and then trusts fewer, or nobody.
+  // `createSecureContext` skips anything in `ca` that is not a certificate, and then trusts fewer, or nobody.
   for (const pem of [options.ca ?? [], options.cert ?? []].flat()) checkCertificates(pem);
   return process
     .getBuiltinModule('node:tls')
     .createSecureContext(options as Parameters<typeof import('node:tls').createSecureContext>[0]);
 }
 
-/** A file that is cut short may still begin with whole certificates. */
+/** Checks each certificate: a truncated file may still begin with valid ones. */
 function checkCertificates(pem: string | Uint8Array): void {
   const { X509Certificate } = process.getBuiltinModule('node:crypto');
   const parts = Buffer.from(pem as Uint8Array)

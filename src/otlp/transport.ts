@@ -1,45 +1,44 @@
-/** Where OTLP ends and the network begins: bytes go out, and what came back is told as it is. */
+/** The interface between OTLP and the network: sends bytes, returns the answer without interpreting it. */
 
 export interface PostOptions {
-  /** Over a connection that is made for this request; those that are idle are given up. */
+  /** Opens a new connection for this request and closes the idle ones. */
   readonly freshConnection?: boolean;
-  /** Milliseconds within which there must be a connection, TLS and a proxy's tunnel included. Default: no bound of its own. */
+  /** Milliseconds to connect, including TLS and a proxy's tunnel. Default: no limit but that of the request. */
   readonly connectTimeoutMillis?: number;
-  /** Requests before this one that ran out of time: it is given so many times more of it. Default 0. */
+  /** Preceding requests that timed out; each adds one time limit to that of this request. Default 0. */
   readonly silences?: number;
 }
 
 export interface OtlpTransport {
   /**
-   * Resolves as soon as the status is known and the body was read as far as that is possible.
-   * @param body must not change until this settles.
-   * @returns a promise that settles within the time limit of the configuration. It rejects with the reason of `signal`,
-   *   or with an error that says why there is no answer; its `code` is that of the cause (`ECONNREFUSED`, `ETIMEDOUT` …),
-   *   where that has one.
+   * Resolves once the status is known and the body has been read as far as possible.
+   * @param body must not change until the promise settles.
+   * @returns a promise that settles within the configured time limit. It rejects with the reason of `signal`, or with
+   *   an error whose `code` is that of its cause, if that has one (`ECONNREFUSED`, `ETIMEDOUT` …).
    */
   post(body: Uint8Array, signal: AbortSignal, options?: PostOptions): Promise<OtlpResponse>;
 
-  /** Ends what is under way, and every connection. */
+  /** Aborts all requests and closes all connections. */
   close(): Promise<void>;
 }
 
 export interface OtlpResponse {
   readonly status: number;
-  /** In the server's words, which HTTP does not demand. */
+  /** The server's reason phrase, which is optional in HTTP. */
   readonly statusText?: string;
   readonly retryAfter: string | undefined;
   readonly contentType?: string | undefined;
-  /** Of a gRPC server that was reached by HTTP/1.1. */
+  /** From a gRPC server that was reached by HTTP/1.1. */
   readonly grpcStatus?: string | undefined;
   readonly grpcMessage?: string | undefined;
   readonly body: Uint8Array;
-  /** Whether `body` is all of it. Default `whole`. */
+  /** Default `whole`. */
   readonly extent?: BodyExtent;
-  /** The URL without what may be secret in it, for messages. */
+  /** The URL without secrets, for messages. */
   readonly endpoint?: string;
-  /** Takes out of a text of the server's what the request told it in confidence. */
+  /** Removes the secrets of the request from a text of the server. */
   readonly conceal?: (text: string) => string;
 }
 
-/** `cut`: the connection, the time or the compression ended first. `too long`: longer than `maxResponseBytes`. */
+/** `cut`: the connection failed, time ran out, or decompression failed. `too long`: longer than `maxResponseBytes`. */
 export type BodyExtent = 'whole' | 'cut' | 'too long';

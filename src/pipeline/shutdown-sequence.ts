@@ -1,10 +1,10 @@
 /** How a processor ends: by `shutdown()`, by an event loop that runs empty, or by the exit of the process. */
 
-import type { Clock } from '../common/clock.ts';
+import { type Clock, settledWithin } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Driver } from '../delivery/driver.ts';
 import { ExporterFlush } from '../delivery/exporter-flush.ts';
-import { type AnyLogRecordExporter, callExporter, within } from '../delivery/exporter-sender.ts';
+import { type AnyLogRecordExporter, callExporter } from '../delivery/exporter-sender.ts';
 import type { FlushResult } from '../delivery/flush-requests.ts';
 import type { DurableQueue } from '../durable/durable-queue.ts';
 import type { ShutdownSettings } from '../options/option-groups.ts';
@@ -140,7 +140,7 @@ export class ShutdownSequence {
     driver.stop();
     const exporterEnded = this.#callExporter('shutdown');
     await Promise.all([
-      within(exporterEnded, deadline, this.#cutShort.signal, clock),
+      settledWithin(exporterEnded, deadline - clock.now(), clock, { signal: this.#cutShort.signal }),
       this.#closeDisk(deadline),
     ]);
     if (durable === undefined) this.#stopExitStore();

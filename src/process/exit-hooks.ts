@@ -1,26 +1,24 @@
-/** What happens when the process ends by itself: a flush at `beforeExit`, and what is left goes to disk at `exit`. */
+/** Hooks into the natural end of the process: a flush at `beforeExit`, and a synchronous store at `exit`. */
 
 import { quietly } from '../common/errors.ts';
 
-/** What tells of the end of a process: Node's `process`, or one that a test plays. */
+/** Node's `process`, or a stand-in for it in tests. */
 export interface ProcessEvents {
   on(event: 'beforeExit' | 'exit', listener: () => void): unknown;
   off(event: 'beforeExit' | 'exit', listener: () => void): unknown;
 }
 
-/** Returns a promise that never rejects, and is settled within a bound of its own. */
+/** The promise never rejects and settles within a bound of its own. */
 type Flush = () => Promise<unknown>;
 
-/** The second round is for what other listeners of 'beforeExit' emitted; one is in reserve. */
+/** The second round is for records that other listeners of 'beforeExit' emitted, the third a reserve. */
 const MAX_ROUNDS = 3;
 
 const flushesOf = new WeakMap<ProcessEvents, ExitFlushes>();
 
 /*
- * 'beforeExit' is emitted each time the event loop runs empty. Work started in its listener keeps the
- * process alive, so a flush that cannot succeed must not start another: `flush` is expected to do nothing
- * when nothing new was emitted since the last time. An application that emits in every 'beforeExit' would
- * still keep itself alive for ever, hence the limit.
+ * 'beforeExit' is emitted each time the event loop runs empty, and work started in its listener keeps the process
+ * alive. So `flush` must do nothing without new records; the limit is for applications that emit in every 'beforeExit'.
  */
 class ExitFlushes {
   readonly flushes = new Set<Flush>();
@@ -37,7 +35,7 @@ class ExitFlushes {
   };
 }
 
-/** One listener for all processors: Node warns of a leak at eleven. @returns stops it. */
+/** One listener for all processors: Node warns of a leak at eleven. @returns a function that removes `flush`. */
 export function flushBeforeExit(flush: Flush, events: ProcessEvents): () => void {
   const all = flushesOf.get(events) ?? new ExitFlushes();
   flushesOf.set(events, all);
@@ -52,9 +50,8 @@ export function flushBeforeExit(flush: Flush, events: ProcessEvents): () => void
 const storesOf = new WeakMap<ProcessEvents, ExitStores>();
 
 /*
- * 'exit' is emitted for process.exit(), for a natural end, and after an uncaught exception or an unhandled
- * rejection has been reported; only what is synchronous still happens. Nothing of the exit is changed: not its
- * code, which an error thrown here would change, nor what other listeners do. A listener that comes after this one may still log.
+ * 'exit' is emitted for process.exit(), a natural end, and an uncaught exception or unhandled rejection. Only
+ * synchronous work still happens. An error thrown here would change the exit code. Later listeners may still log.
  */
 class ExitStores {
   readonly stores = new Set<() => void>();
@@ -64,7 +61,7 @@ class ExitStores {
   };
 }
 
-/** One listener for all processors: Node warns of a leak at eleven. @returns stops it. */
+/** One listener for all processors: Node warns of a leak at eleven. @returns a function that removes `store`. */
 export function storeAtExit(store: () => void, events: ProcessEvents): () => void {
   const all = storesOf.get(events) ?? new ExitStores();
   storesOf.set(events, all);

@@ -1,4 +1,4 @@
-/** Watches the memory of the process and says how hard the queue has to save: normal, soft or hard. */
+/** Watches the memory of the process and reports its level: normal, soft or hard. */
 
 import type { Cancel, Clock } from '../common/clock.ts';
 
@@ -13,7 +13,7 @@ export type MemoryLevel = 'normal' | 'soft' | 'hard';
 /** A level is left only when the ratio has fallen this far below it, so that the queue does not flap. */
 export const HYSTERESIS = 0.05;
 
-/** The level after a look that found `ratio` (0 to 1) of the memory in use. */
+/** @param ratio share of the memory in use, 0 to 1. */
 export function nextLevel(level: MemoryLevel, ratio: number, settings: MemoryGuardSettings): MemoryLevel {
   if (ratio >= settings.hardRatio) return 'hard';
   if (level === 'hard' && ratio >= settings.hardRatio - HYSTERESIS) return 'hard';
@@ -22,7 +22,7 @@ export function nextLevel(level: MemoryLevel, ratio: number, settings: MemoryGua
   return 'normal';
 }
 
-/** Never forces a garbage collection: a guard that stops the process to save it is no guard. */
+/** Never forces a garbage collection, which would stop the process. */
 export class MemoryGuard {
   readonly #settings: MemoryGuardSettings;
   readonly #readRatio: () => number;
@@ -49,7 +49,7 @@ export class MemoryGuard {
 
   start(): void {
     const check = () => {
-      // First: the listener may stop the guard.
+      // First, as the listener may stop the guard.
       this.start();
       this.#check();
     };

@@ -1,9 +1,9 @@
-/** How much memory this process may use, and how much of that it does. */
+/** How much memory this process may use, and which share of it is in use. */
 
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 
-/** The cgroup's limit, or undefined where there is none: without one Node answers 0 or an absurdly large number. */
+/** Without a cgroup's limit Node returns 0 or an absurdly large number. */
 function constrainedBytes(): number | undefined {
   const bytes = process.constrainedMemory();
   return bytes > 0 && bytes < totalmem() ? bytes : undefined;
@@ -19,9 +19,9 @@ export function usableMemoryBytes(): number {
 }
 
 /**
- * The larger of two shares, 0 to 1: of the heap limit that the heap uses, and of the cgroup's limit that the
- * heap and the buffers outside of it use. Not of what is resident: that stays high long after it was freed,
- * and a guard that believes it would drop logs for ever.
+ * The larger of two shares, 0 to 1: of the heap limit that the heap uses, and of the cgroup's limit that the heap and
+ * the buffers outside of it use. Not of what is resident: that stays high long after it was freed, and a guard that
+ * believes it would drop logs for ever.
  */
 export function memoryUseRatio(): number {
   const heap = getHeapStatistics();

@@ -1,7 +1,7 @@
 /** Ends a process properly on SIGTERM and SIGINT: telemetry first, then the signal's own effect. */
 
 import { diag } from '@opentelemetry/api';
-import { systemClock } from '../common/clock.ts';
+import { settledWithin, systemClock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { numberOption } from '../common/validation.ts';
 import { processWide } from './process-wide.ts';
@@ -9,38 +9,38 @@ import { storeAll } from './signal-store.ts';
 
 /** A LoggerProvider, NodeSDK, processor, or anything else that shuts down. */
 export interface Shutdownable {
+  /** Called once. A rejection is reported through `diag`. */
   shutdown(): Promise<unknown>;
 }
 
 /** The signals that ask a process to end and can be listened for. */
 export type ProcessSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGBREAK' | 'SIGUSR1' | 'SIGUSR2';
 
+/** The signals to listen for, and a step before telemetry ends. */
 export interface ShutdownOnSignalsOptions {
-  /** Default `['SIGTERM', 'SIGINT']`. */
+  /** The signals to listen for. Default `['SIGTERM', 'SIGINT']`. */
   signals?: readonly ProcessSignal[];
   /**
-   * Awaited before `shutdown()`: close your servers here, so that their last requests are still logged. What waits in
-   * processors with a spool is on disk before it is called, in the second that this may take.
+   * Awaited before `shutdown()`: close your servers here, so that their last requests are still logged. Before it is
+   * called, processors with a spool copy their queue to disk, for up to a second.
    */
   before?: () => unknown;
-  /** Milliseconds after which `before` is not awaited any longer. Default 5,000, range 0 to 3,600,000. */
+  /** Milliseconds to wait for `before`. Default 5,000, range 0 to 3,600,000, else an error. */
   beforeTimeoutMillis?: number;
 }
 
 interface Target {
   readonly signals: readonly ProcessSignal[];
-  /** Both never reject. */
+  /** Neither `before` nor `shutdown` rejects. */
   readonly before: (() => Promise<void>) | undefined;
   readonly shutdown: (signal: ProcessSignal) => Promise<void>;
 }
 
 interface Registry {
-  /** Those that have not been asked to end. */
   readonly waiting: Set<Target>;
   readonly ending: Set<Target>;
-  /** One for each signal. */
   readonly listeners: Map<ProcessSignal, () => void>;
-  /** The signals that are to be raised again. */
+  /** The signals to raise again. */
   readonly received: Set<ProcessSignal>;
 }
 
@@ -53,12 +53,11 @@ const registry = processWide<Registry>('signals', () => ({
 
 /**
  * On the first of the signals: awaits `before`, shuts `target` down, then raises the signal again without a listener,
- * so that the exit status tells the parent what a process killed by it tells. It may be called for any number of
- * targets: they are shut down concurrently when the steps before are done of all of them, and the signal is raised
- * again when all have ended. If there are other listeners for the signal, raising it again is left to them. A second
- * signal meanwhile ends the process immediately.
+ * so that the parent sees the exit status of a process killed by it. Several targets are shut down concurrently, once
+ * the steps before of all of them have ended, and the signal is raised again when all have ended. If there are other
+ * listeners for the signal, raising it again is left to them. A second signal before then ends the process immediately.
  *
- * @returns removes `target` again, and with the last one the listeners.
+ * @returns a function that removes `target`, and with the last one the listeners.
  * @throws SpillwayError `ERR_SPILLWAY_OPTION` for a `beforeTimeoutMillis` out of range.
  */
 export function shutdownOnSignals(target: Shutdownable, options: ShutdownOnSignalsOptions = {}): () => void {
@@ -87,7 +86,7 @@ export function shutdownOnSignals(target: Shutdownable, options: ShutdownOnSigna
   };
 }
 
-/** Listens for what is waited for, but not for what those that are ending were to be ended by: it has its own effect now. */
+/** Listens for the signals of waiting targets, but not for those of ending ones: a second signal has its own effect. */
 function listen(): void {
   const { waiting, ending, listeners } = registry;
   const wanted = new Set(Array.from(waiting, ({ signals }) => signals).flat());
@@ -117,7 +116,7 @@ async function end(signal: ProcessSignal): Promise<void> {
   const steps = targets.flatMap(({ before }) => before ?? []);
   if (steps.length > 0) {
     await storeAll();
-    // All of them first: what a server that is being closed still logs may go to any of the targets.
+    // All steps first: a server that is being closed may still log to any of the targets.
     await Promise.all(steps.map((before) => before()));
   }
   await Promise.all(targets.map((target) => target.shutdown(signal)));
@@ -135,27 +134,22 @@ function isHeardByOthers(signal: ProcessSignal): boolean {
 }
 
 async function stepBefore(before: () => unknown, timeoutMillis: number): Promise<void> {
-  let cancel = () => {};
-  const late = new Promise<void>((resolve) => {
-    const giveUp = () => {
-      say('warn', `the step before shutdown has not ended within ${timeoutMillis} ms: going on without it`);
-      resolve();
-    };
-    cancel = systemClock.timer(giveUp, timeoutMillis, true);
-  });
-  try {
-    await Promise.race([before(), late]);
-  } catch (error) {
-    say('error', `the step before shutdown failed: ${messageOf(error)}`);
-  }
-  cancel();
+  const step = async () => {
+    try {
+      await before();
+    } catch (error) {
+      say('error', `the step before shutdown failed: ${messageOf(error)}`);
+    }
+  };
+  if (await settledWithin(step(), timeoutMillis, systemClock)) return;
+  say('warn', `the step before shutdown has not ended within ${timeoutMillis} ms: going on without it`);
 }
 
-/** The host's diag logger may throw, which is no reason to stay. */
+/** The host's diag logger may throw, which must not keep the process from ending. */
 function say(level: 'warn' | 'error', message: string): void {
   try {
     diag[level](`otel-spillway: ${message}`);
   } catch {
-    // There is no one left to tell.
+    // There is no other way to report it.
   }
 }

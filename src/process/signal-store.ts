@@ -1,13 +1,13 @@
-/** Copies what waits to disk when a signal asks the process to end: whatever comes between that and its end. */
+/** Copies queues to disk when a signal arrives, as the process may not live until its shutdown has ended. */
 
 import { processWide } from './process-wide.ts';
 
-/** Returns a promise that never rejects, and is settled within a bound of its own. */
+/** The promise never rejects and settles within a bound of its own. */
 type Store = () => Promise<void>;
 
 const stores = processWide('signal-stores', () => new Set<Store>());
 
-/** @returns stops it. */
+/** @returns a function that removes `store`. */
 export function storeOnSignal(store: Store): () => void {
   stores.add(store);
   return () => {
@@ -15,7 +15,6 @@ export function storeOnSignal(store: Store): () => void {
   };
 }
 
-/** @returns undefined when there is nothing to wait for. */
 export function storeAll(): Promise<unknown> | undefined {
   return stores.size === 0 ? undefined : Promise.all(Array.from(stores, (store) => store()));
 }

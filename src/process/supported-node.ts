@@ -1,11 +1,11 @@
-/** Refuses to start on a Node that is too old: an import must not fail there, so everything constructed asks here. */
+/** Refuses to construct anything on a Node that is too old: an import must not fail there. */
 
 import { SpillwayError } from '../common/errors.ts';
 
-/** As `engines` of the manifest has it. */
+/** As in `engines` of package.json. */
 const OLDEST_NODE = [22, 15] as const;
 
-/** @returns why this package does not run here, or undefined. Bun and Deno, which name a Node they are like, are not measured by it. */
+/** @returns why this Node is not supported, or undefined. Bun and Deno, which name a similar Node, are not checked. */
 export function unsupportedNode(versions: NodeJS.ProcessVersions = process.versions): string | undefined {
   if (versions.bun !== undefined || versions.deno !== undefined) return undefined;
   const [major = 0, minor = 0] = versions.node.split('.').map(Number);

@@ -124,6 +124,12 @@ export class WireReader {
     throw position === limit ? cutShort() : new RangeError('not a protobuf message: a number does not end');
   }
 
+  /** A varint as a number of 64 bits with a sign. */
+  int64(): bigint {
+    this.varint64();
+    return (BigInt(this.high | 0) << 32n) | BigInt(this.low);
+  }
+
   fixed32(): number {
     const position = this.#pass(4);
     return this.#view.getUint32(position, true);
@@ -176,7 +182,7 @@ export class WireReader {
   }
 
   /** A copy. */
-  bytes(): Uint8Array {
+  bytes(): Uint8Array<ArrayBuffer> {
     const length = this.varint32();
     const start = this.#pass(length);
     return new Uint8Array(this.buffer.subarray(start, start + length));

@@ -225,6 +225,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
         return;
       }
       this.#waiting.remove(next);
+      next.end();
       batch.contents.append(next.contents);
     }
   }
@@ -234,15 +235,10 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return this.#inFlight.isKeptBack ? Number.POSITIVE_INFINITY : this.#waiting.dueAt(now);
   }
 
-  isInFlight(batch: QueuedBatch<B>): boolean {
-    return this.#inFlight.has(batch);
-  }
-
   /** A batch in flight is done with, whatever became of it: its room is free again. */
   settle(batch: QueuedBatch<B>): void {
     if (!this.#inFlight.remove(batch)) return;
-    batch.isDone = true;
-    batch.copy?.settle(batch.offset, batch.contents.records);
+    batch.settle();
     this.#eviction.noteBatch();
   }
 
@@ -256,6 +252,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       this.#eviction.abandon(batch, 'memory_limit');
       return;
     }
+    batch.requeue();
     const older = halve ? batch.halve() : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
@@ -267,7 +264,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Lets every batch be sent at once that waits for a time of its own. */
   retryNow(): void {
-    for (const batch of this.#waiting) if (!batch.isAbandoned) batch.notBefore = 0;
+    for (const batch of this.#waiting) if (batch.place !== 'leaving') batch.retryNow();
   }
 
   /** Puts memory pressure on the queue, or takes it away, and trims it to what is allowed now. */
@@ -334,8 +331,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   #waitForDisk(batch: QueuedBatch<B>): void {
-    batch.isAbandoned = true;
-    batch.notBefore = Number.POSITIVE_INFINITY;
+    batch.waitForDisk();
     this.#waiting.putBack(batch);
     this.#eviction.noteBatch();
     this.#listener.wake();
@@ -349,7 +345,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   #seal(batch: QueuedBatch<B>): void {
-    this.#waiting.seal(batch);
+    batch.seal();
     this.#listener.wake();
   }
 }

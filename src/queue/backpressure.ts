@@ -3,8 +3,9 @@
 import { SpillwayError } from '../common/errors.ts';
 import { invalid } from '../common/validation.ts';
 
+/** For how much room `ready()` waits, and how the wait is given up. */
 export interface ReadyOptions {
-  /** Fullness of the queue, above 0 up to 1, to fall below. Default 0.8. */
+  /** Fullness of the queue to fall below. Default 0.8, range above 0 to 1, else the promise rejects with `ERR_SPILLWAY_OPTION`. */
   below?: number;
   /** Gives the wait up; the promise then rejects with the signal's reason. */
   signal?: AbortSignal;

@@ -11,8 +11,6 @@ export class BatchDeque<B extends LogBatch> {
   // A head index instead of Array.shift(): taking a batch stays O(1) however many there are.
   #items: (QueuedBatch<B> | undefined)[] = [];
   #head = 0;
-  /** The batch that records join; it is then also the last of the class. */
-  open: QueuedBatch<B> | undefined;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -23,7 +21,13 @@ export class BatchDeque<B extends LogBatch> {
   }
 
   get last(): QueuedBatch<B> | undefined {
-    return this.length > 0 ? this.#items[this.#items.length - 1] : undefined;
+    return this.#items[this.#items.length - 1];
+  }
+
+  /** The batch that records join. */
+  get open(): QueuedBatch<B> | undefined {
+    const { last } = this;
+    return last?.place === 'open' ? last : undefined;
   }
 
   *[Symbol.iterator](): Generator<QueuedBatch<B>> {
@@ -50,7 +54,6 @@ export class BatchDeque<B extends LogBatch> {
   }
 
   remove(batch: QueuedBatch<B>): void {
-    if (batch === this.open) this.open = undefined;
     if (batch === this.first) {
       this.#items[this.#head++] = undefined;
       this.#compact();

@@ -5,7 +5,7 @@ import type { Eviction } from './eviction.ts';
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';
 import type { QueueListener } from './queue-contract.ts';
-import type { Durability, QueuedBatch } from './queued-batch.ts';
+import type { QueuedBatch, Written } from './queued-batch.ts';
 import type { WaitingBatches } from './waiting-batches.ts';
 
 export class DiskSide<B extends LogBatch> {
@@ -38,11 +38,6 @@ export class DiskSide<B extends LogBatch> {
     return this.#waiting.sealDue(now);
   }
 
-  /** Whether what has a copy on disk may be taken; it is looked at, not told of. */
-  set areCopiesOurs(areOurs: boolean) {
-    this.#waiting.areCopiesOurs = areOurs;
-  }
-
   /** Closes what is open. */
   seal(): void {
     this.#waiting.sealAll();
@@ -65,17 +60,15 @@ export class DiskSide<B extends LogBatch> {
   }
 
   /** What became of a batch that was being written is known; a batch that has a copy now may be released. */
-  stored(batch: QueuedBatch<B>, durability: Exclude<Durability, 'storing'>): void {
-    batch.durability = durability;
+  writeEnded(batch: QueuedBatch<B>, written: Written): void {
+    batch.writeEnded(written);
     this.#eviction.noteBatch();
     this.#listener.wake();
   }
 
   /** Lets what the disk would not have be tried again: there may be room for it by now. */
-  retryUnstorable(): void {
-    for (const batch of [...this.#waiting, ...this.#inFlight]) {
-      if (batch.durability === 'unstorable') batch.durability = 'unstored';
-    }
+  retryRefused(): void {
+    for (const batch of [...this.#waiting, ...this.#inFlight]) batch.retryRefused();
   }
 
   /** Gives up everything that is not on disk, nor on its way there. */
@@ -85,14 +78,14 @@ export class DiskSide<B extends LogBatch> {
 
   /** A batch with a copy on disk leaves memory, unless it is in flight. */
   release(batch: QueuedBatch<B>): void {
-    if (this.#inFlight.has(batch) || batch.isDone || !batch.copy?.isReleasable) return;
+    if (batch.place === 'sending' || batch.place === 'gone' || !batch.copy?.isReleasable) return;
     this.#eviction.release(batch);
     this.#listener.wake();
   }
 
   /** Releases what will not be tried again. */
   releaseAbandoned(): void {
-    for (const batch of [...this.#waiting]) if (batch.isAbandoned) this.release(batch);
+    for (const batch of [...this.#waiting]) if (batch.place === 'leaving') this.release(batch);
   }
 
   /** Releases what has a copy on disk, oldest first, as long as it is too much. */
@@ -109,7 +102,7 @@ export class DiskSide<B extends LogBatch> {
       for (const batch of [...held]) {
         if (!batch.isTakenOver) continue;
         held.remove(batch);
-        batch.isDone = true;
+        batch.end();
         records += batch.contents.records;
       }
     }

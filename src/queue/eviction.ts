@@ -85,9 +85,9 @@ export class Eviction<B extends LogBatch> {
   /** A batch that is not in the queue any more is the disk's, or lost. */
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     const { copy, contents } = batch;
-    batch.isDone = true;
+    batch.end();
     if (copy !== undefined) copy.release();
-    else this.#listener.dropped(reason, contents.records, batch.attempts > 0, contents.severities());
+    else this.#listener.dropped(reason, contents.records, batch.history.attempts > 0, contents.severities());
   }
 
   /** A waiting batch with a copy on disk leaves memory. */
@@ -95,7 +95,7 @@ export class Eviction<B extends LogBatch> {
     const { copy } = batch;
     if (copy === undefined) return;
     this.#waiting.remove(batch);
-    batch.isDone = true;
+    batch.end();
     copy.release();
   }
 
@@ -140,7 +140,7 @@ export class Eviction<B extends LogBatch> {
       if (victim === undefined) break;
       const severity = victim.contents.severityAt(end);
       this.#waiting.evictOne(victim, end);
-      this.#listener.dropped(reason, 1, victim.attempts > 0, oneRecordOf(severity));
+      this.#listener.dropped(reason, 1, victim.history.attempts > 0, oneRecordOf(severity));
     }
     // A flush may have waited for just these.
     this.#listener.wake();

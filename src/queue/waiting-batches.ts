@@ -15,8 +15,6 @@ export class WaitingBatches<B extends LogBatch> {
   #bytes = 0;
   /** Whether only what is on disk may be sent. */
   isWriteAhead = false;
-  /** Whether what has a copy on disk may be sent: another process may have taken the copy over. */
-  areCopiesOurs = true;
 
   /** @param scheduledDelayMillis how long an open batch waits for more records. */
   constructor(scheduledDelayMillis: number) {
@@ -42,19 +40,11 @@ export class WaitingBatches<B extends LogBatch> {
 
   /** Appends an empty batch that records will join. */
   open(batch: QueuedBatch<B>): void {
-    const deque = this.#dequeOf(batch);
-    deque.append(batch);
-    deque.open = batch;
-  }
-
-  /** No more records join this batch: it is ready to be sent. */
-  seal(batch: QueuedBatch<B>): void {
-    const deque = this.#dequeOf(batch);
-    if (deque.open === batch) deque.open = undefined;
+    this.#dequeOf(batch).append(batch);
   }
 
   sealAll(): void {
-    for (const deque of this.#classes) deque.open = undefined;
+    for (const deque of this.#classes) deque.open?.seal();
   }
 
   /** A batch that stands here has gained records. */
@@ -88,7 +78,7 @@ export class WaitingBatches<B extends LogBatch> {
   follower(isProtected: boolean): QueuedBatch<B> | undefined {
     const deque = isProtected ? this.#protected : this.#ordinary;
     const next = deque.first;
-    return next !== undefined && next !== deque.open && next.isUntouched ? next : undefined;
+    return next?.place === 'waiting' && next.isUntouched ? next : undefined;
   }
 
   /**
@@ -113,7 +103,9 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   removeIfEmpty(batch: QueuedBatch<B>): void {
-    if (batch.contents.records === 0) this.#dequeOf(batch).remove(batch);
+    if (batch.contents.records > 0) return;
+    this.#dequeOf(batch).remove(batch);
+    batch.end();
   }
 
   /** The first batch that may be sent now, or, if `passOver` names that one, the first that it does not. */
@@ -132,7 +124,7 @@ export class WaitingBatches<B extends LogBatch> {
     let earliest = Number.POSITIVE_INFINITY;
     for (const deque of this.#classes) {
       for (const batch of deque) {
-        earliest = Math.min(earliest, this.#dueAt(batch, deque));
+        earliest = Math.min(earliest, this.#dueAt(batch, now));
         if (earliest <= now) return now;
       }
     }
@@ -143,9 +135,10 @@ export class WaitingBatches<B extends LogBatch> {
   sealDue(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const deque of this.#classes) {
-      if (deque.open === undefined) continue;
-      const closesAt = deque.open.openedAt + this.#scheduledDelayMillis;
-      if (closesAt <= now) deque.open = undefined;
+      const { open } = deque;
+      if (open === undefined) continue;
+      const closesAt = open.openedAt + this.#scheduledDelayMillis;
+      if (closesAt <= now) open.seal();
       else next = Math.min(next, closesAt);
     }
     return next;
@@ -154,7 +147,7 @@ export class WaitingBatches<B extends LogBatch> {
   /** What is closed, unprotected batches first: they can wait. */
   *sealed(): Generator<QueuedBatch<B>> {
     for (const deque of [this.#ordinary, this.#protected]) {
-      for (const batch of deque) if (batch !== deque.open) yield batch;
+      for (const batch of deque) if (batch.place !== 'open') yield batch;
     }
   }
 
@@ -170,21 +163,14 @@ export class WaitingBatches<B extends LogBatch> {
   /** An open protected batch goes along as soon as anything goes: protected records leave first. */
   *#candidates(now: number): Generator<QueuedBatch<B>> {
     for (const batch of this.#protected) {
-      if (batch.notBefore <= now && !this.#isHeldBack(batch)) yield batch;
+      if (batch.notBefore <= now && batch.mayBeSent(now, this.isWriteAhead)) yield batch;
     }
-    for (const batch of this.#ordinary) if (this.#dueAt(batch, this.#ordinary) <= now) yield batch;
+    for (const batch of this.#ordinary) if (this.#dueAt(batch, now) <= now) yield batch;
   }
 
-  #isHeldBack(batch: QueuedBatch<B>): boolean {
-    if (batch.durability === 'unstored') return this.isWriteAhead;
-    if (batch.copy !== undefined) return !this.areCopiesOurs;
-    if (batch.isTakenOver) return true;
-    return batch.isStoring || (this.isWriteAhead && batch.isStorable && !batch.wasEvicted);
-  }
-
-  #dueAt(batch: QueuedBatch<B>, deque: BatchDeque<B>): number {
-    if (this.#isHeldBack(batch)) return Number.POSITIVE_INFINITY;
-    const closesAt = batch === deque.open ? batch.openedAt + this.#scheduledDelayMillis : 0;
+  #dueAt(batch: QueuedBatch<B>, now: number): number {
+    if (!batch.mayBeSent(now, this.isWriteAhead)) return Number.POSITIVE_INFINITY;
+    const closesAt = batch.place === 'open' ? batch.openedAt + this.#scheduledDelayMillis : 0;
     return Math.max(batch.notBefore, closesAt);
   }
 

@@ -33,7 +33,7 @@ export class RecordBatch implements LogBatch {
     let previous: EmittedRecord['resource'] | undefined;
     for (let index = this.#head; index < this.#items.length; index++) {
       const { resource } = this.#items[index] as RecordSnapshot;
-      // Records in a row nearly always share theirs.
+      // Consecutive records nearly always share their resource.
       if (resource === previous) continue;
       previous = resource;
       if (isPending(resource)) pending.add(resource);
@@ -104,9 +104,8 @@ export class RecordBatch implements LogBatch {
     this.#head = 0;
   }
 
-  /** The records in order, in an array of the caller's own. */
   toArray(): ReadableLogRecord[] {
-    // A snapshot has every field of a ReadableLogRecord; the optional ones are present and may be undefined.
+    // A snapshot has every field of a ReadableLogRecord; optional ones are present and may be undefined.
     return this.#snapshots() as ReadableLogRecord[];
   }
 
@@ -121,7 +120,7 @@ export class RecordBatch implements LogBatch {
   }
 }
 
-/** Applications in plain JavaScript pass anything as a severity. */
+/** Applications in plain JavaScript may pass anything as a severity. */
 function severityOf({ severityNumber }: RecordSnapshot): number {
   return typeof severityNumber === 'number' && severityNumber > 0 ? severityNumber : 0;
 }

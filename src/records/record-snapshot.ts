@@ -12,26 +12,19 @@ import {
   ValueCopier,
 } from './value-copy.ts';
 
-/**
- * What a record weighs before its strings, attributes and body: the snapshot itself, two timestamps, the
- * attributes object and the places in the batch's arrays.
- */
+/** The snapshot itself, two timestamps, the attributes object and the slots in the batch's arrays. */
 const RECORD_BYTES = 336;
 
 /** Set on a record that was cut down to `maxRecordBytes`. */
 const TRUNCATED_ATTRIBUTE = 'spillway.truncated';
-/** Names are short; a longer severity text or event name is cut when its record has to be cut. */
+/** If a record has to be cut, longer severity texts and event names are cut as well. */
 const MAX_NAME_BYTES = 512;
-/** A severity text up to this long is one of the few that all records share. */
+/** Severity texts up to this length are few, and shared by all records: they weigh nothing. */
 const SHARED_SEVERITY_LENGTH = 16;
 
 type Attributes = Record<string, unknown>;
 
-/**
- * Holds its own attributes object, and copies of every value that is not a primitive: what the
- * application does to the originals after `emit` changes nothing here. One class with a fixed order of
- * fields, so that V8 gives all records one hidden class whichever generation of the SDK they come from.
- */
+/** Values are copied, as applications may change them. The order of fields is fixed: one hidden class in V8. */
 export class RecordSnapshot {
   readonly hrTime: ReadableLogRecord['hrTime'];
   readonly hrTimeObserved: ReadableLogRecord['hrTimeObserved'];
@@ -58,7 +51,7 @@ export class RecordSnapshot {
     this.instrumentationScope = record.instrumentationScope;
     this.droppedAttributesCount = record.droppedAttributesCount;
 
-    // The way of nearly every record: a body and attributes of primitives that fit.
+    // The fast path of nearly every record: body and attributes are primitives and fit.
     const attributes = ownAttributes(record.attributes);
     const body: unknown = record.body;
     const bodyBytes = primitiveBytes(body);
@@ -96,7 +89,6 @@ export class RecordSnapshot {
     this.#bytes = cut + fitted.bytes;
   }
 
-  /** Estimated heap bytes of a snapshot. */
   static bytesOf(snapshot: RecordSnapshot): number {
     return snapshot.#bytes;
   }
@@ -109,7 +101,7 @@ interface Fitted {
   readonly bytes: number;
 }
 
-/** A copy of body and attributes, unless they do not fit into `budgetBytes`. */
+/** @returns undefined if body and attributes do not fit into `budgetBytes`. */
 function copyWhole(body: unknown, attributes: Attributes, budgetBytes: number): Fitted | undefined {
   const copier = new ValueCopier(budgetBytes);
   const copy: Attributes = {};
@@ -122,16 +114,13 @@ function copyWhole(body: unknown, attributes: Attributes, budgetBytes: number): 
   return { body: bodyCopy, attributes: copy, droppedAttributes: 0, bytes: copier.spentBytes };
 }
 
-/** An attribute below this is kept whole when the record is cut down, as long as all of them fit in half the budget. */
+/** Smaller attributes are kept whole, as long as all of them fit into half the budget. */
 const SMALL_BYTES = 256;
-/** A larger one is dropped when it would be left with less than this. */
+/** A large attribute is dropped if its share is less than this. */
 const MIN_SHARE_BYTES = 128;
 const MARK_BYTES = 96;
 
-/**
- * What of body and attributes fits into `budgetBytes`: small attributes are kept whole, and the body and the
- * large ones share what is left, so that one huge value does not push out the rest.
- */
+/** Small attributes are kept whole; the body and large ones share the rest, so that none pushes out the others. */
 function cutDown(body: unknown, attributes: Attributes, budgetBytes: number): Fitted {
   const available = budgetBytes - MARK_BYTES;
   const copier = new ValueCopier(0);
@@ -164,7 +153,7 @@ function cutDown(body: unknown, attributes: Attributes, budgetBytes: number): Fi
   return { body: bodyCopy, attributes: kept, droppedAttributes, bytes: copier.spentBytes + MARK_BYTES };
 }
 
-/** Applications in plain JavaScript pass anything as a name. */
+/** Applications in plain JavaScript may pass anything as a name. */
 function textOrNothing(name: string | undefined): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
@@ -174,7 +163,7 @@ function namesBytes(severityText = '', eventName: string | undefined): number {
   return eventName === undefined ? severityBytes : severityBytes + stringBytes(eventName);
 }
 
-/** A getter that throws costs its own attribute only; nearly no record has one, so nothing is paid for it. */
+/** A getter that throws costs only its own attribute. It is rare, so the fast path does not look for one. */
 function ownAttributes(source: object): Attributes {
   try {
     return { ...source };
@@ -189,7 +178,7 @@ function readOneByOne(source: object): Attributes {
   try {
     keys = Object.keys(source);
   } catch {
-    // Then there are none.
+    // Unreadable keys count as none.
   }
   for (const key of keys) {
     try {

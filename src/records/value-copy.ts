@@ -1,73 +1,62 @@
 /** Copies and weighs the values a log record can carry, however hostile, within a byte budget. */
 
 /*
- * The sizes are estimates of V8 heap bytes on a 64-bit Node.js (8-byte pointers), made from what can be
- * read in constant time per value: between half and twice the real growth of the heap (the tests measure
- * it). What a record shares with others is not seen: a string that is a slice of a large one keeps that
- * alive, and names of properties are taken as shared unless they are long.
+ * Sizes are estimates of V8 heap bytes on a 64-bit Node.js (8-byte pointers), made in constant time per value: between
+ * half and twice the real growth of the heap (the tests measure it). Sharing is not seen: a slice keeps the whole
+ * string alive, and property names count as shared unless they are long.
  */
 const SLOT_BYTES = 8;
 const STRING_HEADER_BYTES = 24;
 const OBJECT_HEADER_BYTES = 56;
 const HEAP_NUMBER_BYTES = 16;
 const KEY_BYTES = 8;
-/** Longer names are made up at run time: they are weighed in full. */
+/** Longer names are most likely made at run time, and weighed in full. */
 const LONG_KEY_LENGTH = 64;
-/** Less room than this is not worth a piece of a string. */
+/** A string is not cut to less than this. */
 const MIN_CUT_BYTES = 64;
 
-/**
- * Deeper than this a value is not kept, long before the stack could overflow here or in an exporter. Encoded, a
- * list or a map takes three levels of messages at most and a record six, and protobuf parsers stop at 100.
- */
+/** Deeper values are not kept: a level takes up to three protobuf messages, a record six, and parsers stop at 100. */
 export const MAX_DEPTH = 31;
 
 const TOO_DEEP = '[too deep]';
 const CIRCULAR = '[circular]';
 export const UNREADABLE = '[unreadable]';
-/** What a cut-off string ends with. */
 const ELLIPSIS = '…';
 
-/** A string up to this length is weighed at two bytes per character without a look at it. */
 const SHORT_STRING_LENGTH = 128;
 
-/**
- * Looking at a character of a string that was put together by concatenation makes V8 join its pieces,
- * which for the short strings of most records costs more than everything else here.
- */
+/** Reading a character makes V8 flatten a concatenated string, which costs more than everything else here. */
 export function stringBytes(text: string): number {
   const length = text.length;
   if (length <= SHORT_STRING_LENGTH) return STRING_HEADER_BYTES + length * 2;
-  // Whether V8 keeps one or two bytes per character cannot be asked, so three of them are looked at: a
-  // string that is wide because of others is taken for half its size.
+  // V8 hides whether characters take one or two bytes: three are sampled, so a wide string may be underestimated.
   const sample = text.charCodeAt(0) | text.charCodeAt(length >> 1) | text.charCodeAt(length - 1);
   return STRING_HEADER_BYTES + (sample > 0xff ? length * 2 : length);
 }
 
-/** As JSON has it: OTLP knows no dates, and what a plain exporter is given is to be the same after the disk. */
+/** As in JSON: OTLP has no dates, and a plain exporter must get equal values from memory and from disk. */
 function dateText(date: Date): string {
   const millis = date.getTime();
   return Number.isNaN(millis) ? 'Invalid Date' : new Date(millis).toISOString();
 }
 
-/** What the name of a property adds to its value. */
 export function keyBytes(key: string): number {
   return key.length > LONG_KEY_LENGTH ? KEY_BYTES + stringBytes(key) : KEY_BYTES;
 }
 
-/** The bytes of a value that needs no copy, or -1 for one that does (or cannot be kept: functions, symbols). */
+/** The bytes of a value that needs no copy; -1 for one that does, or that cannot be kept (functions, symbols). */
 export function primitiveBytes(value: unknown): number {
   switch (typeof value) {
     case 'string':
       return SLOT_BYTES + stringBytes(value);
     case 'number':
-      // An integer of 32 bits is kept in the slot itself.
+      // A 32-bit integer is stored in the slot itself.
       return (value | 0) === value ? SLOT_BYTES : SLOT_BYTES + HEAP_NUMBER_BYTES;
     case 'boolean':
     case 'undefined':
       return SLOT_BYTES;
     case 'bigint':
-      // Weighed as two digits of 64 bits: a larger one is rare enough to be wrong about.
+      // Weighed as two 64-bit digits; larger ones are rare.
       return SLOT_BYTES + HEAP_NUMBER_BYTES * 2;
     case 'object':
       return value === null ? SLOT_BYTES : -1;
@@ -77,8 +66,8 @@ export function primitiveBytes(value: unknown): number {
 }
 
 /**
- * Cuts a string to `maxBytes` (estimated, at least MIN_CUT_BYTES), never inside a surrogate pair.
- * The result owns its characters: V8's slice would keep the whole original alive.
+ * Cuts to `maxBytes` (estimated, at least MIN_CUT_BYTES), never inside a surrogate pair. The result owns its
+ * characters: V8's slice would keep the whole original alive.
  */
 export function cutString(text: string, maxBytes: number): string {
   if (stringBytes(text) + SLOT_BYTES <= maxBytes) return text;
@@ -88,7 +77,7 @@ export function cutString(text: string, maxBytes: number): string {
   return Buffer.from(text.slice(0, end) + ELLIPSIS, 'utf16le').toString('utf16le');
 }
 
-/** Assigns where a plain assignment to '__proto__' would change the prototype instead of adding a property. */
+/** Adds a property even if it is named '__proto__', where a plain assignment would change the prototype. */
 export function setOwn(target: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__') {
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
@@ -97,10 +86,7 @@ export function setOwn(target: Record<string, unknown>, key: string, value: unkn
   }
 }
 
-/**
- * Copies values until its budget is spent. `spentBytes` never exceeds what was allowed; `truncated` says that
- * something was left out for want of room.
- */
+/** Copies values within a budget, which `spentBytes` never exceeds. `truncated`: something did not fit. */
 export class ValueCopier {
   spentBytes = 0;
   truncated = false;
@@ -111,12 +97,12 @@ export class ValueCopier {
     this.#budgetBytes = budgetBytes;
   }
 
-  /** Lets the next values spend `budgetBytes` more than was spent so far. */
+  /** Sets the budget to `budgetBytes` more than was spent so far. */
   allow(budgetBytes: number): void {
     this.#budgetBytes = this.spentBytes + budgetBytes;
   }
 
-  /** Spends bytes on something the copier does not copy itself; false, and nothing spent, if they are not there. */
+  /** Spends bytes for the caller. @returns false, with nothing spent, if the budget is too small. */
   spend(bytes: number): boolean {
     if (this.spentBytes + bytes > this.#budgetBytes) {
       this.#overflow();
@@ -127,9 +113,8 @@ export class ValueCopier {
   }
 
   /**
-   * A deep copy of plain data: what an OTLP encoder sees of the value, which is its own enumerable
-   * properties, and dates as text. Never throws: what cannot be read, is circular or too deep becomes a short text instead, and
-   * what there is no room for becomes undefined.
+   * A deep copy of plain data, as an OTLP encoder sees it: own enumerable properties, and dates as text. Never throws:
+   * unreadable, circular and too deep values become a short text, and values that do not fit become undefined.
    */
   copy(value: unknown, depth = 0): unknown {
     const bytes = primitiveBytes(value);
@@ -161,7 +146,7 @@ export class ValueCopier {
     return this.spend(primitiveBytes(text)) ? text : undefined;
   }
 
-  /** What comes after something that did not fit is left out as well: the copy is a beginning, not a sieve. */
+  /** After a value that did not fit, nothing more is copied: a copy is always a beginning of the original. */
   #overflow(): void {
     this.truncated = true;
     this.#budgetBytes = this.spentBytes;
@@ -209,7 +194,6 @@ export class ValueCopier {
     return items;
   }
 
-  /** One unreadable property (a getter that throws) costs only itself. */
   #copyProperty(holder: object, key: string | number, depth: number): unknown {
     let value: unknown;
     try {

@@ -7,7 +7,7 @@ import { makeDirectory } from './ownership/directory-check.ts';
 import { type OrphanedPartition, OrphanScanner } from './ownership/orphan-scanner.ts';
 import type { Partition } from './ownership/partition.ts';
 import type { Segment } from './segments/segment.ts';
-import { scanPartition, type TakeoverContext, takeOverPartition } from './takeover.ts';
+import { scanPartition, type TakeoverContext, takeOverPartition, warnOfNewer } from './takeover.ts';
 
 /** Renewals, and looks at others, within the time of a lease. */
 const HEARTBEATS_PER_LEASE = 4;
@@ -55,7 +55,8 @@ export class LeaseKeeper {
     await partition.remove();
   }
 
-  areLeasesValid(now: number): boolean {
+  /** @returns whether there was nothing to renew. */
+  renewLapsed(now: number): boolean {
     let areValid = true;
     for (const partition of this.#partitions) {
       if (partition.lease.isValid(now)) continue;
@@ -135,14 +136,9 @@ export class LeaseKeeper {
       if (!this.#hasDirectory) await makeDirectory(settings.directory, files);
       this.#hasDirectory = true;
       const isOwn = (name: string) => [...this.#partitions].some((partition) => partition.name === name);
-      const { orphans, otherBytes, newer } = await this.#scanner.scan(isOwn);
+      const { orphans, otherBytes, hasNewer } = await this.#scanner.scan(isOwn);
       this.#listener.scanned(otherBytes);
-      if (newer.length > 0) {
-        this.#listener.warn(
-          'spool version',
-          'the spool holds records of a newer version of otel-spillway, which are left alone',
-        );
-      }
+      if (hasNewer) warnOfNewer(this.#listener);
       for (const partition of orphans) if (!this.#isStopped) await this.#takeOver(partition);
     } catch (error) {
       if (isMissing(error)) return;

@@ -17,6 +17,17 @@ import { SegmentCleaner } from './segments/segment-cleaner.ts';
 import { SegmentList } from './segments/segment-list.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
+/**
+ * ```
+ *  new ──▶ open ──▶ closing ──▶ closed
+ *   │        └────────┴──▶ exiting
+ *   └──▶ closed
+ * ```
+ * - `closing`: what waits is being written; nothing new is accepted.
+ * - `exiting`: closed synchronously, while the process may still have something to store synchronously.
+ */
+type State = 'new' | 'open' | 'closing' | 'exiting' | 'closed';
+
 /** When reading fails for want of something that others use up as well, it waits for so long. */
 const READ_PAUSE_MILLIS = 1_000;
 
@@ -35,8 +46,7 @@ export class Spool {
   readonly #cleaner: SegmentCleaner;
   readonly #writer: SpoolWriter;
   readonly #keeper: LeaseKeeper;
-  /** `exiting`: closed at once, while the process may still have something to store. */
-  #state: 'new' | 'open' | 'closing' | 'exiting' | 'closed' = 'new';
+  #state: State = 'new';
   #readsAgainAt = 0;
   #cancelPause: Cancel | undefined;
   #closing: Promise<void> | undefined;
@@ -111,7 +121,7 @@ export class Spool {
     return this.#diskHealth.failureReason;
   }
 
-  /** Not settled, and held by the spool alone: what `next` has given out counts, what the caller of `append` holds does not. */
+  /** Not settled, and held by the spool alone: what `next` has given out counts, what the caller of `store` holds does not. */
   get records(): number {
     return this.#segments.records;
   }
@@ -126,32 +136,31 @@ export class Spool {
     return this.#segments.oldestUnixMillis;
   }
 
-  /**
-   * Whether the leases are in date: nothing that is stored may be sent otherwise, for another process may be
-   * sending it. When they are not, they are renewed at once, and `wake` tells when that is done. Never once it
-   * is closed.
-   * @param now on the monotonic clock.
-   */
-  areLeasesValid(now: number): boolean {
-    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.areLeasesValid(now);
+  /** Whether an entry may be sent: while its lease is not in date another process may be sending it. */
+  maySend(entry: SpoolEntry, now: number): boolean {
+    return this.#state === 'open' && own(entry).segment.partition.lease.isValid(now);
+  }
+
+  /** Begins to renew the leases that are not in date; `wake` tells when that is done. @returns whether all are, and it is open. */
+  renewLapsedLeases(now: number): boolean {
+    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.renewLapsed(now);
   }
 
   /**
-   * Stores a batch, which is the caller's until `release`. Never rejects.
-   * @returns undefined when it could not be stored: the disk is full or fails, the spool is full of what cannot be
-   * evicted, the batch is larger than the spool, or the spool is closed.
+   * Stores a batch, which is the caller's until `release`. Never throws.
+   * @param done is called once, in the turn in which it is known: see `flushSync`. With undefined when it could not be stored:
+   * the disk is full or fails, the spool is full of what cannot be evicted, the batch is larger than the spool, or the
+   * spool is closed.
    */
-  append(entry: NewEntry): Promise<SpoolEntry | undefined> {
-    return new Promise((resolve) => this.store(entry, resolve));
-  }
-
-  /** The same for who has to know in the turn in which it is known; see `flushSync`. */
   store(entry: NewEntry, done: (stored: SpoolEntry | undefined) => void): void {
     if (this.#state === 'open') this.#writer.append(entry, done);
     else done(undefined);
   }
 
-  /** The same at once, for the exit of the process, after `closeSync` as well, and for bursts. Never throws. */
+  /**
+   * Synchronous {@link store}: for bursts, and for the exit of the process, where it works after `closeSync` as well.
+   * Never throws.
+   */
   appendSync(entry: NewEntry): SpoolEntry | undefined {
     if (this.#state === 'open') return this.#writer.appendSync(entry);
     if (this.#state !== 'exiting') return undefined;
@@ -242,8 +251,7 @@ export class Spool {
   /** The same at once at the exit of the process, also when `close` has not come to its end. Never throws. */
   closeSync(): void {
     if (this.#state !== 'open' && this.#state !== 'closing') return;
-    this.#end();
-    this.#state = 'exiting';
+    this.#end('exiting');
     this.#closePartsSync();
     this.#events.deliver();
   }
@@ -255,19 +263,19 @@ export class Spool {
 
   async #close(): Promise<void> {
     const wasOpen = this.#state === 'open';
-    this.#end();
+    this.#end(wasOpen ? 'closing' : 'closed');
     if (!wasOpen) return;
-    this.#state = 'closing';
     await this.#writer.close();
     this.#cleaner.scheduleAll();
     await this.#cleaner.run();
     await this.#keeper.close((partition) => this.#segments.has(partition));
-    this.#state = 'closed';
+    // Unless the process came to its exit meanwhile.
+    if (this.#state === 'closing') this.#state = 'closed';
     this.#events.deliver();
   }
 
-  #end(): void {
-    this.#state = 'closed';
+  #end(state: 'closing' | 'exiting' | 'closed'): void {
+    this.#state = state;
     this.#cancelPause?.();
     this.#diskHealth.stop();
     this.#keeper.stop();
@@ -293,17 +301,9 @@ export class Spool {
   }
 
   #ownershipLost(partition: Partition, isTakenOver: boolean): void {
-    let records = 0;
-    for (const segment of [...this.#segments]) {
-      if (segment.partition !== partition) continue;
-      records += segment.records;
-      if (isTakenOver) segment.fate = 'takenOver';
-      else {
-        this.#events.droppedAll('spool_corrupt', lossesOf(segment));
-        segment.markGone();
-      }
-      if (isTakenOver || segment.records === 0) this.#segments.remove(segment);
-    }
+    const records = this.#segments.leave(partition, isTakenOver, (segment) =>
+      this.#events.droppedAll('spool_corrupt', lossesOf(segment)),
+    );
     this.#writer.detach(partition);
     if (isTakenOver) this.#events.takenOver(records);
     const what = isTakenOver

@@ -5,8 +5,9 @@ import type { SpoolListener } from './format/entry.ts';
 import { isMissing, reasonOf } from './format/file-system.ts';
 import { acksIn, frameField } from './format/layout.ts';
 import { movingName, newId, newSalt, sequenceOf } from './format/names.ts';
-import { type FoundFrame, readSegmentHeader, SegmentScan } from './format/segment-scan.ts';
-import { isSameLease, type OrphanedPartition, readLease } from './ownership/orphan-scanner.ts';
+import { SegmentReader } from './format/segment-reader.ts';
+import { isSameLease, readLease } from './ownership/lease-observer.ts';
+import type { OrphanedPartition } from './ownership/orphan-scanner.ts';
 import { Partition, type PartitionContext, removePartition, replaceLease } from './ownership/partition.ts';
 import { Segment } from './segments/segment.ts';
 
@@ -29,10 +30,7 @@ export async function takeOverPartition(
   const path = join(settings.directory, orphan.name);
   const inspection = await inspect(path, context);
   if (inspection === 'newer') {
-    listener.warn(
-      'spool version',
-      'the spool holds records of a newer version of otel-spillway, which are left alone',
-    );
+    warnOfNewer(listener);
     return undefined;
   }
   if (inspection === 'empty' && orphan.lease === undefined) {
@@ -67,6 +65,13 @@ export async function takeOverPartition(
   return partition;
 }
 
+export function warnOfNewer(listener: Pick<SpoolListener, 'warn'>): void {
+  listener.warn(
+    'spool version',
+    'the spool holds records of a newer version of otel-spillway, which are left alone',
+  );
+}
+
 /** The segments of a partition that this process holds, with what is left in them. Damage is told of, and never thrown. */
 export async function scanPartition(partition: Partition, context: TakeoverContext): Promise<Segment[]> {
   const { files, listener } = context;
@@ -89,7 +94,7 @@ async function inspect(path: string, { files }: TakeoverContext): Promise<Inspec
   for (const name of await files.readdir(path)) {
     if (sequenceOf(name) === undefined) continue;
     try {
-      const { kind } = await readSegmentHeader(join(path, name), files);
+      const { kind } = await SegmentReader.during(join(path, name), files, (reader) => reader.header());
       if (kind === 'newer') return 'newer';
       inspection = 'worthwhile';
     } catch {
@@ -104,23 +109,22 @@ async function scanSegment(
   sequence: number,
   { clock, files, listener }: TakeoverContext,
 ): Promise<Segment | undefined> {
-  const path = partition.segmentPath(sequence);
-  const { size } = await files.stat(path);
-  const fd = await files.open(path, 'r', 0);
-  const scan = new SegmentScan(fd, size, files);
   let segment: Segment | undefined;
-  try {
-    for await (const frame of scan.frames()) {
-      segment ??= new Segment(partition, sequence, frameField.salt(frame.header, 0));
-      addFrame(segment, frame);
-    }
-  } finally {
-    await files.close(fd);
-  }
-  const { header, salt, damagedBytes } = scan.result;
+  let bytes = 0;
+  const { header, salt, damagedBytes } = await SegmentReader.during(
+    partition.segmentPath(sequence),
+    files,
+    async (reader) => {
+      bytes = await reader.bytes();
+      return await reader.scan(bytes, (frame, offset) => {
+        segment ??= new Segment(partition, sequence, frameField.salt(frame, 0));
+        addFrame(segment, frame, offset);
+      });
+    },
+  );
   if (header.kind === 'newer') return undefined;
   segment ??= new Segment(partition, sequence, salt ?? newSalt(clock));
-  segment.bytes = size;
+  segment.bytes = bytes;
   segment.isComplete = true;
   if (damagedBytes > 0) {
     segment.isDamaged = true;
@@ -130,7 +134,7 @@ async function scanSegment(
   return segment;
 }
 
-function addFrame(segment: Segment, { header, offset }: FoundFrame): void {
+function addFrame(segment: Segment, header: Buffer, offset: number): void {
   const { partition } = segment;
   if (partition.bornAt === Number.POSITIVE_INFINITY)
     partition.bornAt = frameField.openedAtUnixMillis(header, 0);

@@ -1,18 +1,18 @@
-/** Tells people of losses and trouble: through `diag`, rate-limited, and through the callbacks of the options. */
+/** Reports losses and trouble through `diag`, rate-limited, and through the callbacks of the options. */
 
-import type { Cancel, Clock } from '../common/clock.ts';
+import { type Cancel, type Clock, coalesced } from '../common/clock.ts';
 import { type DropReason, messageOf, quietly } from '../common/errors.ts';
 import { runCallback } from '../delivery/export-context.ts';
 import { say } from '../delivery/say.ts';
 import type { DropEvent } from '../options/options.ts';
 
-/** By which users can silence it: `--disable-warning=OTEL_SPILLWAY_LOSS`. */
+/** Users can silence it: `--disable-warning=OTEL_SPILLWAY_LOSS`. */
 const LOSS_CODE = 'OTEL_SPILLWAY_LOSS';
 
-/** One summary in this time at most. An episode of loss is over when so much time passes without any. */
+/** At most one summary in this time. An episode of loss ends after this time without a loss. */
 export const SUMMARY_INTERVAL_MILLIS = 30_000;
 
-/** What an outage, or a slow destination, can be the cause of. */
+/** Losses that an outage or a slow destination can cause. */
 const LOST_FOR_WANT_OF_ROOM: ReadonlySet<DropReason> = new Set([
   'queue_full',
   'memory_limit',
@@ -25,25 +25,26 @@ const LOST_FOR_WANT_OF_ROOM: ReadonlySet<DropReason> = new Set([
 type Counts = Map<DropReason, number>;
 
 /**
- * The first losses of an episode are reported when the turn ends in which they happened, the rest in summaries, and
- * those of a shutdown when it is over: one loss is one number. `onDrop` is called from a
- * turn of its own, so that a loss costs whoever logs no more than a count.
+ * Reports the first losses of an episode at the end of their turn, later ones in summaries, and those of a shutdown
+ * when it is over, so that each loss appears in one report. `onDrop` runs in a turn of its own, so that a loss costs
+ * the code that logs no more than a count.
  */
 export class Diagnostics {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #onDrop: ((event: DropEvent) => void) | undefined;
   readonly #unreported: Counts = new Map();
-  /** What is told with the next report of another loss, or at the end. */
+  /** Reported with the next other loss, or at the end. */
   readonly #incidental: Counts = new Map();
   readonly #lostAtShutdown: Counts = new Map();
   readonly #uncalled: Counts = new Map();
   readonly #lastWarnedAt = new Map<string, number>();
   readonly #cause: () => string | undefined;
+  readonly #callOnDropLater: () => void;
   #cancelSummary: Cancel | undefined;
   #isClosed = false;
 
-  /** @param cause what is known to fail at the moment, in words. */
+  /** @param cause describes the current failure, if there is one. */
   constructor(
     name: string,
     clock: Clock,
@@ -54,11 +55,12 @@ export class Diagnostics {
     this.#clock = clock;
     this.#onDrop = onDrop;
     this.#cause = cause;
+    this.#callOnDropLater = coalesced(clock, () => this.#callOnDrop());
   }
 
   dropped(reason: DropReason, records: number): void {
     if (this.#onDrop !== undefined) {
-      if (this.#uncalled.size === 0) this.#clock.immediate(() => this.#callOnDrop());
+      this.#callOnDropLater();
       add(this.#uncalled, reason, records);
     }
     if (reason === 'shutdown' && !this.#isClosed) {
@@ -72,12 +74,12 @@ export class Diagnostics {
     }
   }
 
-  /** Records that were emitted in a callback: if they were told at once, the telling could go on for ever. */
+  /** Records emitted in a callback: an immediate report could cause the next one, for ever. */
   droppedInCallback(reason: DropReason, records: number): void {
     add(this.#incidental, reason, records);
   }
 
-  /** A warning, at most one per `topic` and summary interval. */
+  /** At most one warning per `topic` and summary interval. */
   warn(topic: string, message: string): void {
     const now = this.#clock.now();
     const last = this.#lastWarnedAt.get(topic);
@@ -94,21 +96,18 @@ export class Diagnostics {
     say(level, `${this.#name}: ${message}`);
   }
 
-  /**
-   * The last word on a loss at the end. It has gone to `diag` as any loss does; where nobody listens there, it is a
-   * warning of the process, which Node prints.
-   */
+  /** Emits a process warning, which Node prints, if no `diag` logger has received the report of the loss. */
   lostAtEnd(records: number, how: string, lastError: string | undefined): void {
     if (records === 0 || hasDiagLogger()) return;
     const what = records === 1 ? '1 log record was' : `${records} log records were`;
     const because = lastError === undefined ? '' : ` (${lastError})`;
     const message = `otel-spillway: ${what} lost: not delivered when ${how}${because}`;
     const warning = Object.assign(new Error(message), { name: 'Warning', code: LOSS_CODE });
-    // What process.emitWarning() does, but it does it in a turn that may not come any more.
+    // process.emitWarning() would emit it in a later turn, which may not come any more.
     quietly(() => process.emit('warning', warning));
   }
 
-  /** Calls a callback of the host; what it throws stays here, and so does the rejection of an async one. */
+  /** Calls a callback of the host; neither its error nor the rejection of an async one gets out. */
   call<T>(callback: ((event: T) => void) | undefined, event: T): void {
     if (callback === undefined) return;
     const threw = (cause: unknown) => this.warn('callback', `a callback threw: ${messageOf(cause)}`);
@@ -120,12 +119,11 @@ export class Diagnostics {
     }
   }
 
-  /** Says what has not been said yet. */
   close(): void {
     this.#cancelSummary?.();
     this.#cancelSummary = undefined;
     this.#isClosed = true;
-    // First: what it logs is told as well.
+    // First, so that losses of records that it logs are reported as well.
     this.#callOnDrop();
     this.#merge(this.#lostAtShutdown);
     this.#merge(this.#incidental);
@@ -163,7 +161,7 @@ export class Diagnostics {
   }
 }
 
-/** Whether what is said through `diag` is heard: the slot in which all copies of the API, of 1.9 as of 1.10, keep its logger. */
+/** Looks at the slot in which all copies of the API, 1.9 and 1.10, keep the logger. */
 function hasDiagLogger(): boolean {
   const api = (globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')];
   return (api as { readonly diag?: unknown } | undefined)?.diag !== undefined;

@@ -1,19 +1,14 @@
-/** Tells whoever reads the log store of records that never got there: after an episode of loss, one record in-band. */
+/** Reports losses to readers of the log store: after an episode of loss, one record in-band, the marker. */
 
 import type { Cancel, Clock } from '../common/clock.ts';
 import { DROP_REASONS, type DropReason } from '../common/errors.ts';
-import {
-  noSeverities,
-  SEVERITY_RANGES,
-  type SeverityCounts,
-  severityRange,
-} from '../common/severity-counts.ts';
+import { noSeverities, SEVERITY_RANGES, type SeverityCounts } from '../common/severity-counts.ts';
 import { VERSION } from '../common/version.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 
-/** An episode is over when so much time passes without a loss. */
+/** An episode ends after this time without a loss. */
 export const EPISODE_END_MILLIS = 10_000;
-/** An episode that goes on is reported when the first loss not reported yet is so old. */
+/** A longer episode is reported when its oldest unreported loss is this old. */
 export const LONG_EPISODE_MILLIS = 60_000;
 
 const WARN = 13;
@@ -25,20 +20,19 @@ function isGap(reason: DropReason): boolean {
 }
 
 /**
- * Adds up what is lost, and admits a record that says so, the marker, when it is likely to arrive:
- * when something was delivered after the last loss. Before that it would only take room in a queue that is full.
+ * Admits a marker once a record was delivered after the last loss; earlier it would only take room in a full queue.
  *
- * A marker can be lost like any other record. At most one loss since a marker can be that marker itself, so one
- * alone is not reported but kept for the next report: n losses lead to n markers at most, whatever becomes of those.
+ * A marker can be lost, too. One loss since a marker may be that marker, so a single loss waits for the next report: n
+ * losses lead to at most n markers.
  */
 export class GapMarker {
-  /** That of the last record admitted, which is where the marker comes from; without one there is no marker yet. */
+  /** That of the last record offered, for the marker; there is no marker without it. */
   resource: EmittedRecord['resource'] | undefined;
   readonly #admit: (record: EmittedRecord) => void;
   readonly #clock: Clock;
   #losses = new Losses();
   #isDeliverable = false;
-  /** 1 once there was a marker: so many of the losses since may be markers. */
+  /** Losses since the last marker that may be that marker: 0 or 1. */
   #possibleMarkers = 0;
   #cancelTimer: Cancel | undefined;
   #isClosed = false;
@@ -49,20 +43,16 @@ export class GapMarker {
     this.#clock = clock;
   }
 
-  /** A record was offered. Called for each of them: a store, and nothing else. Never throws, whatever the record is. */
+  /** Called for each record, so it only stores. Never throws, whatever the record is. */
   offered(record: EmittedRecord): void {
     try {
       this.resource = record.resource;
     } catch {
-      // The next one will have one that can be read.
+      // The resource of a later record will do.
     }
   }
 
-  /**
-   * Records were lost. Called for each of them under overload: a few additions, and nothing allocated.
-   * @param severities how many of each range; undefined when that is not known.
-   * @param now the monotonic clock's, for callers that have read it already.
-   */
+  /** Called for each lost record under overload, so it allocates nothing. `severities` is undefined if unknown. */
   lost(reason: DropReason, records: number, severities?: SeverityCounts, now = this.#clock.now()): void {
     if (!isGap(reason) || records <= 0) return;
     this.#losses.add(reason, records, now);
@@ -70,27 +60,16 @@ export class GapMarker {
     this.#changed();
   }
 
-  /** The same for one record, whose severity number is known or undefined because it has none. */
-  lostOne(reason: DropReason, severityNumber: number | undefined, now = this.#clock.now()): void {
-    if (!isGap(reason)) return;
-    this.#losses.add(reason, 1, now);
-    this.#losses.addSeverity(severityNumber);
-    this.#changed();
-  }
-
-  /** Records got through. */
   delivered(): void {
     this.#isDeliverable = true;
-    // Most of the time nothing is lost, and nothing is to be done here.
     if (this.#losses.records > 0 && this.#isDue(this.#clock.now())) this.#mark();
   }
 
-  /** Says what there is to say now, likely to arrive or not: before the last flush. */
+  /** Admits a marker even if it is unlikely to arrive: for the last flush. */
   flush(): void {
     if (!this.#isClosed) this.#mark();
   }
 
-  /** From now on nothing is said any more. */
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer?.();
@@ -102,10 +81,7 @@ export class GapMarker {
     if (this.#cancelTimer === undefined && !this.#isClosed) this.#check(EPISODE_END_MILLIS);
   }
 
-  /**
-   * One timer while losses come in, set anew when it has fired too early. It is not set again for a report that is
-   * due and cannot be made: what changes that is a delivery, or a further loss.
-   */
+  /** One timer while losses come in. An undeliverable report needs none: a delivery or another loss triggers it. */
   #check(inMillis: number): void {
     this.#cancelTimer = this.#clock.timer(() => {
       this.#cancelTimer = undefined;
@@ -123,24 +99,23 @@ export class GapMarker {
     const { resource } = this;
     const losses = this.#losses;
     if (losses.records <= this.#possibleMarkers || resource === undefined) return;
-    // First of all: admitting the marker may lose a record, this one or another.
+    // First, as admitting the marker may lose a record.
     this.#losses = new Losses();
     this.#possibleMarkers = 1;
     this.#admit(markerOf(losses, resource, this.#clock));
   }
 }
 
-/** What was lost since the last marker. */
 class Losses {
   records = 0;
-  /** On the monotonic clock, as the wall clock may be set meanwhile. */
+  /** On the monotonic clock, as the wall clock may be set. */
   firstAt = Number.NEGATIVE_INFINITY;
   lastAt = Number.NEGATIVE_INFINITY;
   readonly byReason = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<
     DropReason,
     number
   >;
-  /** Of those whose severity is known. */
+  /** Of the losses whose severity is known. */
   readonly severities = noSeverities();
 
   /** When the marker is due unless there is another loss. */
@@ -153,10 +128,6 @@ class Losses {
     this.lastAt = now;
     this.records += records;
     this.byReason[reason] += records;
-  }
-
-  addSeverity(severityNumber: number | undefined): void {
-    (this.severities[severityRange(severityNumber)] as number)++;
   }
 
   addSeverities(counts: SeverityCounts): void {
@@ -182,7 +153,7 @@ function markerOf(losses: Losses, resource: EmittedRecord['resource'], clock: Cl
   const what = losses.records === 1 ? '1 log record was lost' : `${losses.records} log records were lost`;
   const when = first === last ? `at ${first}` : `between ${first} and ${last}`;
   const why = reasons.map(([reason, records]) => `${reason} ${records}`).join(', ');
-  // Every field of a ReadableLogRecord, which is all that the queue reads.
+  // Every field of a ReadableLogRecord: the queue reads no others.
   const marker = {
     hrTime: hrTimeOf(lastMillis),
     hrTimeObserved: hrTimeOf(wallNow),

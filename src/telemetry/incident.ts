@@ -1,31 +1,30 @@
-/** Tells people of an outage: a warning when it begins and when the breaker opens, an error when it lasts, a word when it is over. */
+/** Reports an outage: a warning when it begins or opens the breaker, an error when it lasts, an info when it ends. */
 
 import type { Cancel, Clock } from '../common/clock.ts';
 
-/** A destination that has taken nothing for so long is an error. */
+/** A destination that has accepted nothing for this time is an error. */
 const LASTING_MILLIS = 30_000;
-/** After so much health the incident is over: what fails again before is still the same one. */
+/** An incident ends after this time without a failure; failures before that still belong to it. */
 const OVER_AFTER_MILLIS = 10_000;
 
 type Say = (level: 'error' | 'warn' | 'info', message: string) => void;
 
-/** From the first failure until {@link OVER_AFTER_MILLIS} of health. */
 interface Outage {
   readonly since: number;
   cause: string;
-  /** The first failure since the last success; undefined while exports succeed. */
+  /** Time of the first failure since the last success; undefined while exports succeed. */
   failingSince: number | undefined;
   recoveredAt: number;
   isOpeningSaid: boolean;
   isErrorSaid: boolean;
 }
 
-/** However often an outage comes and goes, each thing is said of it once. */
+/** However often an outage comes and goes, each message about it appears once. */
 export class Incident {
   readonly #say: Say;
   readonly #clock: Clock;
   #outage: Outage | undefined;
-  /** Set by a breaker that has opened, until the failure is known that made it. */
+  /** Set when the breaker opens, until the failure that opened it is reported. */
   #opening: string | undefined;
   #cancel: Cancel = () => {};
 
@@ -34,27 +33,23 @@ export class Incident {
     this.#clock = clock;
   }
 
-  /** What fails, and for how long; undefined while nothing does. */
+  /** Describes the current failure; undefined while exports succeed. */
   get cause(): string | undefined {
     const outage = this.#outage;
     if (outage?.failingSince === undefined) return undefined;
     return `exports have failed for ${seconds(this.#clock.now() - outage.since)}: ${outage.cause}`;
   }
 
-  /**
-   * The breaker has opened: told with the failure that is reported next, which is the one that opened it.
-   * @param nextProbe in words.
-   */
+  /** Reported with the next failure, which is the one that opened the breaker. `nextProbe` is in words. */
   opened(nextProbe: string): void {
     this.#opening = nextProbe;
   }
 
-  /** Whether the failure that is reported next is to be told here, whatever it is. */
+  /** Whether the next failure must be passed to `failed`, whatever its kind. */
   get isOpening(): boolean {
     return this.#opening !== undefined;
   }
 
-  /** An attempt failed in a way that speaks against the destination. */
   failed(message: string, cause: string): void {
     const now = this.#clock.now();
     const isFirst = this.#outage === undefined;
@@ -83,7 +78,6 @@ export class Incident {
     }
   }
 
-  /** Records got through, or the breaker has closed. */
   succeeded(): void {
     const outage = this.#outage;
     this.#opening = undefined;
@@ -94,7 +88,7 @@ export class Incident {
     this.#cancel = this.#clock.timer(() => this.#end(), OVER_AFTER_MILLIS);
   }
 
-  /** Says what is left to say. */
+  /** Reports the end of an outage that is over. */
   close(): void {
     this.#cancel();
     if (this.#outage?.failingSince === undefined) this.#end();

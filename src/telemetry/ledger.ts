@@ -1,17 +1,21 @@
-/** Where every record went: the counts behind `stats()` and the metrics. */
+/** Counts where every record went, for `stats()` and the metrics. */
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { causeOf, DROP_REASONS, type DropReason } from '../common/errors.ts';
 import type { BreakerStateName } from '../delivery/recovery.ts';
 import type { Outcome } from '../delivery/sender.ts';
 
+/** Percentiles of all measurements since construction, in milliseconds; 0 before the first. */
 export interface Percentiles {
+  /** Half of the measurements are at most this long. */
   readonly p50: number;
+  /** 95 % of the measurements are at most this long. */
   readonly p95: number;
+  /** 99 % of the measurements are at most this long. */
   readonly p99: number;
 }
 
-/** A probe that fails is no opening, and a probe no transition: the breaker opened once, and closes once. */
+/** Probes are no transitions: in an outage with any number of them, the breaker opens once and closes once. */
 export type BreakerTransition = Exclude<BreakerStateName, 'half-open'>;
 
 export type DropCounts = Record<DropReason, number>;
@@ -19,23 +23,23 @@ export type DropCounts = Record<DropReason, number>;
 const noDrops = (): DropCounts => Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as DropCounts;
 
 /**
- * Flows only; what is still held is counted by the queue, on its own. That keeps the law
+ * Counts flows only; queue and spool count their contents. So the law
  *
  *     offered + recovered = exported + Σ dropped + queued + inFlight + spooled
  *
- * a comparison of independent counts that can fail, rather than a sum that is true by construction.
+ * compares independent counts and can fail, instead of being true by construction.
  */
 export class Ledger {
   offered = 0;
   recovered = 0;
   exported = 0;
-  /** Records handed to the exporter, each counted once, however often it was tried. */
+  /** Records handed to the exporter, each counted once, whatever the number of attempts. */
   passed = 0;
   attempts = 0;
   failures = 0;
   lastError: string | undefined;
   readonly dropped = noDrops();
-  /** Of those, the ones that never reached the exporter. */
+  /** The part of `dropped` that never reached the exporter. */
   readonly droppedUnpassed = noDrops();
   readonly breakerTransitions: Record<BreakerTransition, number> = { closed: 0, open: 0 };
   readonly #exportDuration = new DurationHistogram();
@@ -73,7 +77,7 @@ export class Ledger {
   }
 }
 
-/** Node's HDR histogram holds integers, so durations are kept in microseconds, up to a day. */
+/** Node's HDR histogram holds integers: microseconds, up to a day. */
 class DurationHistogram {
   readonly #histogram: RecordableHistogram = createHistogram({
     lowest: 1,

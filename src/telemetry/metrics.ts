@@ -1,4 +1,4 @@
-/** The ledger and the parts as OpenTelemetry instruments. */
+/** Reports the ledger and the state of the parts as OpenTelemetry instruments. */
 
 import {
   type Attributes,
@@ -19,7 +19,7 @@ import type { Ledger } from './ledger.ts';
 const COMPONENT_TYPE = 'spillway_log_processor';
 const BREAKER_STATES: readonly BreakerStateName[] = ['closed', 'open', 'half-open'];
 
-/** Seconds: those of the HTTP conventions, and then minutes, for what waits out an outage. The SDK's default is for milliseconds. */
+/** The HTTP conventions' boundaries plus minutes, for batches that wait out an outage. The SDK's suit milliseconds. */
 const SECONDS_BOUNDARIES = [
   0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600, 1_800,
 ];
@@ -29,7 +29,7 @@ export function nextComponentName(): string {
   return `${COMPONENT_TYPE}/${nextNumber(COMPONENT_TYPE)}`;
 }
 
-/** What the metrics observe beside the ledger, read at collection. */
+/** Values that are read at collection, beside the ledger. */
 export interface Gauges {
   readonly queueRecords: number;
   readonly queueCapacity: number;
@@ -39,16 +39,12 @@ export interface Gauges {
   readonly breakerState: BreakerStateName;
   readonly spoolRecords: number;
   readonly spoolBytes: number;
-  /** 0 when there is no spool. */
+  /** 0 without a spool. */
   readonly spoolLimitBytes: number;
   readonly replayedRecords: number;
 }
 
-/**
- * Totals are observed at collection, not counted in the hot path. That costs nothing per record, and what
- * was counted before a MeterProvider appeared is not lost. The two histograms are recorded once per
- * attempt and once per delivered batch.
- */
+/** Totals are observed at collection: no cost per record, and nothing is lost before a MeterProvider is registered. */
 export class ProcessorMetrics {
   readonly #explicit: MeterProvider | undefined;
   readonly #ledger: Ledger;
@@ -60,7 +56,7 @@ export class ProcessorMetrics {
   #unobserve: (() => void) | undefined;
   #isClosed = false;
 
-  /** @param provider the one to use; without it, the global one, whenever it appears. */
+  /** @param provider default: the global one, even if it is registered later. */
   constructor(
     componentName: string,
     provider: MeterProvider | undefined,
@@ -74,10 +70,7 @@ export class ProcessorMetrics {
     this.bind();
   }
 
-  /**
-   * Looks whether there is another MeterProvider than the one in use. The API has no proxy for meters, and
-   * NodeSDK registers its MeterProvider after the processors are built, so this is called now and again.
-   */
+  /** Repeated, as the API has no proxy for meters, and NodeSDK registers its MeterProvider after the processors. */
   bind(): void {
     const provider = this.#explicit ?? metrics.getMeterProvider();
     if (provider === this.#provider) return;
@@ -109,7 +102,7 @@ export class ProcessorMetrics {
     this.#deliveryDuration?.record(ageMillis / 1000, this.#attributes);
   }
 
-  /** Ends the reports after one more collection: what the shutdown itself dropped is part of the totals. */
+  /** Unregisters after one more collection, so that the totals include drops of the shutdown itself. */
   close(): void {
     this.bind();
     this.#isClosed = true;
@@ -179,9 +172,9 @@ export class ProcessorMetrics {
       result.observe(processed, ledger.passed, own);
       result.observe(offered, ledger.offered, own);
       for (const reason of DROP_REASONS) {
-        // From the start: an increase from nothing to a first value is none to a query.
+        // From the start: a query sees no increase in the first value of a series.
         result.observe(dropped, ledger.dropped[reason], { ...own, 'spillway.drop.reason': reason });
-        // What was handed to the exporter before it was dropped is counted as processed already.
+        // Records handed to the exporter before they were dropped are counted as processed already.
         if (ledger.droppedUnpassed[reason] === 0) continue;
         result.observe(processed, ledger.droppedUnpassed[reason], { ...own, 'error.type': reason });
       }
@@ -190,7 +183,7 @@ export class ProcessorMetrics {
         result.observe(breakerState, state === gauges.breakerState ? 1 : 0, attributes);
         if (state !== 'half-open') result.observe(transitions, ledger.breakerTransitions[state], attributes);
       }
-      // Not at once: the SDK is going through its list of callbacks.
+      // Deferred: the SDK is iterating over its callbacks.
       if (this.#isClosed) queueMicrotask(() => this.#unobserve?.());
     };
     const observed: Observable[] = [

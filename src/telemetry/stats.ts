@@ -1,46 +1,61 @@
-/** What the processor says of itself when asked: plain JSON, cheap enough for a health endpoint. */
+/** The processor's report on itself: plain JSON, cheap enough for a health endpoint. */
 
 import type { DropReason } from '../common/errors.ts';
 import type { BreakerStateName } from '../delivery/recovery.ts';
 import type { MemoryLevel } from '../process/memory-guard.ts';
 import type { Ledger, Percentiles } from './ledger.ts';
 
+/** Records that are held somewhere, and their bytes. */
 export interface Held {
+  /** Number of log records. */
   readonly records: number;
+  /** Bytes, counted as for the option `maxQueueBytes`. */
   readonly bytes: number;
 }
 
 /**
- * At every instant, in records:
+ * Where every record went. At every instant, in records:
  * `offered + recovered = exported + Σ dropped + queued + inFlight + spooled`.
  */
 export interface SpillwayStats {
   /** Every record given to `onEmit`. */
   readonly offered: number;
   /**
-   * Records found in the spool, at start or when another process had died, less those that another process took
-   * over because it thought this one dead; 0 without a spool.
+   * Records found in the spool, at start or after another process died, less those that another process took over
+   * because it considered this one dead; 0 without a spool.
    */
   readonly recovered: number;
   /** Records the exporter reported as delivered. */
   readonly exported: number;
-  /** Every reason is present, with 0 where nothing was dropped. */
+  /** Records dropped, by reason. Every reason is present, with 0 where nothing was dropped. */
   readonly dropped: Readonly<Record<DropReason, number>>;
+  /** In memory, waiting. */
   readonly queued: Held;
+  /** In memory, handed to the exporter and not answered yet. */
   readonly inFlight: Held;
-  /** Records on disk and not in memory as well, and the bytes of all files; zero without a spool. */
+  /** Records on disk that are not also in memory, and the bytes of all files; zero without a spool. */
   readonly spooled: Held;
+  /** The circuit breaker and the clock behind it. */
   readonly breaker: {
+    /** `closed` while exports go out, `open` while they wait for `nextProbeMillis`, `half-open` during a probe. */
     readonly state: BreakerStateName;
     /** Milliseconds until the next probe; only while open. */
     readonly nextProbeMillis?: number;
     /** Milliseconds since the first failure that was seen; only while the destination fails. */
     readonly failingMillis?: number;
   };
-  readonly exports: { readonly attempts: number; readonly failures: number; readonly lastError?: string };
-  /** How long one attempt takes. */
+  /** Export attempts. */
+  readonly exports: {
+    /** Attempts that have ended, whatever their result. */
+    readonly attempts: number;
+    /** Attempts that failed. */
+    readonly failures: number;
+    /** The message of the last failure, without credentials. */
+    readonly lastError?: string;
+  };
+  /** Duration of an attempt. */
   readonly exportMillis: Percentiles;
-  /** From `onEmit` of the oldest record of a batch to its acknowledgement. */
+  /** Time from `onEmit` of the oldest record of a batch to its acknowledgement. */
   readonly deliveryMillis: Percentiles;
 }
 
@@ -83,31 +98,30 @@ export function statsOf(
   };
 }
 
+/** Whether logs get through, in a form made for a readiness probe. */
 export interface SpillwayHealth {
   /**
    * - `ok`: records flow.
    * - `degraded`: they are delayed, or some were dropped in the last 30 s, or the queue is nearly full or reduced.
    * - `failing`: the breaker is open, or memory is above the hard limit.
    *
-   * Once it is shut down: `ok` when nothing was lost by that, else `failing`; `degraded` when records were dropped in
-   * the last 30 s for another reason.
+   * After a shutdown: `failing` if it lost records, else `degraded` if records were dropped in the last 30 s for
+   * another reason, else `ok`.
    */
   readonly status: 'ok' | 'degraded' | 'failing';
-  /** Why, in words for people; empty when `ok`. */
+  /** Reasons in words for people; empty when `ok`. */
   readonly reasons: string[];
 }
 
-/** Fuller than this, the queue is called nearly full. */
 const NEARLY_FULL = 0.8;
 
 export interface HealthFacts {
   readonly breakerState: BreakerStateName;
   readonly memoryLevel: MemoryLevel;
   readonly pressure: number;
-  /** How long the destination has failed; undefined while it does not. */
   readonly failingMillis: number | undefined;
   readonly dropsRecently: boolean;
-  /** Why nothing can be written to the spool; undefined when it can, or when there is none. */
+  /** Why the spool cannot be written to; undefined if it can, or without a spool. */
   readonly spoolDegradedBecause: string | undefined;
   readonly isShutDown: boolean;
   /** Records dropped because they were left at the end. */
@@ -121,7 +135,7 @@ export function healthOf(facts: HealthFacts): SpillwayHealth {
   const because = facts.lastError === undefined ? '' : ` (${facts.lastError})`;
   const forSoLong = ` for ${Math.round((facts.failingMillis ?? 0) / 1_000)} s`;
   if (facts.isShutDown) {
-    // How the destination and the queue are is nobody's concern any more.
+    // The state of destination and queue no longer matters.
     if (facts.lostAtEnd > 0) failing.push(`${facts.lostAtEnd} records were lost at the end${because}`);
     else if (facts.dropsRecently) degraded.push('records were dropped in the last 30 s');
     return {

@@ -1,10 +1,10 @@
-/** Sees everything that happens to records and exports, and passes it on: to the ledger, the metrics and people. */
+/** Receives all events of records and exports, and passes them on: to ledger, metrics and diagnostics. */
 
 import type { Clock } from '../common/clock.ts';
 import { causeOf, type DropReason, quietly, SpillwayError } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { DeliveryListener } from '../delivery/driver.ts';
-import type { BreakerChange } from '../delivery/recovery.ts';
+import { type BreakerChange, MAX_WISH_MILLIS } from '../delivery/recovery.ts';
 import type { Outcome } from '../delivery/sender.ts';
 import type { SpillwayOptions } from '../options/options.ts';
 import { Diagnostics, SUMMARY_INTERVAL_MILLIS } from './diagnostics.ts';
@@ -13,15 +13,15 @@ import { Incident } from './incident.ts';
 import { Ledger } from './ledger.ts';
 import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
 
-/** How often to look for a MeterProvider that was registered later. */
+/** Interval of the search for a MeterProvider that is registered later. */
 const BIND_INTERVAL_MILLIS = 1_000;
 
-/** Nothing in the way of a record imports this: the parts are given it as their listener. */
+/** The parts get it as their listener; none of them imports it. */
 export class Telemetry implements DeliveryListener {
   readonly ledger = new Ledger();
   readonly diagnostics: Diagnostics;
   readonly #incident: Incident;
-  /** Tells the log store of what is lost; undefined when it is not to be told. */
+  /** Undefined if the option `gapMarker` is off. */
   marker: GapMarker | undefined;
   readonly #metrics: ProcessorMetrics;
   readonly #options: SpillwayOptions;
@@ -66,10 +66,7 @@ export class Telemetry implements DeliveryListener {
     this.#roomMade();
   }
 
-  /**
-   * A record that was emitted in a callback of ours. It is told, but is no reason to tell anything, nor to call a
-   * callback: whoever logs what is said would never hear the end of it.
-   */
+  /** For a record emitted in our own callback: counted, but no reason for a report, which could cause the next one. */
   droppedInCallback(): void {
     this.ledger.drop('self', 1, false);
     this.diagnostics.droppedInCallback('self', 1);
@@ -92,6 +89,7 @@ export class Telemetry implements DeliveryListener {
       }
       return;
     }
+    if (outcome.kind === 'retryable') this.#noteWish(outcome.retryAfterMillis ?? 0);
     const cause = causeOf(outcome.error);
     const message = `export failed (${outcome.kind}): ${cause}`;
     const isAboutDestination = outcome.kind === 'retryable' || outcome.kind === 'ambiguous';
@@ -126,6 +124,15 @@ export class Telemetry implements DeliveryListener {
     this.diagnostics.close();
     this.#incident.close();
     quietly(() => this.#metrics.close());
+  }
+
+  #noteWish(millis: number): void {
+    if (millis <= MAX_WISH_MILLIS) return;
+    const seconds = (value: number) => `${Math.ceil(value / 1_000)} s`;
+    this.diagnostics.warn(
+      'wish',
+      `the destination wants not to be asked for ${seconds(millis)}; it is asked after ${seconds(MAX_WISH_MILLIS)}`,
+    );
   }
 
   #bindLater(): void {

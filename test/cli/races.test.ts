@@ -75,7 +75,7 @@ describe('of a partition it is known', () => {
     await clock.advance(999);
     expect(await stateIn(watch)).toEqual(['alive']);
     await clock.advance(1);
-    expect(await stateIn(watch)).toEqual(['silent']);
+    expect(await stateIn(watch)).toEqual(['free']);
     await other.shutdown({ strategy: 'immediate' });
     expect(await stateIn(watch)).toEqual(['free']);
   });

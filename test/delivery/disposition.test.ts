@@ -1,8 +1,10 @@
 /** What an outcome does to a batch of a given size and history. */
 
 import { describe, expect, test } from 'vitest';
-import { BISECT_REQUESTS, bisectRequests, disposeOf } from '../../src/delivery/disposition.ts';
+import { disposeOf } from '../../src/delivery/disposition.ts';
+import { refusalsWorth } from '../../src/delivery/search.ts';
 import { destinationHealthOf, type Outcome } from '../../src/delivery/sender.ts';
+import { type DeliveryHistory, UNTRIED } from '../../src/queue/delivery-history.ts';
 import { QueuedBatch } from '../../src/queue/queued-batch.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { record } from '../support/records.ts';
@@ -10,20 +12,23 @@ import { record } from '../support/records.ts';
 const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000, maxElapsedMillis: 60_000 };
 const error = new Error('refused');
 
-function batchOf(records: number, history: Partial<QueuedBatch<RecordBatch>> = {}) {
+function batchOf(records: number, history: Partial<DeliveryHistory>, openedAt: number) {
   const contents = new RecordBatch(1 << 20);
   for (let index = 0; index < records; index++) contents.add(record());
-  return Object.assign(new QueuedBatch(contents, 1, 0, false), history);
+  const batch = new QueuedBatch(contents, 1, openedAt, false);
+  batch.history = { ...UNTRIED, ...history };
+  return batch;
 }
 
 function dispose(
   outcome: Outcome,
   records: number,
-  history: Partial<QueuedBatch<RecordBatch>> = {},
+  history: Partial<DeliveryHistory> = {},
   now = 0,
   failingSince: number | undefined = undefined,
+  openedAt = 0,
 ) {
-  return disposeOf(outcome, batchOf(records, history), now, failingSince, RETRY);
+  return disposeOf(outcome, batchOf(records, history, openedAt), now, failingSince, RETRY);
 }
 
 describe('disposition', () => {
@@ -58,21 +63,27 @@ describe('disposition', () => {
     expect(dispose({ kind, error }, 1)).toEqual({ action: 'drop', reason });
   });
 
-  test('malformed is halved only while two more requests are in the budget', () => {
+  const searched = (refusals: number, maxRefusals = Number.POSITIVE_INFINITY) => ({
+    search: { isUnderWay: false, maxRefusals, refusals, wasFruitful: false, suspect: undefined },
+  });
+
+  test('malformed is halved until so many parts in a row were refused as its size is worth, or all searches may cost', () => {
     const outcome = { kind: 'malformed', error } as const;
-    expect(BISECT_REQUESTS).toBe(20);
-    expect(dispose(outcome, 8, { bisect: { remaining: 2 } })).toEqual({ action: 'halve' });
-    expect(dispose(outcome, 8, { bisect: { remaining: 1 } })).toEqual({ action: 'drop', reason: 'rejected' });
+    const rejected = { action: 'drop', reason: 'rejected' };
+    expect(dispose(outcome, 8, searched(14))).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 8, searched(15))).toEqual(rejected);
+    expect(dispose(outcome, 8, searched(4, 5))).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 8, searched(5, 5))).toEqual(rejected);
   });
 
   test.each([
-    [2, 20],
-    [512, 20],
-    [513, 22],
-    [1_024, 22],
-    [4_096, 26],
-  ])('finding what is at fault in a batch of %d may cost %d requests', (records, requests) => {
-    expect(bisectRequests(records)).toBe(requests);
+    [2, 11],
+    [8, 15],
+    [512, 27],
+    [513, 29],
+    [4_096, 33],
+  ])('a part of %d records is halved after fewer than %d refusals in a row', (records, refusals) => {
+    expect(refusalsWorth(records)).toBe(refusals);
   });
 
   test('ambiguous is retried until others got through three times, and then bisected like malformed', () => {
@@ -82,7 +93,7 @@ describe('disposition', () => {
     const rejected = { action: 'drop', reason: 'rejected' };
     expect(dispose(outcome, 8, suspect)).toEqual({ action: 'halve' });
     expect(dispose(outcome, 1, suspect)).toEqual(rejected);
-    expect(dispose(outcome, 8, { ...suspect, bisect: { remaining: 1 } })).toEqual(rejected);
+    expect(dispose(outcome, 8, { ...suspect, ...searched(15) })).toEqual(rejected);
   });
 
   test('retryable is retried whatever others do, until its time is over', () => {
@@ -100,8 +111,8 @@ describe('disposition', () => {
     const outcome = { kind: 'retryable', error } as const;
     const dropped = { action: 'drop', reason: 'retry_exhausted' };
     expect(dispose(outcome, 8, { firstFailedAt: 50_000 }, 60_000, 0)).toEqual(dropped);
-    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_000, 0)).toEqual({ action: 'retry' });
-    expect(dispose(outcome, 8, { openedAt: 1 } as never, 60_001, 0)).toEqual(dropped);
+    expect(dispose(outcome, 8, {}, 60_000, 0, 1)).toEqual({ action: 'retry' });
+    expect(dispose(outcome, 8, {}, 60_001, 0, 1)).toEqual(dropped);
   });
 });
 

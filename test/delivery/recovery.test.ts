@@ -153,15 +153,62 @@ describe('recovery', () => {
     expect(machine.permit(500).kind).toBe('alone');
   });
 
+  describe('behind an exporter that tries again by itself, and hides the refusals before a success', () => {
+    test('a success that took long, of a request older than the failure, frees no other request', () => {
+      const { machine } = recovery();
+      const [slow, older] = [machine.begin(0), machine.begin(0)] as [Attempt, Attempt];
+      machine.end(machine.begin(1_000), well, 1_005);
+      machine.end(slow, ill, 7_800);
+      machine.begin(7_800);
+      machine.end(older, well, 8_000);
+      expect(machine.permit(8_000)).toEqual({ kind: 'not yet', notBefore: Number.POSITIVE_INFINITY });
+    });
+
+    test('a retry that succeeded only after a while is no reason to send others beside the next one', () => {
+      const { machine } = recovery();
+      machine.end(machine.begin(0), well, 5);
+      let now = 5;
+      for (let round = 0; round < 8; round++) {
+        machine.end(machine.begin(now), ill, now + 7_800);
+        now += 7_800;
+        expect(machine.permit(now)).toMatchObject({ kind: 'alone' });
+        machine.end(machine.begin(now), well, now + 1_000);
+        now += 1_000;
+      }
+    });
+
+    test('where every success takes as long, the destination is slow, and such a retry pays', () => {
+      const { machine } = recovery();
+      let now = 0;
+      for (let round = 0; round < 4; round++) {
+        machine.end(machine.begin(now), ill, now + 1_000);
+        machine.end(machine.begin(now + 1_000), well, now + 2_000);
+        now += 2_000;
+      }
+      machine.end(machine.begin(now), ill, now + 1_000);
+      expect(machine.permit(now + 1_000)).toEqual({ kind: 'free' });
+    });
+  });
+
   test('what the server asked for holds, is lengthened a little, and no flush cuts it short', () => {
     for (const chance of [0, 0.5, LONGEST()]) {
       const { machine } = recovery(() => chance);
       machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 20_000 }, 100);
-      machine.askNow(200);
+      machine.askNow(200, false);
       const { notBefore } = machine.permit(200) as { notBefore: number };
       expect(notBefore).toBeGreaterThanOrEqual(20_100);
       expect(notBefore).toBeLessThanOrEqual(22_100);
       expect(machine.askAt).toBe(notBefore);
+    }
+  });
+
+  test('what the server asks for beyond five minutes holds for five minutes, and the usual slack', () => {
+    for (const chance of [0, LONGEST()]) {
+      const { machine } = recovery(() => chance);
+      machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 86_400_000 }, 0);
+      expect(machine.askAt).toBeGreaterThanOrEqual(300_000);
+      expect(machine.askAt).toBeLessThanOrEqual(305_000);
+      if (chance === 0) expect(machine.askAt).toBe(300_000);
     }
   });
 

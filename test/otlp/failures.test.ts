@@ -1,8 +1,6 @@
 /** The processor with its own OTLP exporter against a real collector whose connections fail, and which then recovers. */
 
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { spawnCollector } from '../../demo/collector/client.ts';
-import type { Reply } from '../../demo/collector/protocol.ts';
+import { describe, expect, test } from 'vitest';
 import { expectReceived } from '../support/live-pipeline.ts';
 import { collectorWith, otlpPipeline, type PipelineOptions } from '../support/otlp-pipeline.ts';
 
@@ -12,34 +10,6 @@ const OPTIONS = { maxExportBatchSize: BATCH_RECORDS } satisfies PipelineOptions;
 const status = (status: number) => ({ kind: 'status', status }) as const;
 
 describe('a connection', () => {
-  test('that is refused costs nothing: what was emitted meanwhile arrives once when the collector listens', async () => {
-    const collector = await collectorWith();
-    await collector.refuse();
-    const pipeline = otlpPipeline(collector, OPTIONS);
-    const emitted = pipeline.emit(BATCH_RECORDS * 3);
-    await pipeline.until(({ breaker }) => breaker.state === 'open');
-    expect(pipeline.stats.exports.lastError).toContain('ECONNREFUSED');
-    expect(pipeline.causes[0]).toMatchObject({ code: 'ECONNREFUSED' });
-    expect(pipeline.processor.health().status).toBe('failing');
-
-    await collector.listen();
-    await pipeline.settled();
-    expect(pipeline.stats.exported).toBe(emitted);
-    expectReceived(collector.ids(), { to: emitted });
-    expect(pipeline.breakerStates.slice(-2)).toEqual(['half-open', 'closed']);
-    expect(pipeline.processor.health()).toEqual({ status: 'ok', reasons: [] });
-  });
-
-  test('that is reset before the answer costs another attempt and no record', async () => {
-    const collector = await collectorWith();
-    await collector.script({ kind: 'reset', at: 'before-response', times: 4 });
-    const pipeline = otlpPipeline(collector, OPTIONS);
-    const emitted = pipeline.emit(BATCH_RECORDS * 2);
-    await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 4 } });
-    expectReceived(collector.ids(), { to: emitted });
-  });
-
   test('that is reset with the acknowledgement makes that batch, and no other, arrive twice', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'accept' }, { kind: 'reset', at: 'before-response', stored: true });
@@ -53,21 +23,6 @@ describe('a connection', () => {
       Array.from({ length: BATCH_RECORDS }, (_, index) => BATCH_RECORDS + index),
     );
     expect(collector.stats().records).toBe(emitted + BATCH_RECORDS);
-  });
-
-  test.each<[string, Reply]>([
-    ['ends in the middle of the response', { kind: 'reset', at: 'mid-response' }],
-    ['stays silent after half of the response', { kind: 'half-response' }],
-  ])('that %s has delivered: the status was heard', async (_, reply) => {
-    const collector = await collectorWith();
-    await collector.script(reply);
-    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { timeoutMillis: 1_000 } });
-    const emitted = pipeline.emit(BATCH_RECORDS * 2);
-    await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 2, failures: 0 } });
-    expectReceived(collector.ids(), { to: emitted });
-    // What is left of that response is not waited for on a connection that could be in use.
-    await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
   });
 
   test.each<[string, PipelineOptions]>([
@@ -87,24 +42,6 @@ describe('a connection', () => {
     // The collector never answered those, so it was the exporter that ended them, each before the next.
     const { answers } = await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
     expect(answers.hang).toBeGreaterThanOrEqual(2);
-  });
-
-  test('to a collector that is killed in the middle of the traffic and brought back is made again', async () => {
-    const collector = await spawnCollector({ keep: 'ids' });
-    onTestFinished(() => collector.close());
-    const pipeline = otlpPipeline(collector, { maxExportBatchSize: 10 });
-    pipeline.emit(100);
-    await collector.until(({ records }) => records >= 30);
-    await collector.kill();
-    pipeline.emit(100);
-    await pipeline.until(({ breaker }) => breaker.state === 'open');
-    const emitted = pipeline.emit(100);
-
-    await collector.restart();
-    await pipeline.settled();
-    expect(pipeline.stats.exported).toBe(emitted);
-    // What the first incarnation had stored without living to say so came again.
-    expectReceived(collector.ids(), { to: emitted }, 'at least once');
   });
 });
 

@@ -215,11 +215,10 @@ test('passOver leaves batches aside as long as there is another one', () => {
     () => 0,
   );
   for (const body of ['a', 'b']) queue.admit(record({ body }));
-  const isStuck = ({ failures }: QueuedBatch<RecordBatch>) => failures > 0;
+  const isStuck = ({ history }: QueuedBatch<RecordBatch>) => history.failures > 0;
   const bodyOf = (batch: QueuedBatch<RecordBatch> | undefined) => batch?.contents.toArray()[0]?.body;
   const first = queue.take(0) as QueuedBatch<RecordBatch>;
-  first.attempts++;
-  first.failures++;
+  first.history = { ...first.history, attempts: 1, failures: 1 };
   queue.requeue(first);
   const second = queue.take(0, {}, isStuck) as QueuedBatch<RecordBatch>;
   expect(bodyOf(second)).toBe('b');

@@ -1,5 +1,6 @@
 /** The queue with batches of encoded records: eviction exact to the record, batches cut and joined, over random sequences. */
 
+import '../support/legal-moves.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
@@ -92,7 +93,7 @@ class Scenario {
     expect(idsIn(contents)).toEqual(records.map(({ id }) => id));
     expect(contents.records).toBeLessThanOrEqual(size.maxRecords ?? this.#limits.maxExportBatchSize);
     if (contents.records > 1) expect(contents.bytes).toBeLessThanOrEqual(this.#limits.maxExportBatchBytes);
-    batch.attempts++;
+    batch.history = { ...batch.history, attempts: batch.history.attempts + 1 };
     if (size.maxRecords === undefined && this.inFlight.length > 0) {
       expect(this.queue.inFlightRecords).toBeLessThanOrEqual(Math.ceil(this.#limits.maxQueueSize / 2));
       // What is split off weighs its frame as well.

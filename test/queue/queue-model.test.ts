@@ -1,5 +1,6 @@
 /** The queue against the model of it in plain arrays, over random sequences of everything that can be done to it. */
 
+import '../support/legal-moves.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AsyncSinkQueue } from '../../src/queue/async-sink-queue.ts';
@@ -58,7 +59,7 @@ class Scenario {
   /** Everything that is left comes out, in order. */
   drain(): void {
     for (const { batch, records } of this.#taken) {
-      if (this.queue.isInFlight(batch)) this.model.settle(records);
+      if (batch.isInFlight) this.model.settle(records);
       this.queue.settle(batch);
     }
     this.queue.seal();
@@ -125,7 +126,7 @@ class Scenario {
     const taken = this.#taken.at(-1 - (step.which % Math.max(1, this.#taken.length)));
     if (taken === undefined) return;
     const { batch, records } = taken;
-    const isInFlight = this.queue.isInFlight(batch);
+    const isInFlight = batch.isInFlight;
     if (step.do === 'settle') {
       if (isInFlight) this.model.settle(records);
       this.queue.settle(batch);
@@ -134,8 +135,9 @@ class Scenario {
     const halve = step.halve && records.length > 1;
     if (isInFlight) {
       // Halves go at once.
-      batch.notBefore = halve || step.delayMillis === 0 ? 0 : this.#now + step.delayMillis;
-      this.model.requeue(records, batch.notBefore);
+      const notBefore = halve || step.delayMillis === 0 ? 0 : this.#now + step.delayMillis;
+      batch.history = { ...batch.history, notBefore };
+      this.model.requeue(records, notBefore);
     }
     this.queue.requeue(batch, halve);
   }
@@ -173,7 +175,7 @@ class Scenario {
       expect(candidates.length).toBeLessThan(2 * BATCH_RECORDS);
       return;
     }
-    batch.attempts++;
+    batch.history = { ...batch.history, attempts: batch.history.attempts + 1 };
     if (size.maxRecords === undefined && model.inFlight.length > 0) {
       expect(this.queue.inFlightRecords).toBeLessThanOrEqual(Math.ceil(this.#limits.maxQueueSize / 2));
       // Whatever is cut off to fit a size is weighed before, as if all records weighed the same.

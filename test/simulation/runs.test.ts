@@ -1,5 +1,6 @@
 /** A few hundred runs of the simulator: what it promises of itself, and what the package promises in them. */
 
+import '../support/legal-moves.ts';
 import { expect, test } from 'vitest';
 import { playSeeds } from '../../simulation/batch.ts';
 import { KNOWN_FAILURES } from '../../simulation/known-failures.ts';

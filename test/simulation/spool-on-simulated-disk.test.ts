@@ -9,7 +9,7 @@ import { Spool } from '../../src/spool/spool.ts';
 import { runs } from '../support/property-runs.ts';
 import { SeededClock } from '../support/seeded-clock.ts';
 import { SpoolEvents } from '../support/spool-listener.ts';
-import { entryOf, LEASE_MILLIS, nameOf, spoolSettings } from '../support/spool-member.ts';
+import { appendTo, entryOf, LEASE_MILLIS, nameOf, spoolSettings } from '../support/spool-member.ts';
 
 const DIRECTORY = '/var/spool';
 
@@ -58,7 +58,7 @@ async function appendUntil(
     const isBig = clock.random() < 0.3;
     const entry = entryOf(name, { bytes: isBig ? 20_000 : 60 });
     // What ends after the end was not stored as far as anybody knows.
-    void spool.append(entry).then((kept) => !isOver && kept !== undefined && stored.add(name));
+    void appendTo(spool, entry).then((kept) => !isOver && kept !== undefined && stored.add(name));
     await clock.advance(Math.floor(clock.random() * 100));
   }
   isOver = true;

@@ -7,7 +7,14 @@ import { FaultyFiles } from '../support/faulty-files.ts';
 import { promptFiles } from '../support/prompt-files.ts';
 import { droppedTotal } from '../support/records.ts';
 import { httpError } from '../support/scripted-exporter.ts';
-import { entryOf, LEASE_MILLIS, namesOf, SpoolMember, spoolDirectory } from '../support/spool-member.ts';
+import {
+  appendTo,
+  entryOf,
+  LEASE_MILLIS,
+  namesOf,
+  SpoolMember,
+  spoolDirectory,
+} from '../support/spool-member.ts';
 import { inOrder, numbers, SpooledHarness } from '../support/spooled-harness.ts';
 
 const MIB = 1024 * 1024;
@@ -50,7 +57,7 @@ describe('the bound', () => {
       let isDone = false;
       void first.disk.hold('unlink');
       for (let index = 60; index < 70; index++)
-        void first.spool.append(entryOf(`${index}`, { bytes: 16_000 }));
+        void appendTo(first.spool, entryOf(`${index}`, { bytes: 16_000 }));
       await first.rest();
       const [path] = first.disk.heldPaths;
       if (what === 'has been done' && path !== undefined) {
@@ -77,7 +84,8 @@ describe('the bound', () => {
       for (const member of [neighbour, first]) await member.pass(LEASE_MILLIS / 4);
     }
     void first.disk.hold('unlink');
-    for (let index = 30; index < 45; index++) void first.spool.append(entryOf(`${index}`, { bytes: 16_000 }));
+    for (let index = 30; index < 45; index++)
+      void appendTo(first.spool, entryOf(`${index}`, { bytes: 16_000 }));
     await first.rest();
     expect(first.disk.heldCalls).toBe(1);
     await neighbour.drain();
@@ -160,7 +168,7 @@ describe('a write that fails', () => {
     const member = await SpoolMember.open(directory, { fsync: 'always' });
     await member.store(entryOf('a'));
     member.disk.fail({ on: ['datasync'], code: 'EIO', times: 1 });
-    expect(await member.finish(member.spool.append(entryOf('b')))).toBeUndefined();
+    expect(await member.finish(appendTo(member.spool, entryOf('b')))).toBeUndefined();
     await member.pass(5_000);
     await member.store(entryOf('c'));
     await member.rest();

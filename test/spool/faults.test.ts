@@ -4,8 +4,16 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { SpoolEntry } from '../../src/spool/format/entry.ts';
 import { bytesBelow, type Call, filesBelow, WRITING } from '../support/faulty-files.ts';
-import { entryOf, LEASE_MILLIS, namesOf, SpoolMember, spoolDirectory } from '../support/spool-member.ts';
+import {
+  appendTo,
+  entryOf,
+  LEASE_MILLIS,
+  namesOf,
+  SpoolMember,
+  spoolDirectory,
+} from '../support/spool-member.ts';
 
 /** The first back-off after a failure, and some. */
 const BACKOFF_MILLIS = 1_100;
@@ -24,7 +32,7 @@ type Append = (member: SpoolMember, name: string, bytes?: number) => Promise<boo
 
 /** @returns whether it was stored; then it is the spool's. */
 const appendInTurn: Append = async ({ spool, events }, name, bytes = 40) => {
-  const entry = await events.during(() => spool.append(entryOf(name, { bytes })));
+  const entry = await events.during(() => appendTo(spool, entryOf(name, { bytes })));
   if (entry !== undefined) spool.release(entry);
   return entry !== undefined;
 };
@@ -70,6 +78,34 @@ describe.each(WAYS)('%s', (_way, append) => {
     await member.close();
     expect(await namesLeft(directory)).toEqual(['before', 'after']);
   });
+
+  test.each([
+    ['lease of a new partition', /new-.*lease/, 0],
+    ['segment', /[.]seg/, 0],
+    ['lease that is renewed', /partition-.*lease/, 1],
+    ['file of acknowledgements', /[.]ack/, 1],
+  ])(
+    'where the disk writes nothing and reports no error, into a %s, gives up and tries later',
+    async (what, path, before) => {
+      const directory = await spoolDirectory();
+      const member = await SpoolMember.open(directory);
+      const { spool, disk } = member;
+      for (let index = 0; index < before; index++) expect(await append(member, 'before')).toBe(true);
+      disk.writesNothing = path;
+      if (what.includes('acknowledgements')) {
+        const entry = spool.next() as SpoolEntry;
+        spool.settle(entry, 0, 1);
+        await append(member, 'more');
+      } else if (what.includes('renewed')) await member.pass(2 * LEASE_MILLIS);
+      else expect(await append(member, 'refused')).toBe(false);
+      await member.rest();
+      spool.closeSync();
+      expect(disk.misuses).toEqual([]);
+      disk.writesNothing = undefined;
+      const found = await namesLeft(directory);
+      expect(found.filter((name) => name !== 'more')).toEqual(before > 0 ? ['before'] : []);
+    },
+  );
 
   test('is tried again after a back-off that doubles up to 30 s', async () => {
     const member = await SpoolMember.open(await spoolDirectory());
@@ -295,7 +331,7 @@ test('closeSync on a disk that fails does not throw', async () => {
   const member = await SpoolMember.open(await spoolDirectory());
   await member.store(entryOf('a'));
   member.disk.hold('write');
-  void member.spool.append(entryOf('b'));
+  void appendTo(member.spool, entryOf('b'));
   await member.rest();
   member.disk.fail({ on: [...WRITING, 'close'], code: 'EIO' });
   expect(() => member.spool.closeSync()).not.toThrow();
@@ -308,7 +344,7 @@ test('closed for good, it refuses and does not throw', async () => {
   const entry = await member.store(entryOf('a'));
   await member.close();
   await member.close();
-  expect(await member.spool.append(entryOf('b'))).toBeUndefined();
+  expect(await appendTo(member.spool, entryOf('b'))).toBeUndefined();
   expect(member.spool.appendSync(entryOf('c'))).toBeUndefined();
   expect(member.spool.next()).toBeUndefined();
   expect(() => member.spool.settle(entry, 0, 1)).not.toThrow();
@@ -390,7 +426,7 @@ test('a directory that is removed is made again, and what the spool alone had in
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   await member.store(entryOf('lost', { records: 3 }));
-  const held = await member.spool.append(entryOf('held', { records: 4 }));
+  const held = await appendTo(member.spool, entryOf('held', { records: 4 }));
   rmSync(directory, { recursive: true });
   await member.pass(2 * LEASE_MILLIS);
   expect(member.events.droppedRecords('spool_corrupt')).toBe(3);

@@ -9,6 +9,7 @@ import { FaultyFiles, filesBelow } from '../support/faulty-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { promptFiles } from '../support/prompt-files.ts';
 import {
+  appendTo,
   entryOf,
   LEASE_MILLIS,
   namesOf,
@@ -71,7 +72,7 @@ describe('from the living', () => {
     }
     expect(watcher.events.recoveries).toEqual([]);
     expect(owner.events.ownershipLosses).toEqual([]);
-    expect(owner.spool.areLeasesValid(owner.clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(owner.clock.now())).toBe(true);
     await Promise.all([owner.close(), watcher.close()]);
   });
 
@@ -81,7 +82,7 @@ describe('from the living', () => {
     const owner = await SpoolMember.open(directory);
     const pauses = ['mkdir', 'open', 'write', 'rename'] as const;
     const releases = pauses.map((call) => owner.disk.hold(call));
-    const append = owner.spool.append(entryOf('a'));
+    const append = appendTo(owner.spool, entryOf('a'));
     for (const letGo of releases) {
       await owner.rest();
       await watcher.pass(LEASE_MILLIS / 2);
@@ -258,7 +259,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
         const isSync = name === 'b' || name === 'd';
         const entry = isSync
           ? owner.spool.appendSync(entryOf(name))
-          : await owner.spool.append(entryOf(name));
+          : await appendTo(owner.spool, entryOf(name));
         if (entry === undefined || owner.disk.isDead) return;
         if (name === 'c') owner.spool.settle(entry, 0, 1);
         else stored.push(name);
@@ -293,16 +294,16 @@ describe('one who was stopped', () => {
     const owner = await writer(directory, ['a']);
     await owner.pass(LEASE_MILLIS);
     const clock = owner.clock as StoppableClock;
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
-    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS / 4)).toBe(true);
-    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS)).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now() + LEASE_MILLIS / 4)).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now() + LEASE_MILLIS)).toBe(false);
     await owner.rest();
     clock.stop(20 * LEASE_MILLIS);
     const changes = owner.events.changes;
-    expect(owner.events.during(() => owner.spool.areLeasesValid(clock.now()))).toBe(false);
+    expect(owner.events.during(() => owner.spool.renewLapsedLeases(clock.now()))).toBe(false);
     await owner.rest();
     expect(owner.events.changes).toBeGreaterThan(changes);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     expect(owner.events.ownershipLosses).toEqual([]);
     expect(owner.events.untimely).toEqual([]);
     expect(namesOf(await owner.drain())).toEqual(['a']);
@@ -319,16 +320,16 @@ describe('one who was stopped', () => {
     clock.stop(LEASE_MILLIS);
     await letGo();
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     await owner.close();
   });
 
   test('finds its partition taken, drops what was in it from its counts, and sends none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
-    const held = await owner.spool.append(entryOf('held', { records: 3 }));
+    const held = await appendTo(owner.spool, entryOf('held', { records: 3 }));
     const given = owner.spool.next();
     const heir = await SpoolMember.open(directory);
     await heir.pass(SURELY_MILLIS);
@@ -336,7 +337,7 @@ describe('one who was stopped', () => {
 
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     // It looks more than once.
     await owner.pass(200, 50);
     // What its caller has is not the spool's to count.
@@ -358,7 +359,7 @@ describe('one who was stopped', () => {
 
     // It goes on with a partition of its own.
     await owner.store(entryOf('new'));
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     expect(namesOf(await owner.drain())).toEqual(['new']);
     expect(namesOf(await heir.drain())).toEqual(['a', 'b', 'held']);
     await Promise.all([owner.close(), heir.close()]);
@@ -372,7 +373,7 @@ describe('one who was stopped', () => {
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
     // Before any timer of it could fire: whoever says that it is stored must mean it.
-    const lateAppend = owner.spool.append(entryOf('late'));
+    const lateAppend = appendTo(owner.spool, entryOf('late'));
     const later = owner.spool.appendSync(entryOf('later'));
     expect(later?.state).toBe('stored');
     const late = await owner.finish(lateAppend);
@@ -421,7 +422,11 @@ describe('one who was stopped', () => {
       expect(heir.events.recoveries).toEqual([1]);
       // It has read its clock before it was stopped, and writes when it goes on.
       isStopped = true;
-      const entry = await owner.finish(Promise.resolve(owner.spool[way](entryOf('late'))));
+      const entry = await owner.finish(
+        Promise.resolve(
+          way === 'append' ? appendTo(owner.spool, entryOf('late')) : owner.spool.appendSync(entryOf('late')),
+        ),
+      );
       expect(isStopped).toBe(false);
       if (entry !== undefined) owner.spool.release(entry);
       await passAll([owner, heir], SURELY_MILLIS);
@@ -440,9 +445,9 @@ describe('one who was stopped', () => {
     expect(heir.disk.heldCalls).toBe(1);
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     await letGo();
     await heir.rest();
     expect(heir.events.recoveries).toEqual([]);

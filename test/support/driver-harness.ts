@@ -1,5 +1,6 @@
 /** A driver between a real queue and a sender that a test answers for, on a manual clock. */
 
+import './legal-moves.ts';
 import { Driver, type DriverSettings } from '../../src/delivery/driver.ts';
 import { Recovery } from '../../src/delivery/recovery.ts';
 import type { Outcome } from '../../src/delivery/sender.ts';

@@ -31,6 +31,8 @@ export type Call =
   | 'write'
   | 'datasync';
 
+const MANY_WRITES = 1_000;
+
 /** Every call that changes the disk, or means to. */
 export const WRITING: readonly Call[] = ['mkdir', 'rename', 'unlink', 'rmdir', 'open', 'write', 'datasync'];
 
@@ -72,6 +74,9 @@ export class FaultyFiles {
   /** What one call writes or reads, at most. */
   maxWriteBytes = Number.POSITIVE_INFINITY;
   maxReadBytes = Number.POSITIVE_INFINITY;
+  /** Writes to such files write nothing, and report no error. */
+  writesNothing: RegExp | undefined;
+  #emptyWrites = 0;
   /** The process dies in the call after so many. */
   diesAfterCalls = Number.POSITIVE_INFINITY;
   /** What would go wrong one day: a file that is closed while something is under way on it, or used when it is closed. */
@@ -294,6 +299,10 @@ export class FaultyFiles {
     const path = this.#paths.get(fd);
     if (path !== undefined) this.#written.add(path);
     const buffers = Array.isArray(data) ? (data as readonly Uint8Array[]) : [data as Uint8Array];
+    if (this.writesNothing?.test(path ?? '')) {
+      this.#countEmptyWrite();
+      return [fd, Array.isArray(data) ? [Buffer.alloc(0)] : Buffer.alloc(0), position];
+    }
     const asked = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const { size } = fs.fstatSync(fd);
     const room = Math.max(0, size - position) + this.freeBytes;
@@ -303,6 +312,13 @@ export class FaultyFiles {
     if (bytes === asked) return args;
     const cut = Buffer.concat(buffers).subarray(0, bytes);
     return [fd, Array.isArray(data) ? [cut] : cut, position];
+  }
+
+  /** A caller that goes on for ever would not even let a test time out. */
+  #countEmptyWrite(): void {
+    if (++this.#emptyWrites < MANY_WRITES) return;
+    this.misuses.push('a write that writes nothing is tried for ever');
+    throw errorOf('EIO', 'write', '');
   }
 
   #after(call: Call, path: string, args: unknown[], result: unknown): void {

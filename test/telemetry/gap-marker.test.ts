@@ -4,7 +4,7 @@ import { SeverityNumber } from '@opentelemetry/api-logs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DROP_REASONS, type DropReason } from '../../src/common/errors.ts';
-import { noSeverities, severityRange } from '../../src/common/severity-counts.ts';
+import { noSeverities, oneRecordOf, severityRange } from '../../src/common/severity-counts.ts';
 import { VERSION } from '../../src/common/version.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { EPISODE_END_MILLIS, GapMarker, LONG_EPISODE_MILLIS } from '../../src/telemetry/gap-marker.ts';
@@ -120,7 +120,7 @@ describe('when', () => {
   test.each(['self', 'already_shutdown'] as const)('records dropped as %s are no gap', async (reason) => {
     const { clock, markers, gaps } = marked();
     gaps.lost(reason, 1_000);
-    gaps.lostOne(reason, 9);
+    gaps.lost(reason, 1, oneRecordOf(9));
     expect(clock.pendingTimers).toBe(0);
     gaps.flush();
     gaps.lost('shed', 1);
@@ -159,7 +159,7 @@ describe('when', () => {
 describe('what it costs', () => {
   test('one timer, however many records are lost, and none that keeps the process alive', async () => {
     const { clock, gaps } = marked();
-    for (let index = 0; index < 1_000; index++) gaps.lostOne('queue_full', 9);
+    for (let index = 0; index < 1_000; index++) gaps.lost('queue_full', 1, oneRecordOf(9));
     expect(clock.pendingTimers).toBe(1);
     expect(clock.keepAliveTimers).toBe(0);
     await clock.advance(3_600_000);
@@ -169,7 +169,7 @@ describe('what it costs', () => {
 
 describe('no feedback loop', () => {
   test('a marker that is lost does not lead to another one', async () => {
-    const { clock, markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+    const { clock, markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     gaps.lost('queue_full', 5);
     for (let minute = 0; minute < 10; minute++) {
       gaps.delivered();
@@ -180,7 +180,7 @@ describe('no feedback loop', () => {
   });
 
   test('what was held back because it could be the marker is in the next report', async () => {
-    const { clock, markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+    const { clock, markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     gaps.lost('queue_full', 5);
     gaps.flush();
     await clock.advance(20_000);
@@ -193,9 +193,9 @@ describe('no feedback loop', () => {
   });
 
   test('there are never more markers than records lost beside them, even if every marker is lost', async () => {
-    const { markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+    const { markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     for (let loss = 0; loss < 20; loss++) {
-      gaps.lostOne('rejected', 9);
+      gaps.lost('rejected', 1, oneRecordOf(9));
       for (let again = 0; again < 5; again++) gaps.flush();
     }
     expect(markers).toHaveLength(20);
@@ -208,8 +208,8 @@ describe('what it says', () => {
     clock.epochMillis = Date.UTC(2026, 5, 1) + 250;
     gaps.lost('queue_full', 4, severities({ INFO: 3, ERROR4: 1 }));
     await clock.advance(1_500);
-    gaps.lostOne('shed', 5);
-    gaps.lostOne('shed', undefined);
+    gaps.lost('shed', 1, oneRecordOf(5));
+    gaps.lost('shed', 1, oneRecordOf(undefined));
     gaps.lost('rejected', 2);
     gaps.delivered();
     await clock.advance(EPISODE_END_MILLIS);
@@ -244,7 +244,7 @@ describe('what it says', () => {
 
   test('one loss in a sentence of its own', () => {
     const { clock, markers, gaps } = marked();
-    gaps.lostOne('rejected', 9);
+    gaps.lost('rejected', 1, oneRecordOf(9));
     gaps.flush();
     expect(markers[0]?.body).toBe(`1 log record was lost at ${iso(clock.wallNow())}: rejected 1.`);
   });
@@ -298,7 +298,7 @@ test('whatever happens, every loss is in exactly one report, by count, reason an
       const lose = (gaps: GapMarker, reason: DropReason, records: number, severity: number | undefined) => {
         if (reason !== 'self' && reason !== 'already_shutdown') lost += records;
         if (severity === undefined) gaps.lost(reason, records);
-        else for (let index = 0; index < records; index++) gaps.lostOne(reason, severity);
+        else for (let index = 0; index < records; index++) gaps.lost(reason, 1, oneRecordOf(severity));
       };
       let canLose = losesMarkers;
       const { clock, markers, gaps } = marked((_, self) => canLose && lose(self, 'queue_full', 1, 13));

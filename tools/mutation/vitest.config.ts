@@ -11,6 +11,7 @@ const FILES = [
   'delivery/driver-flush',
   'delivery/export-context',
   'delivery/recovery',
+  'delivery/search',
   'delivery/size-limit',
   'process/memory-guard',
   'processor/asked-anyway',

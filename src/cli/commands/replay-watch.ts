@@ -83,8 +83,8 @@ export class ReplayWatch {
 
   async #isUnchanged(before: readonly Holder[]): Promise<boolean> {
     const after = await this.#holders.observe();
-    const names = new Set(after.map(({ partition }) => partition));
-    return before.length === names.size && before.every(({ partition }) => names.has(partition));
+    const names = new Set(after.map(({ name }) => name));
+    return before.length === names.size && before.every(({ name }) => names.has(name));
   }
 
   #endpoint({ exported, dropped, exports, spooled, inFlight }: SpillwayStats): ReplayEnd | undefined {
@@ -115,11 +115,12 @@ export class ReplayWatch {
     const waiting = left.filter(
       ({ state, isNewer }) => !isNewer && state !== 'alive' && !(isStuck && state === 'own'),
     );
-    for (const { partition, state, info, expiryMillis, records } of waiting) {
-      if (state !== 'silent' || this.#announced.has(partition)) continue;
-      this.#announced.add(partition);
+    for (const { name, state, lease, info, expiryMillis, records } of waiting) {
+      // One without a lease is being taken over.
+      if (state !== 'silent' || lease === undefined || this.#announced.has(name)) continue;
+      this.#announced.add(name);
       tell(
-        `${partition}, ${counted(records, 'record')}: waiting up to ${durationText(expiryMillis)} to see whether ${ownerText(info)} lives`,
+        `${name}, ${counted(records, 'record')}: waiting up to ${durationText(expiryMillis)} to see whether ${ownerText(info)} lives`,
       );
     }
     if (waiting.length > 0) return undefined;
@@ -129,10 +130,10 @@ export class ReplayWatch {
   async #left(holders: readonly Holder[]): Promise<Left[]> {
     const pending = await pendingByPartition(this.#directory, this.#files);
     const left: Left[] = [];
-    for (const [partition, { records, isNewer }] of pending) {
-      const holder = holders.find((one) => one.partition === partition);
+    for (const [name, { records, isNewer }] of pending) {
+      const holder = holders.find((one) => one.name === name);
       // It was not there a moment ago: the next look knows whose it is.
-      const known = holder ?? { partition, state: 'free' as const, info: undefined, expiryMillis: 0 };
+      const known = holder ?? { name, state: 'free', lease: undefined, info: undefined, expiryMillis: 0 };
       if (records > 0 || isNewer) left.push({ ...known, records, isNewer });
     }
     return left;
@@ -143,14 +144,14 @@ function replayEndFor(left: readonly Left[]): ReplayEnd {
   const alive = left.filter(({ state }) => state === 'alive');
   if (alive.length > 0) {
     const partitions = alive.map(
-      ({ partition, info, records }) => `${partition} (${ownerText(info)}, ${counted(records, 'record')})`,
+      ({ name, info, records }) => `${name} (${ownerText(info)}, ${counted(records, 'record')})`,
     );
     return {
       kind: 'held',
       message: `held by living processes, which will send it: ${partitions.join(', ')}`,
     };
   }
-  const newer = left.filter(({ isNewer }) => isNewer).map(({ partition }) => partition);
+  const newer = left.filter(({ isNewer }) => isNewer).map(({ name }) => name);
   if (newer.length > 0) {
     return {
       kind: 'unreadable',

@@ -1,38 +1,10 @@
 /** Turns the body of an OTLP request into OTLP/JSON: whole, or as lines for the Collector's `otlpjsonfile` receiver. */
 
-/*
- * OTLP specification, "JSON Protobuf Encoding": names in lowerCamelCase, trace and span ids in hexadecimal digits,
- * enums as numbers; the rest as the JSON mapping of Protocol Buffers has it: integers of 64 bits as decimal
- * texts, bytes in base64, what is not set is not there. Fields that are not known are left out.
- */
-
 import type { Envelope } from '../../otlp/encoding/envelope-encoder.ts';
 import { sectionsOf } from '../../otlp/encoding/request-decoder.ts';
-import {
-  ATTRIBUTES,
-  BODY,
-  DROPPED_ATTRIBUTES,
-  EVENT_NAME,
-  FLAGS,
-  OBSERVED_TIME,
-  RESOURCE_ATTRIBUTES,
-  RESOURCE_DROPPED_ATTRIBUTES,
-  RESOURCE_OR_SCOPE,
-  SCHEMA_URL,
-  SCOPE_ATTRIBUTES,
-  SCOPE_DROPPED_ATTRIBUTES,
-  SCOPE_NAME,
-  SCOPE_VERSION,
-  SEVERITY_NUMBER,
-  SEVERITY_TEXT,
-  SPAN_ID,
-  TIME,
-  TRACE_ID,
-} from '../../otlp/encoding/tags.ts';
 import { WireReader } from '../../protobuf/wire-reader.ts';
-import { bigintOf, type JsonKeyValue, readJsonKeyValue, readJsonValue } from './json-values.ts';
-
-type JsonObject = Record<string, unknown>;
+import { type JsonObject, readMessage } from './message-json.ts';
+import { LOG_RECORD, type Message, RESOURCE_LOGS, SCOPE_LOGS } from './otlp-schema.ts';
 
 interface JsonScopeLogs extends JsonObject {
   readonly logRecords: readonly JsonObject[];
@@ -57,9 +29,9 @@ export function requestToJson(request: Uint8Array): JsonRequest {
   const reader = new WireReader(request);
   return {
     resourceLogs: sectionsOf(request).map(({ envelope, scopes }) => ({
-      ...fieldsOf(envelope, 'resource', readResource),
+      ...fieldsOf(envelope, RESOURCE_LOGS),
       scopeLogs: scopes.map((scope) => ({
-        ...fieldsOf(scope.envelope, 'scope', readScope),
+        ...fieldsOf(scope.envelope, SCOPE_LOGS),
         logRecords: Array.from(remainingRecordsOf(reader, scope.ranges)),
       })),
     })),
@@ -74,9 +46,9 @@ export function requestToJson(request: Uint8Array): JsonRequest {
 export function* jsonLines(request: Uint8Array, maxBytes: number): Generator<JsonLine> {
   const reader = new WireReader(request);
   for (const { envelope, scopes } of sectionsOf(request)) {
-    const resource = opened(fieldsOf(envelope, 'resource', readResource), 'scopeLogs');
+    const resource = opened(fieldsOf(envelope, RESOURCE_LOGS), 'scopeLogs');
     for (const scope of scopes) {
-      const before = `{"resourceLogs":[${resource}${opened(fieldsOf(scope.envelope, 'scope', readScope), 'logRecords')}`;
+      const before = `{"resourceLogs":[${resource}${opened(fieldsOf(scope.envelope, SCOPE_LOGS), 'logRecords')}`;
       yield* linesAround(before, ']}]}]}', remainingRecordsOf(reader, scope.ranges), maxBytes);
     }
   }
@@ -116,114 +88,12 @@ function* remainingRecordsOf(reader: WireReader, ranges: readonly number[]): Gen
     reader.position = ranges[index] as number;
     reader.limit = ranges[index + 1] as number;
     reader.next();
-    yield readRecord(reader);
+    reader.enter();
+    yield readMessage(reader, LOG_RECORD);
   }
 }
 
-function readRecord(reader: WireReader): JsonObject {
-  const record: JsonObject = {};
-  const attributes: JsonKeyValue[] = [];
-  const outer = reader.enter();
-  while (reader.next()) {
-    switch (reader.tag) {
-      case TIME:
-        record.timeUnixNano = readTime(reader);
-        break;
-      case OBSERVED_TIME:
-        record.observedTimeUnixNano = readTime(reader);
-        break;
-      case SEVERITY_NUMBER:
-        reader.varint64();
-        record.severityNumber = reader.low | 0;
-        break;
-      case SEVERITY_TEXT:
-        record.severityText = reader.text();
-        break;
-      case BODY:
-        record.body = readJsonValue(reader);
-        break;
-      case ATTRIBUTES:
-        attributes.push(readJsonKeyValue(reader));
-        record.attributes = attributes;
-        break;
-      case DROPPED_ATTRIBUTES:
-        record.droppedAttributesCount = reader.varint32();
-        break;
-      case FLAGS:
-        record.flags = reader.fixed32();
-        break;
-      case TRACE_ID:
-        record.traceId = reader.hex();
-        break;
-      case SPAN_ID:
-        record.spanId = reader.hex();
-        break;
-      case EVENT_NAME:
-        record.eventName = reader.text();
-        break;
-      default:
-        reader.skip();
-    }
-  }
-  reader.leave(outer);
-  return record;
-}
-
-function readTime(reader: WireReader): string {
-  reader.fixed64();
-  return BigInt.asUintN(64, bigintOf(reader.low, reader.high)).toString();
-}
-
-/** The fields of ResourceLogs or ScopeLogs but for the repeated one. */
-function fieldsOf(
-  { head, tail }: Envelope,
-  name: 'resource' | 'scope',
-  readSource: (reader: WireReader, source: JsonObject) => void,
-): JsonObject {
-  const fields: JsonObject = {};
-  const source: JsonObject = {};
-  for (const part of [head, tail]) {
-    const reader = new WireReader(part);
-    while (reader.next()) {
-      if (reader.tag === RESOURCE_OR_SCOPE) {
-        const outer = reader.enter();
-        while (reader.next()) readSource(reader, source);
-        reader.leave(outer);
-        fields[name] = source;
-      } else if (reader.tag === SCHEMA_URL) fields.schemaUrl = reader.text();
-      else reader.skip();
-    }
-  }
-  return fields;
-}
-
-function readResource(reader: WireReader, resource: JsonObject): void {
-  if (reader.tag === RESOURCE_ATTRIBUTES) addAttribute(reader, resource);
-  else if (reader.tag === RESOURCE_DROPPED_ATTRIBUTES) resource.droppedAttributesCount = reader.varint32();
-  else reader.skip();
-}
-
-function readScope(reader: WireReader, scope: JsonObject): void {
-  switch (reader.tag) {
-    case SCOPE_NAME:
-      scope.name = reader.text();
-      break;
-    case SCOPE_VERSION:
-      scope.version = reader.text();
-      break;
-    case SCOPE_ATTRIBUTES:
-      addAttribute(reader, scope);
-      break;
-    case SCOPE_DROPPED_ATTRIBUTES:
-      scope.droppedAttributesCount = reader.varint32();
-      break;
-    default:
-      reader.skip();
-  }
-}
-
-function addAttribute(reader: WireReader, holder: JsonObject): void {
-  const attributes = (holder.attributes ?? []) as JsonKeyValue[];
-  attributes.push(readJsonKeyValue(reader));
-  holder.attributes = attributes;
+/** The fields around a repeated one. */
+function fieldsOf({ head, tail }: Envelope, message: Message): JsonObject {
+  return readMessage(new WireReader(tail), message, readMessage(new WireReader(head), message));
 }

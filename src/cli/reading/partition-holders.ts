@@ -1,67 +1,35 @@
 /** Who holds the partitions of a spool, as far as watching their leases tells. */
 
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolFiles } from '../../spool/format/file-system.ts';
 import { isMovingName, isPartitionName } from '../../spool/format/names.ts';
-import { expiryMillis, type LeaseInfo, parseLease } from '../../spool/ownership/lease.ts';
-import { isSameLease, readLease } from '../../spool/ownership/orphan-scanner.ts';
+import type { LeaseInfo } from '../../spool/ownership/lease.ts';
+import { type HolderState, LeaseObserver, type ObservedLease } from '../../spool/ownership/lease-observer.ts';
 
-/** - `silent`: there was no heartbeat so far, and not for long enough to call the owner dead. */
-type HolderState = 'own' | 'free' | 'silent' | 'alive';
-
-export interface Holder {
-  readonly partition: string;
-  readonly state: HolderState;
-  readonly info: LeaseInfo | undefined;
-  /** For how long at most it may be silent. */
-  readonly expiryMillis: number;
-}
-
-interface Observation {
-  readonly lease: Buffer | undefined;
-  /** When it was first seen to differ from what it had been; undefined when it never did. */
-  readonly changedAt: number | undefined;
+export interface Holder extends Omit<ObservedLease, 'state'> {
+  readonly state: HolderState | 'own';
 }
 
 export class HolderObserver {
   readonly #directory: string;
-  readonly #clock: Clock;
   readonly #files: SpoolFiles;
-  #observations = new Map<string, Observation>();
+  readonly #leases: LeaseObserver;
 
   constructor(directory: string, clock: Clock, files: SpoolFiles) {
     this.#directory = directory;
-    this.#clock = clock;
     this.#files = files;
+    this.#leases = new LeaseObserver(directory, Number.NaN, clock, files);
   }
 
   /** @throws what the file system does, when the directory cannot be read. */
   async observe(): Promise<Holder[]> {
-    const observations = new Map<string, Observation>();
-    const holders: Holder[] = [];
-    for (const partition of await this.#files.readdir(this.#directory)) {
-      if (!isPartitionName(partition) && !isMovingName(partition)) continue;
-      const lease = await readLease(join(this.#directory, partition), this.#files);
-      if (lease === 'none') continue;
-      const before = this.#observations.get(partition);
-      const isSame = before === undefined || isSameLease(before.lease, lease);
-      const observation = { lease, changedAt: isSame ? before?.changedAt : this.#clock.now() };
-      observations.set(partition, observation);
-      holders.push(this.#holder(partition, observation));
-    }
-    this.#observations = observations;
-    return holders;
-  }
-
-  #holder(partition: string, { lease, changedAt }: Observation): Holder {
-    const info = lease && parseLease(lease);
-    const expiry = expiryMillis(info, Number.NaN);
-    const isAlive = changedAt !== undefined && this.#clock.now() - changedAt < expiry;
-    const state = lease === undefined ? 'free' : isOwn(info) ? 'own' : isAlive ? 'alive' : 'silent';
-    return { partition, state, info, expiryMillis: expiry };
+    const names = await this.#files.readdir(this.#directory);
+    const leases = await this.#leases.observe(
+      names.filter((name) => isPartitionName(name) || isMovingName(name)),
+    );
+    return leases.map((lease) => (isOwn(lease.info) ? { ...lease, state: 'own' } : lease));
   }
 }
 

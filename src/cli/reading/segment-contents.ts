@@ -1,13 +1,13 @@
 /** What is in one segment file, read without changing anything. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
-import { crc32 } from '../../spool/format/checksum.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
 import { isMissing, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FrameTable } from '../../spool/format/frame-table.ts';
 import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../spool/format/layout.ts';
 import { countRecords, without } from '../../spool/format/record-ranges.ts';
-import { type ScannedSegment, SegmentScan } from '../../spool/format/segment-scan.ts';
+import { SegmentReader } from '../../spool/format/segment-reader.ts';
+import type { ScannedSegment } from '../../spool/format/segment-scan.ts';
 import { counted } from '../console/words.ts';
 import type { Findings } from './findings.ts';
 
@@ -28,6 +28,14 @@ export interface StoredBatch {
   read(): Promise<Buffer | undefined>;
 }
 
+/** What was read of a segment when it was opened. */
+interface Opened extends ScannedSegment {
+  readonly reader: SegmentReader;
+  readonly bytes: number;
+  readonly frames: FrameTable;
+  readonly acks: Buffer;
+}
+
 export class SegmentContents {
   readonly bytes: number;
   readonly ackBytes: number;
@@ -36,31 +44,24 @@ export class SegmentContents {
   /** The same when the partition has another name. */
   readonly identity: string;
   readonly #path: string;
-  readonly #fd: number;
-  readonly #files: SpoolFiles;
+  readonly #reader: SegmentReader;
   readonly #findings: Findings;
   readonly #frames: FrameTable;
   readonly #remaining: ReadonlyMap<number, readonly RecordRange[]>;
 
   private constructor(
     path: string,
-    fd: number,
-    bytes: number,
-    frames: FrameTable,
-    { header, salt }: ScannedSegment,
-    acks: Buffer,
-    files: SpoolFiles,
+    { reader, bytes, frames, header, salt, acks }: Opened,
     findings: Findings,
   ) {
     this.#path = path;
-    this.#fd = fd;
+    this.#reader = reader;
     this.bytes = bytes;
     this.isNewer = header.kind === 'newer';
     this.identity = `${salt}/${path.split('/').at(-1)}`;
     this.ackBytes = acks.length;
     this.#frames = frames;
     this.#remaining = salt === undefined ? new Map() : remainders(frames, acks, salt);
-    this.#files = files;
     this.#findings = findings;
   }
 
@@ -75,22 +76,20 @@ export class SegmentContents {
     files: SpoolFiles,
     findings: Findings,
   ): Promise<SegmentContents | undefined> {
-    let fd: number | undefined;
+    let reader: SegmentReader | undefined;
     try {
-      const { size } = await files.stat(`${file}.seg`);
-      fd = await files.open(`${file}.seg`, 'r', 0);
-      const scan = new SegmentScan(fd, size, files);
+      reader = await SegmentReader.open(`${file}.seg`, files);
+      const bytes = await reader.bytes();
       const frames = new FrameTable();
-      for await (const { header, offset } of scan.frames()) frames.add(header, offset);
+      const scanned = await reader.scan(bytes, (header, offset) => frames.add(header, offset));
       const acks = await readAcks(`${file}.ack`, `${path}.ack`, files, findings);
       // One that was deleted meanwhile was settled, whatever has become of its acknowledgements.
       await files.stat(`${file}.seg`);
-      const { salt } = scan.result;
-      judge(`${path}.seg`, size, frames, scan.result, findings);
-      if (salt !== undefined) judgeAcks(`${path}.ack`, acks, salt, findings);
-      return new SegmentContents(`${path}.seg`, fd, size, frames, scan.result, acks, files, findings);
+      judge(`${path}.seg`, bytes, frames, scanned, findings);
+      if (scanned.salt !== undefined) judgeAcks(`${path}.ack`, acks, scanned.salt, findings);
+      return new SegmentContents(`${path}.seg`, { reader, bytes, frames, ...scanned, acks }, findings);
     } catch (error) {
-      if (fd !== undefined) await files.close(fd);
+      await reader?.close();
       if (!isMissing(error)) findings.unreadable(`${path}.seg`, error);
       return undefined;
     }
@@ -116,27 +115,23 @@ export class SegmentContents {
   }
 
   async close(): Promise<void> {
-    await this.#files.close(this.#fd);
+    await this.#reader.close();
   }
 
   async #read(position: number): Promise<Buffer | undefined> {
     const frames = this.#frames;
-    const payload = Buffer.allocUnsafe(frames.payloadBytes(position));
-    const start = frames.offset(position) + FRAME_HEADER_BYTES;
-    const where = `batch ${frames.index(position)} with ${counted(frames.records(position), 'record')}`;
+    let payload: Buffer | undefined;
     try {
-      for (let done = 0; done < payload.length; ) {
-        const read = await this.#files.read(this.#fd, payload.subarray(done), start + done);
-        if (read === 0) break;
-        done += read;
-      }
+      payload = await this.#reader.payload(frames, position);
     } catch (error) {
       this.#findings.unreadable(this.#path, error);
       return undefined;
     }
-    if (crc32(payload) === frames.payloadCrc(position)) return payload;
-    this.#findings.damage(this.#path, `the checksum of ${where} is wrong`);
-    return undefined;
+    if (payload === undefined) {
+      const where = `batch ${frames.index(position)} with ${counted(frames.records(position), 'record')}`;
+      this.#findings.damage(this.#path, `the checksum of ${where} is wrong`);
+    }
+    return payload;
   }
 }
 

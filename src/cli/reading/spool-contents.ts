@@ -12,7 +12,7 @@ import {
   sequenceOf,
 } from '../../spool/format/names.ts';
 import { type LeaseInfo, parseLease } from '../../spool/ownership/lease.ts';
-import { readLease } from '../../spool/ownership/orphan-scanner.ts';
+import { readLease } from '../../spool/ownership/lease-observer.ts';
 import { EXIT, fileProblem, Problem } from '../console/problem.ts';
 import { Findings } from './findings.ts';
 import { SegmentContents, type StoredBatch } from './segment-contents.ts';

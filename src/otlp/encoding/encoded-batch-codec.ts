@@ -1,4 +1,4 @@
-/** Stores batches of encoded records as the requests they are, and takes them back without decoding a record. */
+/** Converts batches of encoded records to requests and back, without decoding a record. */
 
 import type { BatchCodec } from '../../queue/log-batch.ts';
 import { EncodedBatch } from './encoded-batch.ts';
@@ -6,7 +6,7 @@ import type { Envelope, EnvelopeEncoder } from './envelope-encoder.ts';
 import type { Resource, Scope } from './record-groups.ts';
 import { sectionsOf } from './request-decoder.ts';
 
-/** What the framing of one group may take beyond what it took in the payload. */
+/** The framing of a group may take this much more than in the payload. */
 const SLACK_BYTES = 64;
 
 interface Known<T> {
@@ -18,9 +18,8 @@ export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
   readonly #envelopes: EnvelopeEncoder;
   readonly #maxRecordBytes: number;
   /**
-   * Sources of the last payload, by their place in it. The next one most likely has the same, and batches that
-   * share them can be joined without repeating them. Two sources of one payload stay two even if they are equal:
-   * put together they would change the order of the records.
+   * Of the last payload, in order. The next payload most likely has equal ones, and batches that share them can be
+   * joined without repeating them. Equal ones within a payload stay separate: merged, they would reorder its records.
    */
   #resources: Known<Resource>[] = [];
   #scopes: Known<Scope>[] = [];
@@ -35,7 +34,7 @@ export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
     return batch.toRequest();
   }
 
-  /** A resource or a scope without records is left out. */
+  /** Resources and scopes without records are left out. */
   decode(payload: Uint8Array): EncodedBatch {
     const sections = sectionsOf(payload);
     const tailBytes = sections[0]?.envelope.tail.length ?? 0;
@@ -62,7 +61,7 @@ export class EncodedBatchCodec implements BatchCodec<EncodedBatch> {
 
 function known<T>(envelope: Envelope, last: Known<T> | undefined, open: (envelope: Envelope) => T): Known<T> {
   if (last?.envelope.head.equals(envelope.head) && last.envelope.tail.equals(envelope.tail)) return last;
-  // The payload is not kept for the sake of these few bytes.
+  // Copied, so that these few bytes do not keep the payload alive.
   const own = { head: Buffer.from(envelope.head), tail: Buffer.from(envelope.tail), bytes: envelope.bytes };
   return { envelope: own, value: open(own) };
 }

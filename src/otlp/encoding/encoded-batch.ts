@@ -1,4 +1,4 @@
-/** The batch of the OTLP adapter: records as the bytes that will be sent, encoded once, when they are admitted. */
+/** The batch of the OTLP adapter: records as the bytes that will be sent, encoded once, on admission. */
 
 import { noSeverities, type SeverityCounts, severityRange } from '../../common/severity-counts.ts';
 import { WireReader } from '../../protobuf/wire-reader.ts';
@@ -11,14 +11,13 @@ import { type RecordGroup, RecordGroups } from './record-groups.ts';
 import { envelopeAround, layOut } from './request-builder.ts';
 
 /**
- * Each record is a complete field of ScopeLogs (tag, length, message). Fields of a repeated message may
- * stand in any number, and concatenated encodings are the encoding of the merged message (Protocol Buffers,
- * "Encoding", "Last One Wins"), so records are removed, split off and joined as ranges of bytes and never
- * decoded.
+ * Each record is a complete field of ScopeLogs (tag, length, message). Fields of a repeated message may stand in any
+ * number, and concatenated encodings are the encoding of the merged message (Protocol Buffers, "Encoding", "Last One
+ * Wins"), so records are removed, split off and joined as ranges of bytes and never decoded.
  *
- * Invariant: the records lie one after the other, in order, from `#start` to the writer's position; record
- * `i` ends at `#ends[i]`. `bytes` is never less than the body of a request with these records, and more by
- * four bytes at most for each resource and each scope; attributes that a resource gets later are not in it.
+ * Invariant: the records lie one after the other, in order, from `#start` to the writer's position; record `i` ends at
+ * `#ends[i]`. `bytes` is at least the size of the request body, and larger by at most four bytes for each resource and
+ * scope; attributes that a resource gets later are not in it.
  */
 export class EncodedBatch implements LogBatch {
   readonly #envelopes: EnvelopeEncoder;
@@ -26,13 +25,12 @@ export class EncodedBatch implements LogBatch {
   readonly #groups: RecordGroups;
   #writer: WireWriter;
   #ends: number[] = [];
-  /** Which group each record belongs to; not kept while there is only one. */
+  /** Group of each record; undefined while there is only one group. */
   #groupIndexes: number[] | undefined;
   #head = 0;
   #start = 0;
-  /** Where the request begins that was handed out with the memory of this batch. */
+  /** Start of the request that shares this buffer, once one was handed out. */
   #lentFrom: number | undefined;
-  /** Of severities; made when it is asked for them. */
   #reader: WireReader | undefined;
 
   constructor(envelopes: EnvelopeEncoder, maxRecordBytes: number, capacityBytes: number) {
@@ -50,7 +48,7 @@ export class EncodedBatch implements LogBatch {
     return this.#groups.bytes;
   }
 
-  /** How much of its buffer the batch has used: what the next one of its kind may need. */
+  /** Bytes used of the buffer: an estimate for the next batch. */
   get usedBytes(): number {
     return this.#writer.position;
   }
@@ -75,7 +73,7 @@ export class EncodedBatch implements LogBatch {
     const end = this.#ends.pop() as number;
     this.#groupIndexes?.pop();
     const start = this.records === 0 ? this.#start : (this.#ends[this.#ends.length - 1] as number);
-    // No record lies behind this one, so its bytes may be written over.
+    // This was the last record, so its bytes may be overwritten.
     this.#writer.position = start;
     return this.#groups.left(groupIndex, end - start);
   }
@@ -113,7 +111,6 @@ export class EncodedBatch implements LogBatch {
   }
 
   regroup(): void {
-    // Indexes of groups in the order of the records, and of a request: nearly always there is but one.
     const order = this.#groups.inRequestOrder();
     if (order.length <= 1 || this.#isOrdered(order)) return;
     const ranges = this.#rangesByGroup();
@@ -138,10 +135,7 @@ export class EncodedBatch implements LogBatch {
     this.#reader = undefined;
   }
 
-  /**
-   * Takes in records that are encoded already.
-   * @param ranges where they lie in `source`: the start and the end of each, its tag and its length included.
-   */
+  /** @param ranges start and end of each record in `source`, including its tag and length. */
   addEncoded(
     resource: EmittedRecord['resource'],
     scope: EmittedRecord['instrumentationScope'],
@@ -168,10 +162,7 @@ export class EncodedBatch implements LogBatch {
     return this.#groups.all.map(({ resource }) => resource).filter(isPending);
   }
 
-  /**
-   * The body of a request with all records, each group's in the order of admission. It may share the memory of
-   * the batch: it is not to be used any more once the batch has changed.
-   */
+  /** The request body, each group in order of admission. It may share the batch's memory: invalid after any change. */
   toRequest(): Buffer {
     const groups = this.#groups.all;
     return (
@@ -179,16 +170,16 @@ export class EncodedBatch implements LogBatch {
     );
   }
 
-  /** Nearly every batch has one group, and room before its records for what has to stand there. */
+  /** Nearly every batch has one group, and room for the envelope before its records. */
   #requestInPlace(group: RecordGroup): Buffer | undefined {
     const writer = this.#writer;
-    // Not where the writer is: the process may exit while a record is being written.
+    // Not the writer's position: the process may exit while a record is half written.
     const end = this.#ends[this.#ends.length - 1] ?? this.#start;
     const { head, tail } = envelopeAround(this.#envelopes, group);
     const start = this.#start - head.length;
-    // More than was expected, if its resource has got attributes since.
+    // The resource may have got attributes since the room was reserved.
     if (start < 0 || group.records === 0) return undefined;
-    // What was handed out may be on its way to the disk or to the collector: it must not change.
+    // Disk or collector may still read the request that was handed out: its bytes must not change.
     this.#lentFrom ??= start;
     if (start !== this.#lentFrom) return undefined;
     writer.position = end;
@@ -213,12 +204,12 @@ export class EncodedBatch implements LogBatch {
   }
 
   #ownReader(): WireReader {
-    // The buffer is another one once it has grown.
+    // A writer that grows replaces its buffer.
     if (this.#reader?.buffer !== this.#writer.buffer) this.#reader = new WireReader(this.#writer.buffer);
     return this.#reader as WireReader;
   }
 
-  /** Whether the groups stand in this order, and the records in that of the groups. */
+  /** Whether the groups are in this order, and the records in the order of their groups. */
   #isOrdered(order: readonly number[]): boolean {
     for (let index = 1; index < order.length; index++) {
       if ((order[index] as number) < (order[index - 1] as number)) return false;
@@ -229,7 +220,7 @@ export class EncodedBatch implements LogBatch {
     return true;
   }
 
-  /** The start and the end of each record, one after the other, of each group. */
+  /** For each group, start and end of each of its records. */
   #rangesByGroup(): number[][] {
     const ranges: number[][] = this.#groups.all.map(() => []);
     let start = this.#start;
@@ -245,14 +236,14 @@ export class EncodedBatch implements LogBatch {
     return this.#groupIndexes?.[record] ?? 0;
   }
 
-  /** Counts a record that has been written. @returns by how much the batch has grown. */
+  /** @returns the growth of the batch in bytes. */
   #entered(groupIndex: number, start: number, end: number): number {
     this.#ends.push(end);
     this.#groupIndexes?.push(groupIndex);
     return this.#groups.entered(groupIndex, end - start);
   }
 
-  /** Copies the oldest `count` records of another batch behind the own ones. */
+  /** Appends copies of the oldest `count` records of another batch. */
   #copy(other: EncodedBatch, count: number): void {
     if (count === 0) return;
     const last = other.#head + count - 1;
@@ -271,7 +262,7 @@ export class EncodedBatch implements LogBatch {
     }
   }
 
-  /** A request of several groups, whose records are copied to where they belong, neighbours together. */
+  /** A request of several groups; adjacent records of a group are copied together. */
   #gathered(): Buffer {
     const { request, positions } = layOut(this.#envelopes, this.#groups.all);
     const { buffer } = this.#writer;

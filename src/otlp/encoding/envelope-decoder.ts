@@ -1,4 +1,4 @@
-/** Decodes where records come from, resource and instrumentation scope, from the fields around them. */
+/** Decodes resources and instrumentation scopes from the fields around their records. */
 
 import { WireReader } from '../../protobuf/wire-reader.ts';
 import type { Envelope } from './envelope-encoder.ts';
@@ -16,7 +16,7 @@ import { readAttribute } from './value-decoder.ts';
 
 type Attributes = Record<string, unknown>;
 
-/** The resource that these fields of `ResourceLogs` are. @throws RangeError if they are none. */
+/** Decodes the fields of `ResourceLogs`. @throws RangeError if they are invalid. */
 export function resourceOf({ head, tail }: Envelope): StoredResource {
   const attributes: Attributes = {};
   let schemaUrl: string | undefined;
@@ -40,7 +40,7 @@ function readResource(reader: WireReader, attributes: Attributes): void {
   reader.leave(outer);
 }
 
-/** The scope that these fields of `ScopeLogs` are. @throws RangeError if they are none. */
+/** Decodes the fields of `ScopeLogs`. @throws RangeError if they are invalid. */
 export function scopeOf({ head, tail }: Envelope): Scope {
   const scope: StoredScope = { name: '' };
   for (const fields of [head, tail]) {
@@ -88,7 +88,7 @@ function readScope(reader: WireReader, scope: StoredScope): void {
 
 type ResourceAttributes = Resource['attributes'];
 
-/** What exporters and processors read of a resource; the SDK offers no class to make one of. */
+/** Everything that exporters and processors read of a resource; the SDK offers no class for it. */
 export class StoredResource implements Resource {
   readonly attributes: ResourceAttributes;
   readonly schemaUrl?: string;
@@ -105,10 +105,7 @@ export class StoredResource implements Resource {
     return Object.entries(this.attributes);
   }
 
-  /**
-   * As the specification has it (Resource SDK, "Merge"): attributes of `other` take precedence, and two schema URLs
-   * that are not the same give none.
-   */
+  /** Attributes of `other` win; different schema URLs give none (specification, Resource SDK, "Merge"). */
   merge(other: Resource | null): Resource {
     if (other === null || other === undefined) return this;
     const schemaUrl = this.schemaUrl || other.schemaUrl;

@@ -1,4 +1,4 @@
-/** Encodes where records come from, resource and instrumentation scope, once for all records that share them. */
+/** Encodes resources and instrumentation scopes, once for all records that share them. */
 
 import { WireWriter } from '../../protobuf/wire-writer.ts';
 import type { EmittedRecord } from '../../queue/log-batch.ts';
@@ -15,48 +15,43 @@ import {
 import { writeAttributes } from './value-encoder.ts';
 
 type Resource = EmittedRecord['resource'];
-/** The scope as the SDK has it: attributes and their count are not in the type of every release. */
+/** Not every release of the SDK has attributes and their count in the type. */
 type Scope = EmittedRecord['instrumentationScope'] & {
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly droppedAttributesCount?: number;
 };
 
-/** The fields of a message that stand before and after the ones that are repeated. */
+/** The fields of a message before and after its repeated field. */
 export interface Envelope {
   readonly head: Buffer;
   readonly tail: Buffer;
-  /** Of both together. */
   readonly bytes: number;
 }
 
-/** Attributes that take more are cut to about this: every request would carry them. */
+/** Larger attributes are cut to about this: every request would carry them. */
 const MAX_ATTRIBUTES_BYTES = 1024 * 1024;
-/** A longer name, version or schema URL is cut. */
+/** Limit for a name, a version or a schema URL. */
 const MAX_NAME_BYTES = 256 * 1024;
 
-/**
- * Keyed by identity, as the SDK hands out one object per resource and per logger. Never throws: with a
- * source that cannot be encoded all records of it would be lost.
- */
+/** Caches by identity, as the SDK reuses these objects. Never throws: an error would lose all records of a source. */
 export class EnvelopeEncoder {
   readonly #resources = new WeakMap<Resource, Envelope>();
   readonly #scopes = new WeakMap<Scope, Envelope>();
 
-  /** @returns a resource that is nothing but these fields of ResourceLogs. */
+  /** @returns a stand-in for a resource of which only these encoded fields are known. */
   resourceOf(envelope: Envelope): Resource {
     const resource = {} as Resource;
     this.#resources.set(resource, envelope);
     return resource;
   }
 
-  /** @returns a scope that is nothing but these fields of ScopeLogs. */
   scopeOf(envelope: Envelope): Scope {
     const scope = {} as Scope;
     this.#scopes.set(scope, envelope);
     return scope;
   }
 
-  /** A resource whose attributes are not all there yet is encoded as it is now, and not remembered. */
+  /** A resource with pending attributes is encoded as it is now, and not cached. */
   resourceEnvelope(resource: Resource): Envelope {
     const known = this.#resources.get(resource);
     if (known !== undefined) return known;
@@ -90,7 +85,6 @@ export class EnvelopeEncoder {
   }
 }
 
-/** Whether attributes of the resource are still to come. */
 export function isPending(resource: Resource): boolean {
   return read(() => resource.asyncAttributesPending) === true;
 }
@@ -128,7 +122,7 @@ function writeReadable(writer: WireWriter, tag: number, get: () => unknown): voi
     writeAttributes(writer, tag, attributes as Record<string, unknown>);
     return;
   } catch {
-    // One of them cannot be read, or is circular, or too large: the copy has less of it.
+    // An attribute is unreadable, circular or too large: the copy leaves it out or shortens it.
     writer.position = start;
   } finally {
     writer.limit = Number.POSITIVE_INFINITY;
@@ -137,7 +131,7 @@ function writeReadable(writer: WireWriter, tag: number, get: () => unknown): voi
   if (isObject(copy)) writeAttributes(writer, tag, copy as Record<string, unknown>);
 }
 
-/** What cannot be read is not there. */
+/** Unreadable values count as absent. */
 function read<T>(get: () => T): T | undefined {
   try {
     return get();

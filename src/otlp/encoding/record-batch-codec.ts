@@ -1,4 +1,4 @@
-/** Stores batches of snapshots as OTLP requests, and takes them back with every field that OTLP can hold. */
+/** Converts batches of snapshots to OTLP requests and back, with every field that OTLP can hold. */
 
 import { WireReader } from '../../protobuf/wire-reader.ts';
 import type { BatchCodec, EmittedRecord } from '../../queue/log-batch.ts';
@@ -25,7 +25,7 @@ export class RecordBatchCodec implements BatchCodec<RecordBatch> {
       try {
         encoded.add(record as EmittedRecord);
       } catch {
-        // The exporter might have coped with it, so it is kept, and its neighbours keep their places.
+        // Kept without the fields that cannot be encoded: the exporter might have coped with it.
         encoded.add(readable(record as EmittedRecord));
       }
     }
@@ -50,7 +50,7 @@ export class RecordBatchCodec implements BatchCodec<RecordBatch> {
   }
 }
 
-/** The record without those of its fields that cannot be encoded; body and attributes are copies already. */
+/** The record without the fields that cannot be encoded; body and attributes are copies, which always can. */
 function readable(record: EmittedRecord): EmittedRecord {
   return {
     hrTime: read(() => timeOf(record.hrTime)) ?? [0, 0],

@@ -1,4 +1,4 @@
-/** Decodes OTLP `LogRecord`s as the records that an application emitted. */
+/** Decodes OTLP `LogRecord`s to the records that an application emitted. */
 
 import type { WireReader } from '../../protobuf/wire-reader.ts';
 import type { EmittedRecord } from '../../queue/log-batch.ts';
@@ -26,15 +26,15 @@ const TWO_16 = 0x1_0000;
 const TWO_32 = 0x1_0000_0000;
 
 /**
- * Reads a record that lies, with its tag and its length, from where the reader is to its limit.
- *
- * What OTLP does not tell apart comes back as: null for undefined inside of lists, and for functions and symbols; a
- * number for a bigint that a number can hold, and a text for one beyond 64 bits; a map of its own enumerable
- * properties for any object; no text for an empty severity text or event name, no number for severity 0. Lone
- * surrogates are U+FFFD, and keys that are then the same are one. Attributes that are undefined are not there.
- * Identifiers are in lower case, or empty if they were none; trace state and remoteness are not sent. Times are a
- * signed count of nanoseconds, from 1677 to 2262.
- * @throws RangeError if it is no record.
+ * Reads a record, with its tag and length, from the reader's position to its limit. It differs from the emitted record:
+ * - undefined inside lists, functions and symbols are null; attributes that are undefined are missing
+ * - a bigint is a number if that is exact, and a text beyond 64 bits; any object is a map of its own enumerable
+ *   properties
+ * - an empty severity text or event name, and severity 0, are undefined
+ * - lone surrogates are U+FFFD, and keys that become equal by that are one
+ * - identifiers are in lower case, or empty if invalid; trace state and remoteness are missing
+ * - times are a signed count of nanoseconds, from 1677 to 2262
+ * @throws RangeError if it is not a record.
  */
 export function readRecord(reader: WireReader, resource: Resource, scope: Scope): EmittedRecord {
   let hrTime: Time = [0, 0];
@@ -106,10 +106,7 @@ export function readRecord(reader: WireReader, resource: Resource, scope: Scope)
   } as EmittedRecord;
 }
 
-/**
- * The severity number of the encoded record, with its tag and its length, that lies from `start` to `end`; 0 if it
- * has none, or cannot be read.
- */
+/** @returns the severity number of the encoded record from `start` to `end`; 0 if it has none or is unreadable. */
 export function severityOf(reader: WireReader, start: number, end: number): number {
   reader.position = start;
   reader.limit = end;
@@ -121,21 +118,20 @@ export function severityOf(reader: WireReader, start: number, end: number): numb
       reader.skip();
     }
   } catch {
-    // The records of a stored request are taken as they are.
+    // Records of a stored request are not validated.
   }
   return 0;
 }
 
-/** An enum is an int32, and a negative one takes 64 bits: that is none of ours. */
+/** An enum is an int32, encoded in 64 bits if negative; negative severities count as none. */
 function readSeverity(reader: WireReader): number {
   reader.varint64();
   return Math.max(reader.low | 0, 0);
 }
 
 /**
- * A count of nanoseconds as seconds and nanoseconds: a long division in digits of 16 bits, so that every step is exact
- * in a double. The count is taken for a signed one, as the Collector does it: times before 1970 are more
- * likely than those after 2262.
+ * Long division in digits of 16 bits, so that every step is exact in a double. The count is signed, as the Collector
+ * reads it: times before 1970 are more likely than those after 2262.
  */
 function readTime(reader: WireReader): Time {
   reader.fixed64();

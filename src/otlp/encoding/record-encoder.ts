@@ -1,4 +1,4 @@
-/** Encodes a log record as an OTLP `LogRecord`, within a limit: as it is, or what of it fits and can be read. */
+/** Encodes a log record as an OTLP `LogRecord` within a size limit, shortened if necessary. */
 
 import { LimitReached, type WireWriter } from '../../protobuf/wire-writer.ts';
 import type { EmittedRecord } from '../../queue/log-batch.ts';
@@ -21,10 +21,10 @@ import { writeAttributes, writeValue } from './value-encoder.ts';
 
 const TRACE_ID_DIGITS = 32;
 const SPAN_ID_DIGITS = 16;
-/** All of a record that is of fixed size, with its tags. */
+/** Room for all fields of fixed size, with their tags. */
 const FIXED_BYTES = 128;
 
-/** What of a record is encoded. Every field may hold anything: a processor before ours may have set it. */
+/** The encoded fields. Despite their types they may hold anything: an earlier processor may have set them. */
 type EncodableRecord = Pick<
   EmittedRecord,
   | 'hrTime'
@@ -38,13 +38,10 @@ type EncodableRecord = Pick<
   | 'eventName'
 >;
 
-/** What the length of the last record took: the next one is most likely as long. */
+/** Size of the last record's length prefix: the next record most likely needs the same. */
 let guessedLengthBytes = 1;
 
-/**
- * Writes the record with its length before it; the tag is the caller's.
- * @throws what reading the record throws; the writer's position is then somewhere behind where it was.
- */
+/** Writes the record, length-prefixed, without its tag. If reading throws, the writer's position is undefined. */
 function writeLogRecord(writer: WireWriter, record: EncodableRecord): void {
   writer.ensure(FIXED_BYTES);
   const reserved = guessedLengthBytes;
@@ -91,14 +88,11 @@ function writeText(writer: WireWriter, tag: number, text: string | undefined): v
   if (text === undefined || text === '' || text === null) return;
   writer.ensure(16);
   writer.byte(tag);
-  // Typed callers pass strings; others have been seen to pass numbers.
+  // Applications in plain JavaScript have been seen to pass numbers.
   writer.string(typeof text === 'string' ? text : String(text));
 }
 
-/**
- * An identifier of so many hexadecimal digits as bytes; nothing if it is not one, as a collector refuses a whole
- * request for an identifier of another length. The caller has made room.
- */
+/** Writes nothing for an invalid identifier: a collector would refuse the request. The caller has ensured the room. */
 function writeHex(writer: WireWriter, tag: number, digits: string | undefined, length: number): void {
   if (digits?.length !== length) return;
   const buffer = writer.buffer;
@@ -116,34 +110,31 @@ function writeHex(writer: WireWriter, tag: number, digits: string | undefined, l
   writer.position = position;
 }
 
-/** The values of hexadecimal digits by their code; -1 for every other one. */
+/** Values of hexadecimal digits by character code; -1 for all others. */
 const nibbles = Int8Array.from({ length: 0x80 }, (_, code) =>
   /[\da-f]/i.test(String.fromCharCode(code)) ? Number.parseInt(String.fromCharCode(code), 16) : -1,
 );
 
-/** More than the encoder asks for beyond what it writes. */
+/** More than the encoder ever reserves beyond the bytes it writes. */
 const SLACK_BYTES = 512;
 
 /*
- * A record that cannot be encoded as it is, is encoded from a snapshot, whose budget is in estimated bytes of
- * heap: a text has from one to three on the wire for two of those, and small objects far fewer.
+ * Budgets of the snapshot that replaces a record which cannot be encoded, in heap bytes per byte of `maxBytes`: two
+ * heap bytes of a text become one to three on the wire, and small objects take far fewer there.
  */
 const UNREADABLE_BUDGET = 4;
 const TOO_LARGE_BUDGET = 2;
 const CUT_SHARE = 0.5;
-/** From this budget nothing is left that takes the smallest `maxRecordBytes` there is on the wire. */
+/** A snapshot of this budget fits into the smallest `maxRecordBytes`. */
 const MIN_BUDGET_BYTES = 512;
 
-/**
- * Writes a record as a field of ScopeLogs of `maxBytes` at most.
- * @throws if the record cannot be read at all; nothing is written then.
- */
+/** Writes a record as a field of ScopeLogs. @throws if it cannot be read or cut down; nothing is written then. */
 export function writeFitting(writer: WireWriter, record: EmittedRecord, maxBytes: number): void {
   let budget = maxBytes * TOO_LARGE_BUDGET;
   try {
     if (isWritten(writer, record, maxBytes)) return;
   } catch {
-    // A value that cannot be read, or is circular, or too deep: the snapshot has a placeholder for it.
+    // A value is unreadable, circular or too deep: the snapshot has a placeholder for it.
     budget = maxBytes * UNREADABLE_BUDGET;
   }
   while (!isWritten(writer, new RecordSnapshot(record, budget), maxBytes)) {
@@ -152,7 +143,7 @@ export function writeFitting(writer: WireWriter, record: EmittedRecord, maxBytes
   }
 }
 
-/** Writes a record, unless it takes more than `maxBytes`. */
+/** @returns false, with nothing written, if the record takes more than `maxBytes`. */
 function isWritten(writer: WireWriter, record: EmittedRecord | RecordSnapshot, maxBytes: number): boolean {
   const start = writer.position;
   let fits = false;

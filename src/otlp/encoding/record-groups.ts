@@ -1,4 +1,4 @@
-/** Which resource and scope the records of a batch belong to, and what those add to a request. */
+/** Groups the records of a batch by resource and scope, and counts the bytes of their request. */
 
 import type { EmittedRecord } from '../../queue/log-batch.ts';
 import type { EnvelopeEncoder } from './envelope-encoder.ts';
@@ -6,34 +6,33 @@ import type { EnvelopeEncoder } from './envelope-encoder.ts';
 export type Resource = EmittedRecord['resource'];
 export type Scope = EmittedRecord['instrumentationScope'];
 
-/** The tag and the length of one ResourceLogs, or of one ScopeLogs, at most. */
+/** Tag and length of one ResourceLogs or ScopeLogs, at most. */
 const FRAMING_BYTES = 6;
 
-/** So many groups are looked through one by one, which is faster than a map. */
+/** Up to this many groups, a linear search is faster than a map. */
 const FEW_GROUPS = 8;
 
-/** A resource, with what it adds to a request as long as there are records of it. */
+/** `bytes` is added to a request while the resource has records. */
 interface CountedResource {
   readonly resource: Resource;
   readonly bytes: number;
-  /** The indexes of its groups. */
+  /** By scope, the index of its group. */
   readonly indexes: Map<Scope, number>;
-  /** How many of its groups have records. */
+  /** Number of its groups that have records. */
   groups: number;
 }
 
-/** Records that share a resource and a scope. */
 export interface RecordGroup {
   readonly resource: Resource;
   readonly scope: Scope;
   readonly records: number;
-  /** Of the records alone. */
+  /** Without resource and scope. */
   readonly recordBytes: number;
 }
 
 interface CountedGroup extends RecordGroup {
   readonly counted: CountedResource;
-  /** What the scope adds to a request as long as the group has records. */
+  /** Added to a request by the scope while the group has records. */
   readonly bytes: number;
   records: number;
   recordBytes: number;
@@ -54,7 +53,7 @@ export class RecordGroups {
     return this.#groups;
   }
 
-  /** The index of the group, nearly always that of the record before; -1 if there is none yet. */
+  /** Searches backwards: the last group nearly always matches. @returns -1 if there is none. */
   indexOf(resource: Resource, scope: Scope): number {
     const groups = this.#groups;
     const last = groups.length - 1;
@@ -66,10 +65,7 @@ export class RecordGroups {
     return end < 0 ? -1 : (this.#resources.get(resource)?.indexes.get(scope) ?? -1);
   }
 
-  /**
-   * The indexes of the groups that have records, in the order a request has them: those of one resource
-   * together.
-   */
+  /** The indexes of the groups that have records, in the order of a request: those of one resource together. */
   inRequestOrder(): number[] {
     const groups = this.#groups
       .map((group, index) => ({ group, index }))
@@ -78,14 +74,14 @@ export class RecordGroups {
     return Array.from(byResource.values()).flatMap((ofResource) => ofResource.map(({ index }) => index));
   }
 
-  /** Keeps the groups at these indexes, in this order. Those left out must be without records. */
+  /** Keeps the groups at these indexes, in this order. The others must be without records. */
   arrange(indexes: readonly number[]): void {
     this.#groups = indexes.map((index) => this.#groups[index] as CountedGroup);
     for (const { indexes: ofResource } of this.#resources.values()) ofResource.clear();
     for (const [index, { counted, scope }] of this.#groups.entries()) counted.indexes.set(scope, index);
   }
 
-  /** Opens a group without records. @returns what it adds to a request if it is the only one. */
+  /** Adds an empty group. @returns the bytes that it would add to a request as its only group. */
   open(resource: Resource, scope: Scope): number {
     const counted = this.#resources.get(resource) ?? this.#opensResource(resource);
     const bytes = FRAMING_BYTES + this.#envelopes.scopeEnvelope(scope).bytes;
@@ -94,7 +90,7 @@ export class RecordGroups {
     return counted.bytes + bytes;
   }
 
-  /** Counts a record. @returns by how much `bytes` has grown. */
+  /** @returns the growth of `bytes`. */
   entered(index: number, recordBytes: number): number {
     const group = this.#groups[index] as CountedGroup;
     group.recordBytes += recordBytes;
@@ -103,7 +99,7 @@ export class RecordGroups {
     return bytes;
   }
 
-  /** Counts a record no more. @returns by how much `bytes` has shrunk. */
+  /** @returns the decrease of `bytes`. */
   left(index: number, recordBytes: number): number {
     const group = this.#groups[index] as CountedGroup;
     group.recordBytes -= recordBytes;

@@ -1,14 +1,14 @@
-/** Puts encoded records, with their resources and scopes around them, together as the body of an OTLP request. */
+/** Lays out the body of an OTLP request: encoded records within their resources and scopes. */
 
 import { lengthBytes, WireWriter } from '../../protobuf/wire-writer.ts';
 import type { Envelope, EnvelopeEncoder } from './envelope-encoder.ts';
 import type { RecordGroup } from './record-groups.ts';
 import { RESOURCE_LOGS, SCOPE_LOGS } from './tags.ts';
 
-/** A request without its records, for which there is room in it. */
+/** A request with room for its records. */
 export interface Layout {
   readonly request: Buffer;
-  /** Where the records of each group go. */
+  /** Start of the records of each group. */
   readonly positions: number[];
 }
 
@@ -46,10 +46,7 @@ export function layOut(envelopes: EnvelopeEncoder, groups: readonly RecordGroup[
   return { request: writer.buffer.subarray(0, writer.position), positions };
 }
 
-/**
- * What stands before and after the records of a request that has only one group: with it in place around the
- * records, no byte of them is copied.
- */
+/** The bytes around the records of a request with one group: written in place, they save copying the records. */
 export function envelopeAround(
   envelopes: EnvelopeEncoder,
   group: RecordGroup,
@@ -68,7 +65,6 @@ export function envelopeAround(
   };
 }
 
-/** A length-delimited field of these bytes: tag, length and value. */
 function fieldBytes(bytes: number): number {
   return 1 + lengthBytes(bytes) + bytes;
 }

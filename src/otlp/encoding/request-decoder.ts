@@ -1,4 +1,4 @@
-/** Takes the body of an OTLP request apart into resources, scopes and encoded records, none of which is decoded. */
+/** Splits the body of an OTLP request into resources, scopes and records, without decoding them. */
 
 import { WireReader } from '../../protobuf/wire-reader.ts';
 import type { Envelope } from './envelope-encoder.ts';
@@ -6,11 +6,11 @@ import { LOG_RECORDS, RESOURCE_LOGS, SCOPE_LOGS } from './tags.ts';
 
 const EMPTY = Buffer.alloc(0);
 
-/** A message with a repeated field, and all its other fields as they are, even those nobody knows. */
+/** A message with a repeated field, and all other fields as they are, including unknown ones. */
 interface Section {
-  /** A view of the request. */
+  /** Shares memory with the request where possible. */
   readonly envelope: Envelope;
-  /** The start and the end of each occurrence of the repeated field, with its tag and its length. */
+  /** Start and end of each occurrence of the repeated field, including its tag and length. */
   readonly ranges: readonly number[];
 }
 
@@ -19,7 +19,7 @@ interface ResourceSection {
   readonly scopes: readonly Section[];
 }
 
-/** @throws RangeError when it is no such request; what is inside of records, resources and scopes is not looked at. */
+/** @throws RangeError if it is not a request; the content of records, resources and scopes is not validated. */
 export function sectionsOf(request: Uint8Array): ResourceSection[] {
   const reader = new WireReader(request);
   return insideEach(reader, sectionAt(reader, RESOURCE_LOGS).ranges, () => {
@@ -28,7 +28,6 @@ export function sectionsOf(request: Uint8Array): ResourceSection[] {
   });
 }
 
-/** Calls `read` with the reader inside each of the messages that lie at these ranges. */
 function insideEach<T>(reader: WireReader, ranges: readonly number[], read: () => T): T[] {
   const results: T[] = [];
   for (let index = 0; index < ranges.length; index += 2) {
@@ -41,7 +40,7 @@ function insideEach<T>(reader: WireReader, ranges: readonly number[], read: () =
   return results;
 }
 
-/** Reads a message with a repeated field of this tag from where the reader is to its limit. */
+/** Reads a message with a repeated field of this tag, from the reader's position to its limit. */
 function sectionAt(reader: WireReader, repeated: number): Section {
   const { buffer, limit } = reader;
   const ranges: number[] = [];

@@ -1,4 +1,4 @@
-/** The tags of the OTLP messages that logs are made of: field number << 3 | wire type, as both directions need them. */
+/** Tags of the OTLP messages of logs: field number << 3 | wire type. */
 
 /*
  * opentelemetry/proto/collector/logs/v1/logs_service.proto and logs/v1/logs.proto:
@@ -11,7 +11,6 @@ export const SCOPE_LOGS = 0x12;
 export const LOG_RECORDS = 0x12;
 /** `resource` and `scope`. */
 export const RESOURCE_OR_SCOPE = 0x0a;
-/** Of a resource and of a scope. */
 export const SCHEMA_URL = 0x1a;
 
 /*

@@ -1,4 +1,4 @@
-/** Decodes OTLP `AnyValue`s as the attribute values and bodies that they were encoded from. */
+/** Decodes OTLP `AnyValue`s to the attribute values and bodies that they were encoded from. */
 
 import type { WireReader } from '../../protobuf/wire-reader.ts';
 import { MAX_DEPTH, setOwn } from '../../records/value-copy.ts';
@@ -16,10 +16,10 @@ import {
 } from './tags.ts';
 
 const TWO_32 = 0x1_0000_0000;
-/** An integer whose upper half is below this, and not below its negative, is a safe one. */
+/** An integer is safe if its upper half is below this, and not below its negative. */
 const SAFE_HIGH = 2 ** 21;
 
-/** Reads an `AnyValue` from its length on; the empty one is null. @throws RangeError if it is none, or too deep. */
+/** Reads a length-prefixed `AnyValue`; an empty one is null. @throws RangeError if it is invalid or too deep. */
 export function readValue(reader: WireReader, depth = 0): unknown {
   let value: unknown = null;
   const outer = reader.enter();
@@ -56,7 +56,7 @@ export function readValue(reader: WireReader, depth = 0): unknown {
   return value;
 }
 
-/** Reads a `KeyValue` from its length on into `target`. @throws RangeError as `readValue` does. */
+/** Reads a length-prefixed `KeyValue` into `target`. @throws RangeError if it is invalid or too deep. */
 export function readAttribute(reader: WireReader, target: Record<string, unknown>, depth = 0): void {
   let key = '';
   let value: unknown = null;
@@ -92,13 +92,13 @@ function readMap(reader: WireReader, depth: number): Record<string, unknown> {
   return values;
 }
 
-/** What is deeper than the encoder goes was not written by it. */
+/** The encoder writes nothing deeper. */
 function enterDeeper(reader: WireReader, depth: number): number {
   if (depth >= MAX_DEPTH) throw new RangeError('the value is nested too deeply');
   return reader.enter();
 }
 
-/** The int64 of these halves: a number where that is exact, and a bigint otherwise. */
+/** @returns a number if that is exact, otherwise a bigint. */
 function integer(low: number, unsignedHigh: number): number | bigint {
   const high = unsignedHigh | 0;
   const nearest = high * TWO_32 + low;

@@ -20,38 +20,35 @@ const TWO_63 = 2 ** 63;
 const INT64_MIN = -(1n << 63n);
 const INT64_MAX = (1n << 63n) - 1n;
 
-/** A longer key is rare; one up to this length has a length of one byte, whatever its characters. */
+/** Up to this length, the length prefix of a key is one byte, whatever its characters; longer keys are rare. */
 const SHORT_KEY_LENGTH = 42;
-/** Up to this length an ASCII text has a length of one byte, and so has its `KeyValue` with most keys. */
+/** Up to this length, an ASCII text and, with most keys, its `KeyValue` have length prefixes of one byte. */
 const SHORT_TEXT_LENGTH = 100;
-/** Room for a `KeyValue` of these, with its tag, whatever the characters. */
+/** Room for a short `KeyValue` with its tag, whatever its characters. */
 const SHORT_ATTRIBUTE_BYTES = (SHORT_KEY_LENGTH + SHORT_TEXT_LENGTH) * 3 + 16;
 
-/**
- * How many bytes the length of a list or map took the last time at a place, which is told by its key: in
- * the next record it is most likely as long. A wrong guess costs a move of the bytes, nothing else.
- */
+/** Size of the last length prefix of a list or map, by key and depth. A wrong guess only costs moving the bytes. */
 const guessedLengthBytes = new Uint8Array(256).fill(1);
 
 function placeOf(key: string, depth: number): number {
   return (key.length * 31 + key.charCodeAt(0) * 7 + depth * 3) & 0xff;
 }
 
-/** The length of the typed array itself: a subclass may say something else. */
+/** The typed array's own `length`, which a subclass may override. */
 const byteLengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
   ?.get as (this: Uint8Array) => number;
 
-/** Writes `KeyValue`s, each as a field with `tag`. @throws what reading a value throws, and RangeError for too deep a value. */
+/** Writes each attribute as a `KeyValue` with `tag`. @throws errors of reading, and RangeError for too deep a value. */
 export function writeAttributes(
   writer: WireWriter,
   tag: number,
   attributes: Readonly<Record<string, unknown>>,
   depth = 0,
 ): void {
-  // Own properties only: what an object inherits was not logged.
+  // Own properties only: inherited ones were not logged.
   const keys = Object.keys(attributes);
   if (keys.length === 0) return;
-  // V8 reads all values at once far faster than one by one. A getter may have deleted a property meanwhile.
+  // V8 reads all values in one call far faster than one by one. A getter may delete a property during that call.
   const values = Object.values(attributes);
   const isComplete = values.length === keys.length;
   for (let index = 0; index < keys.length; index++) {
@@ -61,7 +58,7 @@ export function writeAttributes(
   }
 }
 
-/** The way of most attributes is that of a short key and a short value: one check for room, no guess at lengths. */
+/** Most attributes have a short key and a short value: one check for room, no guess at lengths. */
 function writeAttribute(writer: WireWriter, tag: number, key: string, value: unknown, depth: number): void {
   if (key.length > SHORT_KEY_LENGTH || !isShort(value)) {
     writeLongAttribute(writer, tag, key, value, depth);
@@ -101,7 +98,7 @@ function writeLongAttribute(
   writer.endLength(start, reserved);
 }
 
-/** Writes an `AnyValue` with its length before it; the tag is the caller's. */
+/** Writes an `AnyValue`, length-prefixed, without its tag. */
 export function writeValue(writer: WireWriter, value: unknown, depth = 0, place = 0): void {
   if (isShort(value)) {
     writer.ensure(SHORT_ATTRIBUTE_BYTES);
@@ -119,7 +116,7 @@ export function writeValue(writer: WireWriter, value: unknown, depth = 0, place 
   }
 }
 
-/** Whether `putShort` can take the value. */
+/** Whether `putShort` accepts the value. */
 function isShort(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
@@ -133,7 +130,7 @@ function isShort(value: unknown): boolean {
   }
 }
 
-/** Puts an `AnyValue` with its length. The caller has made room. */
+/** Puts an `AnyValue`, length-prefixed. The caller has ensured the room. */
 function putShort(writer: WireWriter, start: number, value: unknown): number {
   const buffer = writer.buffer;
   let end = start + 1;
@@ -163,14 +160,14 @@ function putShort(writer: WireWriter, start: number, value: unknown): number {
       end = start + 3;
       break;
     default:
-    // null, undefined, functions and symbols have no place in AnyValue: the empty value.
+    // null, undefined, functions and symbols become the empty AnyValue.
   }
   buffer[start] = end - start - 1;
   return end;
 }
 
 function putNumber(writer: WireWriter, start: number, value: number): number {
-  // -0 and integers that int64 cannot hold are doubles: decoding has to give back what was logged.
+  // -0 and integers beyond int64 are doubles, so that decoding returns the logged value.
   const isInteger = Number.isInteger(value) && value < TWO_63 && value >= -TWO_63 && value !== 0;
   writer.buffer[start] = isInteger ? INT_VALUE : DOUBLE_VALUE;
   if (!isInteger) return writer.putDouble(start + 1, value);
@@ -191,7 +188,7 @@ function writeBigInt(writer: WireWriter, value: bigint): void {
 }
 
 function writeObject(writer: WireWriter, value: object, depth: number, place: number): void {
-  // It is circular, or would be refused by the collector's own parser.
+  // A value this deep is circular, or would be refused by the collector's parser.
   if (depth >= MAX_DEPTH) throw new RangeError('the value is nested too deeply, or circular');
   if (value instanceof Uint8Array) {
     writeBytes(writer, value);

@@ -1,7 +1,7 @@
 /** What of a segment is done with, written down beside it, many notes at a time. */
 
 import type { RecordRange } from './entry.ts';
-import { codeOf, type SpoolFiles } from './file-system.ts';
+import { codeOf, type SpoolFiles, writeFully, writeFullySync } from './file-system.ts';
 import { ACK_BYTES, writeAck } from './layout.ts';
 import { FILE_MODE } from './names.ts';
 import { without } from './record-ranges.ts';
@@ -95,9 +95,7 @@ export class AckLog {
     this.bytes += bytes.length;
     const fd = this.#openSync(files, at === 0);
     try {
-      for (let done = 0; done < bytes.length; ) {
-        done += files.writeSync(fd, bytes.subarray(done), at + done);
-      }
+      writeFullySync(files, fd, bytes, at);
     } finally {
       files.closeSync(fd);
     }
@@ -139,9 +137,7 @@ export class AckLog {
     try {
       const fd = await this.#open(files, at === 0);
       try {
-        for (let done = 0; done < bytes.length; ) {
-          done += await files.writev(fd, [bytes.subarray(done)], at + done);
-        }
+        await writeFully(files, fd, [bytes], at);
       } finally {
         await files.close(fd);
       }

@@ -95,6 +95,95 @@ export const nodeFiles: SpoolFiles = {
   rmdirSync: (path) => fs.rmdirSync(path),
 };
 
+/**
+ * Reads from `position` on until the buffer is full, or the file ends. @throws what the file system does.
+ * @param enough is enough where a short read would do as well.
+ * @returns the bytes read.
+ */
+export async function readFully(
+  files: Pick<SpoolFiles, 'read'>,
+  fd: number,
+  buffer: Uint8Array,
+  position: number,
+  enough = buffer.byteLength,
+): Promise<number> {
+  let done = 0;
+  while (done < enough) {
+    const read = await files.read(fd, buffer.subarray(done), position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}
+
+/**
+ * Writes all of the buffers. @throws what the file system does, and where it writes nothing and says nothing: it would be
+ * asked for ever.
+ * @param wrote is told of the bytes of each step, so that it is known what a write that fails has left.
+ */
+export async function writeFully(
+  files: Pick<SpoolFiles, 'writev'>,
+  fd: number,
+  buffers: readonly Uint8Array[],
+  position: number,
+  wrote: (bytes: number) => void = () => {},
+): Promise<void> {
+  let rest = buffers;
+  let done = 0;
+  while (rest.length > 0) {
+    const written = notNothing(await files.writev(fd, rest, position + done));
+    done += written;
+    wrote(written);
+    rest = behind(rest, written);
+  }
+}
+
+/** Synchronous {@link writeFully}. */
+export function writeFullySync(
+  files: Pick<SpoolFiles, 'writeSync'>,
+  fd: number,
+  bytes: Uint8Array,
+  position: number,
+): void {
+  for (let done = 0; done < bytes.byteLength; ) {
+    done += notNothing(files.writeSync(fd, bytes.subarray(done), position + done));
+  }
+}
+
+function notNothing(written: number): number {
+  if (written === 0) throw new Error('nothing was written');
+  return written;
+}
+
+/** The buffers without their first bytes. */
+function behind(buffers: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  for (let index = 0; index < buffers.length; index++) {
+    const buffer = buffers[index] as Uint8Array;
+    if (left < buffer.byteLength) return [buffer.subarray(left), ...buffers.slice(index + 1)];
+    left -= buffer.byteLength;
+  }
+  return [];
+}
+
+/** @throws what the file system does, but for a file that is not there. */
+export async function unlinkIfThere(files: Pick<SpoolFiles, 'unlink'>, path: string): Promise<void> {
+  try {
+    await files.unlink(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/** Synchronous {@link unlinkIfThere}. */
+export function unlinkIfThereSync(files: Pick<SpoolFiles, 'unlinkSync'>, path: string): void {
+  try {
+    files.unlinkSync(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
 /** The name of an error of the file system; undefined for any other. */
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;

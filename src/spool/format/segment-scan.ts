@@ -1,6 +1,6 @@
 /** Finds the frames of a segment, around whatever damage there is. */
 
-import type { SpoolFiles } from './file-system.ts';
+import { readFully, type SpoolFiles } from './file-system.ts';
 import {
   FRAME_HEADER_BYTES,
   FRAME_MAGIC,
@@ -12,7 +12,7 @@ import {
 } from './layout.ts';
 
 /** A frame that was found. The header is valid until the next one is asked for. */
-export interface FoundFrame {
+interface FoundFrame {
   readonly header: Buffer;
   readonly offset: number;
 }
@@ -24,23 +24,6 @@ export interface ScannedSegment {
   readonly salt: number | undefined;
   /** Bytes that are neither a frame nor what a write that was cut off leaves. */
   readonly damagedBytes: number;
-}
-
-/** The first bytes of a segment. @throws what the file system does. */
-export async function readSegmentHeader(path: string, files: SpoolFiles): Promise<SegmentHeader> {
-  const fd = await files.open(path, 'r', 0);
-  try {
-    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
-    let done = 0;
-    while (done < bytes.length) {
-      const read = await files.read(fd, bytes.subarray(done), done);
-      if (read === 0) break;
-      done += read;
-    }
-    return parseSegmentHeader(bytes.subarray(0, done));
-  } finally {
-    await files.close(fd);
-  }
 }
 
 export class SegmentScan {
@@ -169,11 +152,6 @@ class FileWindow {
   async #move(offset: number, bytes: number): Promise<void> {
     this.#start = offset;
     this.#length = 0;
-    while (this.#length < bytes) {
-      const quota = this.#buffer.subarray(this.#length);
-      const read = await this.#files.read(this.#fd, quota, offset + this.#length);
-      if (read === 0) return;
-      this.#length += read;
-    }
+    this.#length = await readFully(this.#files, this.#fd, this.#buffer, offset, bytes);
   }
 }

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { isMissing, type SpoolFiles } from '../format/file-system.ts';
+import { isMissing, readFully, type SpoolFiles, writeFully } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { FILE_MODE, isMovingName, LEASE_NAME } from '../format/names.ts';
 
@@ -136,11 +136,10 @@ export class Lease {
     try {
       const fd = await this.#files.open(this.#path, 'r+', FILE_MODE);
       try {
-        const current = await readUpTo(this.#files, fd, LEASE_BYTES);
-        if (parseLease(current)?.token !== this.#info.token) return 'lost';
-        for (let done = 0; done < LEASE_BYTES; ) {
-          done += await this.#files.writev(fd, [next.subarray(done)], done);
-        }
+        const current = Buffer.alloc(LEASE_BYTES);
+        const read = await readFully(this.#files, fd, current, 0);
+        if (parseLease(current.subarray(0, read))?.token !== this.#info.token) return 'lost';
+        await writeFully(this.#files, fd, [next], 0);
       } finally {
         await this.#files.close(fd);
       }
@@ -181,15 +180,4 @@ export function parseLease(bytes: Buffer): LeaseInfo | undefined {
 export function expiryMillis(info: LeaseInfo | undefined, otherwise: number): number {
   const millis = Number(info?.leaseMillis ?? otherwise);
   return Math.min(Math.max(millis || MAX_LEASE_MILLIS, MIN_LEASE_MILLIS), MAX_LEASE_MILLIS);
-}
-
-async function readUpTo(files: SpoolFiles, fd: number, bytes: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(bytes);
-  let done = 0;
-  while (done < bytes) {
-    const read = await files.read(fd, buffer.subarray(done), done);
-    if (read === 0) break;
-    done += read;
-  }
-  return buffer.subarray(0, done);
 }

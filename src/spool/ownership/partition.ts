@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolSettings } from '../../options/spool-settings.ts';
-import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
+import { codeOf, isMissing, type SpoolFiles, writeFully, writeFullySync } from '../format/file-system.ts';
 import {
   ackName,
   DIRECTORY_MODE,
@@ -127,8 +127,7 @@ export function makePartitionSync(context: PartitionContext): Partition {
   partition.lease.started();
   const fd = files.openSync(join(temporary, LEASE_NAME), 'wx', FILE_MODE);
   try {
-    const { bytes } = partition.lease;
-    for (let done = 0; done < bytes.length; ) done += files.writeSync(fd, bytes.subarray(done), done);
+    writeFullySync(files, fd, partition.lease.bytes, 0);
   } finally {
     files.closeSync(fd);
   }
@@ -174,9 +173,7 @@ export async function removePartition(path: string, files: SpoolFiles): Promise<
 async function writeFile(path: string, flags: string, bytes: Buffer, files: SpoolFiles): Promise<void> {
   const fd = await files.open(path, flags, FILE_MODE);
   try {
-    for (let done = 0; done < bytes.length; ) {
-      done += await files.writev(fd, [bytes.subarray(done)], done);
-    }
+    await writeFully(files, fd, [bytes], 0);
   } finally {
     await files.close(fd);
   }

@@ -1,6 +1,6 @@
 /** What the spool has to tell, told in turns of its own: never from inside a call to the spool. */
 
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, coalesced } from '../../common/clock.ts';
 import { quietly } from '../../common/errors.ts';
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import type { SpoolListener } from '../format/entry.ts';
@@ -15,13 +15,13 @@ export interface Loss {
 
 export class DeferredEvents implements SpoolListener {
   readonly #listener: SpoolListener;
-  readonly #clock: Clock;
+  readonly #deliverLater: () => void;
   #pending: (() => void)[] = [];
   #isWakePending = false;
 
   constructor(listener: SpoolListener, clock: Clock) {
     this.#listener = listener;
-    this.#clock = clock;
+    this.#deliverLater = coalesced(clock, () => this.deliver());
   }
 
   recovered(...args: Parameters<SpoolListener['recovered']>): void {
@@ -63,7 +63,7 @@ export class DeferredEvents implements SpoolListener {
   }
 
   #defer(deliver: () => void): void {
-    if (this.#pending.length === 0) this.#clock.immediate(() => this.deliver());
     this.#pending.push(deliver);
+    this.#deliverLater();
   }
 }

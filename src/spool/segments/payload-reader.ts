@@ -1,8 +1,7 @@
 /** Reads payloads back, and tells damage from what passes by itself. */
 
-import { crc32 } from '../format/checksum.ts';
 import { codeOf, type SpoolFiles } from '../format/file-system.ts';
-import { FRAME_HEADER_BYTES } from '../format/layout.ts';
+import { SegmentReader } from '../format/segment-reader.ts';
 import type { Segment } from './segment.ts';
 
 /** Short of something that others use up as well. */
@@ -24,7 +23,9 @@ export async function readPayload(
 ): Promise<ReadResult> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const payload = await readBytes(segment, position, files);
+      const payload = await SegmentReader.during(segment.path, files, (reader) =>
+        reader.payload(segment.frames, position),
+      );
       if (payload !== undefined) return payload;
       if (attempt === ATTEMPTS) return 'damaged';
     } catch (error) {
@@ -34,22 +35,4 @@ export async function readPayload(
       if (attempt === ATTEMPTS) return 'damaged';
     }
   }
-}
-
-/** Undefined when it is not what was written. */
-async function readBytes(segment: Segment, position: number, files: SpoolFiles): Promise<Buffer | undefined> {
-  const { frames } = segment;
-  const payload = Buffer.allocUnsafeSlow(frames.payloadBytes(position));
-  const offset = frames.offset(position) + FRAME_HEADER_BYTES;
-  const fd = await files.open(segment.path, 'r', 0);
-  try {
-    for (let done = 0; done < payload.length; ) {
-      const read = await files.read(fd, payload.subarray(done), offset + done);
-      if (read === 0) return undefined;
-      done += read;
-    }
-  } finally {
-    await files.close(fd);
-  }
-  return crc32(payload) === frames.payloadCrc(position) ? payload : undefined;
 }

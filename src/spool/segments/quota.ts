@@ -1,7 +1,7 @@
 /** Keeps the spool within its bound: what is stored longest gives way to what is new. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
-import { isMissing, type SpoolFiles } from '../format/file-system.ts';
+import { type SpoolFiles, unlinkIfThere, unlinkIfThereSync } from '../format/file-system.ts';
 import { countRecords } from '../format/record-ranges.ts';
 import type { DeferredEvents, Loss } from './deferred-events.ts';
 import type { Segment } from './segment.ts';
@@ -64,8 +64,8 @@ export class SpoolQuota {
       this.#deleting = oldest;
       try {
         await oldest.acks.idle();
-        await this.#unlink(oldest.path);
-        await this.#unlink(oldest.ackPath).catch(() => {});
+        await unlinkIfThere(this.#files, oldest.path);
+        await this.#files.unlink(oldest.ackPath).catch(() => {});
       } catch (error) {
         oldest.isBeingDeleted = false;
         throw error;
@@ -98,11 +98,7 @@ export class SpoolQuota {
 
   #evictSync(segment: Segment): void {
     this.#deleting = undefined;
-    try {
-      this.#files.unlinkSync(segment.path);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
+    unlinkIfThereSync(this.#files, segment.path);
     try {
       this.#files.unlinkSync(segment.ackPath);
     } catch {
@@ -114,14 +110,6 @@ export class SpoolQuota {
   get #limit(): number {
     const own = OWN_SEGMENTS * segmentBytesFor(this.#maxBytes);
     return Math.max(this.#maxBytes - this.otherBytes, own);
-  }
-
-  async #unlink(path: string): Promise<void> {
-    try {
-      await this.#files.unlink(path);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
   }
 
   #evicted(segment: Segment): void {

@@ -1,8 +1,8 @@
 /** Writes acknowledgements and deletes what is done with, one segment at a time, behind everything else. */
 
-import type { Clock } from '../../common/clock.ts';
+import { type Clock, coalesced } from '../../common/clock.ts';
 import type { SpoolListener } from '../format/entry.ts';
-import { isMissing, reasonOf, type SpoolFiles } from '../format/file-system.ts';
+import { reasonOf, type SpoolFiles, unlinkIfThere } from '../format/file-system.ts';
 import type { Partition } from '../ownership/partition.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { SpoolQuota } from './quota.ts';
@@ -23,22 +23,18 @@ export interface CleanerContext {
 export class SegmentCleaner {
   readonly #context: CleanerContext;
   #due = new Set<Segment>();
-  #isScheduled = false;
+  readonly #runLater: () => void;
   #running: Promise<void> = Promise.resolve();
 
   constructor(context: CleanerContext) {
     this.#context = context;
+    this.#runLater = coalesced(context.clock, () => void this.run());
   }
 
   /** There may be something to do about a segment. */
   schedule(segment: Segment): void {
     this.#due.add(segment);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#context.clock.immediate(() => {
-      this.#isScheduled = false;
-      void this.run();
-    });
+    this.#runLater();
   }
 
   /** What failed before is tried again. */
@@ -92,9 +88,9 @@ export class SegmentCleaner {
     try {
       await segment.acks.idle();
       if (segment.isDamaged) await this.#quarantine(segment);
-      else await this.#unlink(segment.path);
+      else await unlinkIfThere(this.#context.files, segment.path);
       // Without its segment it is of no use, and goes with the partition at the latest.
-      await this.#unlink(segment.ackPath).catch(() => {});
+      await this.#context.files.unlink(segment.ackPath).catch(() => {});
     } catch (error) {
       segment.isBeingDeleted = false;
       throw error;
@@ -108,15 +104,7 @@ export class SegmentCleaner {
       await this.#context.quarantine.add(segment);
       this.#context.quota.otherBytes += segment.bytes;
     } catch {
-      await this.#unlink(segment.path);
-    }
-  }
-
-  async #unlink(path: string): Promise<void> {
-    try {
-      await this.#context.files.unlink(path);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
+      await unlinkIfThere(this.#context.files, segment.path);
     }
   }
 

@@ -1,6 +1,6 @@
 /** A segment's file while frames are appended to it: every write has its place, so that writing twice does no harm. */
 
-import type { SpoolFiles } from '../format/file-system.ts';
+import { type SpoolFiles, writeFully, writeFullySync } from '../format/file-system.ts';
 import { segmentHeader } from '../format/layout.ts';
 import { FILE_MODE } from '../format/names.ts';
 import type { Segment } from './segment.ts';
@@ -67,9 +67,7 @@ export class SegmentFile {
   /** @throws what the file system does. */
   writeSync(bytes: Uint8Array, offset: number): void {
     this.isDirty = true;
-    for (let done = 0; done < bytes.byteLength; ) {
-      done += this.#files.writeSync(this.#fd, bytes.subarray(done), offset + done);
-    }
+    writeFullySync(this.#files, this.#fd, bytes, offset);
   }
 
   /** @throws what the file system does. */
@@ -117,29 +115,15 @@ export class SegmentFile {
 
   async #write(buffers: readonly Uint8Array[], offset: number): Promise<void> {
     this.isDirty = true;
-    let rest = buffers;
     let done = 0;
+    const wrote = (bytes: number) => {
+      done += bytes;
+    };
     try {
-      while (rest.length > 0) {
-        const written = await this.#files.writev(this.#fd, rest, offset + done);
-        if (written === 0) throw new Error('nothing was written');
-        done += written;
-        rest = behind(rest, written);
-      }
+      await writeFully(this.#files, this.#fd, buffers, offset, wrote);
     } catch (error) {
       throw new WriteFailure(error, done);
     }
     this.isDirty = true;
   }
-}
-
-/** The buffers without their first bytes. */
-function behind(buffers: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
-  let left = bytes;
-  for (let index = 0; index < buffers.length; index++) {
-    const buffer = buffers[index] as Uint8Array;
-    if (left < buffer.byteLength) return [buffer.subarray(left), ...buffers.slice(index + 1)];
-    left -= buffer.byteLength;
-  }
-  return [];
 }
