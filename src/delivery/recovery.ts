@@ -160,7 +160,7 @@ export class Recovery {
   /** Whether the breaker, and not the server's own wish, keeps the destination from being asked. */
   isWaitingForProbe(now: number): boolean {
     const state = this.#state;
-    return state.name === 'open' && !state.isAsking && state.askAt > Math.max(now, this.#wishedUntil);
+    return state.name === 'open' && state.askAt > Math.max(now, this.#wishedUntil);
   }
 
   permit(now: number): Permit {
@@ -169,7 +169,7 @@ export class Recovery {
     if (state.name === 'healthy') return FREE;
     if ('since' in state) {
       if (state.isFree) return FREE;
-      if (!state.isAsking && state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
+      if (state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
     }
     if (state.isAsking) return NOT_YET;
     return {

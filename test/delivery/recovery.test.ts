@@ -253,12 +253,71 @@ describe('recovery', () => {
     expect(machine.permit(60_000)).toEqual({ kind: 'free' });
   });
 
+  test('a freeze after a failure that is being tried again does not count as a part of the incident', () => {
+    const { machine } = recovery();
+    machine.end(machine.begin(0), ill, 10);
+    const retry = machine.begin(10);
+    machine.timeJumped(60_000, 60_010);
+    machine.end(retry, ill, 60_011);
+    expect(machine.failingSince).toBe(60_010);
+    expect(machine.permit(60_011)).toMatchObject({ kind: 'alone' });
+  });
+
+  test('what was begun after a freeze counts as ever', () => {
+    const { machine } = recovery();
+    machine.timeJumped(60_000, 60_000);
+    expect(machine.end(machine.begin(60_000), ill, 60_010)).toBe(true);
+    expect(machine.failingSince).toBe(60_010);
+  });
+
+  test('an answer that says nothing leaves an old incident as it is, if the request is older', () => {
+    const { machine } = recovery();
+    const old = machine.begin(0);
+    outageUntilFailing(machine, 0);
+    const announced = machine.askAt;
+    machine.end(old, { health: 'unknown' }, 500);
+    expect(machine.askAt).toBe(announced);
+  });
+
+  test('an answer that says nothing, to the second request after an outage, is followed by another alone', () => {
+    const { machine } = recovery();
+    outage(machine, 0, 10_000);
+    machine.end(machine.begin(20_000), { health: 'unknown' }, 20_010);
+    expect(machine.permit(20_010)).toEqual({ kind: 'alone', isProbe: false, needsFreshConnection: false });
+    expect(machine.failingSince).toBeUndefined();
+  });
+
+  test('an answer that says nothing while all is well changes nothing', () => {
+    const { machine } = recovery();
+    machine.end(machine.begin(0), { health: 'unknown' }, 10);
+    expect(machine.permit(10)).toEqual({ kind: 'free' });
+  });
+
   test('a freeze in the middle of an outage does not count as a part of it, and the destination is asked immediately', () => {
     const { machine } = recovery();
     outageUntilFailing(machine, 0);
     machine.timeJumped(60_000, 60_500);
     expect(machine.failingSince).toBe(60_000);
     expect(machine.permit(60_500).kind).toBe('alone');
+  });
+
+  test('a failure long after one that was tried again immediately begins a new incident', () => {
+    const { machine } = recovery();
+    machine.end(machine.begin(0), ill, 10);
+    expect(machine.failingSince).toBe(10);
+    machine.end(machine.begin(30_010), ill, 30_011);
+    expect(machine.failingSince).toBe(10);
+    machine.end(machine.begin(60_012), ill, 60_013);
+    expect(machine.failingSince).toBe(60_013);
+    expect(machine.permit(60_013).kind).toBe('alone');
+  });
+
+  test('a failure thirty seconds after the destination should have been asked still belongs to the incident', () => {
+    const { machine } = recovery();
+    outageUntilFailing(machine, 0);
+    const later = (machine.askAt as number) + 30_000;
+    machine.end(machine.begin(later), ill, later + 5);
+    expect(machine.failingSince).toBe(0);
   });
 
   test('a failure after a long time without anything to send begins a new incident', () => {
@@ -275,6 +334,92 @@ describe('recovery', () => {
     const at = machine.askAt as number;
     machine.end(machine.begin(at), { health: 'unknown' }, at + 5);
     expect(machine.permit(at + 5).kind).toBe('alone');
+  });
+
+  describe('whoever flushes', () => {
+    test('has it asked immediately, which puts off nothing that is due already', () => {
+      const { machine } = recovery();
+      outageUntilFailing(machine, 0);
+      machine.askNow(300, false);
+      expect(machine.askAt).toBe(300);
+      machine.askNow(400, false);
+      expect(machine.askAt).toBe(300);
+    });
+
+    test('at the end has it asked once more, when what is under way has failed', () => {
+      for (const [isEnd, kind] of [
+        [true, 'alone'],
+        [false, 'not yet'],
+      ] as const) {
+        const { machine } = recovery();
+        outageUntilFailing(machine, 0);
+        const at = machine.askAt as number;
+        const underWay = machine.begin(at);
+        machine.askNow(at + 100, isEnd);
+        expect(machine.permit(at + 100).kind).toBe('not yet');
+        machine.end(underWay, ill, at + 200);
+        expect(machine.permit(at + 200).kind).toBe(kind);
+        // Once, and no more often than that.
+        if (isEnd) machine.end(machine.begin(at + 200), ill, at + 300);
+        expect(machine.permit(at + 300).kind).toBe('not yet');
+      }
+    });
+
+    test('changes nothing where the destination is well, or is coming back', () => {
+      const { machine } = recovery();
+      machine.askNow(0, true);
+      expect(machine.permit(0)).toEqual({ kind: 'free' });
+      outage(machine, 0, 10_000);
+      const second = machine.begin(20_000);
+      machine.askNow(20_000, true);
+      machine.end(second, ill, 20_010);
+      expect(machine.permit(20_010).kind).toBe('not yet');
+    });
+  });
+
+  test('only an open breaker that waits by itself has flushes told so', () => {
+    const { machine } = recovery();
+    expect(machine.isWaitingForProbe(0)).toBe(false);
+    outageUntilFailing(machine, 0);
+    expect(machine.isWaitingForProbe(0)).toBe(false);
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind !== 'not yet') machine.end(machine.begin(now), ill, now);
+    }
+    const at = machine.askAt as number;
+    expect([machine.isWaitingForProbe(at - 1), machine.isWaitingForProbe(at)]).toEqual([true, false]);
+    const probe = machine.begin(at);
+    expect(machine.isWaitingForProbe(at)).toBe(false);
+    machine.end(probe, { health: 'unhealthy', retryAfterMillis: 60_000 }, at);
+    expect(machine.isWaitingForProbe(at)).toBe(false);
+    expect(machine.isWaitingForProbe(at + 66_000)).toBe(false);
+  });
+
+  test('after a wish that ends before the next probe flushes are told that it waits for that', () => {
+    const { machine } = recovery();
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind === 'not yet') continue;
+      machine.end(machine.begin(now), { health: 'unhealthy', retryAfterMillis: 10 }, now);
+    }
+    const at = machine.askAt as number;
+    expect([machine.isWaitingForProbe(at - 1), machine.isWaitingForProbe(at)]).toEqual([true, false]);
+  });
+
+  test('it fails from the first failure that is not tried again immediately until it is asked alone with success', () => {
+    const { machine } = recovery();
+    expect(machine.isFailing).toBe(false);
+    machine.end(machine.begin(0), ill, 0);
+    expect([machine.isFailing, machine.failingSince, machine.askAt]).toEqual([false, 0, undefined]);
+    outageUntilFailing(machine, 0);
+    expect([machine.isFailing, machine.breaker]).toEqual([true, 'closed']);
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind !== 'not yet') machine.end(machine.begin(now), ill, now);
+    }
+    expect(machine.isFailing).toBe(true);
+    const at = machine.askAt as number;
+    const probe = machine.begin(at);
+    expect(machine.askAt).toBeUndefined();
+    machine.end(probe, well, at);
+    expect([machine.isFailing, machine.failingSince, machine.askAt]).toEqual([false, undefined, undefined]);
   });
 
   test('without a breaker it never opens, and the waits are those of the retries', () => {
