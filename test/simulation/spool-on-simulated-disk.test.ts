@@ -117,8 +117,8 @@ test('the records that a spool holds are counted on the disk: those that are wri
   const disk = new SimulatedDisk(clock);
   const spool = openSpool(disk, clock, 'one', {});
   const stored = Promise.all([
-    spool.append(entryOf('one', { records: 10 })),
-    spool.append(entryOf('two SPFR', { records: 5 })),
+    appendTo(spool, entryOf('one', { records: 10 })),
+    appendTo(spool, entryOf('two SPFR', { records: 5 })),
   ]);
   await clock.advance(100);
   const [one, two] = await stored;
