@@ -198,6 +198,13 @@ export class ProcessView implements SpoolFiles {
     this.#now('close', { fd }, () => this.#closeFile(fd));
   }
 
+  readSync(fd: number, buffer: Uint8Array, position: number): number {
+    return this.#now('read', { fd }, () => {
+      const room = buffer.subarray(0, this.#disk.cut(buffer.byteLength));
+      return this.#disk.tree.read(this.#file(fd, 'read'), room, position);
+    });
+  }
+
   writeSync(fd: number, bytes: Uint8Array, position: number): number {
     return this.#now('write', { fd }, () => this.#write(fd, bytes, position));
   }

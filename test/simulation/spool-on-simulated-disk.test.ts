@@ -19,8 +19,8 @@ function openSpool(
   id: string,
   settings: Partial<SpoolSettings>,
 ): Spool {
-  const spool = new Spool(spoolSettings(DIRECTORY, settings), new SpoolEvents(), clock, disk.view(id));
-  spool.open();
+  const spool = new Spool(spoolSettings(DIRECTORY, settings), clock, disk.view(id));
+  spool.open(new SpoolEvents());
   return spool;
 }
 
@@ -77,7 +77,7 @@ const WEATHERS: readonly (readonly [string, DiskWeather])[] = [
   ['on a disk that becomes full', { freeBytes: 100_000 }],
 ];
 
-test.for(WEATHERS)('what was stored is found after the death of its process, %s', async ([, weather]) => {
+test.for(WEATHERS)('stored entries are found after the death of their process, %s', async ([, weather]) => {
   let storedInAll = 0;
   for (let seed = 0; seed < runs(4).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -89,7 +89,7 @@ test.for(WEATHERS)('what was stored is found after the death of its process, %s'
   expect(storedInAll).toBeGreaterThan(0);
 });
 
-test('what was stored is found after a loss of power, when the spool syncs always', async () => {
+test('stored entries are found after a loss of power if the spool syncs always', async () => {
   let storedInAll = 0;
   for (let seed = 0; seed < runs(10).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -101,7 +101,7 @@ test('what was stored is found after a loss of power, when the spool syncs alway
   expect(storedInAll).toBeGreaterThan(50);
 });
 
-test('a loss of power can take what was stored, when the spool never syncs', async () => {
+test('a loss of power can take stored entries if the spool never syncs', async () => {
   let lost = 0;
   for (let seed = 0; seed < runs(10).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -112,7 +112,7 @@ test('a loss of power can take what was stored, when the spool never syncs', asy
   expect(lost).toBeGreaterThan(0);
 });
 
-test('the records that a spool holds are counted on the disk: those that are written, and not done with', async () => {
+test('the records that a spool holds are counted on the disk: written, and not settled', async () => {
   const clock = new SeededClock(1);
   const disk = new SimulatedDisk(clock);
   const spool = openSpool(disk, clock, 'one', {});
