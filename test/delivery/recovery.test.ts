@@ -199,6 +199,7 @@ describe('recovery', () => {
       expect(notBefore).toBeGreaterThanOrEqual(20_100);
       expect(notBefore).toBeLessThanOrEqual(22_100);
       expect(machine.askAt).toBe(notBefore);
+      expect(machine.permit(notBefore).kind).toBe('alone');
     }
   });
 
@@ -251,6 +252,7 @@ describe('recovery', () => {
     machine.timeJumped(60_000, 60_000);
     expect(machine.end(underWay, ill, 60_000)).toBe(false);
     expect(machine.permit(60_000)).toEqual({ kind: 'free' });
+    expect(machine.failingSince).toBeUndefined();
   });
 
   test('a freeze after a failure that is being tried again does not count as a part of the incident', () => {
@@ -365,15 +367,25 @@ describe('recovery', () => {
       }
     });
 
-    test('changes nothing where the destination is well, or is coming back', () => {
+    test('changes nothing where the destination is well', () => {
       const { machine } = recovery();
       machine.askNow(0, true);
       expect(machine.permit(0)).toEqual({ kind: 'free' });
-      outage(machine, 0, 10_000);
-      const second = machine.begin(20_000);
-      machine.askNow(20_000, true);
-      machine.end(second, ill, 20_010);
-      expect(machine.permit(20_010).kind).toBe('not yet');
+      expect(machine.failingSince).toBeUndefined();
+    });
+
+    test('at the end has a destination that is coming back asked once more, too, when it has failed', () => {
+      for (const [isEnd, kind] of [
+        [true, 'alone'],
+        [false, 'not yet'],
+      ] as const) {
+        const { machine } = recovery();
+        outage(machine, 0, 10_000);
+        const second = machine.begin(20_000);
+        machine.askNow(20_000, isEnd);
+        machine.end(second, ill, 20_010);
+        expect(machine.permit(20_010).kind).toBe(kind);
+      }
     });
   });
 
@@ -420,6 +432,51 @@ describe('recovery', () => {
     expect(machine.askAt).toBeUndefined();
     machine.end(probe, well, at);
     expect([machine.isFailing, machine.failingSince, machine.askAt]).toEqual([false, undefined, undefined]);
+  });
+
+  test('two failures are tried again immediately where nothing is known, the third is not, and the fifth opens the breaker', () => {
+    const { machine, changes } = recovery();
+    let failures = 0;
+    const fail = (now: number) => {
+      machine.end(machine.begin(now), ill, now);
+      return ++failures;
+    };
+    while (machine.permit(0).kind !== 'not yet') fail(0);
+    expect(failures).toBe(3);
+    while (changes.length === 0) fail(machine.askAt as number);
+    expect(failures).toBe(5);
+    expect(changes).toEqual([{ from: 'closed', to: 'open', probeAt: machine.askAt }]);
+  });
+
+  test('its waits are bounded by the settings of the retries while it is closed, by those of the breaker while it is open', () => {
+    const settings = {
+      retry: { initialDelayMillis: 200, maxDelayMillis: 300 },
+      breaker: { failureThreshold: 6, resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 7_000 },
+    };
+    const machine = new Recovery(settings, LONGEST);
+    const waits: number[] = [];
+    for (let now = 0; waits.length < 12; ) {
+      const permit = machine.permit(now);
+      if (permit.kind !== 'not yet') {
+        machine.end(machine.begin(now), ill, now);
+        continue;
+      }
+      waits.push(Math.round(permit.notBefore - now));
+      now = permit.notBefore;
+    }
+    expect(waits.slice(0, 4)).toEqual([200, 200, 200, 5_000]);
+    expect(waits.at(-1)).toBe(7_000);
+  });
+
+  test('a breaker that was open when there was nothing to send closes with a new incident, and announces no probe', () => {
+    const { machine, changes } = recovery();
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind !== 'not yet') machine.end(machine.begin(now), ill, now);
+    }
+    const later = (machine.askAt as number) + 60_000;
+    machine.end(machine.begin(later), ill, later + 5);
+    expect(changes.at(-1)).toEqual({ from: 'half-open', to: 'closed', probeAt: undefined });
+    expect(machine.askAt).toBeDefined();
   });
 
   test('without a breaker it never opens, and the waits are those of the retries', () => {

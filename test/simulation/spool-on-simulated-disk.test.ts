@@ -112,7 +112,7 @@ test('a loss of power can take stored entries if the spool never syncs', async (
   expect(lost).toBeGreaterThan(0);
 });
 
-test('the records that a spool holds are counted on the disk: those that are written, and not done with', async () => {
+test('the records that a spool holds are counted on the disk: written, and not settled', async () => {
   const clock = new SeededClock(1);
   const disk = new SimulatedDisk(clock);
   const spool = openSpool(disk, clock, 'one', {});
