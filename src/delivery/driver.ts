@@ -133,16 +133,15 @@ export class Driver<B extends LogBatch> {
   /** Nothing more is sent, and no flush waits any longer; what is in flight may still end. */
   pause(): void {
     this.#isPaused = true;
-    this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
+    this.#flushes.release();
   }
 
   /** Ends all work immediately: what is queued or in flight, and has no copy on disk, is dropped as `shutdown`. */
   stop(): void {
-    if (this.#stop.signal.aborted) return;
     this.#stop.abort(new Error('the processor was shut down'));
     this.#cancelTimer?.();
     this.#source.discard('shutdown');
-    this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
+    this.#flushes.release();
   }
 
   readonly #turn = (): void => {
