@@ -6,9 +6,8 @@ import { messageOf, SpillwayError } from './common/errors.ts';
 import { originOf } from './delivery/export-context.ts';
 import { shutdownSettings } from './options/option-groups.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options/options.ts';
-import { healthOfPipeline, statsOfPipeline } from './pipeline/observation.ts';
-import type { Pipeline } from './pipeline/parts.ts';
-import { buildPipeline, type Surroundings } from './pipeline/pipeline.ts';
+import { gaugesOf, healthOfPipeline, statsOfPipeline } from './pipeline/observation.ts';
+import { buildPipeline, type Pipeline, type Surroundings } from './pipeline/pipeline.ts';
 import type { ShutdownSequence } from './pipeline/shutdown-sequence.ts';
 import { requireSupportedNode } from './process/supported-node.ts';
 import type { ReadyOptions } from './queue/backpressure.ts';
@@ -46,6 +45,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     this.#telemetry = this.#pipeline.telemetry;
     this.#shutdownSequence = this.#pipeline.shutdownSequence;
     this.#offer = this.#pipeline.offer;
+    this.#telemetry.observe(() => gaugesOf(this.#pipeline));
   }
 
   /**

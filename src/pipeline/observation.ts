@@ -2,7 +2,7 @@
 
 import type { Gauges } from '../telemetry/metrics.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from '../telemetry/stats.ts';
-import type { Pipeline } from './parts.ts';
+import type { Pipeline } from './pipeline.ts';
 
 export function gaugesOf({ settings, clock, queue, recovery, durable }: Pipeline): Gauges {
   const { oldestAt } = queue;

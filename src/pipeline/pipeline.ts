@@ -26,8 +26,6 @@ import { GapMarker } from '../telemetry/gap-marker.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
 import { adapterFor } from './adapter-for.ts';
 import { MemoryLimiter } from './memory-limiter.ts';
-import { gaugesOf } from './observation.ts';
-import type { Pipeline } from './parts.ts';
 import { callExporterOf, ShutdownSequence } from './shutdown-sequence.ts';
 
 /** What the tests replace: time, memory, files, and the process around it. */
@@ -39,6 +37,21 @@ export interface Surroundings {
   readonly process?: ProcessEvents;
   readonly environment?: Environment;
   readonly usableMemoryBytes?: () => number;
+}
+
+/** The parts of a processor, as its methods and those who look at it use them. */
+export interface Pipeline {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly queue: AsyncSinkQueue<LogBatch>;
+  readonly recovery: Recovery;
+  readonly durable: DurableQueue<LogBatch> | undefined;
+  readonly backpressure: Backpressure;
+  readonly memoryLimiter: MemoryLimiter | undefined;
+  readonly shutdownSequence: ShutdownSequence;
+  /** Counts a record and admits it. */
+  readonly offer: (record: EmittedRecord) => void;
 }
 
 interface Ground {
@@ -57,9 +70,8 @@ type News = QueueListener & DurableQueueListener;
 /**
  * From the ground up, so that each part is there when another is given it: what hears of everything (telemetry), how the
  * exporter is spoken to (adapter), what records are kept in (queue and disk), what moves them (recovery and driver), what
- * watches over them (backpressure, memory limiter), what ends them all, and last what counts on all of it to be there: the
- * observing of it, and the gap marker, which emits records itself. News for a part that is not there yet goes through a
- * `Wake`, which that part is added to when it is.
+ * watches over them (backpressure, memory limiter), what ends them all, and last the gap marker, which emits records itself.
+ * News for a part that is not there yet goes through a `Wake`, to which that part is added when it is.
  *
  * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value.
  */
@@ -121,10 +133,8 @@ export function buildPipeline(
     queue.admit(record);
     if (shutdownSequence.isExiting) shutdownSequence.storeAtExit();
   };
-  const pipeline = { ...watched, shutdownSequence, offer };
   if (settings.gapMarker) telemetry.marker = new GapMarker(offer, clock);
-  telemetry.observe(() => gaugesOf(pipeline));
-  return pipeline;
+  return { ...watched, shutdownSequence, offer };
 }
 
 /** What records are kept in: the queue, and behind it the disk, from which they come back. */

@@ -112,13 +112,13 @@ test('a loss of power can take stored entries if the spool never syncs', async (
   expect(lost).toBeGreaterThan(0);
 });
 
-test('the records that a spool holds are counted on the disk: those that are written, and not done with', async () => {
+test('the records that a spool holds are counted on the disk: written, and not settled', async () => {
   const clock = new SeededClock(1);
   const disk = new SimulatedDisk(clock);
   const spool = openSpool(disk, clock, 'one', {});
   const stored = Promise.all([
-    spool.append(entryOf('one', { records: 10 })),
-    spool.append(entryOf('two SPFR', { records: 5 })),
+    appendTo(spool, entryOf('one', { records: 10 })),
+    appendTo(spool, entryOf('two SPFR', { records: 5 })),
   ]);
   await clock.advance(100);
   const [one, two] = await stored;

@@ -255,7 +255,7 @@ describe('from the dead', () => {
         },
       });
       const heir = new SpoolMember(directory, settings, new ManualClock(), disk);
-      heir.spool.open();
+      heir.spool.open(heir.events);
       await turnsUntil(heir, () => heir.events.recoveredRecords === 1);
       return { directory, heir, letGo };
     }

@@ -31,6 +31,8 @@ const FILES = [
   'processor/stats',
   'queue/backpressure',
   'queue/queue-share',
+  'queue/queued-batch',
+  'queue/spill-plan',
   'records/record-snapshot',
   'records/record-truncation',
   'durable/overflow',
