@@ -227,12 +227,15 @@ export class Driver<B extends LogBatch> {
         }
         return;
       case 'drop':
-        if (isBisected(outcome)) this.#searches.gaveUp(batch.history.search);
+        this.#searches.gaveUp(batch.history.search);
         this.#source.settle(batch);
         this.#listener.dropped(disposition.reason, records, true, batch.contents.severities());
         return;
       case 'halve':
-        if (isBisected(outcome)) batch.history = this.#searches.halved(batch.history, batch.contents);
+        if (isBisected(outcome)) {
+          const isSaid = outcome.kind === 'malformed';
+          batch.history = this.#searches.halved(batch.history, batch.contents, isSaid);
+        }
         // Both halves go immediately: the wait was for the whole.
         batch.history = heldBackUntil(batch.history, 0);
         this.#source.requeue(batch, true);

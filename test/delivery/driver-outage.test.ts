@@ -190,10 +190,11 @@ describe('a sender is told', () => {
     // A connection that could not be made in time is not silence, nor is any other failure.
     await answerLater(SILENT, 4_999);
     await answerLater(RETRYABLE, 10_000);
+    await answerLater({ kind: 'too_large', error: new Error('not sent'), wasSent: false }, 10);
     await answerLater(DELIVERED, 10);
     await answerLater(DELIVERED, 10);
     await answerLater(DELIVERED, 10);
-    expect(told).toEqual([0, 1, 2, 2, 2, 0, 0]);
+    expect(told).toEqual([0, 1, 2, 2, 2, 2, 0, 0]);
   });
 });
 
