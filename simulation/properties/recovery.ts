@@ -3,11 +3,11 @@
 import type { Life } from '../life.ts';
 import type { CallSeen } from '../network/collector.ts';
 import type { RunSeen } from '../run.ts';
+import { isDiskGood } from './disk-troubles.ts';
 import {
   callsOf,
   type Finding,
   hasDates,
-  isDiskGood,
   isFair,
   meaningOf,
   type Property,

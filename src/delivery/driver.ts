@@ -50,6 +50,8 @@ const SILENCE_MILLIS = 5_000;
 const LOOK_MILLIS = 1_000;
 /** … which it was if a timer comes so late. */
 const FROZEN_MILLIS = 2_000;
+/** Until something that is under way has ended. */
+const NOT_BY_ITSELF: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY };
 
 export class Driver<B extends LogBatch> {
   readonly #source: BatchSource<B>;
@@ -149,12 +151,10 @@ export class Driver<B extends LogBatch> {
     const now = this.#clock.now();
     this.#noticeFreeze(now);
     this.#sendWhatIsDue(now);
-    if (this.#flushes.size > 0) {
-      const isAwaited = this.#activeExports > 0;
-      const askAt = isAwaited ? 0 : notBeforeOf(this.#permit(now));
-      const isOpen = !isAwaited && this.#recovery.isWaitingForProbe(now);
-      this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
-    }
+    const isAwaited = this.#activeExports > 0;
+    const askAt = isAwaited ? 0 : notBeforeOf(this.#permit(now));
+    const isOpen = !isAwaited && this.#recovery.isWaitingForProbe(now);
+    this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
     this.#sleep(now);
   };
 
@@ -171,26 +171,21 @@ export class Driver<B extends LogBatch> {
     if (this.#isPaused) return;
     const permit = this.#permit(now);
     if (permit.kind === 'not yet') return;
-    if (permit.kind === 'free' && this.#activeExports >= this.#concurrency.current) return;
-    const maxRecords = this.#probes.maxRecords(permit);
+    const isAlone = permit.kind === 'alone';
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes(now), ...(maxRecords !== undefined && { maxRecords }) },
-      permit.kind === 'alone' ? this.#probes.passOver : undefined,
+      { maxBytes: this.#sizeLimit.maxBytes(now), ...this.#probes.size(permit) },
+      isAlone ? this.#probes.passOver : undefined,
     );
     if (batch === undefined) return;
     this.#probes.chose(batch.history);
-    if (permit.kind === 'alone') this.#askedAt = now;
-    const needsFreshConnection = permit.kind === 'alone' && permit.needsFreshConnection;
-    const hints =
-      needsFreshConnection || this.#silences > 0
-        ? { freshConnection: needsFreshConnection, silences: this.#silences }
-        : undefined;
+    if (isAlone) this.#askedAt = now;
+    const hints = { freshConnection: isAlone && permit.needsFreshConnection, silences: this.#silences };
     void this.#send(batch, this.#recovery.begin(now), hints);
     this.wake();
   }
 
-  async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints | undefined): Promise<void> {
+  async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints): Promise<void> {
     this.#activeExports++;
     if (batch.history.attempts === 0) this.#listener.passed(batch.contents.records);
     batch.history = attempted(batch.history);
@@ -257,10 +252,10 @@ export class Driver<B extends LogBatch> {
       this.#learnFailure(batch, outcome, attempt, now);
       return;
     }
-    const wasProbe = this.#recovery.breaker === 'half-open';
+    const before = this.#recovery.breaker;
     this.#recovery.end(attempt, { health }, now);
     if (health !== 'healthy') return;
-    if (wasProbe && attempt.isAsk) this.#sizeLimit.recovered();
+    if (before !== 'closed' && this.#recovery.breaker === 'closed') this.#sizeLimit.recovered();
     this.#silences = 0;
     const { bytes, records } = batch.contents;
     const { attempts } = batch.history;
@@ -294,44 +289,41 @@ export class Driver<B extends LogBatch> {
     }
     if (!counted) return;
     this.#concurrency.failed();
-    const since = this.#recovery.failingSince;
-    if (this.#recovery.askAt === undefined || since === undefined) return;
+    if (!this.#recovery.isFailing) return;
     this.#concurrency.restart();
-    this.#giveUpExpired(since, now);
+    this.#giveUpExpired(now);
   }
 
   /** For all that waits, not only for what is tried: counted from its admission or from the beginning of the outage. */
-  #giveUpExpired(since: number, now: number): void {
+  #giveUpExpired(now: number): void {
     const { maxElapsedMillis } = this.#settings.retry;
-    if (maxElapsedMillis > 0 && now - since >= maxElapsedMillis) {
-      this.#source.expire(now - maxElapsedMillis, 'retry_exhausted');
+    const openedUntil = now - maxElapsedMillis;
+    // Without any time for retries everything is tried once.
+    if (maxElapsedMillis > 0 && (this.#recovery.failingSince ?? now) <= openedUntil) {
+      this.#source.expire(openedUntil, 'retry_exhausted');
     }
   }
 
   #permit(now: number): Permit {
     // Where nothing is tried again there is nothing to back off from.
     if (!this.#retries && this.#recovery.breaker === 'closed') this.#recovery.askNow(now, false);
-    return this.#recovery.permit(now);
+    const permit = this.#recovery.permit(now);
+    const isFull = this.#activeExports >= this.#concurrency.current;
+    return permit.kind === 'free' && isFull ? NOT_BY_ITSELF : permit;
   }
 
   /** Sets the timer for the next thing that happens by itself; everything else calls `wake`. */
   #sleep(now: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const sendAt = this.#isPaused ? Number.POSITIVE_INFINITY : this.#nextSendAt(now);
+    const sendAt = this.#isPaused
+      ? Number.POSITIVE_INFINITY
+      : Math.max(this.#source.dueAt(now), notBeforeOf(this.#permit(now)));
     const lookAt = this.#activeExports > 0 ? now + LOOK_MILLIS : Number.POSITIVE_INFINITY;
     const at = Math.min(sendAt, lookAt);
     this.#turnDueAt = at;
     if (at === Number.POSITIVE_INFINITY) return;
     this.#cancelTimer = this.#clock.timer(this.#turn, at - now, false, lookAt < sendAt);
-  }
-
-  #nextSendAt(now: number): number {
-    const permit = this.#permit(now);
-    if (permit.kind === 'free' && this.#activeExports >= this.#concurrency.current) {
-      return Number.POSITIVE_INFINITY;
-    }
-    return Math.max(this.#source.dueAt(now), notBeforeOf(permit));
   }
 }
 

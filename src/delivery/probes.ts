@@ -1,6 +1,7 @@
 /** What a destination is asked with when it is not well, or when its address is in doubt. */
 
 import type { DeliveryHistory } from '../queue/delivery-history.ts';
+import type { TakeSize } from '../queue/queue-contract.ts';
 import type { Evidence } from './evidence.ts';
 import type { Permit } from './recovery.ts';
 
@@ -18,12 +19,13 @@ export class Probes {
     this.#evidence = evidence;
   }
 
-  /** How many records are sent with this permit at most; undefined: as many as fit. */
-  maxRecords(permit: Permit): number | undefined {
-    if (permit.kind !== 'alone') return undefined;
+  /** How much is sent with this permit at most. */
+  size(permit: Permit): TakeSize {
+    if (permit.kind !== 'alone') return {};
     // In doubt about the address with less and less, so that one bad record does not speak for all.
-    if (this.#evidence.isAddressInDoubt) return Math.max(1, PROBE_RECORDS >> this.#triesInDoubt);
-    return permit.isProbe ? PROBE_RECORDS : undefined;
+    if (this.#evidence.isAddressInDoubt)
+      return { maxRecords: Math.max(1, PROBE_RECORDS >> this.#triesInDoubt) };
+    return permit.isProbe ? { maxRecords: PROBE_RECORDS } : {};
   }
 
   /** What the destination may have against one batch must not keep it from being asked with others. */

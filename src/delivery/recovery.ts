@@ -48,25 +48,28 @@ const QUICK_FACTOR = 3;
  * The public names: healthy, doubtful, failing and recovering are `closed`; open is `open`, and `half-open` while its
  * probe is under way.
  */
-type State =
-  | { readonly name: 'healthy' }
-  | { readonly name: 'recovering'; readonly isAsking: boolean }
+type State = {
+  /** Whether requests may go beside the one that asks. */
+  readonly isFree: boolean;
+  /** When the destination is asked next. */
+  readonly askAt: number;
+  readonly isAsking: boolean;
+  /** Whether it is asked once more as soon as it has answered. */
+  readonly asksAgain: boolean;
+} & (
+  | { readonly name: 'healthy' | 'recovering' }
   | {
       readonly name: 'doubtful' | 'failing' | 'open';
       /** When the first failure of the incident was seen. */
       readonly since: number;
       /** Failures that count. */
       readonly failures: number;
-      /** When the destination is asked next. */
-      readonly askAt: number;
-      /** Whether other requests may go beside the one that asks. */
-      readonly isFree: boolean;
-      readonly isAsking: boolean;
-      /** Whether the destination is asked once more as soon as it has answered. */
-      readonly asksAgain: boolean;
-    };
+    }
+);
 
-const HEALTHY: State = { name: 'healthy' };
+const AT_REST = { isFree: false, askAt: 0, isAsking: false, asksAgain: false } as const;
+const HEALTHY: State = { ...AT_REST, name: 'healthy', isFree: true };
+const RECOVERING: State = { ...AT_REST, name: 'recovering' };
 
 /**
  * What may be sent now.
@@ -87,7 +90,7 @@ export interface Attempt {
   readonly seen: number;
   /** Jumps of time that had been noticed when it began. */
   readonly jumps: number;
-  /** Whether it was sent alone, to find out. */
+  /** Whether it was sent to find out, and not because all was well. */
   readonly isAsk: boolean;
 }
 
@@ -114,7 +117,7 @@ const NOT_YET: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY }
 export class Recovery {
   readonly #settings: RecoverySettings;
   readonly #random: () => number;
-  readonly #onChange: (change: BreakerChange) => void;
+  readonly #onChange: ((change: BreakerChange) => void) | undefined;
   #state: State = HEALTHY;
   #seen = 0;
   #jumps = 0;
@@ -123,11 +126,7 @@ export class Recovery {
   #quickestMillis = Number.POSITIVE_INFINITY;
   readonly #immediateRetries: ImmediateRetries;
 
-  constructor(
-    settings: RecoverySettings,
-    random: () => number,
-    onChange: (change: BreakerChange) => void = () => {},
-  ) {
+  constructor(settings: RecoverySettings, random: () => number, onChange?: (change: BreakerChange) => void) {
     this.#settings = settings;
     this.#immediateRetries = new ImmediateRetries(settings.breaker?.failureThreshold);
     this.#random = random;
@@ -160,18 +159,15 @@ export class Recovery {
   /** Whether the breaker, and not the server's own wish, keeps the destination from being asked. */
   isWaitingForProbe(now: number): boolean {
     const state = this.#state;
-    return state.name === 'open' && !state.isAsking && state.askAt > Math.max(now, this.#wishedUntil);
+    return state.name === 'open' && state.askAt > Math.max(now, this.#wishedUntil);
   }
 
   permit(now: number): Permit {
     if (this.#wishedUntil > now) return { kind: 'not yet', notBefore: this.#wishedUntil };
     const state = this.#state;
-    if (state.name === 'healthy') return FREE;
-    if ('since' in state) {
-      if (state.isFree) return FREE;
-      if (!state.isAsking && state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
-    }
+    if (state.isFree) return FREE;
     if (state.isAsking) return NOT_YET;
+    if (state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
     return {
       kind: 'alone',
       isProbe: state.name === 'open',
@@ -181,9 +177,8 @@ export class Recovery {
 
   /** A request that `permit` allows begins. */
   begin(now: number): Attempt {
-    const state = this.#state;
-    const isAsk = state.name !== 'healthy';
-    if (isAsk) this.#enter({ ...state, isAsking: true });
+    const isAsk = this.#state.name !== 'healthy';
+    this.#enter({ ...this.#state, isAsking: isAsk });
     return { startedAt: now, seen: this.#seen, jumps: this.#jumps, isAsk };
   }
 
@@ -202,10 +197,9 @@ export class Recovery {
    * @param isEnd whether nobody will ask later: an answer that is under way already does not do for it.
    */
   askNow(now: number, isEnd: boolean): void {
-    const state = this.#state;
-    if (!('since' in state)) return;
-    if (!state.isAsking) this.#enter({ ...state, askAt: Math.min(state.askAt, now) });
-    else if (isEnd) this.#enter({ ...state, asksAgain: true });
+    const { isAsking, askAt } = this.#state;
+    if (!isAsking) this.#enter({ ...this.#state, askAt: Math.min(askAt, now) });
+    else if (isEnd) this.#enter({ ...this.#state, asksAgain: true });
   }
 
   /**
@@ -229,33 +223,31 @@ export class Recovery {
       case 'doubtful':
         // A slow one tells what was: an exporter with retries of its own may have hidden failures behind it.
         if (attempt.isAsk && isQuick) this.#immediateRetries.remember(true, now);
-        if (isQuick || this.#isLatestAsk(attempt)) this.#enter(HEALTHY);
+        if (isQuick || this.#isLatest(attempt)) this.#enter(HEALTHY);
         return;
       case 'recovering':
-        if (this.#isLatestAsk(attempt)) this.#enter(HEALTHY);
+        if (this.#isLatest(attempt)) this.#enter(HEALTHY);
         return;
       case 'failing':
       case 'open':
-        if (this.#isLatestAsk(attempt)) this.#enter({ name: 'recovering', isAsking: false });
+        if (this.#isLatest(attempt)) this.#enter(RECOVERING);
         // An older request: worth asking, but no proof that the destination is well now.
         else this.#enter({ ...state, askAt: now });
     }
   }
 
-  /** Not one of an earlier state whose answer comes late. */
-  #isLatestAsk(attempt: Attempt): boolean {
-    return attempt.isAsk && attempt.seen === this.#seen;
+  /** Not one of before a failure, whose answer comes late. */
+  #isLatest(attempt: Attempt): boolean {
+    return attempt.seen === this.#seen;
   }
 
   #inconclusive(attempt: Attempt, now: number): void {
-    const state = this.#state;
-    if (state.name === 'healthy' || !this.#isLatestAsk(attempt)) return;
-    this.#enter({ ...state, isAsking: false, ...('since' in state && { askAt: now }) });
+    if (this.#isLatest(attempt)) this.#enter({ ...this.#state, isAsking: false, askAt: now });
   }
 
   /** Requests that were under way together fail together: only the first of them counts. */
   #failed(attempt: Attempt, refusal: Refusal | undefined, now: number): boolean {
-    if (attempt.seen !== this.#seen) return false;
+    if (!this.#isLatest(attempt)) return false;
     this.#seen++;
     const state = this.#state;
     const isNew = !('since' in state) || attempt.startedAt - state.askAt > FORGOTTEN_AFTER_MILLIS;
@@ -264,19 +256,11 @@ export class Recovery {
       if (attempt.isAsk) this.#immediateRetries.remember(false, now);
       if (this.#wishedUntil <= now && this.#immediateRetries.allow(failures, refusal, now)) {
         const isFree = failures === 1 && this.#immediateRetries.pay(refusal, now);
-        this.#enter({
-          name: 'doubtful',
-          since,
-          failures,
-          askAt: now,
-          isFree,
-          isAsking: false,
-          asksAgain: false,
-        });
+        this.#enter({ ...AT_REST, name: 'doubtful', since, failures, askAt: now, isFree });
         return true;
       }
     }
-    this.#fail(since, failures, now, 'since' in state && state.asksAgain);
+    this.#fail(since, failures, now, state.asksAgain);
     return true;
   }
 
@@ -288,7 +272,7 @@ export class Recovery {
       : [retry.initialDelayMillis, retry.maxDelayMillis];
     const askAt = asksAgain ? now : now + waitMillis(now - since, least, most, this.#random());
     const name = isOpen ? 'open' : 'failing';
-    this.#enter({ name, since, failures, askAt, isFree: false, isAsking: false, asksAgain: false });
+    this.#enter({ ...AT_REST, name, since, failures, askAt });
   }
 
   #heed(retryAfterMillis: number, now: number): void {
@@ -302,7 +286,7 @@ export class Recovery {
     const from = this.breaker;
     this.#state = next;
     const to = this.breaker;
-    if (from !== to) this.#onChange({ from, to, probeAt: to === 'open' ? this.askAt : undefined });
+    if (from !== to) this.#onChange?.({ from, to, probeAt: to === 'open' ? this.askAt : undefined });
   }
 }
 

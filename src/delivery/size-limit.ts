@@ -14,8 +14,6 @@ const ALIKE = 1.1;
 const LEAST_FOR_ROOM_BYTES = 128 * 1024;
 /** After an outage requests start at this size and double with each success. */
 const RAMP_START_BYTES = 64 * 1024;
-/** A request that is larger than any batch needs no limit. */
-const UNBOUNDED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Two limits. One was taught by refusals for size and holds until it is old. The other is for a destination that lacks
@@ -29,7 +27,7 @@ export class SizeLimit {
   /** Sizes at which one part of a refused batch was refused as well, and nothing was accepted since. */
   #refusedParts: number[] = [];
 
-  /** Infinity while nothing was refused. */
+  /** Infinity while nothing was refused, and beyond all bounds a while after that. */
   maxBytes(now: number): number {
     if (now - this.#taughtAt > TRUSTED_MILLIS) this.#taught = Number.POSITIVE_INFINITY;
     return Math.min(this.#taught, this.#ramp);
@@ -71,6 +69,5 @@ export class SizeLimit {
     this.#lastAccepted = bytes;
     this.#refusedParts = this.#refusedParts.filter((part) => part > bytes * ALIKE);
     this.#ramp *= GROWTH;
-    if (this.#ramp > UNBOUNDED_BYTES) this.#ramp = Number.POSITIVE_INFINITY;
   }
 }

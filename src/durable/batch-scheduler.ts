@@ -13,26 +13,15 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
   readonly #queue: AsyncSinkQueue<B>;
   readonly #replay: Replay<B>;
   readonly #spool: Spool;
-  readonly #moveToDisk: (batch: QueuedBatch<B>) => void;
   /** Replays that are due for each live batch sent while both wait. */
   readonly #replaysPerLive: number;
   #credit = 0;
 
-  /**
-   * @param replayShare share of the batches that are replays while live ones wait as well.
-   * @param moveToDisk sees to it that a batch leaves memory that is not to be tried again, or whose other part is not.
-   */
-  constructor(
-    queue: AsyncSinkQueue<B>,
-    replay: Replay<B>,
-    spool: Spool,
-    replayShare: number,
-    moveToDisk: (batch: QueuedBatch<B>) => void,
-  ) {
+  /** @param replayShare share of the batches that are replays while live ones wait as well. */
+  constructor(queue: AsyncSinkQueue<B>, replay: Replay<B>, spool: Spool, replayShare: number) {
     this.#queue = queue;
     this.#replay = replay;
     this.#spool = spool;
-    this.#moveToDisk = moveToDisk;
     this.#replaysPerLive = replayShare / (1 - replayShare);
   }
 
@@ -53,16 +42,16 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     // Whoever was silent for too long, or cannot give a heartbeat because the disk fails, may have been taken for dead, and
     // what it stored be another's by now. What is in memory only is sent all the same.
     this.#spool.renewLapsedLeases(now);
-    const replay = this.#replay.peek(now, passOver);
-    const live = this.#queue.peek(now, size, passOver);
-    const sendsReplay =
-      replay !== undefined && (live === undefined || this.#prefersReplay(live, replay, passOver));
-    if (sendsReplay) {
-      if (live !== undefined) this.#credit = Math.max(0, this.#credit - 1);
-      return this.#replay.take(now, size, passOver);
+    const replay = this.#replay.choose(now, passOver);
+    const live = this.#queue.choose(now, size, passOver);
+    if (replay === undefined) return live && this.#queue.send(live, size);
+    if (live === undefined) return this.#replay.send(replay, size);
+    if (this.#prefersReplay(live, replay, passOver)) {
+      this.#credit = Math.max(0, this.#credit - 1);
+      return this.#replay.send(replay, size);
     }
-    if (replay !== undefined) this.#credit += this.#replaysPerLive;
-    return this.#queue.take(now, size, passOver);
+    this.#credit += this.#replaysPerLive;
+    return this.#queue.send(live, size);
   }
 
   dueAt(now: number): number {
@@ -71,25 +60,16 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
 
   settle(batch: QueuedBatch<B>): void {
     this.#ownerOf(batch).settle(batch);
-    // Its other part may wait to leave memory.
-    if (batch.copy !== undefined) this.#moveToDisk(batch);
   }
 
   requeue(batch: QueuedBatch<B>, halve = false): void {
-    if (batch.origin === 'replay') this.#replay.requeue(batch, halve);
-    else this.#queue.requeue(batch, halve, this.#spool.isUsable);
+    this.#ownerOf(batch).requeue(batch, halve);
   }
 
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
-    if (batch.origin === 'replay') {
-      // Nothing more of it is sent by then: it stays on disk.
-      this.#replay.requeue(batch);
-    } else if (this.#spool.isUsable) {
-      this.#queue.holdForDisk(batch);
-      this.#moveToDisk(batch);
-    } else {
-      this.#queue.abandon(batch, reason);
-    }
+    // Nothing more is read back or sent by then: a replay stays on disk.
+    if (batch.origin === 'replay') this.#replay.requeue(batch);
+    else this.#queue.abandon(batch, reason);
   }
 
   retryNow(): void {

@@ -7,6 +7,7 @@ import { InFlight } from '../queue/in-flight.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
+import { dropTakenOver } from '../queue/taken-over.ts';
 import type { SpoolEntry, SpoolListener } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
 import { ReplayPauses } from './replay-pauses.ts';
@@ -82,8 +83,8 @@ export class Replay<B extends LogBatch> {
     this.#clock.timer(() => void this.#readNext(), READ_DELAY_MILLIS);
   }
 
-  /** The batch `take` would give. */
-  peek(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
+  /** The batch to send next; none while as many are in flight as may be. */
+  choose(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
@@ -94,19 +95,14 @@ export class Replay<B extends LogBatch> {
     return first;
   }
 
-  take(
-    now: number,
-    size: TakeSize,
-    passOver?: (batch: QueuedBatch<B>) => boolean,
-  ): QueuedBatch<B> | undefined {
-    let batch = this.peek(now, passOver);
-    if (batch === undefined) return undefined;
+  /** Takes the batch that was chosen, or as much of it as fits in one request. */
+  send(batch: QueuedBatch<B>, size: TakeSize): QueuedBatch<B> {
     const most = batch.recordsWithin(size);
-    if (batch.contents.records > most) batch = batch.split(most);
-    else this.#waiting.remove(batch);
-    this.#inFlight.add(batch);
+    const taken = batch.contents.records > most ? batch.split(most) : batch;
+    if (taken === batch) this.#waiting.remove(batch);
+    this.#inFlight.add(taken);
     this.#pauses.sent();
-    return batch;
+    return taken;
   }
 
   dueAt(now: number): number {
@@ -142,13 +138,7 @@ export class Replay<B extends LogBatch> {
 
   /** Forgets what another process has taken over, in flight or not. */
   dropTakenOver(): void {
-    for (const held of [this.#waiting, this.#inFlight]) {
-      for (const batch of [...held]) {
-        if (!batch.isTakenOver) continue;
-        held.remove(batch);
-        batch.end();
-      }
-    }
+    dropTakenOver(this.#waiting, this.#inFlight);
     this.#resolveEnded();
     this.#dropDone();
   }

@@ -11,6 +11,8 @@ export class BatchDeque<B extends LogBatch> {
   // A head index instead of Array.shift(): taking a batch stays O(1) however many there are.
   #items: (QueuedBatch<B> | undefined)[] = [];
   #head = 0;
+  /** The one appended last, wherever it is: asked for every record. */
+  #newest: QueuedBatch<B> | undefined;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -21,13 +23,13 @@ export class BatchDeque<B extends LogBatch> {
   }
 
   get last(): QueuedBatch<B> | undefined {
-    return this.#items[this.#items.length - 1];
+    return this.length > 0 ? this.#items[this.#items.length - 1] : undefined;
   }
 
   /** The batch that records join. */
   get open(): QueuedBatch<B> | undefined {
-    const { last } = this;
-    return last?.place === 'open' ? last : undefined;
+    const newest = this.#newest;
+    return newest !== undefined && newest.place === 'open' ? newest : undefined;
   }
 
   *[Symbol.iterator](): Generator<QueuedBatch<B>> {
@@ -38,6 +40,7 @@ export class BatchDeque<B extends LogBatch> {
 
   append(batch: QueuedBatch<B>): void {
     this.#items.push(batch);
+    this.#newest = batch;
   }
 
   /** Puts a batch back among its elders: almost always at the head. */

@@ -2,6 +2,7 @@
 
 import { BatchDeque } from './batch-deque.ts';
 import type { LogBatch } from './log-batch.ts';
+import type { Amount } from './queue-contract.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
 /** Invariant: `records` and `bytes` are the sums over all batches whenever no method is running. */
@@ -13,8 +14,6 @@ export class WaitingBatches<B extends LogBatch> {
   #protectedRecords = 0;
   #ordinaryRecords = 0;
   #bytes = 0;
-  /** Whether only what is on disk may be sent. */
-  isWriteAhead = false;
 
   /** @param scheduledDelayMillis how long an open batch waits for more records. */
   constructor(scheduledDelayMillis: number) {
@@ -74,11 +73,23 @@ export class WaitingBatches<B extends LogBatch> {
     return part;
   }
 
-  /** The batch that may be sent together with the first one of this kind: sealed, and as fresh as that. */
-  follower(isProtected: boolean): QueuedBatch<B> | undefined {
-    const deque = isProtected ? this.#protected : this.#ordinary;
-    const next = deque.first;
-    return next?.place === 'waiting' && next.isUntouched ? next : undefined;
+  /** Adds to a batch that was taken out what stands behind it: flushes leave small batches, which together are one request. */
+  mergeFollowers(batch: QueuedBatch<B>, most: Amount): void {
+    const { contents } = batch;
+    while (batch.isUntouched) {
+      const next = this.#dequeOf(batch).first;
+      if (
+        next?.place !== 'waiting' ||
+        !next.isUntouched ||
+        contents.records + next.contents.records > most.records ||
+        contents.bytes + next.contents.bytes > most.bytes
+      ) {
+        return;
+      }
+      this.remove(next);
+      next.end();
+      contents.append(next.contents);
+    }
   }
 
   /**
@@ -108,11 +119,18 @@ export class WaitingBatches<B extends LogBatch> {
     batch.end();
   }
 
-  /** The first batch that may be sent now, or, if `passOver` names that one, the first that it does not. */
-  next(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
-    if (this.dueAt(now) > now) return undefined;
+  /**
+   * The first batch that may be sent now, or, if `passOver` names that one, the first that it does not.
+   * @param isWriteAhead whether only what has a copy on disk may be sent.
+   */
+  next(
+    now: number,
+    isWriteAhead: boolean,
+    passOver?: (batch: QueuedBatch<B>) => boolean,
+  ): QueuedBatch<B> | undefined {
+    if (this.dueAt(now, isWriteAhead) > now) return undefined;
     let first: QueuedBatch<B> | undefined;
-    for (const batch of this.#candidates(now)) {
+    for (const batch of this.#candidates(now, isWriteAhead)) {
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -120,11 +138,11 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   /** The earliest time at which there is a batch to send; `now` if there is one, Infinity if there is none at all. */
-  dueAt(now: number): number {
+  dueAt(now: number, isWriteAhead: boolean): number {
     let earliest = Number.POSITIVE_INFINITY;
     for (const deque of this.#classes) {
       for (const batch of deque) {
-        earliest = Math.min(earliest, this.#dueAt(batch, now));
+        earliest = Math.min(earliest, this.#dueAt(batch, now, isWriteAhead));
         if (earliest <= now) return now;
       }
     }
@@ -161,15 +179,15 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   /** An open protected batch goes along as soon as anything goes: protected records leave first. */
-  *#candidates(now: number): Generator<QueuedBatch<B>> {
+  *#candidates(now: number, isWriteAhead: boolean): Generator<QueuedBatch<B>> {
     for (const batch of this.#protected) {
-      if (batch.notBefore <= now && batch.mayBeSent(now, this.isWriteAhead)) yield batch;
+      if (batch.notBefore <= now && batch.mayBeSent(now, isWriteAhead)) yield batch;
     }
-    for (const batch of this.#ordinary) if (this.#dueAt(batch, now) <= now) yield batch;
+    for (const batch of this.#ordinary) if (this.#dueAt(batch, now, isWriteAhead) <= now) yield batch;
   }
 
-  #dueAt(batch: QueuedBatch<B>, now: number): number {
-    if (!batch.mayBeSent(now, this.isWriteAhead)) return Number.POSITIVE_INFINITY;
+  #dueAt(batch: QueuedBatch<B>, now: number, isWriteAhead: boolean): number {
+    if (!batch.mayBeSent(now, isWriteAhead)) return Number.POSITIVE_INFINITY;
     const closesAt = batch.place === 'open' ? batch.openedAt + this.#scheduledDelayMillis : 0;
     return Math.max(batch.notBefore, closesAt);
   }

@@ -51,11 +51,11 @@ export class Spool {
   #cancelPause: Cancel | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(settings: SpoolSettings, listener: SpoolListener, clock: Clock, files: SpoolFiles = nodeFiles) {
+  constructor(settings: SpoolSettings, clock: Clock, files: SpoolFiles = nodeFiles) {
     this.#settings = settings;
     this.#clock = clock;
     this.#files = files;
-    this.#events = new DeferredEvents(listener, clock);
+    this.#events = new DeferredEvents(clock);
     this.#quota = new SpoolQuota(settings.maxBytes, this.#segments, files, this.#events);
     this.#diskHealth = new DiskHealth(clock, () => this.#events.wake());
     this.#cleaner = new SegmentCleaner({
@@ -73,7 +73,8 @@ export class Spool {
       {
         warn: (topic, message) => this.#events.warn(topic, message),
         wake: () => this.#events.wake(),
-        takenOver: (partition, segments) => this.#tookOver(partition, segments),
+        foundSegment: (segment) => this.#foundSegment(segment),
+        scannedPartition: (partition) => void this.#emptied(partition),
         ownershipLost: (partition, isTakenOver) => this.#ownershipLost(partition, isTakenOver),
         scanned: (otherBytes) => {
           this.#quota.otherBytes = otherBytes;
@@ -91,6 +92,7 @@ export class Spool {
       diskHealth: this.#diskHealth,
       partitionMade: (partition) => this.#keeper.add(partition),
       confirm: (partition) => this.#keeper.confirm(partition),
+      takenOver: () => this.#events.takenOver(0),
       completed: (segment) => this.#scheduleCleaning(segment),
     });
   }
@@ -101,7 +103,8 @@ export class Spool {
    * @throws SpillwayError ERR_SPILLWAY_OPTION when the directory is not one, cannot be made, entered or
    * written to, can be written to by others, or belongs to another user who is not root.
    */
-  open(): void {
+  open(listener: SpoolListener): void {
+    this.#events.listener = listener;
     const { directory } = this.#settings;
     const failure = checkDirectory(directory, this.#files, (topic, message) =>
       this.#events.warn(topic, message),
@@ -268,7 +271,7 @@ export class Spool {
     await this.#writer.close();
     this.#cleaner.scheduleAll();
     await this.#cleaner.run();
-    await this.#keeper.close((partition) => this.#segments.has(partition));
+    await this.#keeper.close(this.#segments);
     // Unless the process came to its exit meanwhile.
     if (this.#state === 'closing') this.#state = 'closed';
     this.#events.deliver();
@@ -286,17 +289,16 @@ export class Spool {
     if (this.#diskHealth.isHanging) return;
     this.#quota.finishSync();
     this.#cleaner.runSync();
-    this.#keeper.closeSync((partition) => this.#segments.has(partition));
+    this.#keeper.closeSync(this.#segments);
   }
 
-  #tookOver(partition: Partition, segments: readonly Segment[]): void {
-    this.#segments.add(...segments);
-    this.#quota.tookOver(segments);
-    this.#cleaner.scheduleAll();
-    if (segments.length === 0) void this.#emptied(partition);
-    const records = segments.reduce((sum, segment) => sum + segment.records, 0);
-    if (records === 0) return;
-    this.#events.recovered(records);
+  /** Of a partition that was taken over: what is in it can be sent while the next one is read. */
+  #foundSegment(segment: Segment): void {
+    this.#segments.add(segment);
+    this.#quota.tookOver(segment);
+    if (segment.isDone) this.#scheduleCleaning(segment);
+    if (segment.records === 0) return;
+    this.#events.recovered(segment.records);
     this.#events.wake();
   }
 
@@ -342,9 +344,8 @@ export class Spool {
   }
 
   async #emptied(partition: Partition): Promise<void> {
-    if (partition === this.#writer.partition || this.#state !== 'open' || this.#segments.has(partition))
-      return;
-    await this.#keeper.remove(partition);
+    const isInUse = partition === this.#writer.partition || this.#segments.mayHave(partition);
+    if (!isInUse && this.#state === 'open') await this.#keeper.remove(partition);
   }
 }
 

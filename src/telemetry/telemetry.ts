@@ -23,7 +23,9 @@ export class Telemetry implements DeliveryListener {
   readonly #incident: Incident;
   /** Undefined if the option `gapMarker` is off. */
   marker: GapMarker | undefined;
-  readonly #metrics: ProcessorMetrics;
+  readonly #name = nextComponentName();
+  /** Undefined until there is something to observe. */
+  #metrics: ProcessorMetrics | undefined;
   readonly #options: SpillwayOptions;
   readonly #clock: Clock;
   readonly #roomMade: () => void;
@@ -31,15 +33,18 @@ export class Telemetry implements DeliveryListener {
   #stopBinding = () => {};
 
   /** @param roomMade called whenever records have left the queue for good. */
-  constructor(options: SpillwayOptions, gauges: () => Gauges, roomMade: () => void, clock: Clock) {
-    const name = nextComponentName();
-    const provider = options.meterProvider ?? options.selfObsMeterProvider;
+  constructor(options: SpillwayOptions, roomMade: () => void, clock: Clock) {
     this.#options = options;
     this.#roomMade = roomMade;
     this.#clock = clock;
-    this.diagnostics = new Diagnostics(name, clock, options.onDrop, () => this.#incident.cause);
+    this.diagnostics = new Diagnostics(this.#name, clock, options.onDrop, () => this.#incident.cause);
     this.#incident = new Incident(this.diagnostics.say.bind(this.diagnostics), clock);
-    this.#metrics = new ProcessorMetrics(name, provider, this.ledger, gauges);
+  }
+
+  /** Begins to report as instruments, to the MeterProvider of the options or to the global one, whenever that appears. */
+  observe(gauges: () => Gauges): void {
+    const provider = this.#options.meterProvider ?? this.#options.selfObsMeterProvider;
+    this.#metrics = new ProcessorMetrics(this.#name, provider, this.ledger, gauges);
     if (provider === undefined) this.#bindLater();
   }
 
@@ -78,7 +83,7 @@ export class Telemetry implements DeliveryListener {
 
   attempted(outcome: Outcome, durationMillis: number): void {
     this.ledger.attempt(outcome, durationMillis);
-    quietly(() => this.#metrics.attempted(outcome, durationMillis));
+    quietly(() => this.#metrics?.attempted(outcome, durationMillis));
     if (outcome.kind === 'delivered') {
       this.#incident.succeeded();
       if (outcome.rejectedRecords > 0 || outcome.message) {
@@ -103,7 +108,7 @@ export class Telemetry implements DeliveryListener {
   delivered(records: number, ageMillis: number): void {
     this.ledger.deliver(records, ageMillis);
     if (records > 0) this.marker?.delivered();
-    quietly(() => this.#metrics.delivered(ageMillis));
+    quietly(() => this.#metrics?.delivered(ageMillis));
     this.#roomMade();
   }
 
@@ -123,7 +128,7 @@ export class Telemetry implements DeliveryListener {
     this.#stopBinding();
     this.diagnostics.close();
     this.#incident.close();
-    quietly(() => this.#metrics.close());
+    quietly(() => this.#metrics?.close());
   }
 
   #noteWish(millis: number): void {
@@ -137,7 +142,7 @@ export class Telemetry implements DeliveryListener {
 
   #bindLater(): void {
     const bind = () => {
-      quietly(() => this.#metrics.bind());
+      quietly(() => this.#metrics?.bind());
       this.#bindLater();
     };
     this.#stopBinding = this.#clock.timer(bind, BIND_INTERVAL_MILLIS, false, true);

@@ -214,38 +214,6 @@ test('a batch that fails while others pass waits for two seconds at most, howeve
   expect(asked.length).toBeLessThanOrEqual(3 * 60);
 });
 
-test.each([
-  ['that take a different time each', 50],
-  ['that are answered together', 0],
-])(
-  'half of all requests failing leaves two fifths of the throughput, with many under way %s',
-  async (_, spreadMillis) => {
-    const h = new DriverHarness({}, { concurrency: { start: 16, max: 16 } }, 5);
-    let seed = 12_345;
-    const random = () => {
-      seed = (seed * 48_271) % 2_147_483_647;
-      return seed / 2_147_483_647;
-    };
-    await h.emit(16 * 400);
-    let delivered = 0;
-    // 400 times 50 ms, in which 16 requests are answered where all is well.
-    for (let step = 0; step < 400 * 10; step++) {
-      for (const request of h.sent.splice(0)) {
-        h.clock.timer(
-          () => {
-            const arrives = random() < 0.5;
-            if (arrives) delivered++;
-            request.answer(arrives ? DELIVERED : RETRYABLE);
-          },
-          50 + spreadMillis * (random() - 0.5),
-        );
-      }
-      await h.clock.advance(5);
-    }
-    expect(delivered).toBeGreaterThanOrEqual(0.4 * 16 * 400);
-  },
-);
-
 describe('a wish of the destination', () => {
   const wish: typeof RETRYABLE = { kind: 'retryable', error: new Error('later'), retryAfterMillis: 20_000 };
 

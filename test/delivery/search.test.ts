@@ -63,14 +63,14 @@ describe('what is refused as malformed', () => {
     ['one in two', 2, 1],
     ['six next to each other in each 500', 500, 6],
   ])('costs the bad records alone, two requests for each record at most: %s', async (_, every, run) => {
-    const h = new DriverHarness({ maxExportBatchSize: 4_096 }, { concurrency: { start: 16, max: 16 } });
+    const h = new DriverHarness({ maxExportBatchSize: 1_024 }, { concurrency: { start: 16, max: 16 } });
     h.decide = () => DELIVERED;
-    await h.emit(4_096);
+    await h.emit(1_024);
     h.requests();
     const isBad = (body: unknown) => Number(body) % every < run;
     h.decide = (bodies) => (bodies.some(isBad) ? MALFORMED : DELIVERED);
-    await h.emit(3 * 4_096);
-    const bodies = Array.from({ length: 3 * 4_096 }, (_, index) => 4_096 + index);
+    await h.emit(2 * 1_024);
+    const bodies = Array.from({ length: 2 * 1_024 }, (_, index) => 1_024 + index);
     const dropped = h.toldOf('dropped').reduce((sum, [, records]) => sum + Number(records), 0);
     expect(dropped).toBe(bodies.filter(isBad).length);
     expect(h.requests()).toBeLessThanOrEqual(2 * bodies.length);

@@ -25,11 +25,14 @@ test('a limit that was taught is tried again after an hour', () => {
   expect(limit.maxBytes(3_605_001)).toBe(Number.POSITIVE_INFINITY);
 });
 
-test('a refusal teaches nothing where requests of that size have just been accepted: one record is at fault', () => {
+test('a refusal teaches nothing where requests of about that size, a tenth less, have just been accepted', () => {
   const limit = new SizeLimit();
-  limit.taken(1_000);
-  limit.refused(1_010, 0);
+  limit.taken(40);
+  limit.refused(44, 0);
+  limit.lackedRoom(44);
   expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+  limit.refused(45, 0);
+  expect(limit.maxBytes(0)).toBe(25);
 });
 
 test('a refused part of a refused batch teaches nothing alone, and its size when another of that size is refused', () => {
@@ -60,7 +63,7 @@ test('a destination that lacks room gets smaller requests, not below 128 KiB, wh
   limit.lackedRoom(128 * 1024);
   expect(limit.maxBytes(0)).toBe(256 * 1024);
   for (let time = 0; time < 10; time++) limit.taken(256 * 1024);
-  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+  expect(limit.maxBytes(0)).toBe(256 * 1024 * 1024);
 });
 
 test('after an outage requests start small and double, and what was learnt of their size is forgotten', () => {

@@ -51,12 +51,12 @@ function problems(claims: readonly Claim[], ofRun: Facts, lane: Lane = 'own'): s
 
 const overflown = stats({ exported: 900, dropped: { ...idle.dropped, queue_full: 100 } });
 
-describe('an outage', () => {
-  test('that loses nothing and is felt as long as promised holds', () => {
+describe('the verdict', () => {
+  test('an outage that loses nothing and is felt as long as promised keeps the promise', () => {
     expect(problems(outageClaims(false), facts())).toEqual([]);
   });
 
-  test('is counted from the first failure that was seen, and promised to be felt for a quarter more and two seconds', () => {
+  test('an outage is counted from the first failure seen, and may be felt for a quarter more and two seconds', () => {
     expect(figuresOf(facts(), 'own')).toMatchObject({
       outageMillis: 19_000,
       feltMillis: 21_000,
@@ -68,12 +68,12 @@ describe('an outage', () => {
     ]);
   });
 
-  test('may be felt longer behind gRPC', () => {
+  test('an outage may be felt longer behind gRPC', () => {
     expect(problems(outageClaims(false), facts({ firstSinceMillis: 133_000 }), 'grpc')).toEqual([]);
     expect(problems(outageClaims(false), facts({ firstSinceMillis: 134_000 }), 'grpc')).toHaveLength(1);
   });
 
-  test('that no failure showed has no length, but records have to arrive afterwards', () => {
+  test('an outage that no failure showed has no length, but records have to arrive afterwards', () => {
     const unseen = facts({ failedMillis: undefined });
     expect(figuresOf(unseen, 'json')).toMatchObject({ outageMillis: undefined, promisedMillis: undefined });
     expect(problems(outageClaims(false), unseen)).toEqual([]);
@@ -82,25 +82,25 @@ describe('an outage', () => {
     ]);
   });
 
-  test('may overflow a queue that was full without a spool, and only that much', () => {
+  test('an outage may overflow a full queue that has no spool, and only that much', () => {
     expect(problems(outageClaims(false), facts({ arrived: arrivals(900) }, overflown, 0.99))).toEqual([]);
     expect(problems(outageClaims(false), facts({ arrived: arrivals(899) }, overflown, 0.99))).toHaveLength(1);
     expect(problems(outageClaims(false), facts({ arrived: arrivals(900) }, overflown, 0.5))).toHaveLength(1);
     expect(problems(outageClaims(true), facts({ arrived: arrivals(900) }, overflown, 0.99))).toHaveLength(1);
   });
 
-  test('may count as overflown what has arrived without an answer', () => {
+  test('an outage may count as overflown what has arrived without an answer', () => {
     const run = (unanswered: number) => facts({ arrived: arrivals(910, unanswered) }, overflown, 0.99);
     expect(problems(outageClaims(false), run(10))).toEqual([]);
     expect(problems(outageClaims(false), run(9))).toHaveLength(1);
   });
 
-  test('excuses what arrived twice only where it arrived just before the Collector was killed', () => {
+  test('an outage excuses what arrived twice only where it arrived just before the Collector was killed', () => {
     expect(problems(outageClaims(false), facts({ again: [99_900] }))).toEqual([]);
     expect(problems(outageClaims(false), facts({ again: [99_900, 90_000] }))).toHaveLength(1);
   });
 
-  test('leaves nothing on disk, and an account that balances', () => {
+  test('an outage leaves nothing on disk, and an account that balances', () => {
     expect(problems(outageClaims(true), facts({ left: ['shelf'] }))).toHaveLength(1);
     expect(problems(outageClaims(false), facts({}, stats({ exported: 999 })))).toHaveLength(1);
   });

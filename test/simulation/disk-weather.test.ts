@@ -80,6 +80,40 @@ test('a simulated disk that hangs gives no answer until it goes on', async () =>
   expect(opened.result).toBeTypeOf('number');
 });
 
+test('a disk that hangs for a while is as it was afterwards', async () => {
+  const { clock, disk, view } = setUp({ latencyMillis: 10, shortShare: 1 });
+  disk.hang(500);
+  const found = view.stat('/').then(() => clock.now());
+  const from = clock.now();
+  await clock.advance(1_000);
+  expect((await found) - from).toBe(500);
+  expect(disk.weather).toMatchObject({ latencyMillis: 10, shortShare: 1 });
+});
+
+test('a disk that is calm does all that it should, whatever was to come', async () => {
+  const { clock, disk, view } = setUp({ latencyMillis: 0, failing: { code: 'EIO' } });
+  disk.hiccup(3_000, ['stat']);
+  disk.calm();
+  const found = view.stat('/').then(() => clock.now());
+  const from = clock.now();
+  await clock.advance(10);
+  expect((await found) - from).toBeLessThan(1);
+});
+
+test('a write of several buffers that is cut short ends where one of them does, half of the time', () => {
+  const ends = new Map<number, number>();
+  for (let seed = 0; seed < 200; seed++) {
+    const { view } = setUp({ latencyMillis: 0, shortShare: 1 }, new SeededClock(seed));
+    const fd = view.openSync('/a', 'wx', MODE);
+    void view.writev(fd, [Buffer.alloc(1_000), Buffer.alloc(1_000)], 0);
+    const { size } = view.statSync('/a');
+    ends.set(size, (ends.get(size) ?? 0) + 1);
+  }
+  expect(ends.get(1_000)).toBeGreaterThan(50);
+  expect(ends.get(2_000)).toBeUndefined();
+  expect(ends.size).toBeGreaterThan(50);
+});
+
 test('a synchronous call to a disk that hangs for ever holds up its process for ever', () => {
   const { view, spent } = setUp({ latencyMillis: 0, hangsUntilMillis: Number.POSITIVE_INFINITY });
   expect(() => view.statSync('/')).toThrow('EIO');

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import type { DiskWeather } from '../../simulation/disk/disk-weather.ts';
 import { SimulatedDisk } from '../../simulation/disk/simulated-disk.ts';
+import { recordsOnDisk } from '../../simulation/disk/spool-contents.ts';
 import type { SpoolSettings } from '../../src/options/spool-settings.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { runs } from '../support/property-runs.ts';
@@ -18,8 +19,8 @@ function openSpool(
   id: string,
   settings: Partial<SpoolSettings>,
 ): Spool {
-  const spool = new Spool(spoolSettings(DIRECTORY, settings), new SpoolEvents(), clock, disk.view(id));
-  spool.open();
+  const spool = new Spool(spoolSettings(DIRECTORY, settings), clock, disk.view(id));
+  spool.open(new SpoolEvents());
   return spool;
 }
 
@@ -109,4 +110,31 @@ test('a loss of power can take stored entries if the spool never syncs', async (
     lost += missing(stored, await recover(disk, clock)).length;
   }
   expect(lost).toBeGreaterThan(0);
+});
+
+test('the records that a spool holds are counted on the disk: written, and not settled', async () => {
+  const clock = new SeededClock(1);
+  const disk = new SimulatedDisk(clock);
+  const spool = openSpool(disk, clock, 'one', {});
+  const stored = Promise.all([
+    appendTo(spool, entryOf('one', { records: 10 })),
+    appendTo(spool, entryOf('two SPFR', { records: 5 })),
+  ]);
+  await clock.advance(100);
+  const [one, two] = await stored;
+  if (one === undefined || two === undefined) throw new Error('they are to be stored');
+  expect(recordsOnDisk(disk.files)).toBe(15);
+  spool.settle(one, 2, 4);
+  spool.settle(one, 4, 4);
+  await clock.advance(100);
+  expect(recordsOnDisk(disk.files)).toBe(9);
+  spool.settle(two, 0, 5);
+  await clock.advance(100);
+  expect(recordsOnDisk(disk.files)).toBe(4);
+  const cut = new Map([...disk.files].map(([path, bytes]) => [path, bytes.subarray(0, -1)]));
+  // Half of the last frame is gone, and half of the last note, which was that of it.
+  expect(recordsOnDisk(cut)).toBe(4);
+  spool.settle(one, 0, 10);
+  await clock.advance(100);
+  expect(recordsOnDisk(disk.files)).toBe(0);
 });

@@ -1,6 +1,6 @@
 /** Bounds that are reached, disks that fail in between, and ends that come one after the other. */
 
-import { unlinkSync } from 'node:fs';
+import { unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FaultyFiles } from '../support/faulty-files.ts';
@@ -333,6 +333,38 @@ describe('replays', () => {
     expect(inOrder(h.delivered)).toEqual(numbers(0, 30));
     expect(droppedTotal(h.stats)).toBe(0);
   });
+
+  test.each(['the process is shut down', 'the collector comes back'])(
+    'that wait in a directory that becomes a file are dropped as damaged, and none is spooled when %s',
+    async (next) => {
+      const h = new SpooledHarness(
+        { ...patient, spool: { leaseMillis: 1_000 } },
+        ['hang'],
+        await left(3_000, {
+          maxQueueSize: 10_000,
+          spool: { mode: 'always' },
+        }),
+      );
+      await h.advance(1_000);
+      expect(h.stats.recovered).toBe(3_000);
+      h.removeDirectory();
+      writeFileSync(h.directory, '');
+      await h.advance(2_000);
+      // The others are in memory, and can be sent.
+      const lost = h.stats.dropped.spool_corrupt;
+      expect(lost).toBeGreaterThan(1_500);
+      if (next === 'the process is shut down') expect(await h.shutdown()).toBeLessThan(5_050);
+      else {
+        h.exporter.script = ['succeed'];
+        h.exporter.calls[0]?.fail(httpError(503));
+        await h.advance(60_000);
+        expect(h.stats.exported).toBe(3_000 - lost);
+      }
+      const { dropped, spooled, inFlight, exported } = h.stats;
+      expect([spooled.records, spooled.bytes, inFlight.records]).toEqual([0, 0, 0]);
+      expect(exported + dropped.spool_corrupt).toBe(3_000);
+    },
+  );
 
   test('that are small are not read back by the thousand', async () => {
     const before = await left(3_000, {

@@ -389,7 +389,7 @@ test('a read-only disk refuses, keeps what it has, and gives it once it can be w
 
   const member = new SpoolMember(directory);
   const cure = member.disk.fail({ on: WRITING, code: 'EROFS' });
-  expect(() => member.spool.open()).not.toThrow();
+  expect(() => member.spool.open(member.events)).not.toThrow();
   await member.pass(3 * LEASE_MILLIS);
   expect(await appendInTurn(member, 'refused')).toBe(false);
   expect(member.spool.isUsable).toBe(false);
@@ -409,7 +409,7 @@ test.each(['ENOSPC', 'EROFS', 'EIO', 'ENOENT'])(
     const directory = await spoolDirectory();
     const member = new SpoolMember(directory);
     const cure = member.disk.fail({ on: ['mkdir', 'stat'], code });
-    expect(() => member.spool.open()).not.toThrow();
+    expect(() => member.spool.open(member.events)).not.toThrow();
     await member.rest();
     expect(member.spool.isUsable).toBe(false);
     expect(member.spool.degradedBecause).toContain(code);

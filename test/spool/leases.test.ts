@@ -1,10 +1,22 @@
 /** Several processes at one spool: nobody takes from the living, the dead leave nothing behind, nothing has two owners. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { NewEntry, SpoolEntry } from '../../src/spool/format/entry.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
+import { FENCE_AT, fenceBytes, parseSegmentHeader } from '../../src/spool/format/layout.ts';
 import { FaultyFiles, filesBelow } from '../support/faulty-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { promptFiles } from '../support/prompt-files.ts';
@@ -12,6 +24,7 @@ import {
   appendTo,
   entryOf,
   LEASE_MILLIS,
+  nameOf,
   namesOf,
   passAll,
   SpoolMember,
@@ -32,6 +45,13 @@ async function writer(
   const member = await SpoolMember.open(directory, {}, new StoppableClock(startMillis), disk);
   for (const name of names) await member.store(entryOf(name, { records: 2 }));
   return member;
+}
+
+/** Of the event loop, while the disk is held: the member does not come to rest. */
+async function turnsUntil({ clock }: SpoolMember, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!condition() && performance.now() < deadline) await clock.settle();
+  expect(condition()).toBe(true);
 }
 
 /** Its calls are answered immediately, so that they are the same ones in the same order each time. */
@@ -216,6 +236,56 @@ describe('from the dead', () => {
     await Promise.all(rivals.map((rival) => rival.close()));
   });
 
+  describe('with several segments', () => {
+    /** Two segments, the second of which is read when the test says so. */
+    async function halfScanned() {
+      const directory = await spoolDirectory();
+      const settings = { maxBytes: 1024 * 1024 };
+      const owner = await SpoolMember.open(directory, settings);
+      for (const name of ['a', 'b']) await owner.store(entryOf(name, { bytes: 200_000 }));
+      await owner.close();
+      const { promise: gate, resolve: letGo } = Promise.withResolvers<void>();
+      let opens = 0;
+      const disk = new FaultyFiles({
+        ...nodeFiles,
+        async open(path, flags, mode) {
+          // At first its header is read.
+          if (path.endsWith('00000002.seg') && ++opens === 2) await gate;
+          return await nodeFiles.open(path, flags, mode);
+        },
+      });
+      const heir = new SpoolMember(directory, settings, new ManualClock(), disk);
+      heir.spool.open(heir.events);
+      await turnsUntil(heir, () => heir.events.recoveredRecords === 1);
+      return { directory, heir, letGo };
+    }
+
+    test('the first one can be sent, and goes, while the second one is read', async () => {
+      const { directory, heir, letGo } = await halfScanned();
+      const entry = heir.spool.next() as SpoolEntry;
+      expect(nameOf((await heir.spool.read(entry)) as Buffer)).toBe('a');
+      heir.spool.settle(entry, 0, 1);
+      await turnsUntil(heir, () => filesBelow(directory, '.seg').length === 1);
+      letGo();
+      await turnsUntil(heir, () => heir.events.recoveredRecords === 2);
+      expect(namesOf(await heir.drain())).toEqual(['b']);
+      await heir.close();
+      expect(filesBelow(directory)).toEqual([]);
+      expect(heir.events.warnings).toEqual([]);
+    });
+
+    test('the second one is left to the next process when the heir ends while it is read', async () => {
+      const { directory, heir, letGo } = await halfScanned();
+      const closed = heir.spool.close();
+      letGo();
+      await closed;
+      expect(heir.spool.records).toBe(1);
+      const next = await SpoolMember.open(directory);
+      expect(namesOf(await next.drain())).toEqual(['a', 'b']);
+      await next.close();
+    });
+  });
+
   test('nothing is lost when an heir dies in any call of taking over', async () => {
     let hasDied = true;
     for (let calls = 1; hasDied; calls++) {
@@ -223,13 +293,13 @@ describe('from the dead', () => {
       await (await writer(directory, ['a', 'b'], 1_000, new FaultyFiles(promptFiles))).crash();
       const heir = prompt(directory);
       heir.disk.diesAfterCalls = calls;
-      heir.spool.open();
+      heir.spool.open(heir.events);
       await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       hasDied = heir.disk.isDead;
       if (hasDied) expect(heir.events.ownershipLosses).toEqual([]);
       await heir.crash();
       const next = prompt(directory);
-      next.spool.open();
+      next.spool.open(next.events);
       await next.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       expect(namesOf(await next.drain()), `died in call ${calls}`).toEqual(['a', 'b']);
       await next.close();
@@ -248,7 +318,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
     const owner = prompt(directory, { fsync: 'always' });
     owner.disk.diesAfterCalls = calls;
     try {
-      owner.spool.open();
+      owner.spool.open(owner.events);
     } catch {
       // Died in making the directory.
     }
@@ -275,7 +345,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
     hasDied = owner.disk.isDead;
     await owner.crash();
     const heir = prompt(directory);
-    heir.spool.open();
+    heir.spool.open(heir.events);
     await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
     const names = namesOf(await heir.drain());
     expect(
@@ -435,6 +505,136 @@ describe('one who was stopped', () => {
       await Promise.all([owner.close(), heir.close()]);
     },
   );
+
+  describe('in a write that the disk ends meanwhile', () => {
+    /** An owner that hears of the end of its writes when the test says so. */
+    async function stoppedInWrite(entries: readonly NewEntry[]) {
+      const directory = await spoolDirectory();
+      const clock = new StoppableClock();
+      let thawed: Promise<void> | undefined;
+      let isOnDisk = false;
+      const disk = new FaultyFiles({
+        ...nodeFiles,
+        async writev(...args) {
+          const bytes = await nodeFiles.writev(...args);
+          // Not those to the lease.
+          if (args[2] > 0) {
+            isOnDisk = true;
+            await thawed;
+          }
+          return bytes;
+        },
+      });
+      const owner = await SpoolMember.open(directory, {}, clock, disk);
+      const before = await owner.store(entryOf('a'));
+      const { promise, resolve } = Promise.withResolvers<void>();
+      thawed = promise;
+      isOnDisk = false;
+      const appended = entries.map((entry) => appendTo(owner.spool, entry));
+      await turnsUntil(owner, () => isOnDisk);
+      const thaw = async () => {
+        clock.stop(SURELY_MILLIS);
+        resolve();
+        return await owner.finish(Promise.all(appended));
+      };
+      return { directory, owner, before, thaw };
+    }
+
+    test.each(['sent it all', 'sent none of it yet'])(
+      'stores nothing twice when the heir has %s',
+      async (progress) => {
+        const { directory, owner, thaw } = await stoppedInWrite([entryOf('b', { records: 2 }), entryOf('c')]);
+        const heir = await SpoolMember.open(directory);
+        await heir.pass(SURELY_MILLIS);
+        const found = progress === 'sent it all' ? namesOf(await heir.drain()) : [];
+        await heir.pass(LEASE_MILLIS);
+        const states = (await thaw()).map((entry) => entry?.state);
+        expect(states).toEqual(['takenOver', 'takenOver']);
+        // 'a'; what its caller has of the others is dropped by the caller, who is told to look.
+        expect(owner.events.ownershipLosses).toEqual([1, 0]);
+        expect(owner.spool.records).toBe(0);
+        await passAll([owner, heir], SURELY_MILLIS);
+        found.push(...namesOf(await heir.drain()), ...namesOf(await owner.drain()));
+        expect(found).toEqual(['a', 'b', 'c']);
+        expect(owner.disk.misuses).toEqual([]);
+        await owner.store(entryOf('new'));
+        await Promise.all([owner.close(), heir.close()]);
+      },
+    );
+
+    test('is found once by the process after the heir as well', async () => {
+      const { directory, owner, thaw } = await stoppedInWrite([entryOf('b')]);
+      const heir = await SpoolMember.open(directory);
+      await heir.pass(SURELY_MILLIS);
+      await thaw();
+      await Promise.all([owner.close(), heir.close()]);
+      const next = await SpoolMember.open(directory);
+      expect(namesOf(await next.drain())).toEqual(['a', 'b']);
+      await next.close();
+    });
+
+    test('stores it anew, once, when the heir had looked before it was on disk', async () => {
+      const directory = await spoolDirectory();
+      const clock = new StoppableClock();
+      const owner = await SpoolMember.open(directory, {}, clock);
+      await owner.store(entryOf('a'));
+      const letGo = owner.disk.hold('write');
+      const appended = appendTo(owner.spool, entryOf('b'));
+      await turnsUntil(owner, () => owner.disk.heldCalls === 1);
+      const heir = await SpoolMember.open(directory);
+      await heir.pass(SURELY_MILLIS);
+      expect(heir.events.recoveredRecords).toBe(1);
+      clock.stop(SURELY_MILLIS);
+      await letGo();
+      const entry = (await owner.finish(appended)) as SpoolEntry;
+      expect(entry.state).toBe('stored');
+      owner.spool.release(entry);
+      await Promise.all([owner.close(), heir.close()]);
+      // What came behind the fence is nobody's, in whatever order they are read.
+      const next = await SpoolMember.open(directory);
+      expect(namesOf(await next.drain()).toSorted()).toEqual(['a', 'b']);
+      await next.close();
+    });
+  });
+
+  test('while it wrote synchronously, leaves to the heir what that found, and stores it no second time', async () => {
+    const directory = await spoolDirectory();
+    const clock = new StoppableClock();
+    let isStopped = false;
+    /** What another process does while this one stands still in a call: as far as the files tell. */
+    const takeOver = (fd: number) => {
+      isStopped = false;
+      const segment = filesBelow(directory, '.seg')[0] as string;
+      const header = parseSegmentHeader(readFileSync(segment));
+      if (header.kind !== 'known') throw new Error('no segment');
+      writeSync(fd, fenceBytes(fstatSync(fd).size, header.salt), 0, 12, FENCE_AT);
+      const taken = join(directory, 'partition-0123456789abcdef');
+      renameSync(dirname(segment), taken);
+      unlinkSync(join(taken, 'lease'));
+      clock.stop(SURELY_MILLIS);
+    };
+    const disk = new FaultyFiles({
+      ...nodeFiles,
+      writeSync(fd, buffer, position) {
+        const bytes = nodeFiles.writeSync(fd, buffer, position);
+        if (isStopped && buffer.byteLength === 40) takeOver(fd);
+        return bytes;
+      },
+    });
+    const owner = await SpoolMember.open(directory, {}, clock, disk);
+    await owner.store(entryOf('a'));
+    isStopped = true;
+    const entry = owner.spool.appendSync(entryOf('b')) as SpoolEntry;
+    expect(isStopped).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
+    await owner.pass(200, 50);
+    expect(entry.state).toBe('takenOver');
+    const heir = await SpoolMember.open(directory);
+    expect(namesOf(await heir.drain())).toEqual(['a', 'b']);
+    expect(owner.spool.records).toBe(0);
+    await Promise.all([owner.close(), heir.close()]);
+    expect(filesBelow(directory, '.seg')).toEqual([]);
+  });
 
   test('and renews just before the heir takes its partition has it back', async () => {
     const directory = await spoolDirectory();

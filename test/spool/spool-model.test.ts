@@ -136,7 +136,7 @@ class Scenario {
     member.disk.maxWriteBytes = this.#maxCallBytes;
     member.disk.maxReadBytes = this.#maxCallBytes;
     this.#member = member;
-    member.spool.open();
+    member.spool.open(member.events);
     // The one before may have died, and what it left is all to be taken over.
     await member.pass(2 * LEASE_MILLIS, LEASE_MILLIS / 4);
     const { least, most } = this.#expected();

@@ -56,7 +56,7 @@ describe('the directory', () => {
     if (_what !== 'is in a file') mkdirSync(dirname(directory));
     prepare(directory);
     const member = new SpoolMember(directory);
-    expect(() => member.spool.open()).toThrow(
+    expect(() => member.spool.open(member.events)).toThrow(
       expect.objectContaining({
         code: 'ERR_SPILLWAY_OPTION',
         message: expect.stringMatching(/'spool\.directory' must be a directory.*got '/),
@@ -72,7 +72,7 @@ describe('the directory', () => {
     mkdirOf(directory, 0o555);
     const member = new SpoolMember(directory);
     member.disk.fail({ on: ['access'], code: 'EACCES' });
-    expect(() => member.spool.open()).toThrow(
+    expect(() => member.spool.open(member.events)).toThrow(
       expect.objectContaining({
         code: 'ERR_SPILLWAY_OPTION',
         message: expect.stringContaining('made, entered and written to (EACCES)'),
@@ -393,7 +393,7 @@ test('a disk without room for another file lets what was left on it be taken ove
   }
   const heir = new SpoolMember(directory);
   heir.disk.freeBytes = 0;
-  heir.spool.open();
+  heir.spool.open(heir.events);
   await heir.pass(2 * LEASE_MILLIS);
   expect(namesOf(await heir.drain()).toSorted()).toEqual(['close', 'crash']);
   await heir.pass(LEASE_MILLIS);

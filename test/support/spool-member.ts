@@ -61,13 +61,13 @@ export class SpoolMember {
   ) {
     this.clock = clock;
     this.disk = disk;
-    this.spool = new Spool(spoolSettings(directory, overrides), this.events, clock, disk.files);
+    this.spool = new Spool(spoolSettings(directory, overrides), clock, disk.files);
   }
 
   /** Opened, and at rest: what can be taken over at once is. */
   static async open(...args: ConstructorParameters<typeof SpoolMember>): Promise<SpoolMember> {
     const member = new SpoolMember(...args);
-    member.spool.open();
+    member.spool.open(member.events);
     await member.rest();
     return member;
   }

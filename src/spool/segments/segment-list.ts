@@ -30,9 +30,9 @@ export class SegmentList {
     return undefined;
   }
 
-  /** Whether there is any segment of a partition. */
-  has(partition: Partition): boolean {
-    return this.#segments.some((segment) => segment.partition === partition);
+  /** Whether there is any segment of a partition, or may be one that was not found yet. */
+  mayHave(partition: Partition): boolean {
+    return !partition.isScanned || this.#segments.some((segment) => segment.partition === partition);
   }
 
   add(...segments: readonly Segment[]): void {
