@@ -67,7 +67,13 @@ function storedValue(value: unknown): unknown {
       if (value instanceof Map) return storedMap(Object.fromEntries(value));
       if (value instanceof Error) {
         const { name, message, stack, cause } = value;
-        return storedMap({ name, message, stack, ...(cause !== undefined && { cause }), ...value });
+        return storedMap({
+          name,
+          message,
+          stack,
+          ...(cause !== undefined && { cause }),
+          ...(value as object),
+        });
       }
       return Array.isArray(value) ? Array.from(value, storedValue) : storedMap(value);
     case 'number':
