@@ -121,7 +121,7 @@ describe.each(LANES)('%s reads of a record', (_, open) => {
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
-  test('what is cut, marked and counted as ever', () => {
+  test('none of the attributes that are cut, and marks and counts them', () => {
     const counter = new Counter();
     const batch = add({ body: 'kept', attributes: { ...members, small: 1 }, droppedAttributesCount: 1 });
     expect(counter.reads).toBe(0);
