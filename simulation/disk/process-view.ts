@@ -75,12 +75,6 @@ export class ProcessView implements SpoolFiles {
     return this.#underWay.size;
   }
 
-  /** Whether anything is on its way into a file. */
-  get isWriting(): boolean {
-    for (const { call } of this.#underWay) if (call === 'write' || call === 'datasync') return true;
-    return false;
-  }
-
   /** It stands still: the disk goes on with what it has already, and the process learns nothing of it. */
   freeze(): void {
     if (this.#state === 'running') this.#state = 'frozen';
