@@ -59,8 +59,8 @@ function weatherTroubles({ plan, endedAt }: RunSeen): Trouble[] {
   });
 }
 
-function isFailing({ failing, freeBytes }: DiskWeather): boolean {
-  return failing !== undefined || freeBytes !== undefined;
+function isFailing({ failing, freeBytes, tornShare }: DiskWeather): boolean {
+  return failing !== undefined || freeBytes !== undefined || tornShare !== undefined;
 }
 
 function hangs({ plan }: RunSeen): Trouble[] {
