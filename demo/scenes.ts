@@ -78,15 +78,15 @@ export const scenes: readonly Scene[] = [
     name: 'deploy',
     story: '2,000 records/s, collectors restart; the service is deployed anew three seconds later',
     play: async ({ load, service, collectors, say }) => {
-      const traffic = load.run(checkout, 200, 6_000);
+      await load.run(checkout, 200, 1_000);
       await Promise.all(collectors.map((collector) => collector.kill()));
       say('collectors killed (SIGKILL)');
-      await sleep(3_000);
+      await load.run(checkout, 200, 3_000);
       await Promise.all(collectors.map((collector) => collector.restart()));
       say('collectors are back');
-      await traffic;
+      await load.run(checkout, 200, 3_000);
+      say('service is terminated (SIGTERM)');
       await service.terminate();
-      say('service terminated (SIGTERM), 3 s after the collectors came back');
       await service.restart();
       say('the next process of the service is up');
       await load.run(checkout, 200, 1_000);

@@ -6,8 +6,8 @@ import type { Ended } from './service-process.ts';
 /** Times are epoch milliseconds of the one machine. */
 export interface Facts {
   readonly ended: Ended;
-  /** Different records that have arrived. */
-  readonly delivered: number;
+  /** When each record arrived first. */
+  readonly arrived: readonly number[];
   /** Of each record that arrived again, when it had arrived first. */
   readonly again: readonly number[];
   readonly killedMillis: number | undefined;
@@ -52,16 +52,14 @@ const MAX_WASTED_SHARE = 0.1;
 const MAX_RESUMED_MILLIS = 3_000;
 
 export function figuresOf(facts: Facts, lane: Lane): Figures {
-  const { ended, delivered, again, killedMillis, failedMillis, backMillis, firstSinceMillis } = facts;
+  const { ended, arrived, again, killedMillis, failedMillis, backMillis, firstSinceMillis } = facts;
   const isSeen = failedMillis !== undefined && backMillis !== undefined && failedMillis < backMillis;
   const outageMillis = isSeen ? backMillis - failedMillis : undefined;
-  const isExcused = (atMillis: number) =>
-    killedMillis !== undefined && Math.abs(killedMillis - atMillis) < UNANSWERED_MILLIS;
   return {
     offered: ended.emitted,
-    lost: ended.emitted - delivered,
+    lost: ended.emitted - arrived.length,
     twice: again.length,
-    excused: again.filter(isExcused).length,
+    excused: unanswered(again, killedMillis),
     outageMillis,
     feltMillis: isSeen && firstSinceMillis !== undefined ? firstSinceMillis - failedMillis : undefined,
     promisedMillis: outageMillis === undefined ? undefined : promised(outageMillis, lane),
@@ -72,6 +70,12 @@ export function figuresOf(facts: Facts, lane: Lane): Figures {
     requests: ended.stats?.exports.attempts ?? 0,
     refused: ended.stats?.exports.failures ?? 0,
   };
+}
+
+/** How many of them may have arrived without an answer. */
+function unanswered(arrived: readonly number[], killedMillis: number | undefined): number {
+  if (killedMillis === undefined) return 0;
+  return arrived.filter((atMillis) => Math.abs(killedMillis - atMillis) < UNANSWERED_MILLIS).length;
 }
 
 /** The promise of docs/what-happens-when.md; a channel of gRPC has a back-off of its own. */
@@ -96,14 +100,16 @@ const balances: Claim = ({ ended: { stats } }) => {
 const losesNothing: Claim = (_, { lost, offered }) =>
   lost === 0 ? undefined : `${lost} of ${offered} records lost`;
 
-/** What the bound in bytes does not hold may be lost, and is counted. */
+/** What the bound in bytes does not hold may be lost, and is counted; so may be what has arrived without an answer. */
 const losesWhatOverflows: Claim = (facts, figures, lane) => {
   const { stats, peakPressure } = facts.ended;
   const { lost } = figures;
   if (lost === 0 || stats === undefined) return undefined;
   if (peakPressure < FULL) return losesNothing(facts, figures, lane);
   const { queue_full: overflowed } = stats.dropped;
-  return overflowed === lost ? undefined : `${lost} records lost, ${overflowed} counted as queue_full`;
+  const surplus = overflowed - lost;
+  const isCounted = surplus >= 0 && surplus <= unanswered(facts.arrived, facts.killedMillis);
+  return isCounted ? undefined : `${lost} records lost, ${overflowed} counted as queue_full`;
 };
 
 const sendsNothingTwice: Claim = ({ again, killedMillis = 0 }, { twice, excused }) =>

@@ -18,11 +18,15 @@ import { LANE_NAMES } from './service-plan.ts';
 const RESULTS = join(root, 'node_modules/.cache/collector.json');
 const PAGE = join(root, 'docs/real-collector.md');
 /** They wait more than they work: 2,000 records/s are a few per cent of a core. */
-const SIDE_BY_SIDE = 6;
+const SIDE_BY_SIDE = '6';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { short: { type: 'boolean', default: false }, verbose: { type: 'boolean', default: false } },
+  options: {
+    short: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+    'side-by-side': { type: 'string', default: SIDE_BY_SIDE },
+  },
 });
 
 function nameOf({ name, lane, hasSpool }: Scenario): string {
@@ -40,7 +44,7 @@ async function playAll(binary: string, chosen: readonly Scenario[]): Promise<Pla
       tell(result);
     }
   };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+  await Promise.all(Array.from({ length: Number(values['side-by-side']) }, worker));
   return chosen.map((scenario) => played.get(scenario) as Played);
 }
 

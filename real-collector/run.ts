@@ -61,7 +61,7 @@ export async function play(
     const killed = killedMillis ?? Number.POSITIVE_INFINITY;
     return {
       ended,
-      delivered: witness.first.size,
+      arrived: [...witness.first.values()],
       again: witness.again,
       killedMillis,
       failedMillis: failures.find((atMillis) => atMillis >= killed),

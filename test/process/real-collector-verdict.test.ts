@@ -20,11 +20,17 @@ function stats(changes: Partial<SpillwayStats> = {}): SpillwayStats {
   return { ...idle, offered: 1_000, exported: 1_000, ...changes };
 }
 
+/** So many records, long before the Collector was killed, and some just before. */
+const arrivals = (count: number, unanswered = 0) => [
+  ...Array<number>(count - unanswered).fill(90_000),
+  ...Array<number>(unanswered).fill(99_900),
+];
+
 /** An outage of 20 s, the first failure seen after one of them, over after 22 s. */
 function facts(changes: Partial<Facts> = {}, itsStats = stats(), peakPressure = 0.1): Facts {
   return {
     ended: { type: 'ended', emitted: 1_000, stats: itsStats, peakPressure, endingMillis: 10 },
-    delivered: 1_000,
+    arrived: arrivals(1_000),
     again: [],
     killedMillis: 100_000,
     failedMillis: 101_000,
@@ -77,10 +83,16 @@ describe('the verdict', () => {
   });
 
   test('an outage may overflow a full queue that has no spool, and only that much', () => {
-    expect(problems(outageClaims(false), facts({ delivered: 900 }, overflown, 0.99))).toEqual([]);
-    expect(problems(outageClaims(false), facts({ delivered: 899 }, overflown, 0.99))).toHaveLength(1);
-    expect(problems(outageClaims(false), facts({ delivered: 900 }, overflown, 0.5))).toHaveLength(1);
-    expect(problems(outageClaims(true), facts({ delivered: 900 }, overflown, 0.99))).toHaveLength(1);
+    expect(problems(outageClaims(false), facts({ arrived: arrivals(900) }, overflown, 0.99))).toEqual([]);
+    expect(problems(outageClaims(false), facts({ arrived: arrivals(899) }, overflown, 0.99))).toHaveLength(1);
+    expect(problems(outageClaims(false), facts({ arrived: arrivals(900) }, overflown, 0.5))).toHaveLength(1);
+    expect(problems(outageClaims(true), facts({ arrived: arrivals(900) }, overflown, 0.99))).toHaveLength(1);
+  });
+
+  test('an outage may count as overflown what has arrived without an answer', () => {
+    const run = (unanswered: number) => facts({ arrived: arrivals(910, unanswered) }, overflown, 0.99);
+    expect(problems(outageClaims(false), run(10))).toEqual([]);
+    expect(problems(outageClaims(false), run(9))).toHaveLength(1);
   });
 
   test('an outage excuses what arrived twice only where it arrived just before the Collector was killed', () => {
@@ -111,7 +123,7 @@ test('a limit of size has to be met, at a tenth of the requests', () => {
 
 test('an end may lose nothing, but behind a channel of gRPC what it says; the stock processor has promised nothing', () => {
   const lost = stats({ exported: 900, dropped: { ...idle.dropped, shutdown: 100 } });
-  const end = facts({ delivered: 900 }, lost);
+  const end = facts({ arrived: arrivals(900) }, lost);
   expect(problems(endClaims('own', false), end)).toHaveLength(1);
   expect(problems(endClaims('grpc', false), end)).toEqual([]);
   expect(problems(endClaims('grpc', true), end)).toHaveLength(1);
