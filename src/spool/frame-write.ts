@@ -1,4 +1,4 @@
-/** Frames on their way to their place in a file: every append among them is answered once, however the write ends. */
+/** One write of several frames at fixed offsets of a file, which answers each append exactly once. */
 
 import type { NewEntry, SpoolEntry } from './format/entry.ts';
 import { frameHeader } from './format/layout.ts';
@@ -17,7 +17,6 @@ export class FrameWrite {
   readonly #frames: readonly { readonly append: Append; readonly position: number; readonly end: number }[];
   #isAnswered = false;
 
-  /** Gives the frames their place in the file. */
   constructor(file: SegmentFile, appends: readonly Append[]) {
     const { segment } = file;
     const buffers: Uint8Array[] = [];
@@ -37,7 +36,7 @@ export class FrameWrite {
     return this.#isAnswered;
   }
 
-  /** At the same place once more: the asynchronous write may never come to its end. @throws what the file system does. */
+  /** Repeats the write synchronously at the same offsets: the asynchronous one may never end. */
   repeatSync(): void {
     let { offset } = this;
     for (const buffer of this.buffers) {
@@ -46,21 +45,20 @@ export class FrameWrite {
     }
   }
 
-  /** Frames are stored that end within the first `goodBytes` of what was written. */
+  /** Answers all appends: frames within the first `goodBytes` of the write are stored, the others have failed. */
   answer(goodBytes: number): void {
     for (const { resolve } of this.#storedUpTo(this.offset + goodBytes)) resolve(undefined);
   }
 
   /**
-   * The partition is another's, or may be. What that process found in the file, up to its fence, is stored and its own to
-   * send.
-   * @returns the others: they go into a new partition, and are answered then.
+   * For a partition that was, or may have been, taken over: frames before the fence are answered as stored, for the new
+   * owner sends them. @returns the other appends, unanswered: they go into a new partition.
    */
   share(fencedEnd: number): Append[] {
     return this.#storedUpTo(fencedEnd);
   }
 
-  /** @param end in the file. @returns the appends of the other frames, which have failed and have no answer yet. */
+  /** @param end offset in the file. @returns the failed appends, not answered yet. */
   #storedUpTo(end: number): Append[] {
     if (this.#isAnswered) return [];
     this.#isAnswered = true;

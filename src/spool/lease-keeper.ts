@@ -1,4 +1,4 @@
-/** Keeps the leases of this process's partitions, and takes over those that others left. */
+/** Renews the leases of this process's partitions and takes over orphaned ones. */
 
 import type { Cancel } from '../common/clock.ts';
 import type { SpoolListener } from './format/entry.ts';
@@ -10,19 +10,17 @@ import type { Segment } from './segments/segment.ts';
 import type { SegmentList } from './segments/segment-list.ts';
 import { scanPartition, type TakeoverContext, takeOverPartition, warnOfNewer } from './takeover.ts';
 
-/** Renewals, and looks at others, within the time of a lease. */
+/** Renewals, and scans for orphans, per `leaseMillis`. */
 const HEARTBEATS_PER_LEASE = 4;
 
 export interface LeaseKeeperListener extends Pick<SpoolListener, 'wake' | 'warn'> {
-  /** A segment of a partition that is this process's now. */
+  /** A segment of a partition that was taken over. */
   foundSegment(segment: Segment): void;
-  /** All segments of such a partition were found. */
+  /** All segments of a partition that was taken over have been found. */
   scannedPartition(partition: Partition): void;
-  /** @param isTakenOver whether another process has it; otherwise it is gone. */
+  /** @param isTakenOver false if the partition is gone instead. */
   ownershipLost(partition: Partition, isTakenOver: boolean): void;
-  /** What others have in the directory. */
   scanned(otherBytes: number): void;
-  /** A quarter of a lease has passed. */
   heartbeat(): void;
 }
 
@@ -31,7 +29,7 @@ export class LeaseKeeper {
   readonly #listener: LeaseKeeperListener;
   readonly #scanner: OrphanScanner;
   readonly #partitions = new Set<Partition>();
-  /** Whether the directory was there, or could be made, when that was last tried. */
+  /** Whether the directory existed or could be made at the last attempt. */
   #hasDirectory = false;
   #scanning: Promise<void> | undefined;
   #cancelHeartbeat: Cancel | undefined;
@@ -52,13 +50,13 @@ export class LeaseKeeper {
     this.#partitions.add(partition);
   }
 
-  /** A partition in which there is nothing any more. Never rejects. */
+  /** Removes an empty partition. Never rejects. */
   async remove(partition: Partition): Promise<void> {
     this.#partitions.delete(partition);
     await partition.remove();
   }
 
-  /** @returns whether there was nothing to renew. */
+  /** @returns whether all leases are valid; others are being renewed. */
   renewLapsed(now: number): boolean {
     let areValid = true;
     for (const partition of this.#partitions) {
@@ -69,12 +67,12 @@ export class LeaseKeeper {
     return areValid;
   }
 
-  /** Renews a partition's lease. Never rejects. @returns whether it is this process's beyond doubt. */
+  /** Renews a partition's lease. Never rejects. @returns whether this process certainly owns the partition. */
   async confirm(partition: Partition): Promise<boolean> {
     if (partition.isOwnershipLost) return false;
     const wasValid = partition.lease.isValid(this.#context.clock.now());
     const renewal = await partition.lease.renew();
-    // One that was empty may have been removed meanwhile.
+    // An empty partition may have been removed during the renewal.
     if (!this.#partitions.has(partition)) return false;
     const isGone = renewal === 'lost' || renewal === 'vanished';
     if (isGone && !this.#isStopped) {
@@ -86,13 +84,12 @@ export class LeaseKeeper {
     return renewal === 'held' && !partition.isOwnershipLost;
   }
 
-  /** Nothing is renewed or taken over any more. */
   stop(): void {
     this.#isStopped = true;
     this.#cancelHeartbeat?.();
   }
 
-  /** Leaves the partitions to whoever comes, and removes those that hold nothing. Never rejects. */
+  /** Releases partitions for takeover and removes empty ones. Never rejects. */
   async close(segments: Pick<SegmentList, 'mayHave'>): Promise<void> {
     this.stop();
     await this.#scanning;
@@ -103,7 +100,7 @@ export class LeaseKeeper {
     this.#partitions.clear();
   }
 
-  /** The same at once. Never throws. */
+  /** Synchronous {@link close}. Never throws. */
   closeSync(segments: Pick<SegmentList, 'mayHave'>): void {
     this.stop();
     for (const partition of this.#partitions) {
@@ -111,13 +108,13 @@ export class LeaseKeeper {
         if (segments.mayHave(partition)) partition.releaseSync();
         else partition.removeSync();
       } catch {
-        // Then it is taken over when its lease has run out.
+        // It is taken over once its lease has expired.
       }
     }
     this.#partitions.clear();
   }
 
-  /** Timed from heartbeat to heartbeat, however long the disk takes. */
+  /** Sets the next timer first, so that a slow disk does not delay it. */
   #heartbeat(): void {
     const { clock, settings } = this.#context;
     this.#cancelHeartbeat = clock.timer(

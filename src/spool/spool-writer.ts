@@ -1,4 +1,4 @@
-/** Appends: many that wait go out in one write. */
+/** Appends entries to the active segment; those that wait share one write. */
 
 import type { Clock } from '../common/clock.ts';
 import { crc32 } from './format/checksum.ts';
@@ -16,10 +16,10 @@ import { ActiveSegment, type ActiveSegmentContext } from './segments/active-segm
 import type { Segment } from './segments/segment.ts';
 import { type SegmentFile, WriteFailure } from './segments/segment-file.ts';
 
-/** What goes out in one write, at most, unless a single frame is larger. */
+/** Limit for one write, unless a single frame is larger. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
 
-/** Whoever takes a partition over fences its segments immediately after: so often is looked for that, so far apart. */
+/** A new owner fences the segments shortly after the takeover: attempts to find the fence, and their interval. */
 const LOOKS = 20;
 const LOOK_AGAIN_MILLIS = 50;
 
@@ -38,7 +38,6 @@ export class SpoolWriter {
     this.#active = new ActiveSegment(context);
   }
 
-  /** The partition that is being filled. */
   get partition(): Partition | undefined {
     return this.#active.partition;
   }
@@ -52,23 +51,23 @@ export class SpoolWriter {
     this.#pumping ??= this.#pump();
   }
 
-  /** After `closeSync` as well: the partition it is in is a new one then, and the caller's to release. */
+  /** Works even after `closeSync`, in a new partition that the caller must release. */
   appendSync(entry: NewEntry): SpoolEntry | undefined {
     return this.#accepts(entry) ? this.#appendSync(entry, crc32(entry.payload)) : undefined;
   }
 
-  /** The partition is another's: what comes goes into a new one. */
+  /** Stops using a partition that was lost: new entries go into another one. */
   detach(partition: Partition): void {
     this.#active.detach(partition);
   }
 
-  /** Nothing was written for a while: a segment of which nothing is needed any more can go. */
+  /** Finishes the active segment if nothing in it is needed any more, so that it can be deleted. */
   idle(): void {
     const { file } = this.#active;
     if (file?.segment.isDone && this.#waiting.length === 0) void this.#active.finish(file);
   }
 
-  /** Writes at once what waits or is under way, and answers it. Never throws. */
+  /** Writes waiting appends and the one in progress synchronously, and answers them. Never throws. */
   flushSync(): void {
     if (!this.#context.diskHealth.isHanging) this.#rewrite();
     for (const { entry, payloadCrc, resolve } of this.#waiting.splice(0)) {
@@ -76,14 +75,14 @@ export class SpoolWriter {
     }
   }
 
-  /** Writes what waits, and closes. Never rejects. */
+  /** Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;
     while (this.#pumping !== undefined) await this.#pumping;
     await this.#active.close();
   }
 
-  /** The same at once. Never throws. */
+  /** Synchronous {@link close}. Never throws. */
   closeSync(): void {
     this.#isClosed = true;
     this.flushSync();
@@ -103,7 +102,7 @@ export class SpoolWriter {
     // Appends of the same turn go out together.
     await null;
     while (this.#waiting.length > 0) {
-      // What is not on its way to the disk yet can be sent from memory.
+      // If the disk hangs, appends that still wait are refused: their records can be sent from memory.
       this.#context.diskHealth.writeBegan(() => this.#refuse());
       try {
         await this.#writeSome();
@@ -114,7 +113,7 @@ export class SpoolWriter {
         this.#context.diskHealth.writeEnded();
       }
     }
-    // In the turn in which there was nothing left: what comes next starts it again.
+    // Reset in the turn in which the loop found nothing, so that the next append starts it again.
     this.#pumping = undefined;
   }
 
@@ -127,7 +126,7 @@ export class SpoolWriter {
     const needed = footprint(first.entry.payload);
     const file = await this.#active.take(needed);
     const hasRoom = file !== undefined && (await this.#context.quota.makeRoom(needed));
-    // What waits may have been written at once meanwhile, and the file have been finished.
+    // A synchronous flush may have written the waiting appends and finished the file.
     if (this.#waiting[0] !== first) return;
     if (!hasRoom) {
       this.#waiting.shift();
@@ -144,7 +143,6 @@ export class SpoolWriter {
     }
   }
 
-  /** As many of those that wait as go out in one write. */
   #take(segment: Segment): Append[] {
     let bytes = 0;
     let count = 0;
@@ -180,7 +178,7 @@ export class SpoolWriter {
       goodBytes = 0;
     }
     const { partition } = file.segment;
-    // A write that took so long may have gone into another's partition by now.
+    // The partition may have been taken over during a slow write.
     const isOurs = partition.lease.isValid(this.#clock.now()) || (await this.#context.confirm(partition));
     if (partition.isOwnershipLost) {
       const end = await this.#fencedEnd(file);
@@ -189,7 +187,7 @@ export class SpoolWriter {
       return;
     }
     if (!isOurs) failure ??= partition.lease.lastError;
-    // Before the answer, as whoever hears it looks whether the disk works.
+    // Before the answer: its receiver asks whether the disk works.
     if (failure !== undefined) diskHealth.failed(failure instanceof WriteFailure ? failure.cause : failure);
     write.answer(isOurs ? goodBytes : 0);
     if (failure !== undefined) {
@@ -200,7 +198,7 @@ export class SpoolWriter {
     if (settings.fsync === 'interval') this.#active.syncLater();
   }
 
-  /** Of a file that is another's now: it is about to say what it has taken over, or has said so. */
+  /** Waits for the fence that the new owner writes. */
   async #fencedEnd(file: SegmentFile): Promise<number | undefined> {
     for (let looks = 1; ; looks++) {
       const end = await file.fencedEnd();
@@ -226,7 +224,7 @@ export class SpoolWriter {
       if (settings.fsync === 'always') file.syncSync();
       if (settings.fsync === 'interval' && !this.#isClosed) this.#active.syncLater();
       if (!isLastTry && !segment.partition.lease.isValid(this.#clock.now())) {
-        // As in the asynchronous way; a new partition is quicker than an answer.
+        // As in `#perform`, but without waiting for a fence: the second try makes a new partition.
         const end = offset + FRAME_HEADER_BYTES + entry.payload.byteLength;
         if (end <= (file.fencedEndSync() ?? 0)) return segment.written(position);
         segment.failed(position);
@@ -242,7 +240,7 @@ export class SpoolWriter {
     }
   }
 
-  /** What is being written is written again, at the same place: it may never come to its end. */
+  /** Repeats the write in progress synchronously at the same offsets: it may never end. */
   #rewrite(): void {
     const write = this.#write;
     if (write === undefined || write.isAnswered) return;
@@ -255,7 +253,7 @@ export class SpoolWriter {
       write.repeatSync();
       if (this.#context.settings.fsync === 'always') file.syncSync();
     } catch {
-      // Then the other write's result is what counts.
+      // The result of the asynchronous write counts.
       return;
     }
     write.answer(Number.POSITIVE_INFINITY);

@@ -1,4 +1,4 @@
-/** The spool: batches on disk, for as long as they cannot be delivered, across the lives of processes. */
+/** The spool: keeps batches on disk until they are delivered, across restarts of the process. */
 
 import type { Cancel, Clock } from '../common/clock.ts';
 import type { SpoolSettings } from '../options/spool-settings.ts';
@@ -23,18 +23,15 @@ import { SpoolWriter } from './spool-writer.ts';
  *   │        └────────┴──▶ exiting
  *   └──▶ closed
  * ```
- * - `closing`: what waits is being written; nothing new is accepted.
- * - `exiting`: closed synchronously, while the process may still have something to store synchronously.
+ * - `closing`: waiting appends are written; new ones are refused.
+ * - `exiting`: closed synchronously; only synchronous appends still work.
  */
 type State = 'new' | 'open' | 'closing' | 'exiting' | 'closed';
 
-/** When reading fails for want of something that others use up as well, it waits for so long. */
+/** Pause after a read that failed for lack of a shared resource, such as file descriptors. */
 const READ_PAUSE_MILLIS = 1_000;
 
-/**
- * Invariant: each entry is held by the caller, by the spool alone (it waits, or is given out by `next`), or is
- * settled. `records` counts what the spool alone holds.
- */
+/** Invariant: the caller of `store` holds an entry, or the spool alone (waiting or given out), or it is settled. */
 export class Spool {
   readonly #settings: SpoolSettings;
   readonly #clock: Clock;
@@ -98,10 +95,10 @@ export class Spool {
   }
 
   /**
-   * Makes or checks the directory, and begins to look for what others left. Nothing else is made on disk before
-   * there is something to store. A disk that fails does not throw: the spool starts degraded, and tries again.
-   * @throws SpillwayError ERR_SPILLWAY_OPTION when the directory is not one, cannot be made, entered or
-   * written to, can be written to by others, or belongs to another user who is not root.
+   * Creates or checks the directory and starts to look for orphans; creates nothing else before the first `store`. A
+   * failing disk does not throw: the spool starts degraded and retries.
+   * @throws SpillwayError ERR_SPILLWAY_OPTION if the path is not a directory, cannot be created, entered or written to,
+   *   is writable by others, or belongs to another user who is not root.
    */
   open(listener: SpoolListener): void {
     this.#events.listener = listener;
@@ -114,56 +111,51 @@ export class Spool {
     this.#keeper.start(failure === undefined);
   }
 
-  /** Whether an append may succeed: false when it is not open, or the disk has failed and it is not yet time to try again. */
+  /** Whether an append may succeed: the spool is open, and the disk works or is due for a retry. */
   get isUsable(): boolean {
     return this.#state === 'open' && this.#diskHealth.isUsable;
   }
 
-  /** What the disk said when writing failed, until it works again. Names no path. */
+  /** Reason of the last failed write, until a write succeeds. Contains no path. */
   get degradedBecause(): string | undefined {
     return this.#diskHealth.failureReason;
   }
 
-  /** Not settled, and held by the spool alone: what `next` has given out counts, what the caller of `store` holds does not. */
+  /** Unsettled records that the spool alone holds, including those given out by `next`. */
   get records(): number {
     return this.#segments.records;
   }
 
-  /** On disk, in segments and acknowledgements of the partitions this one holds. */
   get bytes(): number {
     return this.#segments.bytes;
   }
 
-  /** When the oldest record was admitted that the spool alone holds, about; milliseconds since the Unix epoch. */
+  /** Approximate admission time of the oldest record that the spool alone holds, in Unix milliseconds. */
   get oldestUnixMillis(): number | undefined {
     return this.#segments.oldestUnixMillis;
   }
 
-  /** Whether an entry may be sent: while its lease is not in date another process may be sending it. */
+  /** Whether the entry's lease is valid; otherwise another process may be sending it. */
   maySend(entry: SpoolEntry, now: number): boolean {
     return this.#state === 'open' && own(entry).segment.partition.lease.isValid(now);
   }
 
-  /** Begins to renew the leases that are not in date; `wake` tells when that is done. @returns whether all are, and it is open. */
+  /** Starts to renew lapsed leases; `wake` follows. @returns whether none has lapsed and the spool is not closed. */
   renewLapsedLeases(now: number): boolean {
     return (this.#state === 'open' || this.#state === 'new') && this.#keeper.renewLapsed(now);
   }
 
   /**
-   * Stores a batch, which is the caller's until `release`. Never throws.
-   * @param done is called once, in the turn in which it is known: see `flushSync`. With undefined when it could not be stored:
-   * the disk is full or fails, the spool is full of what cannot be evicted, the batch is larger than the spool, or the
-   * spool is closed.
+   * Stores a batch, which the caller holds until `release`. Never throws.
+   * @param done called once, as soon as the result is known (synchronously by `flushSync`); with undefined if the disk
+   *   is full or fails, nothing can be evicted, the batch is larger than the spool, or the spool is closed.
    */
   store(entry: NewEntry, done: (stored: SpoolEntry | undefined) => void): void {
     if (this.#state === 'open') this.#writer.append(entry, done);
     else done(undefined);
   }
 
-  /**
-   * Synchronous {@link store}: for bursts, and for the exit of the process, where it works after `closeSync` as well.
-   * Never throws.
-   */
+  /** Synchronous {@link store} for bursts and for the exit, where it works even after `closeSync`. Never throws. */
   appendSync(entry: NewEntry): SpoolEntry | undefined {
     if (this.#state === 'open') return this.#writer.appendSync(entry);
     if (this.#state !== 'exiting') return undefined;
@@ -172,19 +164,13 @@ export class Spool {
     return stored;
   }
 
-  /**
-   * Records are done with: delivered, or dropped for good. Their space is free when a whole segment is done with.
-   * @param first position in the payload.
-   */
+  /** Settles delivered or dropped records. Disk space is freed once a whole segment is settled. */
   settle(entry: SpoolEntry, first: number, records: number): void {
     const { segment, position } = own(entry);
     if (segment.settle(position, first, records)) this.#scheduleCleaning(segment);
   }
 
-  /**
-   * The caller has the records no longer in memory: `next` gives them in their turn. If the entry was evicted or
-   * damaged meanwhile they are lost, and told of as dropped.
-   */
+  /** The caller has freed the records' memory; those of an evicted or damaged entry are reported as dropped. */
   release(entry: SpoolEntry): void {
     const { segment, position, state } = own(entry);
     if (!segment.release(position)) return;
@@ -192,19 +178,16 @@ export class Spool {
     else this.#dropIfGone(own(entry));
   }
 
-  /**
-   * The oldest entry that waits, those that were recovered before those of this process. It is not evicted until it is
-   * settled, released or given back.
-   */
+  /** The oldest waiting entry, recovered ones first. It is not evicted until it is settled, released or requeued. */
   next(): SpoolEntry | undefined {
     if (this.#state !== 'open' || this.#clock.now() < this.#readsAgainAt) return undefined;
     return this.#segments.next();
   }
 
   /**
-   * The payload of an entry, checked. Never rejects.
-   * @returns undefined when it is damaged, which is then counted as `spool_corrupt`, another's by now, or cannot be
-   * read at this time and waits again. In each case it is no longer the caller's.
+   * Reads a payload and verifies its checksum. Never rejects.
+   * @returns undefined if it is damaged (counted as `spool_corrupt`), taken over, or temporarily unreadable (it waits
+   *   again). The caller no longer holds the entry then.
    */
   async read(entry: SpoolEntry): Promise<Buffer | undefined> {
     const { segment, position } = own(entry);
@@ -214,7 +197,7 @@ export class Spool {
       return undefined;
     }
     if (Buffer.isBuffer(result)) return result;
-    // A partition that was taken over is elsewhere now.
+    // A missing file may mean that the partition was taken over and renamed.
     const isOurs = result !== 'missing' || (await this.#keeper.confirm(segment.partition));
     if (entry.state !== 'stored') this.#dropIfGone(own(entry));
     else if (result === 'passing' || !isOurs) this.#pause(entry);
@@ -222,27 +205,24 @@ export class Spool {
     return undefined;
   }
 
-  /** An entry given out by `next` is not wanted now after all: it is in turn again. */
+  /** Takes back an entry that `next` gave out: it waits again. */
   requeue(entry: SpoolEntry): void {
     const { segment, position } = own(entry);
     segment.requeue(position);
     if (entry.state !== 'stored') this.#dropIfGone(own(entry));
   }
 
-  /** Does not wait any longer before a disk that failed is tried again: there may be no other time. */
+  /** Ends the back-off of a failed disk: there may be no later opportunity. */
   retryNow(): void {
     this.#diskHealth.retryNow();
   }
 
-  /** Writes at once what waits for the disk or is on its way there, and keeps the promises of it. Never throws. */
+  /** Writes waiting appends and the one in progress synchronously, and calls their `done`. Never throws. */
   flushSync(): void {
     if (this.#state === 'open') this.#writer.flushSync();
   }
 
-  /**
-   * Writes what waits, and leaves what is stored to whoever comes. Never rejects.
-   * What the caller holds and has not released stays on disk as well.
-   */
+  /** Writes waiting appends and leaves all entries to the next process, released or not. Never rejects. */
   close(): Promise<void> {
     this.#closing ??= this.#close().catch((error: unknown) => {
       this.#events.warn('spool', `the spool was not closed cleanly: ${reasonOf(error)}`);
@@ -251,7 +231,7 @@ export class Spool {
     return this.#closing;
   }
 
-  /** The same at once at the exit of the process, also when `close` has not come to its end. Never throws. */
+  /** Synchronous {@link close} for the exit of the process, even while `close` is running. Never throws. */
   closeSync(): void {
     if (this.#state !== 'open' && this.#state !== 'closing') return;
     this.#end('exiting');
@@ -259,7 +239,7 @@ export class Spool {
     this.#events.deliver();
   }
 
-  /** Tells the listener now what it is to be told in the next turn: whoever looks at all counts needs them to agree. */
+  /** Delivers deferred events now, so that a reader of several counts finds them consistent. */
   deliverEvents(): void {
     this.#events.deliver();
   }
@@ -272,7 +252,7 @@ export class Spool {
     this.#cleaner.scheduleAll();
     await this.#cleaner.run();
     await this.#keeper.close(this.#segments);
-    // Unless the process came to its exit meanwhile.
+    // The process may have reached its exit during the waits above.
     if (this.#state === 'closing') this.#state = 'closed';
     this.#events.deliver();
   }
@@ -292,7 +272,7 @@ export class Spool {
     this.#keeper.closeSync(this.#segments);
   }
 
-  /** Of a partition that was taken over: what is in it can be sent while the next one is read. */
+  /** Entries of a partition that was taken over can be sent while its next segment is read. */
   #foundSegment(segment: Segment): void {
     this.#segments.add(segment);
     this.#quota.tookOver(segment);
@@ -315,7 +295,7 @@ export class Spool {
     this.#events.wake();
   }
 
-  /** Nobody has the records of an entry any more that is not stored any more. */
+  /** Reports the loss of an entry that is neither stored nor in memory. */
   #dropIfGone(entry: SegmentEntry): void {
     if (entry.state === 'evicted') this.#drop(entry, 'spool_full');
     if (entry.state === 'damaged') this.#drop(entry, 'spool_corrupt');
@@ -349,7 +329,7 @@ export class Spool {
   }
 }
 
-/** Entries are made here and nowhere else. */
+/** Every SpoolEntry is a SegmentEntry. */
 function own(entry: SpoolEntry): SegmentEntry {
   return entry as SegmentEntry;
 }

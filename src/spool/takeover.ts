@@ -1,4 +1,4 @@
-/** Takes over a partition that nobody holds, and finds what is in it. */
+/** Takes over an orphaned partition and scans its segments. */
 
 import { join } from 'node:path';
 import type { SpoolListener } from './format/entry.ts';
@@ -16,13 +16,9 @@ export interface TakeoverContext extends PartitionContext {
   readonly listener: Pick<SpoolListener, 'warn'>;
 }
 
-/** What a look into a partition says of taking it over. */
 type Inspection = 'worthwhile' | 'empty' | 'newer';
 
-/**
- * Undefined when there is nothing in it, another was faster, its owner lives, or it is of a newer version.
- * @throws what the file system does.
- */
+/** @returns undefined if the partition is empty, alive, of a newer version, or another process was faster. */
 export async function takeOverPartition(
   orphan: OrphanedPartition,
   context: TakeoverContext,
@@ -62,7 +58,7 @@ export async function takeOverPartition(
     await files.rename(taken, path).catch(() => {});
     throw error;
   }
-  // From here on the owner cannot get it back. One that has ended properly writes nothing any more.
+  // The owner cannot regain it now. One that released its lease writes no more and needs no fence.
   if (orphan.lease !== undefined) await fenceSegments(taken, files);
   await files.rename(taken, partition.path);
   return partition;
@@ -75,10 +71,7 @@ export function warnOfNewer(listener: Pick<SpoolListener, 'warn'>): void {
   );
 }
 
-/**
- * The segments of a partition that this process holds, in order, with what is left in them: each as soon as it is known.
- * Damage is told of, and never thrown.
- */
+/** Yields the segments of an owned partition in order, each once it is scanned. Damage is reported, never thrown. */
 export async function* scanPartition(
   partition: Partition,
   context: TakeoverContext,
@@ -105,7 +98,7 @@ async function inspect(path: string, { files }: TakeoverContext): Promise<Inspec
       if (kind === 'newer') return 'newer';
       inspection = 'worthwhile';
     } catch {
-      // Whoever takes the partition over for something else in it will tell of it.
+      // If another segment makes the partition worthwhile, `scanPartition` reports this one.
     }
   }
   return inspection;
@@ -153,7 +146,7 @@ async function readAcks(segment: Segment, path: string, files: PartitionContext[
   try {
     bytes = await files.readFile(path);
   } catch {
-    // None, or none that can be read: what was settled is sent again.
+    // Missing or unreadable: settled records are sent again.
     return;
   }
   segment.acks.exists(bytes.length);

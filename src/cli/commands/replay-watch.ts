@@ -60,7 +60,7 @@ export class ReplayWatch {
     this.#progressAt = clock.now();
   }
 
-  /** Undefined while it goes on. @throws what the file system does, when the directory cannot be read. */
+  /** Undefined while it goes on. @throws file-system errors if the directory cannot be read. */
   async look(): Promise<ReplayEnd | undefined> {
     const failing = this.#endpoint(this.#stats());
     if (failing !== undefined) return failing;

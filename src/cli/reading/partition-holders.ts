@@ -23,7 +23,7 @@ export class HolderObserver {
     this.#leases = new LeaseObserver(directory, Number.NaN, clock, files);
   }
 
-  /** @throws what the file system does, when the directory cannot be read. */
+  /** @throws file-system errors if the directory cannot be read. */
   async observe(): Promise<Holder[]> {
     const names = await this.#files.readdir(this.#directory);
     const leases = await this.#leases.observe(

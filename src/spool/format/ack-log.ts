@@ -1,4 +1,4 @@
-/** What of a segment is done with, written down beside it, many notes at a time. */
+/** Writes acknowledgements of settled records beside their segment, many at a time. */
 
 import type { RecordRange } from './entry.ts';
 import { codeOf, type SpoolFiles, writeFully, writeFullySync } from './file-system.ts';
@@ -6,21 +6,21 @@ import { ACK_BYTES, writeAck } from './layout.ts';
 import { FILE_MODE } from './names.ts';
 import { without } from './record-ranges.ts';
 
-/** Notes by the index of their frame. */
+/** Notes by frame index. */
 type Notes = Map<number, readonly RecordRange[]>;
 
-/** Places in the file are multiples of the size of a note, so that one that was torn costs no other. */
+/** Offsets are multiples of the note size, so that a torn note damages no other. */
 export class AckLog {
   readonly #path: string;
   readonly #salt: number;
-  /** One note for all of a frame that is wholly done with … */
+  /** One note for each completely settled frame. */
   #wholes: Notes = new Map();
-  /** … and what became done with of others since the last write. */
+  /** Ranges of other frames settled since the last write. */
   #parts: Notes = new Map();
-  /** What is being written. */
+  /** Notes being written; `flushSync` repeats them. */
   #underWay: Notes = new Map();
   #writing: Promise<void> | undefined;
-  /** Of the file, with what is being written. */
+  /** File size, including the write in progress. */
   bytes = 0;
 
   constructor(path: string, salt: number) {
@@ -32,17 +32,17 @@ export class AckLog {
     return this.#wholes.size > 0 || this.#parts.size > 0;
   }
 
-  /** What notes take that have to be written for the frames that are wholly done with. */
+  /** Bytes that acknowledging the finished frames will take. */
   get pendingBytes(): number {
     return this.#wholes.size * ACK_BYTES;
   }
 
-  /** What the others would take. */
+  /** Bytes that acknowledging parts of other frames would take. */
   get optionalBytes(): number {
     return countOf(this.#parts) * ACK_BYTES;
   }
 
-  /** The file was found, with so many bytes; what is torn off at its end is written over. */
+  /** Continues an existing file; a torn note at its end is overwritten. */
   exists(bytes: number): void {
     this.bytes = bytes - (bytes % ACK_BYTES);
   }
@@ -58,17 +58,14 @@ export class AckLog {
     add(this.#parts, index, settled);
   }
 
-  /** Resolves when no write is under way. Never rejects. */
+  /** Resolves when no write is in progress. Never rejects. */
   async idle(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing.catch(() => {});
   }
 
-  /**
-   * @param hasRoom whether there is room for what need not be written: its loss means a second delivery.
-   * @throws what the file system does; the notes are kept then.
-   */
+  /** Keeps the notes on errors. @param hasRoom whether to write also notes that only avoid second deliveries. */
   async flush(files: SpoolFiles, hasRoom: boolean): Promise<void> {
-    // Here and not by "idle": nothing may come between the last look and the write.
+    // Not `await this.idle()`: no turn may pass between the last check and the write.
     while (this.#writing !== undefined) await this.#writing.catch(() => {});
     const notes = this.#take(hasRoom);
     if (notes.size === 0) return;
@@ -85,7 +82,7 @@ export class AckLog {
     }
   }
 
-  /** The same at once, with what an asynchronous write has under way, which may not come to its end. */
+  /** Synchronous {@link flush}; repeats an asynchronous write in progress, which may never end. */
   flushSync(files: SpoolFiles): void {
     const notes = this.#take(true);
     for (const [index, ranges] of this.#underWay) add(notes, index, ranges);
@@ -110,7 +107,7 @@ export class AckLog {
     return notes;
   }
 
-  /** Never truncated: another write may have made it a moment ago. */
+  /** Never truncates: another write may just have created the file. */
   async #open(files: SpoolFiles, isNew: boolean): Promise<number> {
     const [first, second] = flagsFor(isNew);
     try {
@@ -152,7 +149,7 @@ function flagsFor(isNew: boolean): readonly [string, string] {
   return isNew ? ['wx', 'r+'] : ['r+', 'wx'];
 }
 
-/** Whether a file is there that was thought not to be, or the other way round. */
+/** Whether the guess about the file's existence was wrong. */
 function isOtherwise(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'EEXIST' || code === 'ENOENT';

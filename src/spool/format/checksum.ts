@@ -2,5 +2,5 @@
 
 import zlib from 'node:zlib';
 
-/** Of the module's object: an import by a name that an old Node does not have would fail, and not say why. */
+/** Not a named import: on a Node without `crc32` it would fail at load time, before the version check. */
 export const { crc32 } = zlib;

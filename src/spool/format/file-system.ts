@@ -1,4 +1,4 @@
-/** Every call the spool makes to the file system, so that tests can make any of them fail; and what its errors say. */
+/** All file-system calls of the spool behind one interface that tests can make fail, and helpers for its errors. */
 
 import { default as fs } from 'node:fs';
 import { promisify } from 'node:util';
@@ -8,7 +8,10 @@ const open = promisify(fs.open);
 const writev = promisify(fs.writev);
 const read = promisify(fs.read);
 
-/** Asynchronous calls are for the service's life, synchronous ones for its first and its last moment. All reject or throw as `node:fs` does. */
+/**
+ * Synchronous calls serve the start, bursts and the exit. Errors are those of `node:fs`; callers throw them on, unless
+ * they are documented to never throw or reject.
+ */
 export interface SpoolFiles {
   mkdir(path: string, mode: number): Promise<void>;
   readdir(path: string): Promise<string[]>;
@@ -17,9 +20,9 @@ export interface SpoolFiles {
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   rmdir(path: string): Promise<void>;
-  /** Makes the names in a directory durable, where the platform can. */
+  /** Makes the entries of a directory durable, where the platform can. */
   syncDirectory(path: string): Promise<void>;
-  /** @param mode the permissions of a file that is created. */
+  /** @param mode permissions of a new file. */
   open(path: string, flags: string, mode: number): Promise<number>;
   close(fd: number): Promise<void>;
   /** May read less than there is room for. @returns the bytes read, 0 at the end. */
@@ -30,7 +33,7 @@ export interface SpoolFiles {
   mkdirSync(path: string, mode: number): void;
   statSync(path: string): { readonly mode: number; readonly uid: number; isDirectory(): boolean };
   chmodSync(path: string, mode: number): void;
-  /** Throws unless this process can list the directory, enter it and write to it. */
+  /** Throws unless this process can list, enter and write to the directory. */
   accessSync(path: string): void;
   openSync(path: string, flags: string, mode: number): number;
   closeSync(fd: number): void;
@@ -45,7 +48,7 @@ export interface SpoolFiles {
   rmdirSync(path: string): void;
 }
 
-/** A pipe that somebody put in the place of a file must not hold up a thread, and with it the exit of the process. */
+/** O_NONBLOCK: a pipe in place of a file must not block a thread and, with it, the exit of the process. */
 const { O_RDONLY, O_RDWR, O_NONBLOCK = 0 } = fs.constants;
 const FLAGS = new Map<string, number>([
   ['r', O_RDONLY | O_NONBLOCK],
@@ -61,7 +64,7 @@ export const nodeFiles: SpoolFiles = {
   unlink: (path) => fs.promises.unlink(path),
   rmdir: (path) => fs.promises.rmdir(path),
   async syncDirectory(path) {
-    // Windows cannot open a directory, and has no need to.
+    // Windows cannot open a directory and does not need to.
     if (process.platform === 'win32') return;
     const handle = await fs.promises.open(path, 'r');
     try {
@@ -98,11 +101,7 @@ export const nodeFiles: SpoolFiles = {
   rmdirSync: (path) => fs.rmdirSync(path),
 };
 
-/**
- * Reads from `position` on until the buffer is full, or the file ends. @throws what the file system does.
- * @param enough is enough where a short read would do as well.
- * @returns the bytes read.
- */
+/** Reads until the buffer is full or the file ends. @param enough bytes after which a short read is accepted. */
 export async function readFully(
   files: Pick<SpoolFiles, 'read'>,
   fd: number,
@@ -135,11 +134,7 @@ export function readFullySync(
   return done;
 }
 
-/**
- * Writes all of the buffers. @throws what the file system does, and where it writes nothing and says nothing: it would be
- * asked for ever.
- * @param wrote is told of the bytes of each step, so that it is known what a write that fails has left.
- */
+/** Throws if a call writes nothing: the loop would never end. @param wrote called with the bytes of each step. */
 export async function writeFully(
   files: Pick<SpoolFiles, 'writev'>,
   fd: number,
@@ -174,7 +169,6 @@ function notNothing(written: number): number {
   return written;
 }
 
-/** The buffers without their first bytes. */
 function behind(buffers: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   let left = bytes;
   for (let index = 0; index < buffers.length; index++) {
@@ -185,7 +179,6 @@ function behind(buffers: readonly Uint8Array[], bytes: number): readonly Uint8Ar
   return [];
 }
 
-/** @throws what the file system does, but for a file that is not there. */
 export async function unlinkIfThere(files: Pick<SpoolFiles, 'unlink'>, path: string): Promise<void> {
   try {
     await files.unlink(path);
@@ -194,7 +187,6 @@ export async function unlinkIfThere(files: Pick<SpoolFiles, 'unlink'>, path: str
   }
 }
 
-/** Synchronous {@link unlinkIfThere}. */
 export function unlinkIfThereSync(files: Pick<SpoolFiles, 'unlinkSync'>, path: string): void {
   try {
     files.unlinkSync(path);
@@ -203,7 +195,7 @@ export function unlinkIfThereSync(files: Pick<SpoolFiles, 'unlinkSync'>, path: s
   }
 }
 
-/** The name of an error of the file system; undefined for any other. */
+/** The `code` of a file-system error; undefined for other errors. */
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
@@ -213,12 +205,12 @@ export function isMissing(error: unknown): boolean {
   return codeOf(error) === 'ENOENT';
 }
 
-/** Whether there is no such file, nor the directory it was in: that can be a file now. */
+/** Also true if a file has replaced the directory. */
 export function isGone(error: unknown): boolean {
   return isMissing(error) || codeOf(error) === 'ENOTDIR';
 }
 
-/** Such as `ENOSPC: no space left on device`: without the path, which the message of Node ends with. */
+/** Without the path that ends Node's message: `ENOSPC: no space left on device`. */
 export function reasonOf(error: unknown): string {
   const [reason = ''] = messageOf(error).split(", '");
   const code = codeOf(error);

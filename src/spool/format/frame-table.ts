@@ -1,11 +1,11 @@
-/** The headers of a segment's frames, side by side in one buffer: 80 bytes each, however many there are. */
+/** The headers of a segment's frames in one buffer: 80 bytes for each frame, including its offset. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import { FRAME_HEADER_BYTES, frameField } from './layout.ts';
 
 const FIRST_ROWS = 16;
 
-/** A frame's position is its row: the frames of a file that was damaged need not have every index. */
+/** A frame's position is its row, not its index: frames of a damaged file may be missing. */
 export class FrameTable {
   #headers = Buffer.alloc(0);
   #offsets = new Float64Array(0);
@@ -15,11 +15,7 @@ export class FrameTable {
     return this.#length;
   }
 
-  /**
-   * @param header a frame's, whose index is above that of all before.
-   * @param offset of the header in the file.
-   * @returns its position.
-   */
+  /** Adds a frame whose index is above all previous ones. @param offset in the file. @returns its position. */
   add(header: Uint8Array, offset: number): number {
     if (this.#length === this.#offsets.length) this.#grow();
     this.#headers.set(header, this.#length * FRAME_HEADER_BYTES);
@@ -63,7 +59,6 @@ export class FrameTable {
     return frameField.isProtected(this.#headers, position * FRAME_HEADER_BYTES);
   }
 
-  /** The position of the frame with this index. */
   positionOf(index: number): number | undefined {
     let low = 0;
     let high = this.#length - 1;

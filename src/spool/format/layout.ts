@@ -1,4 +1,4 @@
-/** The bytes of the spool, as docs/spool-format.md has them: pure functions, no files. */
+/** Encodes and decodes the bytes of the spool, as docs/spool-format.md specifies them: pure functions, no files. */
 
 import { SEVERITY_RANGES, type SeverityCounts } from '../../common/severity-counts.ts';
 import { crc32 } from './checksum.ts';
@@ -6,15 +6,15 @@ import type { NewEntry } from './entry.ts';
 
 export const FORMAT_VERSION = 1;
 export const SEGMENT_HEADER_BYTES = 36;
-/** Of the fence, which is the last part of the header of a segment. */
+/** Offset of the fence, the last part of a segment header. */
 export const FENCE_AT = 24;
 export const FRAME_HEADER_BYTES = 72;
 export const ACK_BYTES = 16;
-/** Far above any batch; what claims more is damage, and no reason to allocate. */
+/** Far above any batch: a larger claim is damage and must not be allocated. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
 
 const SEGMENT_MAGIC = Buffer.from('SPILLWAY', 'latin1');
-/** What a frame begins with: readers look for it behind damage. */
+/** Start of every frame; readers search for it after damage. */
 export const FRAME_MAGIC = Buffer.from('SPFR', 'latin1');
 
 const VERSION_AT = 8;
@@ -38,12 +38,12 @@ const FRAME_CRC_AT = 68;
 const PROTECTED_FLAG = 1;
 const UINT32 = 2 ** 32;
 
-/** What the first bytes of a segment say. A damaged header says nothing, and the frames may still be good. */
+/** Frames may be intact behind a damaged header. */
 export type SegmentHeader =
   | {
       readonly kind: 'known';
       readonly salt: number;
-      /** Where the segment ends by its fence; undefined when it has none, and ends with the file. */
+      /** End of the segment by its fence; undefined without a fence. */
       readonly end: number | undefined;
     }
   | { readonly kind: 'newer'; readonly version: number }
@@ -75,7 +75,6 @@ export function parseSegmentHeader(bytes: Buffer): SegmentHeader {
   return { kind: 'known', salt, end: fenceIn(bytes, salt) };
 }
 
-/** What is written at `FENCE_AT` to say where a segment ends. */
 export function fenceBytes(end: number, salt: number): Buffer {
   const bytes = Buffer.alloc(FENCE_BYTES);
   bytes.writeUInt32LE(end % UINT32, 0);
@@ -88,7 +87,7 @@ function fenceIn(header: Buffer, salt: number): number | undefined {
   const fence = header.subarray(FENCE_AT, FENCE_AT + FENCE_BYTES);
   const end = fence.readUInt32LE(4) * UINT32 + fence.readUInt32LE(0);
   const isSound = crc32(fence.subarray(0, FENCE_CRC_AT), salt) === fence.readUInt32LE(FENCE_CRC_AT);
-  // Zeros are no fence, whatever their checksum is.
+  // Zeros are no fence, whatever their checksum.
   return isSound && end >= SEGMENT_HEADER_BYTES ? end : undefined;
 }
 
@@ -113,10 +112,7 @@ export function frameHeader(entry: NewEntry, salt: number, index: number, payloa
   return header;
 }
 
-/**
- * Whether a frame begins `at` these bytes, all of its header among them.
- * @param salt undefined when it is not known, because the segment's header is damaged.
- */
+/** Whether a complete frame header begins `at` this offset. @param salt undefined if the segment header is damaged. */
 export function isFrameHeader(bytes: Buffer, at: number, salt: number | undefined): boolean {
   return (
     bytes.length - at >= FRAME_HEADER_BYTES &&
@@ -127,7 +123,6 @@ export function isFrameHeader(bytes: Buffer, at: number, salt: number | undefine
   );
 }
 
-/** Reads single fields of a frame's header that is known to be one, `at` these bytes. */
 export const frameField = {
   salt: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + SALT_AT),
   index: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + INDEX_AT),
@@ -143,7 +138,6 @@ export const frameField = {
     SEVERITY_RANGES.map((_, range) => bytes.readUInt32LE(at + SEVERITIES_AT + 4 * range)),
 } as const;
 
-/** Writes one acknowledgement `at` these bytes. */
 export function writeAck(
   bytes: Buffer,
   at: number,
@@ -158,14 +152,13 @@ export function writeAck(
   bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 12), salt), at + 12);
 }
 
-/** One acknowledgement: records of a frame that are done with. */
 export interface Ack {
   readonly index: number;
   readonly first: number;
   readonly records: number;
 }
 
-/** What of an acknowledgement file is sound. */
+/** The intact acknowledgements of a file; others are skipped. */
 export function* acksIn(bytes: Buffer, salt: number): Generator<Ack> {
   for (let at = 0; at + ACK_BYTES <= bytes.length; at += ACK_BYTES) {
     if (crc32(bytes.subarray(at, at + 12), salt) !== bytes.readUInt32LE(at + 12)) continue;

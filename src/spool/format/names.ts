@@ -1,4 +1,4 @@
-/** What things are called in the spool's directory. */
+/** Names of files and directories in a spool. */
 
 import type { Clock } from '../../common/clock.ts';
 
@@ -9,15 +9,15 @@ const MOVING = new RegExp(`^\\.new-${ID}$`);
 const SEGMENT = /^(\d{8,})\.seg$/;
 
 export const LEASE_NAME = 'lease';
-/** A lease that its owner is done with. */
+/** A lease that its owner has released. */
 export const RELEASED_LEASE_NAME = 'lease.released';
-/** A lease on its way to the place of another. */
+/** A new lease before it replaces another. */
 export const NEW_LEASE_NAME = 'lease.new';
 export const QUARANTINE_NAME = 'quarantine';
 export const DIRECTORY_MODE = 0o700;
 export const FILE_MODE = 0o600;
 
-/** No two processes may ever have the same. */
+/** Must be unique among all processes. */
 export function newId(clock: Pick<Clock, 'uniqueBytes'>): string {
   return clock.uniqueBytes(ID_BYTES).toString('hex');
 }
@@ -30,7 +30,7 @@ export function partitionName(id: string): string {
   return `partition-${id}`;
 }
 
-/** The name of a partition that is being made, or changes its owner. */
+/** Name of a partition during its creation or takeover. */
 export function movingName(id: string): string {
   return `.new-${id}`;
 }
@@ -51,7 +51,7 @@ export function ackName(sequence: number): string {
   return `${String(sequence).padStart(8, '0')}.ack`;
 }
 
-/** The number of a segment by its name; undefined when it is not the name of one. */
+/** @returns undefined if the name is not a segment's. */
 export function sequenceOf(name: string): number | undefined {
   const digits = SEGMENT.exec(name)?.[1];
   if (digits === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Ranges of records, by position in a payload: pure arithmetic. Ranges are in order and do not overlap. */
+/** Arithmetic on ranges of record positions, which are in order and do not overlap. */
 
 import type { RecordRange } from './entry.ts';
 
@@ -8,7 +8,7 @@ export function countRecords(ranges: readonly RecordRange[]): number {
   return sum;
 }
 
-/** What is left of `ranges` without `records` records from `first`. */
+/** `ranges` without `records` positions from `first`. */
 export function without(ranges: readonly RecordRange[], first: number, records: number): RecordRange[] {
   const end = first + records;
   const left: RecordRange[] = [];

@@ -1,4 +1,4 @@
-/** Reads one segment file, for its owner, for who takes it over, and for the command line. Changes nothing. */
+/** Reads a segment file for its owner, for a takeover and for the command line, without changing it. */
 
 import { crc32 } from './checksum.ts';
 import { readFully, type SpoolFiles } from './file-system.ts';
@@ -11,7 +11,6 @@ import {
 } from './layout.ts';
 import { type ScannedSegment, SegmentScan } from './segment-scan.ts';
 
-/** All methods throw what the file system does. */
 export class SegmentReader {
   readonly #path: string;
   readonly #fd: number;
@@ -23,12 +22,12 @@ export class SegmentReader {
     this.#files = files;
   }
 
-  /** The caller closes it. */
+  /** The caller must close it. */
   static async open(path: string, files: SpoolFiles): Promise<SegmentReader> {
     return new SegmentReader(path, await files.open(path, 'r', 0), files);
   }
 
-  /** Opened for `work`, and closed when that has ended. */
+  /** Opens a segment for the duration of `work`. */
   static async during<T>(
     path: string,
     files: SpoolFiles,
@@ -42,7 +41,6 @@ export class SegmentReader {
     }
   }
 
-  /** The size of the file. */
   async bytes(): Promise<number> {
     return (await this.#files.stat(this.#path)).size;
   }
@@ -53,9 +51,8 @@ export class SegmentReader {
   }
 
   /**
-   * Finds the frames, around damage if there is any. There are none in a segment of a newer version.
-   * @param bytes of the file that are looked at.
-   * @param found is given each frame in order; the header is valid during the call.
+   * Finds the frames, also behind damage; none in a segment of a newer version. @param bytes of the file to scan.
+   * @param found called with each frame in order; the header is valid during the call only.
    */
   async scan(bytes: number, found: (header: Buffer, offset: number) => void): Promise<ScannedSegment> {
     const scan = new SegmentScan(this.#fd, bytes, this.#files);
@@ -63,7 +60,7 @@ export class SegmentReader {
     return scan.result;
   }
 
-  /** The payload of a frame; undefined when it is not what was written. */
+  /** @returns undefined if the payload is incomplete or fails its checksum. */
   async payload(frames: FrameTable, position: number): Promise<Buffer | undefined> {
     const payload = Buffer.allocUnsafeSlow(frames.payloadBytes(position));
     const start = frames.offset(position) + FRAME_HEADER_BYTES;

@@ -1,4 +1,4 @@
-/** Finds the frames of a segment, around whatever damage there is. */
+/** Finds the frames of a segment, also behind damage. */
 
 import { readFully, type SpoolFiles } from './file-system.ts';
 import {
@@ -11,24 +11,24 @@ import {
   type SegmentHeader,
 } from './layout.ts';
 
-/** A frame that was found. The header is valid until the next one is asked for. */
+/** The header is valid until the next frame is requested. */
 interface FoundFrame {
   readonly header: Buffer;
   readonly offset: number;
 }
 
-/** What is known of a segment when all its frames were asked for. */
+/** Complete once all frames were read. */
 export interface ScannedSegment {
   readonly header: SegmentHeader;
-  /** Undefined when the header is damaged and there is no frame. */
+  /** Undefined if the header is damaged and no frame was found. */
   readonly salt: number | undefined;
-  /** Bytes that are neither a frame nor what a write that was cut off leaves. */
+  /** Bytes that are neither frames nor the remains of an interrupted write. */
   readonly damagedBytes: number;
 }
 
 export class SegmentScan {
   readonly #window: FileWindow;
-  /** Where the segment ends: with the file, or at its fence. */
+  /** End of the file, or of the segment by its fence. */
   #bytes: number;
   #header: SegmentHeader = { kind: 'damaged' };
   #salt: number | undefined;
@@ -45,7 +45,7 @@ export class SegmentScan {
     return { header: this.#header, salt: this.#salt, damagedBytes: this.#damagedBytes };
   }
 
-  /** In their order. Finds none in a segment of a newer version. @throws what the file system does. */
+  /** All frames in order; none in a segment of a newer version. */
   async *frames(): AsyncGenerator<FoundFrame> {
     const start = await this.#window.from(0, SEGMENT_HEADER_BYTES);
     this.#header = parseSegmentHeader(start);
@@ -71,7 +71,7 @@ export class SegmentScan {
     }
   }
 
-  /** The header of a frame that begins here and is all there, and is not one of the past. */
+  /** The header of a complete frame at `offset` whose index is above the previous one. */
   async #frameAt(offset: number): Promise<Buffer | undefined> {
     const header = await this.#headerAt(offset);
     return header !== undefined && this.#isWhole(header, offset) ? header : undefined;
@@ -88,14 +88,14 @@ export class SegmentScan {
     return offset + FRAME_HEADER_BYTES + frameField.payloadBytes(header, 0) <= this.#bytes;
   }
 
-  /** Where the next frame begins, behind `offset`. */
+  /** Offset of the next frame behind `offset`. */
   async #search(offset: number): Promise<number | undefined> {
     let from = offset + 1;
     while (this.#bytes - from >= FRAME_HEADER_BYTES) {
       const bytes = await this.#window.from(from, FRAME_HEADER_BYTES);
       const at = bytes.indexOf(FRAME_MAGIC);
       if (at < 0) {
-        // The magic may begin in the last bytes of what was read.
+        // The magic may begin in the last bytes read.
         from += Math.max(1, bytes.length - FRAME_MAGIC.length + 1);
         continue;
       }
@@ -106,7 +106,7 @@ export class SegmentScan {
     return undefined;
   }
 
-  /** A write that was cut off leaves part of a frame at the end, or zeros. */
+  /** An interrupted write leaves part of a frame at the end, or zeros: neither is damage. */
   async #isDamage(offset: number, next: number | undefined): Promise<boolean> {
     if (next === undefined && (await this.#isTorn(offset))) return false;
     const end = next ?? this.#bytes;
@@ -143,10 +143,7 @@ class FileWindow {
     this.#files = files;
   }
 
-  /**
-   * The file from `offset`, as far as the window goes: at least `bytes`, unless the file ends before.
-   * Valid until the next call. @throws what the file system does.
-   */
+  /** Bytes from `offset`: at least `bytes`, unless the file ends first. Valid until the next call. */
   async from(offset: number, bytes: number): Promise<Buffer> {
     const at = offset - this.#start;
     if (at < 0 || at + bytes > this.#length) await this.#move(offset, bytes);

@@ -1,4 +1,4 @@
-/** Whether the spool's directory may be used: made if need be, and nobody else's to write to. */
+/** Creates the spool's directory if it is missing, and checks that nobody else can write to it. */
 
 import { dirname } from 'node:path';
 import { invalid } from '../../common/validation.ts';
@@ -6,17 +6,16 @@ import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
 import { DIRECTORY_MODE } from '../format/names.ts';
 
 const OPTION = 'spool.directory';
-/** Whoever may write in the directory can have this process read and send what they like. */
+/** Anyone who can write here can make this process send arbitrary data. */
 const WRITABLE_BY_OTHERS = 0o022;
-/** Group-writable and setgid, and closed to others: what Kubernetes makes of all directories on a volume (`fsGroup`). */
+/** The mode that Kubernetes gives all directories of a volume (`fsGroup`): group-writable, setgid, closed to others. */
 const OPENED_TO_VOLUME_GROUP = 0o2020;
-/** What no waiting mends: the directory is the wrong one, or its permissions are. */
+/** Errors that no retry can fix: a wrong directory, or wrong permissions. */
 const MISTAKES = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
 
 /**
- * Makes the directory if it is not there, and those it is in.
- * @throws SpillwayError ERR_SPILLWAY_OPTION when it is not a directory that is this process's alone to use.
- * @returns what the disk said, when it is the disk that failed.
+ * Creates the directory and its parents if they are missing. @returns the error of a failing disk, or undefined.
+ * @throws SpillwayError ERR_SPILLWAY_OPTION if it is not a directory for this process alone.
  */
 export function checkDirectory(
   directory: string,
@@ -45,10 +44,9 @@ export function checkDirectory(
   return undefined;
 }
 
-/** @throws what the file system does. */
 export function makeDirectorySync(directory: string, files: SpoolFiles): void {
   try {
-    // Not made at once and be told that it is there: a disk that is full or read-only may say that first.
+    // stat first: on a full or read-only disk, mkdir may not report EEXIST for an existing directory.
     files.statSync(directory);
   } catch (error) {
     if (!isMissing(error)) throw error;
@@ -61,7 +59,6 @@ export function makeDirectorySync(directory: string, files: SpoolFiles): void {
   }
 }
 
-/** @throws what the file system does. */
 export async function makeDirectory(directory: string, files: SpoolFiles): Promise<void> {
   try {
     await files.stat(directory);
@@ -76,7 +73,7 @@ export async function makeDirectory(directory: string, files: SpoolFiles): Promi
   }
 }
 
-/** Otherwise a service whose volume is given to its group would not start a second time. */
+/** Without this, a service on such a volume would fail at its second start. */
 function isClosable(mode: number, uid: number): boolean {
   return (mode & 0o2022) === OPENED_TO_VOLUME_GROUP && uid === process.getuid?.();
 }

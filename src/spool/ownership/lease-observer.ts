@@ -1,4 +1,4 @@
-/** Watches leases of partitions that this process does not hold: one look tells nothing, a lease that changes does. */
+/** Observes the leases of other processes over time: only a lease that changes proves a living owner. */
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
@@ -7,36 +7,33 @@ import { isPartitionName, LEASE_NAME } from '../format/names.ts';
 import { expiryMillis, type LeaseInfo, parseLease } from './lease.ts';
 
 /**
- * - `free`: there is no lease, or it was unchanged for as long as it holds: nobody has the partition.
- * - `silent`: it was not seen to change so far, and not watched for long enough to call its owner dead.
- * - `alive`: it was seen to change, and holds since then.
+ * - `free`: no lease, or unchanged until it expired.
+ * - `silent`: unchanged so far, but not observed for long enough.
+ * - `alive`: seen to change, and not expired since.
  */
 export type HolderState = 'free' | 'silent' | 'alive';
 
 export interface ObservedLease {
-  /** Of the partition. */
   readonly name: string;
   readonly state: HolderState;
-  /** The bytes of the file: undefined when there is none, empty when it cannot be read. */
+  /** Contents of the file; undefined without a file, empty if it cannot be read. */
   readonly lease: Buffer | undefined;
-  /** Undefined when it cannot be understood. */
+  /** Undefined if it cannot be parsed. */
   readonly info: LeaseInfo | undefined;
-  /** How long it may be unchanged before its owner is taken for dead. */
   readonly expiryMillis: number;
 }
 
-/** A lease as it was seen. */
 interface Observation {
   readonly lease: Buffer | undefined;
-  /** When it was first seen to be so. */
+  /** When this content was first seen. */
   readonly since: number;
-  /** Whether it was seen to be otherwise before. */
+  /** Whether another content was seen before. */
   readonly hasChanged: boolean;
 }
 
 export class LeaseObserver {
   readonly #directory: string;
-  /** For leases that do not say. */
+  /** Default for leases without a duration. */
   readonly #leaseMillis: number;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
@@ -49,7 +46,7 @@ export class LeaseObserver {
     this.#files = files;
   }
 
-  /** Looks at these partitions, and forgets all others. Those that are not there (any more) are left out. */
+  /** Reads the leases of these partitions and forgets all others. Missing partitions are left out. */
   async observe(names: readonly string[]): Promise<ObservedLease[]> {
     const observations = new Map<string, Observation>();
     const observed: ObservedLease[] = [];
@@ -68,24 +65,21 @@ export class LeaseObserver {
   #observation(name: string, lease: Buffer | undefined): Observation {
     const before = this.#observations.get(name);
     if (before !== undefined && isSameLease(before.lease, lease)) return before;
-    // Not when it was looked for: what was seen then may have been written since.
+    // Not `lookedAt`: the lease may have been written between that time and the read.
     return { lease, since: this.#clock.now(), hasChanged: before !== undefined };
   }
 
   #observed(name: string, { lease, since, hasChanged }: Observation, lookedAt: number): ObservedLease {
     const info = lease && parseLease(lease);
     const expiry = expiryMillis(info, this.#leaseMillis);
-    // One without a lease that is on its way to a new owner gets one in a moment.
+    // A partition under a temporary name without a lease is about to get one.
     const isFree = (lease === undefined && isPartitionName(name)) || lookedAt - since >= expiry;
     const state = isFree ? 'free' : hasChanged ? 'alive' : 'silent';
     return { name, state, lease, info, expiryMillis: expiry };
   }
 }
 
-/**
- * What a partition's lease is now: undefined when it has none, no bytes when it cannot be read, and `none` when there is
- * no such partition.
- */
+/** @returns the lease; undefined without one, no bytes if it cannot be read, `none` if there is no such partition. */
 export async function readLease(partition: string, files: SpoolFiles): Promise<Buffer | undefined | 'none'> {
   try {
     return await files.readFile(join(partition, LEASE_NAME));

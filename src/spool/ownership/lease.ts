@@ -1,4 +1,4 @@
-/** The lease of a partition's owner, as docs/spool-format.md has it: written, renewed, and read by others. */
+/** The lease of a partition, as docs/spool-format.md specifies it: encoded, renewed and parsed. */
 
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -9,17 +9,17 @@ import { FILE_MODE, isMovingName, LEASE_NAME } from '../format/names.ts';
 
 const LEASE_BYTES = 256;
 const TOKEN_BYTES = 16;
-/** Whatever a lease says, it is waited for this long at least, and at most. */
+/** Bounds of the expiry, whatever a lease claims. */
 const MIN_LEASE_MILLIS = 1_000;
 const MAX_LEASE_MILLIS = 600_000;
 const MAX_HOST_LENGTH = 64;
-/** After this share of its time a lease may not be relied on. */
+/** An owner trusts its lease for this share of `leaseMillis` only. */
 const RELIABLE_SHARE = 0.75;
-/** While its partition is in the hands of another who may be about to give it back, an owner looks so often, so far apart. */
+/** While a takeover that may be reverted holds its partition, an owner looks for it this often, at this interval. */
 const LOOKS = 100;
 const LOOK_AGAIN_MILLIS = 50;
 
-/** What a lease says, as far as it can be understood. */
+/** Contents of a lease; only `format` and `token` are validated. */
 export interface LeaseInfo {
   readonly format: number;
   readonly token: string;
@@ -31,13 +31,9 @@ export interface LeaseInfo {
   readonly since: string;
 }
 
-/**
- * - `lost`: another process has the partition.
- * - `vanished`: there is no spool any more, so that nobody has it.
- */
+/** `lost`: another process has the partition; `vanished`: the spool is gone, so nobody has it. */
 export type Renewal = 'held' | 'lost' | 'vanished' | 'failed';
 
-/** The lease of a partition that this process holds. */
 export class Lease {
   readonly #path: string;
   readonly #info: LeaseInfo;
@@ -48,7 +44,7 @@ export class Lease {
   #renewing: Promise<Renewal> | undefined;
   #lastError: unknown;
 
-  /** @param directory of the partition, under the name it is to have. */
+  /** @param directory final path of the partition. */
   constructor(directory: string, leaseMillis: number, clock: Clock, files: SpoolFiles) {
     this.#path = join(directory, LEASE_NAME);
     this.#clock = clock;
@@ -67,17 +63,15 @@ export class Lease {
     };
   }
 
-  /** The first bytes of the file; whoever writes them calls `started` before. */
+  /** Initial contents of the file; call `started` before writing them. */
   get bytes(): Buffer {
     return this.#encode(this.#heartbeat);
   }
 
-  /** Why the last renewal failed. */
   get lastError(): unknown {
     return this.#lastError;
   }
 
-  /** The lease is about to be written for the first time. */
   started(): void {
     this.#confirmedAt = this.#clock.now();
   }
@@ -100,7 +94,7 @@ export class Lease {
       if (result !== 'missing') return result;
       const place = await this.#findPartition();
       if (place === 'failed' || place === 'vanished') return place;
-      // Looked for twice: it may have been given back between the one look and the other.
+      // Checked twice: it may have been given back between `#try` and this search.
       if ((place === 'gone' && looks > 1) || looks === LOOKS) return 'lost';
       if (place === 'moving') {
         await new Promise<void>((resolve) => void this.#clock.timer(resolve, LOOK_AGAIN_MILLIS));
@@ -108,7 +102,7 @@ export class Lease {
     }
   }
 
-  /** Whoever takes a partition over renames it first, and gives it back when its lease turns out to be alive. */
+  /** A takeover renames the partition first, and gives it back if its lease turns out to be alive. */
   async #findPartition(): Promise<'here' | 'moving' | 'gone' | 'vanished' | 'failed'> {
     const partition = dirname(this.#path);
     const directory = dirname(partition);
@@ -143,7 +137,7 @@ export class Lease {
       } finally {
         await this.#files.close(fd);
       }
-      // By its path once more: the file that was written to need not be the one that others look at.
+      // Read back by path: the open file may no longer be the one that others see.
       if (!(await this.#files.readFile(this.#path)).equals(next)) return 'lost';
     } catch (error) {
       this.#lastError = error;
@@ -164,7 +158,6 @@ export class Lease {
   }
 }
 
-/** Undefined when it cannot be understood. */
 export function parseLease(bytes: Buffer): LeaseInfo | undefined {
   try {
     const info: Partial<LeaseInfo> | null = JSON.parse(bytes.toString('latin1'));
@@ -176,7 +169,7 @@ export function parseLease(bytes: Buffer): LeaseInfo | undefined {
   }
 }
 
-/** How long a lease may be unchanged before its owner is taken for dead. @param otherwise where it does not say. */
+/** Time without a change after which an owner is considered dead. @param otherwise for leases without a duration. */
 export function expiryMillis(info: LeaseInfo | undefined, otherwise: number): number {
   const millis = Number(info?.leaseMillis ?? otherwise);
   return Math.min(Math.max(millis || MAX_LEASE_MILLIS, MIN_LEASE_MILLIS), MAX_LEASE_MILLIS);

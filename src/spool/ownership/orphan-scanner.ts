@@ -1,4 +1,4 @@
-/** Looks through the partitions of other processes: which of them nobody holds, and what they take on disk. */
+/** Scans the partitions of other processes for orphans and for their size on disk. */
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
@@ -8,14 +8,14 @@ import { FORMAT_VERSION } from '../format/layout.ts';
 import { isMovingName, isPartitionName, QUARANTINE_NAME } from '../format/names.ts';
 import { LeaseObserver, type ObservedLease } from './lease-observer.ts';
 
-/** A partition that nobody holds, and its lease when it was taken to be left. */
+/** A partition without a living owner, and the lease by which that was decided. */
 export type OrphanedPartition = Pick<ObservedLease, 'name' | 'lease'>;
 
 export interface PartitionScan {
   readonly orphans: readonly OrphanedPartition[];
-  /** What there is in the directory besides this process's own partitions. */
+  /** Bytes of other processes' partitions and of the quarantine. */
   readonly otherBytes: number;
-  /** Whether there is a partition with a lease of a newer version. */
+  /** Whether any partition has a lease of a newer format. */
   readonly hasNewer: boolean;
 }
 
@@ -34,7 +34,6 @@ export class OrphanScanner {
     this.#leases = new LeaseObserver(directory, leaseMillis, clock, files);
   }
 
-  /** @throws what the file system does, when the directory cannot be read. */
   async scan(isOwn: (name: string) => boolean): Promise<PartitionScan> {
     const names = await this.#files.readdir(this.#directory);
     const others = names.filter((name) => (isPartitionName(name) || isMovingName(name)) && !isOwn(name));

@@ -1,4 +1,4 @@
-/** One directory of segments that this process holds: how it is made, left to others, and removed. */
+/** A partition is a directory of segments that this process owns; it is created, released and removed here. */
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
@@ -20,7 +20,6 @@ import {
 import { makeDirectory, makeDirectorySync } from './directory-check.ts';
 import { Lease } from './lease.ts';
 
-/** What a partition needs of its spool. */
 export interface PartitionContext {
   readonly settings: Pick<SpoolSettings, 'directory' | 'leaseMillis' | 'fsync'>;
   readonly clock: Clock;
@@ -34,13 +33,13 @@ export class Partition {
   readonly path: string;
   readonly lease: Lease;
   readonly isRecovered: boolean;
-  /** When its oldest frame's oldest record was admitted; Infinity for one that this process fills itself. */
+  /** Admission time of its oldest record in Unix milliseconds; Infinity for a partition that this process fills. */
   bornAt = Number.POSITIVE_INFINITY;
-  /** Among those of the same age. */
+  /** Order of creation, for partitions of the same age. */
   readonly order = partitionsSoFar++;
-  /** Whether all that was in it when it was taken over is known. */
+  /** Whether all segments present at the takeover are known. */
   isScanned: boolean;
-  /** Another process has it. */
+  /** Whether another process owns it, or it is gone. */
   isOwnershipLost = false;
   readonly #files: SpoolFiles;
   #segments = 0;
@@ -54,7 +53,6 @@ export class Partition {
     this.#files = files;
   }
 
-  /** The number of the next segment. */
   takeSequence(): number {
     return ++this.#segments;
   }
@@ -67,9 +65,9 @@ export class Partition {
     return join(this.path, ackName(sequence));
   }
 
-  /** Leaves it to whoever comes. @throws what the file system does. */
+  /** Releases the lease, so that the next process need not wait for its expiry. */
   async release(): Promise<void> {
-    // Renamed rather than deleted: a disk that is full must have room for the lease of the next owner.
+    // Renamed, not deleted: on a full disk, the next owner reuses the file for its own lease.
     await this.#files.rename(join(this.path, LEASE_NAME), join(this.path, RELEASED_LEASE_NAME));
   }
 
@@ -77,7 +75,7 @@ export class Partition {
     this.#files.renameSync(join(this.path, LEASE_NAME), join(this.path, RELEASED_LEASE_NAME));
   }
 
-  /** Removes it and the lease; it must have no segments. What else is in it stays, and so does it then. */
+  /** Removes the partition unless it contains segments or unknown files. Never rejects. */
   async remove(): Promise<void> {
     await removePartition(this.path, this.#files);
   }
@@ -88,7 +86,6 @@ export class Partition {
   }
 }
 
-/** A new partition. @throws what the file system does. */
 export async function makePartition(context: PartitionContext): Promise<Partition> {
   const { settings, clock, files } = context;
   const id = newId(clock);
@@ -114,7 +111,7 @@ export async function makePartition(context: PartitionContext): Promise<Partitio
   return partition;
 }
 
-/** The same at once. */
+/** Synchronous {@link makePartition}. */
 export function makePartitionSync(context: PartitionContext): Partition {
   const { settings, clock, files } = context;
   const id = newId(clock);
@@ -139,7 +136,7 @@ export function makePartitionSync(context: PartitionContext): Partition {
   return partition;
 }
 
-/** Puts a lease where there is, or was, another's. @throws what the file system does. */
+/** Replaces the former owner's lease, released or not. */
 export async function replaceLease(directory: string, lease: Lease, files: SpoolFiles): Promise<void> {
   const path = join(directory, LEASE_NAME);
   const released = join(directory, RELEASED_LEASE_NAME);
@@ -156,13 +153,13 @@ export async function replaceLease(directory: string, lease: Lease, files: Spool
     await writeFile(temporary, 'w', lease.bytes, files);
     await renameOver(temporary, path, files);
   } catch (error) {
-    // A full disk is no reason to leave what would make room on it. An owner that wakes up can only spoil the lease.
+    // In place: a takeover may free space on a full disk. A former owner that wakes up can only damage the lease.
     if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') throw error;
     await writeFile(path, 'r+', lease.bytes, files);
   }
 }
 
-/** Removes a partition that has no segments, with what belongs to none. Never rejects. */
+/** Removes a partition without segments, including leases and stray acknowledgements. Never rejects. */
 export async function removePartition(path: string, files: SpoolFiles): Promise<void> {
   const names = await files.readdir(path).catch((): string[] => []);
   if (names.some((name) => sequenceOf(name) !== undefined)) return;
@@ -182,7 +179,7 @@ async function writeFile(path: string, flags: string, bytes: Buffer, files: Spoo
   }
 }
 
-/** Whatever is there: something that is not a file cannot be a lease. */
+/** Replaces even a directory at `to`: it cannot be a lease. */
 async function renameOver(from: string, to: string, files: SpoolFiles): Promise<void> {
   try {
     await files.rename(from, to);

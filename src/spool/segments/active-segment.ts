@@ -1,4 +1,4 @@
-/** The segment that is being filled: made when there is something to write, and finished when it is full. */
+/** The segment being filled, which is created on demand and finished when it is full. */
 
 import type { Cancel, Clock } from '../../common/clock.ts';
 import type { SpoolSettings } from '../../options/spool-settings.ts';
@@ -21,13 +21,11 @@ export interface ActiveSegmentContext extends PartitionContext {
   readonly segments: SegmentList;
   readonly quota: SpoolQuota;
   readonly diskHealth: DiskHealth;
-  /** A partition was made. */
   partitionMade(partition: Partition): void;
-  /** Finds out whether a partition is still this process's. @returns false when it is not, or that cannot be found out. */
+  /** @returns whether this process certainly still owns the partition. */
   confirm(partition: Partition): Promise<boolean>;
-  /** Another process has what was just stored. */
+  /** Another process took entries over while they were written. */
   takenOver(): void;
-  /** Nothing more is written to a segment. */
   completed(segment: Segment): void;
 }
 
@@ -35,11 +33,9 @@ export class ActiveSegment {
   readonly #context: ActiveSegmentContext;
   readonly #clock: Clock;
   readonly #isDurable: boolean;
-  /** What a segment takes at most, unless a single frame takes more. */
   readonly maxBytes: number;
   #partition: Partition | undefined;
   #file: SegmentFile | undefined;
-  /** Those that are not closed yet. */
   readonly #files = new Set<SegmentFile>();
   #cancelSync: Cancel | undefined;
 
@@ -50,20 +46,15 @@ export class ActiveSegment {
     this.maxBytes = segmentBytesFor(context.settings.maxBytes);
   }
 
-  /** The partition that is being filled. */
   get partition(): Partition | undefined {
     return this.#partition;
   }
 
-  /** What frames are appended to now. */
   get file(): SegmentFile | undefined {
     return this.#file;
   }
 
-  /**
-   * The file for a frame that takes so much; a new one if it must be.
-   * @returns undefined when there is no room. @throws what the file system does.
-   */
+  /** The file with room for `bytes`, creating the next one if needed; undefined if there is no room. */
   async take(bytes: number): Promise<SegmentFile | undefined> {
     const { segments, quota, files } = this.#context;
     const partition = await this.#takePartition();
@@ -74,13 +65,13 @@ export class ActiveSegment {
       await this.finish(current);
     }
     if (!(await quota.makeRoom(bytes + SEGMENT_HEADER_BYTES))) return undefined;
-    // Made at once meanwhile.
+    // Created synchronously during the wait.
     if (this.#file !== undefined) return this.#file;
     const segment = new Segment(partition, partition.takeSequence(), newSalt(this.#clock));
     segments.add(segment);
     try {
       const file = this.#begin(await SegmentFile.create(segment, this.#isDurable, files));
-      // It is in another's hands by now: the next one will be in a new partition.
+      // Taken over during the creation: the next segment goes into a new partition.
       if (partition.isOwnershipLost) void this.finish(file, false);
       return file;
     } catch (error) {
@@ -89,7 +80,7 @@ export class ActiveSegment {
     }
   }
 
-  /** The same at once. */
+  /** Synchronous {@link take}. */
   takeSync(bytes: number): SegmentFile | undefined {
     const { segments, quota, files } = this.#context;
     const current = this.#file;
@@ -100,7 +91,7 @@ export class ActiveSegment {
     }
     if (!quota.makeRoomSync(bytes + SEGMENT_HEADER_BYTES)) return undefined;
     if (this.#partition === undefined || !areValid) {
-      // There is no time to find out whether the one there is has been taken over.
+      // A new partition: there is no time to confirm that the current one was not taken over.
       this.#partition = makePartitionSync(this.#context);
       this.#context.partitionMade(this.#partition);
     }
@@ -110,7 +101,7 @@ export class ActiveSegment {
     return this.#begin(file);
   }
 
-  /** Nothing more is appended to a file. Never rejects. */
+  /** Syncs and closes a file. Never rejects. */
   async finish(file: SegmentFile, isSynced = this.#isDurable): Promise<void> {
     if (this.#file === file) this.#file = undefined;
     file.segment.isComplete = true;
@@ -120,7 +111,6 @@ export class ActiveSegment {
     this.#context.completed(file.segment);
   }
 
-  /** What was written is made durable when the interval has passed. */
   syncLater(): void {
     this.#cancelSync ??= this.#clock.timer(() => {
       this.#cancelSync = undefined;
@@ -133,7 +123,7 @@ export class ActiveSegment {
     }, this.#context.settings.fsyncIntervalMillis);
   }
 
-  /** The partition is another's: what comes goes into a new one. */
+  /** Closes the files of a lost partition. */
   detach(partition: Partition): void {
     if (this.#partition === partition) this.#partition = undefined;
     for (const file of this.#files) if (file.segment.partition === partition) void this.finish(file, false);
@@ -153,7 +143,7 @@ export class ActiveSegment {
         if (this.#isDurable) file.syncSync();
         file.closeSync();
       } catch {
-        // It is as durable as it could be made.
+        // Nothing more can be done at the exit.
       }
     }
     this.#files.clear();
@@ -161,7 +151,6 @@ export class ActiveSegment {
     this.#partition = undefined;
   }
 
-  /** @throws what the file system does. */
   async #takePartition(): Promise<Partition> {
     const held = this.#partition;
     if (held !== undefined) {

@@ -1,20 +1,19 @@
-/** What the spool has to tell, told in turns of its own: never from inside a call to the spool. */
+/** Defers the spool's events to turns of their own, so that no listener runs inside a call to the spool. */
 
 import { type Clock, coalesced } from '../../common/clock.ts';
 import { quietly } from '../../common/errors.ts';
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import type { SpoolListener } from '../format/entry.ts';
 
-/** Records that are lost together. */
 export interface Loss {
-  /** Whether they had been handed to the exporter. */
+  /** Whether the exporter had received them. */
   readonly wasPassed: boolean;
   readonly records: number;
   readonly severities: SeverityCounts | undefined;
 }
 
 export class DeferredEvents implements SpoolListener {
-  /** Nothing happens before there is one. */
+  /** Undefined until the spool is opened. */
   listener: SpoolListener | undefined;
   readonly #deliverLater: () => void;
   #pending: (() => void)[] = [];
@@ -55,7 +54,7 @@ export class DeferredEvents implements SpoolListener {
     });
   }
 
-  /** Tells now what is untold: at the end there may be no other turn. */
+  /** Delivers pending events now: at the exit there may be no other turn. */
   deliver(): void {
     const pending = this.#pending;
     this.#pending = [];

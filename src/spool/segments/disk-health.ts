@@ -1,11 +1,11 @@
-/** Whether the disk can be written to, as far as is known, and when to try again if not. */
+/** Tracks whether the disk accepts writes, and when to retry after a failure. */
 
 import type { Cancel, Clock } from '../../common/clock.ts';
 import { reasonOf } from '../format/file-system.ts';
 
 const FIRST_BACKOFF_MILLIS = 1_000;
 const MAX_BACKOFF_MILLIS = 30_000;
-/** A write that takes longer than this may never end, as on a network file system without its server. */
+/** A longer write may never end, for example on a network file system without its server. */
 const HANG_MILLIS = 5_000;
 
 export class DiskHealth {
@@ -19,29 +19,28 @@ export class DiskHealth {
   #cancelHang: Cancel | undefined;
   #isStopped = false;
 
-  /** @param wake is called when writing has failed, may be tried again, or works again. */
+  /** @param wake called when writing fails, may be retried, or works again. */
   constructor(clock: Clock, wake: () => void) {
     this.#clock = clock;
     this.#wake = wake;
   }
 
-  /** Until a write has succeeded. Says no path. */
+  /** Set until a write succeeds. Contains no path. */
   get failureReason(): string | undefined {
     return this.#failureReason ?? (this.#isHanging ? `no answer for ${HANG_MILLIS / 1_000} s` : undefined);
   }
 
-  /** Whether a write has been under way for so long that a synchronous one could hold up the process for ever. */
+  /** While a write hangs, a synchronous one could block the process forever. */
   get isHanging(): boolean {
     return this.#isHanging;
   }
 
-  /** Whether a write may be tried. */
   get isUsable(): boolean {
     if (this.#isHanging) return false;
     return this.#failureReason === undefined || this.#clock.now() >= this.#retryAt;
   }
 
-  /** Writing begins, until `ended`. @param hangs is called when that takes too long. */
+  /** Watches a write until `writeEnded`. @param hangs called if it takes longer than 5 s. */
   writeBegan(hangs: () => void): void {
     this.#cancelHang = this.#clock.timer(() => {
       this.#isHanging = true;
@@ -59,7 +58,7 @@ export class DiskHealth {
 
   failed(error: unknown): void {
     const now = this.#clock.now();
-    // What fails along with the first has no part in the back-off.
+    // Failures during the back-off do not extend it.
     if (this.#failureReason !== undefined && now < this.#retryAt) return;
     const wait = this.#failureReason === undefined ? FIRST_BACKOFF_MILLIS : this.#backoffMillis;
     this.#failureReason = reasonOf(error);
@@ -71,7 +70,6 @@ export class DiskHealth {
     this.#wake();
   }
 
-  /** Whoever has no other time tries at once. */
   retryNow(): void {
     this.#retryAt = 0;
   }
@@ -83,7 +81,6 @@ export class DiskHealth {
     this.#wake();
   }
 
-  /** Nobody is told any more. */
   stop(): void {
     this.#isStopped = true;
     this.#cancel?.();

@@ -1,18 +1,14 @@
-/** Reads payloads back, and tells damage from what passes by itself. */
+/** Reads payloads back and distinguishes damage from temporary failures. */
 
 import { codeOf, type SpoolFiles } from '../format/file-system.ts';
 import { SegmentReader } from '../format/segment-reader.ts';
 import type { Segment } from './segment.ts';
 
-/** Short of something that others use up as well. */
+/** Failures that may pass, such as a lack of file descriptors. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR', 'EACCES', 'EPERM']);
-/** A disk may fail once. */
 const ATTEMPTS = 2;
 
-/**
- * - `missing`: there is no such file.
- * - `passing`: it may be readable later.
- */
+/** `missing`: there is no such file; `passing`: a later read may succeed. */
 export type ReadResult = Buffer | 'damaged' | 'missing' | 'passing';
 
 /** Never rejects. */

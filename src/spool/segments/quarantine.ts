@@ -1,4 +1,4 @@
-/** Where segments go in which damage was found, for people to look at: the latest of them, within a bound. */
+/** Keeps the latest damaged segments for inspection, within a limit. */
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
@@ -6,9 +6,9 @@ import { codeOf, type SpoolFiles } from '../format/file-system.ts';
 import { DIRECTORY_MODE, QUARANTINE_NAME, segmentName } from '../format/names.ts';
 import type { Segment } from './segment.ts';
 
-/** Of `maxBytes`. */
+/** Share of `maxBytes`. */
 const SHARE = 1 / 8;
-/** Names begin with the time, so that they are in its order. */
+/** Names begin with the time, so that they sort by age. */
 const TIME_DIGITS = 14;
 
 export class Quarantine {
@@ -24,7 +24,6 @@ export class Quarantine {
     this.#files = files;
   }
 
-  /** Moves a segment here. @throws what the file system does. */
   async add(segment: Segment): Promise<void> {
     const time = String(Math.max(0, Math.trunc(this.#clock.wallNow()))).padStart(TIME_DIGITS, '0');
     const partition = segment.partition.name.slice('partition-'.length);

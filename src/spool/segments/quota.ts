@@ -1,4 +1,4 @@
-/** Keeps the spool within its bound: what is stored longest gives way to what is new. */
+/** Keeps the spool within its limit by evicting the oldest segments. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import { type SpoolFiles, unlinkIfThere, unlinkIfThereSync } from '../format/file-system.ts';
@@ -9,10 +9,10 @@ import type { SegmentList } from './segment-list.ts';
 
 const MIN_SEGMENT_BYTES = 256 * 1024;
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
-/** Segments that a process may always have, whatever the others take. */
+/** Segments guaranteed to each process, however much others occupy. */
 const OWN_SEGMENTS = 2;
 
-/** What a segment takes at most, unless a single frame takes more. */
+/** Limit for a segment, unless a single frame is larger. */
 export function segmentBytesFor(maxBytes: number): number {
   const share = Math.min(Math.max(Math.floor(maxBytes / 16), MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES);
   return Math.min(share, Math.floor(maxBytes / 4));
@@ -23,9 +23,9 @@ export class SpoolQuota {
   readonly #segments: SegmentList;
   readonly #files: SpoolFiles;
   readonly #listener: Pick<DeferredEvents, 'droppedAll'>;
-  /** What others have in the directory, and what is in quarantine. */
+  /** Bytes of other processes' partitions and of the quarantine. */
   otherBytes = 0;
-  /** Whose file is being deleted. */
+  /** Segment whose files are being deleted asynchronously. */
   #deleting: Segment | undefined;
 
   constructor(
@@ -40,7 +40,7 @@ export class SpoolQuota {
     this.#listener = listener;
   }
 
-  /** What was another's until now is in the stock, and is not to be counted twice until the next look at the others. */
+  /** Segments taken over count as ours from now on: until the next scan, subtract them from the others'. */
   tookOver(segment: Segment): void {
     this.otherBytes = Math.max(0, this.otherBytes - segment.bytesOnDisk);
   }
@@ -49,12 +49,11 @@ export class SpoolQuota {
     return this.#segments.bytesInAll + bytes <= this.#limit;
   }
 
-  /** Whether it could ever have. */
   couldEverFit(bytes: number): boolean {
     return bytes <= this.#limit;
   }
 
-  /** Evicts until there is room. @returns false when there is nothing left to evict. @throws what the file system does. */
+  /** Evicts segments until `bytes` fit. @returns false if nothing is left to evict. */
   async makeRoom(bytes: number): Promise<boolean> {
     while (!this.fits(bytes)) {
       const oldest = this.#segments.evictable;
@@ -71,7 +70,7 @@ export class SpoolQuota {
       } finally {
         this.#deleting = undefined;
       }
-      // Unless that was done at once meanwhile.
+      // It may have been evicted synchronously during the waits.
       if (oldest.fate === 'stored') this.#evicted(oldest);
     }
     return true;
@@ -86,12 +85,12 @@ export class SpoolQuota {
     return true;
   }
 
-  /** Ends what `make` has begun, before the process does: or a file could be gone whose records nobody has counted. */
+  /** Completes an asynchronous eviction at the exit, so that no file disappears without its records being counted. */
   finishSync(): void {
     try {
       if (this.#deleting !== undefined) this.#evictSync(this.#deleting);
     } catch {
-      // Then it stays, and is found again.
+      // The file stays and is found by the next process.
     }
   }
 
@@ -101,7 +100,7 @@ export class SpoolQuota {
     try {
       this.#files.unlinkSync(segment.ackPath);
     } catch {
-      // It need not be there, and is of no use without its segment.
+      // Optional, and useless without its segment.
     }
     this.#evicted(segment);
   }
@@ -118,7 +117,6 @@ export class SpoolQuota {
   }
 }
 
-/** What waits in a segment. */
 export function lossesOf(segment: Segment): Loss[] {
   const losses = [false, true].map((wasPassed) => ({
     wasPassed,
@@ -137,7 +135,7 @@ export function lossesOf(segment: Segment): Loss[] {
   return losses.filter(({ records }) => records > 0);
 }
 
-/** Attempts of an earlier process are not in this one's counts. */
+/** Attempts of an earlier process do not count. */
 export function wasPassedHere(segment: Segment, position: number): boolean {
   return !segment.partition.isRecovered && segment.frames.attempts(position) > 0;
 }

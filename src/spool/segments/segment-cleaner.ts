@@ -1,4 +1,4 @@
-/** Writes acknowledgements and deletes what is done with, one segment at a time, behind everything else. */
+/** Writes acknowledgements and deletes settled segments in the background, one at a time. */
 
 import { type Clock, coalesced } from '../../common/clock.ts';
 import type { SpoolListener } from '../format/entry.ts';
@@ -16,7 +16,6 @@ export interface CleanerContext {
   readonly clock: Clock;
   readonly files: SpoolFiles;
   readonly warn: SpoolListener['warn'];
-  /** A segment of this partition is gone. */
   emptied(partition: Partition): Promise<void>;
 }
 
@@ -31,33 +30,32 @@ export class SegmentCleaner {
     this.#runLater = coalesced(context.clock, () => void this.run());
   }
 
-  /** There may be something to do about a segment. */
   schedule(segment: Segment): void {
     this.#due.add(segment);
     this.#runLater();
   }
 
-  /** What failed before is tried again. */
+  /** Retries what failed before. */
   scheduleAll(): void {
     for (const segment of this.#context.segments) {
       if (segment.acks.isPending || (segment.isComplete && segment.isDone)) this.schedule(segment);
     }
   }
 
-  /** Does what is due. Never rejects. */
+  /** Never rejects. */
   run(): Promise<void> {
     this.#running = this.#running.then(() => this.#run());
     return this.#running;
   }
 
-  /** The same at once, at the end of the process. Never throws. */
+  /** Synchronous {@link run} for all segments, at the exit of the process. Never throws. */
   runSync(): void {
     for (const segment of [...this.#context.segments]) {
       try {
         if (segment.isComplete && segment.isDone && !segment.isDamaged) this.#deleteSync(segment);
         else segment.acks.flushSync(this.#context.files);
       } catch {
-        // It is delivered a second time: there is no one left to tell.
+        // Its settled records are delivered a second time.
       }
     }
   }
@@ -89,7 +87,7 @@ export class SegmentCleaner {
       await segment.acks.idle();
       if (segment.isDamaged) await this.#quarantine(segment);
       else await unlinkIfThere(this.#context.files, segment.path);
-      // Without its segment it is of no use, and goes with the partition at the latest.
+      // Useless without its segment, and removed with the partition at the latest.
       await this.#context.files.unlink(segment.ackPath).catch(() => {});
     } catch (error) {
       segment.isBeingDeleted = false;

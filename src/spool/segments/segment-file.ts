@@ -1,4 +1,4 @@
-/** A segment's file while frames are appended to it: every write has its place, so that writing twice does no harm. */
+/** The file of a segment being written, in which every write has a fixed offset, so that repeating one is harmless. */
 
 import { type SpoolFiles, writeFully, writeFullySync } from '../format/file-system.ts';
 import { segmentHeader } from '../format/layout.ts';
@@ -6,7 +6,7 @@ import { FILE_MODE } from '../format/names.ts';
 import { fencedEnd, fencedEndSync } from '../ownership/fence.ts';
 import type { Segment } from './segment.ts';
 
-/** A write that failed: so many bytes of it are in the file. */
+/** A failed write, of which `writtenBytes` are in the file. */
 export class WriteFailure extends Error {
   readonly writtenBytes: number;
 
@@ -20,13 +20,13 @@ export class SegmentFile {
   readonly segment: Segment;
   readonly #fd: number;
   readonly #files: SpoolFiles;
-  /** Whether there is anything that a loss of power would take. */
+  /** Whether a loss of power would lose data. */
   isDirty = true;
   #underWay: Promise<unknown> = Promise.resolve();
   #calls = 0;
-  /** Nothing is begun any more … */
+  /** No call begins any more. */
   #isClosed = false;
-  /** … and what is under way has the file until this is false. */
+  /** The descriptor is valid: calls in progress may use it even after `#isClosed`. */
   #isOpen = true;
 
   private constructor(segment: Segment, fd: number, files: SpoolFiles) {
@@ -35,7 +35,6 @@ export class SegmentFile {
     this.#files = files;
   }
 
-  /** @throws what the file system does. */
   static async create(segment: Segment, isDurable: boolean, files: SpoolFiles): Promise<SegmentFile> {
     const fd = await files.open(segment.path, 'wx+', FILE_MODE);
     const file = new SegmentFile(segment, fd, files);
@@ -68,13 +67,12 @@ export class SegmentFile {
     return this.#during(this.#write(buffers, offset));
   }
 
-  /** @throws what the file system does. */
   writeSync(bytes: Uint8Array, offset: number): void {
     this.isDirty = true;
     writeFullySync(this.#files, this.#fd, bytes, offset);
   }
 
-  /** Where the part of it ends that another process has taken over; undefined when that is not known. Never rejects. */
+  /** End of the part that another process took over; undefined if unknown. Never rejects. */
   async fencedEnd(): Promise<number | undefined> {
     if (!this.#isOpen) return undefined;
     return await this.#during(fencedEnd(this.#fd, this.#files)).catch(() => undefined);
@@ -89,10 +87,9 @@ export class SegmentFile {
     }
   }
 
-  /** @throws what the file system does. */
   async sync(): Promise<void> {
     if (!this.isDirty || this.#isClosed) return;
-    // What is written from here on may miss it.
+    // Writes that begin from here on may miss this sync.
     this.isDirty = false;
     try {
       await this.#during(this.#files.datasync(this.#fd));
@@ -108,17 +105,17 @@ export class SegmentFile {
     this.isDirty = false;
   }
 
-  /** When nothing is under way. Never rejects. */
+  /** Closes once no call is in progress. Never rejects. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // Before that its number would be free for another file, to which what is under way would go.
+    // Closed earlier, the descriptor could be reused, and calls in progress would write to another file.
     await this.#underWay;
     this.#isOpen = false;
     await this.#files.close(this.#fd).catch(() => {});
   }
 
-  /** At once. What is under way keeps it open: its number must not become another file's. */
+  /** Leaves the file open while calls are in progress: its descriptor must not be reused. */
   closeSync(): void {
     if (this.#isClosed || this.#calls > 0) return;
     this.#isClosed = true;
@@ -126,7 +123,6 @@ export class SegmentFile {
     this.#files.closeSync(this.#fd);
   }
 
-  /** `close` waits until `work` has ended. */
   keepOpenFor<T>(work: Promise<T>): Promise<T> {
     this.#underWay = Promise.allSettled([this.#underWay, work]);
     return work;

@@ -1,4 +1,4 @@
-/** All segments that this process holds, oldest first: what it gives out, and what it can do without. */
+/** All segments of this process, oldest first. */
 
 import type { SpoolEntry } from '../format/entry.ts';
 import type { Partition } from '../ownership/partition.ts';
@@ -7,7 +7,6 @@ import type { Segment } from './segment.ts';
 export class SegmentList {
   readonly #segments: Segment[] = [];
 
-  /** Records held by the spool alone. */
   get records(): number {
     return this.#sum((segment) => segment.records);
   }
@@ -16,12 +15,10 @@ export class SegmentList {
     return this.#sum((segment) => segment.bytesOnDisk);
   }
 
-  /** With what it takes to acknowledge everything. */
   get bytesInAll(): number {
     return this.#sum((segment) => segment.bytesInAll);
   }
 
-  /** Of what the spool alone holds: of the first segment with any of it. */
   get oldestUnixMillis(): number | undefined {
     for (const segment of this.#segments) {
       if (segment.records === 0) continue;
@@ -30,7 +27,7 @@ export class SegmentList {
     return undefined;
   }
 
-  /** Whether there is any segment of a partition, or may be one that was not found yet. */
+  /** True also while the scan of the partition may still find one. */
   mayHave(partition: Partition): boolean {
     return !partition.isScanned || this.#segments.some((segment) => segment.partition === partition);
   }
@@ -49,9 +46,8 @@ export class SegmentList {
   }
 
   /**
-   * A partition is another process's, or its files are gone.
-   * @param lost is told of each segment whose files are gone, while what waits in it is still known.
-   * @returns how many records were held by the spool alone.
+   * Gives up a partition that was taken over or is gone. @returns records that the spool alone held.
+   * @param lost called with each segment that is gone, before its waiting records are forgotten.
    */
   leave(partition: Partition, isTakenOver: boolean, lost: (segment: Segment) => void): number {
     let records = 0;
@@ -62,19 +58,19 @@ export class SegmentList {
         lost(segment);
         segment.markGone();
       }
-      // What is given out is in the memory of whoever has it.
+      // Entries given out are still in memory.
       if (isTakenOver || segment.records === 0) this.remove(segment);
     }
     return records;
   }
 
-  /** The oldest frame that waits; it is given out. */
+  /** Gives out the oldest waiting frame. */
   next(): SpoolEntry | undefined {
     for (const segment of this.#segments) if (segment.hasWaiting) return segment.next();
     return undefined;
   }
 
-  /** The oldest segment of which nothing is in use. */
+  /** The oldest segment that nobody uses. */
   get evictable(): Segment | undefined {
     return this.#segments.find((segment) => segment.isEvictable);
   }
@@ -90,7 +86,7 @@ export class SegmentList {
   }
 }
 
-/** Partitions by the age of what is in them, those of this process last. */
+/** Partitions in the order of their oldest record, this process's own last. */
 function isOlder(segment: Segment, other: Segment): boolean {
   const [one, two] = [segment.partition, other.partition];
   if (one.bornAt !== two.bornAt) return one.bornAt < two.bornAt;

@@ -1,4 +1,4 @@
-/** One file of frames: what is in it, who holds which frame, and what of it is done with. */
+/** A segment's frames: who holds each of them, and which records are settled. */
 
 import { AckLog } from '../format/ack-log.ts';
 import type { EntryState, RecordRange, SpoolEntry } from '../format/entry.ts';
@@ -7,7 +7,7 @@ import { ACK_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/l
 import { countRecords, without } from '../format/record-ranges.ts';
 import type { Partition } from '../ownership/partition.ts';
 
-/** Who has a frame's records: nobody yet, the caller of `store`, the spool alone, the caller of `next`, nobody any more. */
+/** Holder of a frame's records: nobody yet, the caller of `store`, the spool alone, the caller of `next`, nobody. */
 const WRITING = 0;
 const HELD = 1;
 const WAITING = 2;
@@ -17,10 +17,8 @@ const DONE = 4;
 const FIRST_ROWS = 16;
 
 /**
- * Frames are known by their position in `frames`.
- *
- * Invariants, true whenever no method is running: `records` is the sum of what remains of the frames that wait
- * or are given out; `live` counts the frames that are not done with.
+ * Frames are identified by their position in `frames`. Invariants between calls: `records` is the sum of what remains
+ * of waiting and given frames; `live` counts frames that are not done.
  */
 export class Segment {
   readonly partition: Partition;
@@ -30,17 +28,15 @@ export class Segment {
   readonly ackPath: string;
   readonly acks: AckLog;
   readonly frames = new FrameTable();
-  /** Of the file, with what is being written. */
+  /** File size, including writes in progress. */
   bytes = SEGMENT_HEADER_BYTES;
-  /** Nothing is appended any more. */
   isComplete = false;
   isDamaged = false;
-  /** Its files are being deleted: nothing of it is given out, and nothing acknowledged. */
+  /** While its files are deleted, nothing is given out or acknowledged. */
   isBeingDeleted = false;
-  /** What became of all its frames. */
   fate: EntryState = 'stored';
   #holds = new Uint8Array(FIRST_ROWS);
-  /** Of the frames that are partly done with. */
+  /** Only of partly settled frames. */
   readonly #remaining = new Map<number, readonly RecordRange[]>();
   readonly #entries = new Map<number, SegmentEntry>();
   #live = 0;
@@ -48,9 +44,9 @@ export class Segment {
   #waiting = 0;
   #given = 0;
   #records = 0;
-  /** No frame before this one waits … */
+  /** No frame before this position waits. */
   #cursor = 0;
-  /** … and all before this one are done with. */
+  /** All frames before this position are done. */
   #oldest = 0;
 
   constructor(partition: Partition, sequence: number, salt: number) {
@@ -62,17 +58,16 @@ export class Segment {
     this.acks = new AckLog(this.ackPath, salt);
   }
 
-  /** Records held by the spool alone, those that `next` has given out among them. */
+  /** Records that the spool alone holds, including those given out by `next`. */
   get records(): number {
     return this.#records;
   }
 
-  /** On disk, as far as it is known. */
   get bytesOnDisk(): number {
     return this.fate === 'stored' ? this.bytes + this.acks.bytes : 0;
   }
 
-  /** With what it takes to acknowledge every frame. */
+  /** Including the space for acknowledging every frame. */
   get bytesInAll(): number {
     if (this.fate !== 'stored') return 0;
     return this.bytesOnDisk + this.#live * ACK_BYTES + this.acks.pendingBytes;
@@ -86,12 +81,11 @@ export class Segment {
     return this.isComplete && this.#given === 0 && this.#beingWritten === 0 && !this.isBeingDeleted;
   }
 
-  /** Whether there is no frame left that anybody needs. */
   get isDone(): boolean {
     return this.#live === 0;
   }
 
-  /** Takes the next place in the file for a frame. */
+  /** Reserves the next place in the file for a frame. */
   begin(header: Uint8Array, payloadBytes: number): number {
     const position = this.#add(header, this.bytes, WRITING);
     this.bytes += FRAME_HEADER_BYTES + payloadBytes;
@@ -99,7 +93,7 @@ export class Segment {
     return position;
   }
 
-  /** A frame is on disk: its records are held by whoever appended it. */
+  /** A frame is on disk; the caller of `store` holds its records. */
   written(position: number): SpoolEntry {
     this.#beingWritten--;
     this.#holds[position] = HELD;
@@ -108,18 +102,17 @@ export class Segment {
 
   failed(position: number): void {
     this.#beingWritten--;
-    // The frame may be there all the same, and is not to be found.
+    // The frame may be on disk nevertheless: its acknowledgement hides it.
     this.acks.noteWhole(this.frames.index(position), this.frames.records(position));
     this.#end(position);
   }
 
-  /** A write of these buffers ended early. What comes behind them, if anything does, keeps its place. */
+  /** Frees the unwritten space of a failed write, unless other frames follow it. */
   cutShort(offset: number, buffers: readonly Uint8Array[], writtenBytes: number): void {
     const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (this.bytes === offset + bytes) this.bytes = offset + writtenBytes;
   }
 
-  /** A frame was found in the file. */
   found(header: Uint8Array, offset: number): void {
     const position = this.#add(header, offset, WAITING);
     this.#waiting++;
@@ -127,7 +120,7 @@ export class Segment {
     if (this.frames.records(position) === 0) this.#end(position);
   }
 
-  /** An acknowledgement was found: as `settle`, but nothing is to be written down. */
+  /** Applies an acknowledgement read from disk: `settle` without writing one. */
   acknowledged(index: number, first: number, records: number): void {
     const position = this.frames.positionOf(index);
     if (position !== undefined) this.#subtract(position, first, records);
@@ -144,7 +137,7 @@ export class Segment {
     return this.#entry(position);
   }
 
-  /** The spool's own again, or from now on. @returns whether it was another's. */
+  /** The spool alone holds the frame from now on. @returns whether somebody else held it. */
   release(position: number): boolean {
     const hold = this.#holds[position];
     if (hold !== HELD && hold !== GIVEN) return false;
@@ -168,15 +161,11 @@ export class Segment {
     return true;
   }
 
-  /** An entry that `next` gave out waits again. */
   requeue(position: number): void {
     if (this.#holds[position] === GIVEN) this.release(position);
   }
 
-  /**
-   * The records of a frame are gone from the disk.
-   * @returns how many are lost: none, if somebody still has them in memory.
-   */
+  /** The frame is gone from the disk. @returns lost records: 0 if the caller of `store` still has them. */
   drop(position: number, isDamage: boolean): number {
     if (isDamage) {
       this.isDamaged = true;
@@ -189,20 +178,19 @@ export class Segment {
     return lost;
   }
 
-  /** The file is gone: what waits is lost, and what is given out is in the memory of whoever has it. */
+  /** The file is gone: waiting records are lost, records given out are still in memory. */
   markGone(): void {
     this.fate = 'damaged';
     for (const position of this.waitingPositions())
       this.#subtract(position, 0, this.frames.records(position));
   }
 
-  /** What is not settled of a frame, in order. */
   remaining(position: number): readonly RecordRange[] {
     if (this.#holds[position] === DONE) return [];
     return this.#remaining.get(position) ?? [[0, this.frames.records(position)]];
   }
 
-  /** The positions of the frames that the spool alone holds. */
+  /** Positions of the frames that the spool alone holds. */
   *ownPositions(): Generator<number> {
     for (; this.#holds[this.#oldest] === DONE; this.#oldest++);
     for (let position = this.#oldest; position < this.frames.length; position++) {
@@ -238,7 +226,7 @@ export class Segment {
     return entry;
   }
 
-  /** @returns how many records of the range were not done with before. */
+  /** @returns newly settled records. */
   #subtract(position: number, first: number, records: number): number {
     const before = this.remaining(position);
     const after = without(before, first, records);
@@ -262,7 +250,7 @@ export class Segment {
   }
 }
 
-/** An entry is no more than a name for a frame: what is known of it is in its segment. */
+/** A handle for a frame; all state is in the segment. */
 export class SegmentEntry implements SpoolEntry {
   readonly segment: Segment;
   readonly position: number;
