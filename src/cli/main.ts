@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 
-/** The command line of the package: looks after what the option `spool` keeps on disk. */
+/** The command line of the package, which inspects, replays and exports a spool. */
 
 import { VERSION } from '../common/version.ts';
 import { unsupportedNode } from '../process/supported-node.ts';
@@ -50,7 +50,7 @@ function usageOf(name: string, { synopsis, details }: Command): string {
   return `Usage: otel-spillway spool ${name} ${synopsis}\n\n${details}`;
 }
 
-/** What to run, or what to print instead. @throws Problem. */
+/** @returns the command to run, or the text to print instead. @throws Problem. */
 function understand([group, name, ...rest]: readonly string[]):
   | string
   | { command: Command; args: string[] } {
@@ -88,7 +88,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return exitCode;
   } catch (error) {
     const { exitCode, message } = problemOf(error);
-    // What was found before is worth having.
+    // Output before the error is worth having.
     if (exitCode !== EXIT.noOutput) await standardOutput.flush().catch(() => {});
     tell(message);
     if (exitCode === EXIT.usage) {

@@ -1,14 +1,13 @@
-/** Where `spool replay` sends to, and whether that is a place for logs. */
+/** Parses the endpoint of `spool replay` and checks that it accepts logs. */
 
 import type { SpillwayOtlpLogExporter } from '../../index.ts';
 import type { OtlpLogExporterOptions } from '../../otlp/options.ts';
 import { usageProblem } from '../console/command.ts';
 import { EXIT, Problem } from '../console/problem.ts';
 
-/** Statuses that say something of a moment or, with 400, of a request without records, and not of the place. */
+/** Temporary statuses and, because the probe has no records, 400: they do not prove a wrong endpoint. */
 const INCONCLUSIVE = new Set([400, 408, 429]);
 
-/** @throws Problem for what is no URL, or no header. */
 export function otlpOptions(
   endpoint: string | undefined,
   headers: readonly string[] | undefined,
@@ -20,10 +19,8 @@ export function otlpOptions(
 }
 
 /**
- * Asks with a request that has no records: to whoever refuses that, with a status that concerns all of them, or answers
- * as no collector does, nothing should be sent that is then refused as well, or swallowed. A collector answers it with
- * success (OTLP specification, "Full Success"); one that does not answer may do so later.
- * @throws Problem
+ * Probes with an empty request, which a collector answers with success (OTLP specification, "Full Success"). Records
+ * sent to an endpoint that answers otherwise would be refused or swallowed; no answer at all may be temporary.
  */
 export async function checkEndpoint(exporter: SpillwayOtlpLogExporter): Promise<void> {
   const error = await new Promise<Error | undefined>((resolve) => {
@@ -37,7 +34,7 @@ export async function checkEndpoint(exporter: SpillwayOtlpLogExporter): Promise<
   }
 }
 
-/** As OTEL_EXPORTER_OTLP_ENDPOINT where there is no path, and OTEL_EXPORTER_OTLP_LOGS_ENDPOINT where there is one. */
+/** Without a path as OTEL_EXPORTER_OTLP_ENDPOINT, with one as OTEL_EXPORTER_OTLP_LOGS_ENDPOINT. */
 function endpointUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
@@ -51,7 +48,7 @@ function headersOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const equals = pair.indexOf('=');
-      // What is not a pair may be a secret all the same: it is not repeated.
+      // Not quoted in the message: it may be a secret.
       if (equals < 1) throw usageProblem('--header is NAME=VALUE');
       return [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
     }),

@@ -1,4 +1,4 @@
-/** `spool export`: what is pending as OTLP/JSON lines, in a file that the Collector can take in. */
+/** `spool export`: writes pending records as OTLP/JSON lines that the Collector can read. */
 
 import { messageOf } from '../../common/errors.ts';
 import { type Command, parseCommand, usageProblem } from '../console/command.ts';
@@ -10,7 +10,7 @@ import { jsonLines } from '../reading/otlp-json.ts';
 import { remainingRecordsOf } from '../reading/remaining-records.ts';
 import { batchesByAge, checkSpool } from '../reading/spool-contents.ts';
 
-/** The Collector's otlpjsonfile receiver cuts off what is longer, unless it is told to take more. */
+/** Default limit of the Collector's otlpjsonfile receiver, which cuts off longer lines. */
 const MAX_LINE_BYTES = 1024 * 1024 - 1;
 
 export const exportCommand: Command = {

@@ -1,4 +1,4 @@
-/** `spool list`: what is pending in a spool, whose, and how old it is. */
+/** `spool list`: shows what is pending in a spool, its owners and its age. */
 
 import { join } from 'node:path';
 import { messageOf } from '../../common/errors.ts';
@@ -26,13 +26,12 @@ taken over by whoever comes. Batches and records are those that are not delivere
   run,
 };
 
-/** What is pending. */
 interface Pending {
   segments: number;
   batches: number;
   records: number;
   severities: number[];
-  /** Of all files, with what is done with and not removed yet. */
+  /** Of all files, including settled records that are not removed yet. */
   bytes: number;
   oldestUnixMillis: number | undefined;
   newestUnixMillis: number | undefined;
@@ -116,7 +115,7 @@ function addPending(sum: Pending, more: Pending): void {
   sum.newestUnixMillis = Math.max(sum.newestUnixMillis ?? more.newestUnixMillis, more.newestUnixMillis);
 }
 
-/** Of what is pending; only a batch that is partly done with has to be read for it. */
+/** Only partly settled batches must be read for the severities of their pending records. */
 async function severitiesOf(batch: StoredBatch, findings: Findings): Promise<SeverityCounts> {
   if (batch.pending === batch.records) return batch.severities;
   const payload = await batch.read();

@@ -8,18 +8,17 @@ import { counted, durationText } from '../console/words.ts';
 import { type Holder, HolderObserver, ownerText } from '../reading/partition-holders.ts';
 import { pendingByPartition } from '../reading/spool-contents.ts';
 
-/** Between two looks at the directory at least … */
+/** Minimum time between two scans of the directory. */
 const LOOK_MILLIS = 250;
-/** … and so many times what a look takes, for it reads the headers of all that others hold. */
+/** Minimum relative to the duration of a scan, which reads the headers of all other processes' segments. */
 const LOOK_SHARE = 5;
-/** What this process holds and yet does not count, for so long, is in files that cannot be written to. */
+/** After this long, records we own but cannot count are in files we cannot write. */
 const STUCK_MILLIS = 10_000;
 
 export type ReplayEnd =
   | { readonly kind: 'done' | 'interrupted' }
   | { readonly kind: 'held' | 'unreachable' | 'unreadable'; readonly message: string };
 
-/** A partition in which there is something to send. */
 interface Left extends Holder {
   readonly records: number;
   readonly isNewer: boolean;
@@ -33,17 +32,14 @@ export class ReplayWatch {
   readonly #files: SpoolFiles;
   readonly #holders: HolderObserver;
   readonly #announced = new Set<string>();
-  /** When the endpoint last took something, or there was nothing for it to take. */
+  /** When the endpoint last accepted records, or there were none to send. */
   #progressAt: number;
   #done = 0;
   #failures = 0;
   #lookAt = Number.NEGATIVE_INFINITY;
   #idleSince = Number.POSITIVE_INFINITY;
 
-  /**
-   * @param stats of the processor that sends.
-   * @param timeoutMillis how long the endpoint may take nothing.
-   */
+  /** @param timeoutMillis how long the endpoint may accept nothing. */
   constructor(
     directory: string,
     stats: () => SpillwayStats,
@@ -60,7 +56,7 @@ export class ReplayWatch {
     this.#progressAt = clock.now();
   }
 
-  /** Undefined while it goes on. @throws file-system errors if the directory cannot be read. */
+  /** @returns undefined while the replay continues. @throws file-system errors if the directory cannot be read. */
   async look(): Promise<ReplayEnd | undefined> {
     const failing = this.#endpoint(this.#stats());
     if (failing !== undefined) return failing;
@@ -72,7 +68,7 @@ export class ReplayWatch {
     const replayEnd = this.#isBusy ? undefined : await this.#rest(holders);
     const end = this.#clock.now();
     this.#lookAt = end + Math.max(LOOK_MILLIS, (end - now) * LOOK_SHARE);
-    // What was taken over meanwhile may not have been found under either name.
+    // A partition taken over during the scan may have been missed under both names.
     return (await this.#isUnchanged(holders)) && !this.#isBusy ? replayEnd : undefined;
   }
 
@@ -96,7 +92,7 @@ export class ReplayWatch {
       this.#failures = exports.failures;
     }
     const { lastError = 'no answer' } = exports;
-    // Whoever refuses the first of them, be it for its size, would refuse all: it is the wrong place to send them to.
+    // An endpoint that finally refuses the first records, even for their size, would refuse all: it is the wrong one.
     const refused = dropped.rejected + dropped.record_too_large;
     if (exported === 0 && refused > 0) {
       const message = `the endpoint takes nothing, and refused ${counted(refused, 'record')} for good: ${lastError}`;
@@ -107,7 +103,7 @@ export class ReplayWatch {
     return { kind: 'unreachable', message };
   }
 
-  /** This process has nothing to send: what is there is others'. */
+  /** Called when this process has nothing to send, so that all pending records are in other partitions. */
   async #rest(holders: readonly Holder[]): Promise<ReplayEnd | undefined> {
     const left = await this.#left(holders);
     if (left.length === 0) return { kind: 'done' };
@@ -116,7 +112,7 @@ export class ReplayWatch {
       ({ state, isNewer }) => !isNewer && state !== 'alive' && !(isStuck && state === 'own'),
     );
     for (const { name, state, lease, info, expiryMillis, records } of waiting) {
-      // One without a lease is being taken over.
+      // A partition without a lease is being taken over.
       if (state !== 'silent' || lease === undefined || this.#announced.has(name)) continue;
       this.#announced.add(name);
       tell(
@@ -132,7 +128,7 @@ export class ReplayWatch {
     const left: Left[] = [];
     for (const [name, { records, isNewer }] of pending) {
       const holder = holders.find((one) => one.name === name);
-      // It was not there a moment ago: the next look knows whose it is.
+      // A new partition: the next scan finds its owner.
       const known = holder ?? { name, state: 'free', lease: undefined, info: undefined, expiryMillis: 0 };
       if (records > 0 || isNewer) left.push({ ...known, records, isNewer });
     }

@@ -1,4 +1,4 @@
-/** `spool replay`: sends what no living process holds, through the library itself. */
+/** `spool replay`: sends all records that no living process holds, through the library itself. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../common/clock.ts';
@@ -18,10 +18,10 @@ const DEFAULT_TIMEOUT_SECONDS = 60;
 const MAX_TIMEOUT_SECONDS = 86_400;
 const POLL_MILLIS = 50;
 const SHUTDOWN_MILLIS = 5_000;
-/** Nothing is written here that could make room: what is there may take what it takes. */
+/** No limit in practice: nothing is written that could need an eviction. */
 const MAX_BYTES = 1024 ** 4;
 const MAX_REPLAY_BYTES = 32 * 1024 * 1024;
-/** Somebody waits for this: it tries more often than a service would. */
+/** More eager than in a service: a person waits. */
 const RETRY = { initialDelayMillis: 500, maxDelayMillis: 5_000 };
 const BREAKER = { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 5_000 };
 
@@ -77,13 +77,12 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
   return exitCodeOf(replayEnd, processor.stats());
 }
 
-/** @throws Problem for what the library does not take. */
 async function processorFor(
   directory: string,
   replayShare: number,
   otlp: ReturnType<typeof otlpOptions>,
 ): Promise<SpillwayLogRecordProcessor> {
-  // Loaded here: the other commands need none of it.
+  // Loaded on demand: no other command needs them.
   const [{ diag, DiagLogLevel }, { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter }] = await Promise.all(
     [import('@opentelemetry/api'), import('../../index.ts')],
   );
@@ -94,7 +93,7 @@ async function processorFor(
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
   try {
-    // What is taken for delivered is deleted.
+    // Records that count as delivered are deleted, so the answer must be OTLP.
     const exporter = new SpillwayOtlpLogExporter({ ...otlp, demandsOtlp: true });
     await checkEndpoint(exporter);
     return new SpillwayLogRecordProcessor({
@@ -133,7 +132,7 @@ function exitCodeOf(replayEnd: ReplayEnd, { dropped }: SpillwayStats): ExitCode 
   }
 }
 
-/** The first signal that asks for an end; the second one ends the process as it would without this. */
+/** Catches the first signal; a second one ends the process as usual. */
 function interrupted() {
   const interruption = { signal: undefined as NodeJS.Signals | undefined, stop };
   const onSignal = (signal: NodeJS.Signals) => {

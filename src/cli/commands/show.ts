@@ -1,4 +1,4 @@
-/** `spool show`: the records of a spool as JSON, one a line. */
+/** `spool show`: prints the records of a spool as JSON, one per line. */
 
 import { messageOf } from '../../common/errors.ts';
 import { SEVERITY_RANGES, severityRange } from '../../common/severity-counts.ts';
@@ -49,7 +49,7 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
   return findings.exitCode;
 }
 
-/** Records are counted in ranges of severity numbers. */
+/** May be true for others: records are counted by range of severity numbers. */
 function mayHave({ severities }: StoredBatch, minSeverity: number): boolean {
   return minSeverity === 0 || severities.slice(severityRange(minSeverity)).some((records) => records > 0);
 }
@@ -84,7 +84,7 @@ function isIn(ranges: readonly RecordRange[], position: number): boolean {
   return ranges.some(([first, records]) => position >= first && position < first + records);
 }
 
-/** The lowest number of a range, or the number itself; 0 for any. @throws Problem. */
+/** @returns the number, or the lowest of a named range; 0 for any. @throws Problem. */
 function severityValue(text: string | undefined): number {
   if (text === undefined) return 0;
   const range = SEVERITY_RANGES.indexOf(text.toUpperCase() as (typeof SEVERITY_RANGES)[number]);

@@ -1,4 +1,4 @@
-/** `spool verify`: reads every byte of a spool, and tells what is wrong with it. */
+/** `spool verify`: reads every byte of a spool and reports damage. */
 
 import { messageOf } from '../../common/errors.ts';
 import { type Command, parseCommand } from '../console/command.ts';

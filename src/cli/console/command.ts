@@ -1,4 +1,4 @@
-/** What a command is, and how its arguments are read. */
+/** The interface of a command, and the parser of its arguments. */
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../../common/errors.ts';
@@ -6,17 +6,16 @@ import type { LineWriter } from './output.ts';
 import { EXIT, type ExitCode, Problem } from './problem.ts';
 
 export interface Command {
-  /** What follows the name: `<directory> [--json]`. */
+  /** Text after the name: `<directory> [--json]`. */
   readonly synopsis: string;
-  /** One line for the list of commands. */
   readonly summary: string;
-  /** What it does, its options included. */
+  /** Full help, including the options. */
   readonly details: string;
   /** @throws Problem. */
   run(args: readonly string[], output: LineWriter): Promise<ExitCode>;
 }
 
-/** Reads `<directory>` and options. @throws Problem when they are not what the command takes. */
+/** @throws Problem if the arguments are not a directory and these options. */
 export function parseCommand<const T extends ParseArgsOptionsConfig>(args: readonly string[], options: T) {
   const { values, positionals } = parsed(args, options);
   const [directory, ...others] = positionals;
@@ -32,13 +31,13 @@ function parsed<const T extends ParseArgsOptionsConfig>(args: readonly string[],
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
-    // The first sentence says what is wrong, the others what Node would make of it.
+    // Node's further sentences are hints that do not apply here.
     const [sentence = ''] = messageOf(error).split(/\. |\n/);
     throw usageProblem(sentence);
   }
 }
 
-/** A number from `min` to `max`; undefined when the option was not given. @throws Problem. */
+/** @returns undefined if the option was not given. @throws Problem. */
 export function numberValue(
   text: string | undefined,
   name: string,

@@ -1,4 +1,4 @@
-/** Where a command writes to: lines to standard output or a file, words for people to standard error. */
+/** Output of a command: lines to standard output or a file, messages to standard error. */
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -8,12 +8,11 @@ import { reasonOf } from '../../spool/format/file-system.ts';
 import { EXIT, Problem } from './problem.ts';
 import { plain } from './words.ts';
 
-/** Written together: one system call for each line would take longer than all the rest. */
+/** Lines are written together: a system call per line would dominate the run time. */
 const CHUNK_LENGTH = 64 * 1024;
-/** Logs are nobody else's to read. */
 const FILE_MODE = 0o600;
 
-/** Lines in the order they were given, never more of them in memory than whoever reads them has taken. */
+/** Writes lines in order and waits for the reader, so that memory stays bounded. Methods throw Problem. */
 export class LineWriter {
   readonly #stream: Writable;
   readonly #name: string;
@@ -28,13 +27,11 @@ export class LineWriter {
     });
   }
 
-  /** @throws Problem when it cannot be written. */
   async line(text: string): Promise<void> {
     this.#chunk += `${text}\n`;
     if (this.#chunk.length >= CHUNK_LENGTH) await this.flush();
   }
 
-  /** @throws Problem when it cannot be written. */
   async flush(): Promise<void> {
     const chunk = this.#chunk;
     this.#chunk = '';
@@ -46,7 +43,7 @@ export class LineWriter {
     }
   }
 
-  /** For a file: what was written is there when this resolves. @throws Problem when it cannot be written. */
+  /** Resolves when a file is complete. */
   async end(): Promise<void> {
     await this.flush();
     try {
@@ -58,7 +55,7 @@ export class LineWriter {
   }
 }
 
-/** A new file; one that is there is not written over, for it may be what is being read. */
+/** Never overwrites a file: it may be part of what is being read. */
 export async function createFile(path: string): Promise<LineWriter> {
   const stream = createWriteStream(path, { flags: 'wx', mode: FILE_MODE });
   const writer = new LineWriter(stream, path);
@@ -72,14 +69,13 @@ export async function createFile(path: string): Promise<LineWriter> {
 
 export const standardOutput = new LineWriter(process.stdout, 'standard output');
 
-/** A line for people: what went wrong, or how it goes. */
 export function tell(message: string): void {
-  // In a terminal there may be a line that says how it goes, and is written over.
+  // Overwrites the progress line of a terminal.
   const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
   process.stderr.write(`${clear}otel-spillway: ${plain(message)}\n`);
 }
 
-/** Whoever reads the output may have seen enough, as `head` does: that is no error. */
+/** A reader that has seen enough, such as `head`, is no error. */
 export function endQuietlyOnBrokenPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);

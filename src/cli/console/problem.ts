@@ -1,31 +1,25 @@
-/** How a command ends: its exit code, and what is said of what went wrong. */
+/** Exit codes of the command line, and the errors that lead to them. */
 
 import { messageOf } from '../../common/errors.ts';
 import { codeOf, reasonOf } from '../../spool/format/file-system.ts';
 
-/** From 64 on as sysexits.h has them, so that scripts can tell a mistake from what was found. */
+/** From 64 on as in sysexits.h, so that scripts can distinguish misuse from findings. */
 export const EXIT = {
   done: 0,
-  /** The endpoint refused records for good. */
   refused: 1,
-  /** There is damage; all that is sound was dealt with. */
   damaged: 2,
-  /** Records belong to a process that lives. */
+  /** Records belong to a living process. */
   held: 3,
-  /** The endpoint does not take records at this time. */
   unreachable: 4,
   usage: 64,
-  /** There is no spool here. */
   noSpool: 66,
-  /** The output cannot be written. */
   noOutput: 73,
-  /** Something is there, and cannot be read. */
   unreadable: 77,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends a command; the message is one line for people. */
+/** The message is one line. */
 export class Problem extends Error {
   readonly exitCode: ExitCode;
 
@@ -35,16 +29,14 @@ export class Problem extends Error {
   }
 }
 
-/** Nothing is there, or what is there can never be a directory. */
+/** Codes for a path that is missing or can never be a directory. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']);
 
-/** What an error of the file system about `path` means for a command. */
 export function fileProblem(path: string, error: unknown): Problem {
   const isAbsent = ABSENT.has(codeOf(error) ?? '');
   return new Problem(isAbsent ? EXIT.noSpool : EXIT.unreadable, `${path}: ${reasonOf(error)}`);
 }
 
-/** Whatever was thrown, as a problem. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const message = messageOf(error).replace(/^otel-spillway: /, '');

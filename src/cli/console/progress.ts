@@ -1,4 +1,4 @@
-/** How a replay goes, for people: over and over in one line of a terminal, now and then in a file. */
+/** Shows the progress of a replay, in one changing line of a terminal or as occasional lines of a file. */
 
 import type { Clock } from '../../common/clock.ts';
 import type { SpillwayStats } from '../../telemetry/stats.ts';
@@ -33,7 +33,6 @@ export class Progress {
     const now = this.#clock.now();
     const isTerminal = this.#screen.isTTY === true;
     const sinceMillis = now - (this.#saidAt ?? Number.NEGATIVE_INFINITY);
-    // Before anything was found there is nothing to say.
     if (stats.recovered === 0 || sinceMillis < (isTerminal ? TERMINAL_MILLIS : FILE_MILLIS)) return;
     const rate = (stats.exported - this.#saidExported) / (now - (this.#saidAt ?? this.#startedAt));
     this.#saidAt = now;

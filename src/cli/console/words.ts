@@ -1,4 +1,4 @@
-/** Numbers, times and texts of others, in words for people. */
+/** Formats numbers, times and foreign texts for people. */
 
 import { SEVERITY_RANGES, type SeverityCounts } from '../../common/severity-counts.ts';
 
@@ -28,7 +28,7 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? amount : amount.toFixed(1)} ${BYTE_UNITS[unit]}`;
 }
 
-/** In its two largest units, such as `3 h 12 min`; to the tenth of a second below ten. */
+/** In the two largest units, such as `3 h 12 min`; below 10 s in tenths of a second. */
 export function durationText(millis: number): string {
   const whole = Math.max(0, millis);
   const days = Math.floor(whole / DAY_MILLIS);
@@ -41,12 +41,12 @@ export function durationText(millis: number): string {
   return whole < 10 * SECOND_MILLIS ? `${Number((whole / SECOND_MILLIS).toFixed(1))} s` : `${seconds} s`;
 }
 
-/** ISO 8601; a time on disk can be any number. */
+/** ISO 8601. Bounded, because a time on disk can be any number. */
 export function isoTime(unixMillis: number): string {
   return new Date(Math.min(unixMillis, MAX_DATE_MILLIS)).toISOString();
 }
 
-/** The ranges there are any of, the most severe ones first. */
+/** Ranges with records, most severe first. */
 export function severitiesText(severities: SeverityCounts): string {
   return SEVERITY_RANGES.map((name, range) => ({ name, records: severities[range] ?? 0 }))
     .filter(({ records }) => records > 0)
@@ -55,7 +55,7 @@ export function severitiesText(severities: SeverityCounts): string {
     .join(', ');
 }
 
-/** A text from a file or a server, which must not get to control the terminal. */
+/** Replaces control characters, with which a text from a file or a server could control the terminal. */
 export function plain(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be found
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');

@@ -1,13 +1,13 @@
-/** What is wrong with the files of a spool, as it comes to light. */
+/** Collects damage and unreadable files of a spool. */
 
 import { reasonOf } from '../../spool/format/file-system.ts';
 import { tell } from '../console/output.ts';
 import { EXIT, type ExitCode } from '../console/problem.ts';
 
 export interface Finding {
-  /** - `note`: no damage, but worth knowing when one looks for it. */
+  /** `note`: no damage, but worth knowing. */
   readonly kind: 'damage' | 'unreadable' | 'note';
-  /** Below the directory of the spool. */
+  /** Relative to the directory of the spool. */
   readonly path: string;
   readonly what: string;
 }
@@ -17,7 +17,7 @@ export class Findings {
   #isDamaged = false;
   #isUnreadable = false;
 
-  /** @param found by default people are told of all but notes. */
+  /** @param found default: prints all findings but notes to standard error. */
   constructor(found: (finding: Finding) => void = tellPeople) {
     this.#found = found;
   }
@@ -37,7 +37,7 @@ export class Findings {
     this.#found({ kind: 'unreadable', path, what: reasonOf(error) });
   }
 
-  /** It is of a version that this one cannot read. */
+  /** A file of a version that this one cannot read. */
   newer(path: string): void {
     this.#isUnreadable = true;
     this.#found({ kind: 'unreadable', path, what: 'written by a newer version of otel-spillway' });

@@ -1,9 +1,9 @@
-/** Turns a message on the wire into OTLP/JSON, as a table says. */
+/** Converts a protobuf message to OTLP/JSON, driven by a table. */
 
 /*
- * OTLP specification, "JSON Protobuf Encoding": names in lowerCamelCase, trace and span ids in hexadecimal digits,
- * enums as numbers; the rest as the JSON mapping of Protocol Buffers has it: integers of 64 bits as decimal
- * texts, bytes in base64, what is not set is not there. Fields that are not known are left out.
+ * OTLP specification, "JSON Protobuf Encoding": names in lowerCamelCase, trace and span ids in hexadecimal, enums as
+ * numbers, unknown fields left out. The rest follows the JSON mapping of Protocol Buffers: 64-bit integers as decimal
+ * strings, bytes in base64, unset fields left out.
  */
 
 import type { WireReader } from '../../protobuf/wire-reader.ts';
@@ -13,9 +13,8 @@ import type { Field, Message, Scalar } from './otlp-schema.ts';
 export type JsonObject = Record<string, unknown>;
 
 /**
- * Reads a message from where the reader is to its limit.
- * @param object what is known of it: a message that stands twice is merged.
- * @throws RangeError when it is no such message, or too deep.
+ * Reads a message up to the reader's limit. @param object fields read so far, for a message that occurs repeatedly.
+ * @throws RangeError if it is not such a message, or nested too deeply.
  */
 export function readMessage(
   reader: WireReader,
@@ -74,7 +73,7 @@ const SCALARS: Readonly<Record<Scalar, (reader: WireReader) => unknown>> = {
   double: (reader) => jsonDouble(reader.double()),
 };
 
-/** What JSON has no number for is a text, as the mapping has it; negative zero as well, which JSON.stringify would lose. */
+/** Numbers that JSON lacks become strings, as in the mapping; so does -0, which JSON.stringify would turn into 0. */
 function jsonDouble(value: number): number | string {
   if (Object.is(value, -0)) return '-0';
   return Number.isFinite(value) ? value : String(value);

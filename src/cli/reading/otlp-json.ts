@@ -1,4 +1,4 @@
-/** Turns the body of an OTLP request into OTLP/JSON: whole, or as lines for the Collector's `otlpjsonfile` receiver. */
+/** Converts an OTLP request to OTLP/JSON, whole or as lines for the Collector's `otlpjsonfile` receiver. */
 
 import type { Envelope } from '../../otlp/encoding/envelope-encoder.ts';
 import { sectionsOf } from '../../otlp/encoding/request-decoder.ts';
@@ -16,7 +16,7 @@ export interface JsonRequest {
   readonly resourceLogs: readonly JsonResourceLogs[];
 }
 
-/** One request, without the line feed behind it. */
+/** One request, without a line feed. */
 export interface JsonLine {
   readonly text: string;
   /** In UTF-8. */
@@ -24,7 +24,7 @@ export interface JsonLine {
   readonly records: number;
 }
 
-/** @throws RangeError when it is no such request. */
+/** @throws RangeError if it is not an OTLP request. */
 export function requestToJson(request: Uint8Array): JsonRequest {
   const reader = new WireReader(request);
   return {
@@ -38,11 +38,7 @@ export function requestToJson(request: Uint8Array): JsonRequest {
   };
 }
 
-/**
- * The same records in requests of one scope each, whose lines take `maxBytes` at most. Only a record that is larger
- * by itself has a longer line, of its own.
- * @throws RangeError when it is no such request.
- */
+/** Splits a request into requests of one scope and at most `maxBytes` each, unless a single record is larger. */
 export function* jsonLines(request: Uint8Array, maxBytes: number): Generator<JsonLine> {
   const reader = new WireReader(request);
   for (const { envelope, scopes } of sectionsOf(request)) {
@@ -78,7 +74,7 @@ function* linesAround(
   if (texts.length > 0) yield line();
 }
 
-/** The text of an object up to the first item of its last field, a list. */
+/** The JSON of an object up to the first item of its last field, a list. */
 function opened(fields: JsonObject, list: string): string {
   return JSON.stringify({ ...fields, [list]: [] }).slice(0, -2);
 }
@@ -93,7 +89,7 @@ function* remainingRecordsOf(reader: WireReader, ranges: readonly number[]): Gen
   }
 }
 
-/** The fields around a repeated one. */
+/** Fields before and after the repeated one. */
 function fieldsOf({ head, tail }: Envelope, message: Message): JsonObject {
   return readMessage(new WireReader(tail), message, readMessage(new WireReader(head), message));
 }

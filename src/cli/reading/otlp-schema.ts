@@ -1,4 +1,4 @@
-/** The OTLP messages that logs are made of, as tables: what the field of a tag is called in OTLP/JSON, and of what kind it is. */
+/** Tables of the OTLP messages for logs: the name and kind of each field in OTLP/JSON, by tag. */
 
 import * as tags from '../../otlp/encoding/tags.ts';
 
@@ -21,13 +21,12 @@ export interface Field {
 }
 
 export interface Message {
-  /** By their tags. */
   readonly fields: ReadonlyMap<number, Field>;
-  /** Whether a field that is set takes the place of another. */
+  /** Whether setting a field clears the others. */
   readonly isOneof: boolean;
-  /** Whether values in it are one level deeper. */
+  /** Whether its values are one level deeper. */
   readonly isNesting: boolean;
-  /** What is there although it is not set. */
+  /** Fields that are present even when not set. */
   readonly defaults: () => Record<string, unknown>;
 }
 
@@ -46,7 +45,7 @@ function message(
 }
 
 const LIST = { isNesting: true, defaults: () => ({ values: [] }) };
-/** Filled below: values are in lists and maps, which are values. */
+/** Filled below, because values contain lists and maps of values. */
 const anyValueFields = new Map<number, Field>();
 const ANY_VALUE: Message = { ...message([], [], { isOneof: true }), fields: anyValueFields };
 
@@ -85,13 +84,11 @@ const SCOPE = message(
   [[tags.SCOPE_ATTRIBUTES, 'attributes', KEY_VALUE]],
 );
 
-/** Without `scopeLogs`. */
 export const RESOURCE_LOGS = message([
   [tags.RESOURCE_OR_SCOPE, 'resource', RESOURCE],
   [tags.SCHEMA_URL, 'schemaUrl', 'text'],
 ]);
 
-/** Without `logRecords`. */
 export const SCOPE_LOGS = message([
   [tags.RESOURCE_OR_SCOPE, 'scope', SCOPE],
   [tags.SCHEMA_URL, 'schemaUrl', 'text'],

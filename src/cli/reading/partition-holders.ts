@@ -1,4 +1,4 @@
-/** Who holds the partitions of a spool, as far as watching their leases tells. */
+/** Determines the holders of partitions by observing their leases. */
 
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -23,7 +23,6 @@ export class HolderObserver {
     this.#leases = new LeaseObserver(directory, Number.NaN, clock, files);
   }
 
-  /** @throws file-system errors if the directory cannot be read. */
   async observe(): Promise<Holder[]> {
     const names = await this.#files.readdir(this.#directory);
     const leases = await this.#leases.observe(
@@ -33,7 +32,7 @@ export class HolderObserver {
   }
 }
 
-/** A pid comes again, here and in every container; the name of the host and the time do not. */
+/** Pids recur, here and in every container; the combination with host name and start time does not. */
 function isOwn(info: LeaseInfo | undefined): boolean {
   return (
     info?.pid === process.pid &&
@@ -44,7 +43,6 @@ function isOwn(info: LeaseInfo | undefined): boolean {
   );
 }
 
-/** For people: `pid 4711 on web-1`. */
 export function ownerText(info: LeaseInfo | undefined): string {
   return info === undefined ? 'an unknown process' : `pid ${info.pid} on ${info.host}`;
 }

@@ -1,15 +1,11 @@
-/** The part of a stored request that is not settled. */
+/** Extracts the unsettled records of a stored request. */
 
 import type { EncodedBatch } from '../../otlp/encoding/encoded-batch.ts';
 import { EncodedBatchCodec } from '../../otlp/encoding/encoded-batch-codec.ts';
 import { EnvelopeEncoder } from '../../otlp/encoding/envelope-encoder.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
 
-/**
- * @param payload an OTLP request.
- * @param ranges what is wanted of it, one at least.
- * @throws RangeError when it is no such request.
- */
+/** @param ranges records to keep; none for all. @throws RangeError if the payload is not an OTLP request. */
 export function remainingRecordsOf(payload: Uint8Array, ranges: readonly RecordRange[]): EncodedBatch {
   const all = new EncodedBatchCodec(new EnvelopeEncoder(), Number.POSITIVE_INFINITY).decode(payload);
   let wanted: EncodedBatch | undefined;

@@ -1,4 +1,4 @@
-/** What is in one segment file, read without changing anything. */
+/** Contents of one segment file, read without changing anything. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
@@ -11,24 +11,21 @@ import type { ScannedSegment } from '../../spool/format/segment-scan.ts';
 import { counted } from '../console/words.ts';
 import type { Findings } from './findings.ts';
 
-/** One batch of a segment; its payload can be read for as long as the segment is open. */
+/** The payload can be read while the segment is open. */
 export interface StoredBatch {
-  /** Below the directory of the spool. */
+  /** Relative to the directory of the spool. */
   readonly path: string;
-  /** Its index in the segment. */
   readonly index: number;
-  /** As they were stored, and of these, by their position in the payload, what is not settled. */
+  /** Records as stored; `remaining` and `pending` are those not settled. */
   readonly records: number;
   readonly remaining: readonly RecordRange[];
   readonly pending: number;
-  /** Of all its records. */
   readonly severities: SeverityCounts;
   readonly openedAtUnixMillis: number;
-  /** Undefined when it is damaged, or cannot be read: that is among the findings then. */
+  /** @returns undefined if it is damaged or unreadable, which becomes a finding. */
   read(): Promise<Buffer | undefined>;
 }
 
-/** What was read of a segment when it was opened. */
 interface Opened extends ScannedSegment {
   readonly reader: SegmentReader;
   readonly bytes: number;
@@ -39,9 +36,9 @@ interface Opened extends ScannedSegment {
 export class SegmentContents {
   readonly bytes: number;
   readonly ackBytes: number;
-  /** Whether it is of a version that this one cannot read. */
+  /** Whether its format is newer than ours. */
   readonly isNewer: boolean;
-  /** The same when the partition has another name. */
+  /** Does not change when the partition is renamed. */
   readonly identity: string;
   readonly #path: string;
   readonly #reader: SegmentReader;
@@ -66,9 +63,8 @@ export class SegmentContents {
   }
 
   /**
-   * @param file without its ending.
-   * @param path the same below the directory of the spool.
-   * @returns undefined when it is not there (any more), or cannot be read: that is among the findings then.
+   * @param file without extension. @param path as `file`, relative to the directory of the spool.
+   * @returns undefined if it is missing, or unreadable, which becomes a finding.
    */
   static async open(
     file: string,
@@ -83,7 +79,7 @@ export class SegmentContents {
       const frames = new FrameTable();
       const scanned = await reader.scan(bytes, (header, offset) => frames.add(header, offset));
       const acks = await readAcks(`${file}.ack`, `${path}.ack`, files, findings);
-      // One that was deleted meanwhile was settled, whatever has become of its acknowledgements.
+      // Fails for a segment deleted since: it was settled, whatever its acknowledgements said.
       await files.stat(`${file}.seg`);
       judge(`${path}.seg`, bytes, frames, scanned, findings);
       if (scanned.salt !== undefined) judgeAcks(`${path}.ack`, acks, scanned.salt, findings);
@@ -95,7 +91,7 @@ export class SegmentContents {
     }
   }
 
-  /** In their order, those that are done with included. */
+  /** Includes settled batches. */
   *batches(): Generator<StoredBatch> {
     const frames = this.#frames;
     for (let position = 0; position < frames.length; position++) {
@@ -150,7 +146,7 @@ async function readAcks(file: string, path: string, files: SpoolFiles, findings:
   try {
     return await files.readFile(file);
   } catch (error) {
-    // Without them everything counts as pending, as it does for whoever sends it.
+    // Without acknowledgements everything is pending, as it is for a sender.
     if (!isMissing(error)) findings.unreadable(path, error);
     return Buffer.alloc(0);
   }
@@ -171,7 +167,7 @@ function judge(
   for (let position = 0; position < frames.length; position++) {
     otherBytes -= FRAME_HEADER_BYTES + frames.payloadBytes(position);
   }
-  // The header is written first: a file that is shorter was never more.
+  // The header is written first: a shorter file is an interrupted creation, not damage.
   if (damagedBytes > 0 && bytes >= SEGMENT_HEADER_BYTES) {
     const what = header.kind === 'damaged' ? ', the header of the file among them' : '';
     findings.damage(path, `${counted(damagedBytes, 'byte')} are no batch${what}`);

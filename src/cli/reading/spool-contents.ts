@@ -1,4 +1,4 @@
-/** What is in the directory of a spool, read without changing anything, beside whoever writes there. */
+/** Contents of a spool's directory, read without changing anything while others may write. */
 
 import { join } from 'node:path';
 import { isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
@@ -19,21 +19,20 @@ import { SegmentContents, type StoredBatch } from './segment-contents.ts';
 
 export interface PartitionContents {
   readonly name: string;
-  /** Whether there is a lease: somebody holds it, or held it to the end of his life. */
+  /** Whether there is a lease: its owner lives, or was killed. */
   readonly hasLease: boolean;
-  /** Of whoever holds it; undefined also when that cannot be understood. */
+  /** Undefined also if the lease cannot be parsed. */
   readonly owner: LeaseInfo | undefined;
   readonly isNewer: boolean;
-  /** Numbers of its segments, in order. */
   readonly sequences: readonly number[];
 }
 
-/** What a file system puts into a directory of its own. */
+/** Entries that a file system creates. */
 const OF_THE_FILE_SYSTEM = /^(\.|lost\+found$)/;
-/** A spool whose partitions are taken over all the time is not waited for. */
+/** Limits the passes over a spool whose partitions keep being taken over. */
 const MAX_PASSES = 3;
 
-/** @throws Problem when there is no spool, or it cannot be read. An empty directory is one that has nothing to do. */
+/** An empty directory is an empty spool. @throws Problem if there is no spool, or it cannot be read. */
 export async function checkSpool(directory: string, files: SpoolFiles = nodeFiles): Promise<void> {
   let names: string[];
   try {
@@ -48,7 +47,7 @@ export async function checkSpool(directory: string, files: SpoolFiles = nodeFile
   throw new Problem(EXIT.noSpool, `${directory}: ${hint}`);
 }
 
-/** Partitions that disappear while they are looked at are left out. @throws Problem when the directory cannot be read. */
+/** Omits partitions that disappear. */
 export async function partitionsIn(
   directory: string,
   findings: Findings,
@@ -80,7 +79,7 @@ export async function partitionsIn(
   return partitions;
 }
 
-/** The segments of a partition in order; each is closed when the next one is asked for. */
+/** The segments in order; each is closed when the next one is requested. */
 export async function* segmentsOf(
   directory: string,
   { name, sequences }: PartitionContents,
@@ -100,8 +99,8 @@ export async function* segmentsOf(
 }
 
 /**
- * All batches, those that are done with included: of each partition in its order, and of all partitions the one first whose
- * turn has the oldest record. A batch can be read until the next one is asked for.
+ * All batches including settled ones: in order within a partition, and merged by age across partitions. A batch can be
+ * read until the next one is requested.
  */
 export async function* batchesByAge(
   directory: string,
@@ -113,7 +112,7 @@ export async function* batchesByAge(
   for (let pass = 1; pass <= MAX_PASSES && !isComplete; pass++) {
     const partitions = await partitionsIn(directory, findings, files);
     yield* merged(partitions.map((partition) => batchesOf(directory, partition, seen, findings, files)));
-    // A partition that was taken over meanwhile has another name now, and the same segments.
+    // A partition taken over during the pass has a new name and the same segments.
     const names = new Set(await files.readdir(directory));
     isComplete = partitions.every(({ name }) => names.has(name));
   }
@@ -138,7 +137,7 @@ async function* merged(envelopes: readonly AsyncGenerator<StoredBatch>[]): Async
   }
 }
 
-/** @param seen the segments that need not be looked at again. */
+/** @param seen identities of segments to skip. */
 async function* batchesOf(
   directory: string,
   partition: PartitionContents,
@@ -153,7 +152,6 @@ async function* batchesOf(
   }
 }
 
-/** Records of each partition that are not done with. @throws Problem when the directory cannot be read. */
 export async function pendingByPartition(
   directory: string,
   files: SpoolFiles,
