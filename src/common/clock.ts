@@ -7,28 +7,28 @@ import {
   setTimeout as setTimeoutOfNode,
 } from 'node:timers';
 
-/** Stops a timer; does nothing when it has fired already. */
+/** Stops a timer; no effect after it has fired. */
 export type Cancel = () => void;
 
-/** What the parts need of time and chance, so that tests can drive both. */
+/** Time and randomness, which tests replace. */
 export interface Clock {
   /** Milliseconds on a monotonic scale with an arbitrary origin: for every duration and deadline. */
   now(): number;
-  /** Milliseconds since the Unix epoch: only where the outside world speaks in dates. */
+  /** Milliseconds since the Unix epoch: only for dates exchanged with the outside world. */
   wallNow(): number;
   /** A number in [0, 1). */
   random(): number;
-  /** Bytes that no other process has, however alike the two were started: what names are made of on a shared disk. */
+  /** Bytes that no other process has, even one started identically: for names on a shared disk. */
   uniqueBytes(count: number): Buffer;
   /**
-   * Calls `callback` once after `delayMillis`. The timer does not keep the process alive unless
-   * `keepAlive` is set, which only bounded waits that a caller holds a promise for may do. What sets itself anew for ever
-   * is `isPeriodic`: fake timers that are run until none is left do not get it.
+   * Calls `callback` once after `delayMillis`.
+   * @param keepAlive keeps the process alive: only for bounded waits behind a promise that a caller holds.
+   * @param isPeriodic hides a timer that re-arms forever from fake timers, which may be run until none is left.
    */
   timer(callback: () => void, delayMillis: number, keepAlive?: boolean, isPeriodic?: boolean): Cancel;
   /**
-   * Calls `callback` in the next turn of the event loop, after I/O. It keeps the process alive for that one
-   * turn: an immediate that does not would not wake a loop that waits for I/O either.
+   * Calls `callback` in the next turn of the event loop, after I/O, and keeps the process alive until then: an
+   * unreferenced immediate does not wake a loop that waits for I/O.
    */
   immediate(callback: () => void): void;
 }
@@ -36,25 +36,25 @@ export interface Clock {
 /** Timers take at most 2^31-1 ms; Node turns anything larger into 1 ms, which would make a wait a busy loop. */
 const MAX_TIMER_MILLIS = 0x7fff_ffff;
 
-/** By how much a timer of Node may fire before its time, as `performance` sees it. */
+/** How much too early a Node timer may fire, measured with `performance`. */
 const EARLY_MILLIS = 2;
 
 /*
- * Test suites put fake timers in the place of the global ones, at any moment, advance them or not, and take them away
- * while something waits. So a timer is set with the global function, for those who advance the time, and if that is not
- * Node's own with Node's as well: the first to fire counts. A turn of the event loop is nobody's to withhold.
+ * Test suites install fake timers at any moment, may never advance them, and remove them while something waits. So a
+ * timer is set with the global function and, if that is not Node's own, with Node's as well; the first to fire counts.
+ * Immediates are always Node's.
  */
 const setNodeTimeout = unfaked(setTimeoutOfNode, 'setTimeout');
 const clearNodeTimeout = unfaked(clearTimeoutOfNode, 'clearTimeout');
 const setNodeImmediate = unfaked(setImmediateOfNode, 'setImmediate');
 
-/** This may be loaded when `node:timers` is faked, too: @sinonjs/fake-timers keeps what it replaces at its clock. */
+/** `node:timers` may already be faked at load time: @sinonjs/fake-timers keeps the originals at its `clock`. */
 function unfaked<F extends object>(found: F, name: string): F {
   return (found as { readonly clock?: Readonly<Record<string, F>> }).clock?.[`_${name}`] ?? found;
 }
 
 let lastReading = Number.NEGATIVE_INFINITY;
-/** What is added to `performance.now()`, so that it never goes back when one clock takes the place of another. */
+/** Added to `performance.now()`, so that time never goes back when one clock replaces another. */
 let offsetMillis = 0;
 
 function now(): number {
@@ -64,7 +64,7 @@ function now(): number {
   return reading + offsetMillis;
 }
 
-/** A timer that has fired shows that its time has come, also where `performance` stands still. */
+/** A timer that has fired proves that its time has come, even if a fake `performance` stands still. */
 function hasCome(at: number): void {
   const missing = at - now();
   if (missing > EARLY_MILLIS) offsetMillis += missing;
@@ -101,7 +101,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Calls `run` in the next turn of the event loop: once, however often the function returned is called until then. */
+/** @returns a function that calls `run` once in the next turn of the event loop, however often it is called before. */
 export function coalesced(clock: Pick<Clock, 'immediate'>, run: () => void): () => void {
   let isDue = false;
   return () => {
@@ -115,10 +115,8 @@ export function coalesced(clock: Pick<Clock, 'immediate'>, run: () => void): () 
 }
 
 /**
- * Resolves when `work` has settled, one way or the other, after `millis`, or when the signal aborts: whichever is first.
- * Never rejects.
- * @param keepAlive whether a process that wants to end is kept for it.
- * @returns whether `work` has settled.
+ * Resolves when `work` has settled, `millis` have passed or the signal aborts. Never rejects.
+ * @param keepAlive whether the wait keeps the process alive. @returns whether `work` has settled.
  */
 export function settledWithin(
   work: Promise<unknown>,

@@ -1,4 +1,4 @@
-/** The words for everything that can go wrong: why a record was dropped, and what an error is called. */
+/** Reasons for dropped records, codes of errors, and the safe printing of thrown values. */
 
 /**
  * Why a record was dropped. These strings are part of the public contract: they are the keys of
@@ -79,7 +79,7 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** The same on one line and of bounded length: what a proxy answers may be a page. */
+/** {@link messageOf} on one line and of bounded length: a proxy may answer with a whole page. */
 export function causeOf(error: unknown): string {
   const text = messageOf(error)
     .slice(0, 4 * MAX_CAUSE_LENGTH)
@@ -88,7 +88,7 @@ export function causeOf(error: unknown): string {
   return text.length > MAX_CAUSE_LENGTH ? `${text.slice(0, MAX_CAUSE_LENGTH)} …` : text;
 }
 
-/** Runs code of the host that reports and decides nothing: if it throws, there is nothing to be done about it. */
+/** Runs code of the application that only reports, and ignores its errors. */
 export function quietly(run: () => void): void {
   try {
     run();

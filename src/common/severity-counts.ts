@@ -1,6 +1,6 @@
-/** How many records of each severity range: what is told of records that are gone. */
+/** Counts records by severity range. */
 
-/** The ranges of the data model ("Severity Fields"): four numbers each, and what has no severity. */
+/** Ranges of the data model ("Severity Fields"), four numbers each; the first is for records without a severity. */
 export const SEVERITY_RANGES = ['UNSPECIFIED', 'TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const;
 
 /** Records by the index of their range in {@link SEVERITY_RANGES}. */
@@ -10,7 +10,7 @@ export function noSeverities(): number[] {
   return new Array<number>(SEVERITY_RANGES.length).fill(0);
 }
 
-/** A severity number of the data model, 1 to 24; 0 for what is none, which an application in plain JavaScript may pass. */
+/** @returns the number if it is in the data model (1 to 24), else 0: plain JavaScript may pass anything. */
 export function validSeverity(severityNumber: unknown): number {
   return typeof severityNumber === 'number' &&
     severityNumber >= 1 &&
@@ -20,7 +20,7 @@ export function validSeverity(severityNumber: unknown): number {
     : 0;
 }
 
-/** The index of a severity number's range; 0 for what is none. */
+/** Index of the range; 0 for an invalid number. */
 export function severityRange(severityNumber: unknown): number {
   return (validSeverity(severityNumber) + 3) >> 2;
 }
@@ -29,7 +29,6 @@ const ONE_OF_EACH: readonly SeverityCounts[] = SEVERITY_RANGES.map((_, range) =>
   Object.freeze(noSeverities().map((_, index) => (index === range ? 1 : 0))),
 );
 
-/** The counts of a single record. */
 export function oneRecordOf(severityNumber: unknown): SeverityCounts {
   return ONE_OF_EACH[severityRange(severityNumber)] as SeverityCounts;
 }

@@ -1,22 +1,21 @@
-/** Checks single values: of options, which fail with a coded error, and of the environment, which are reported and ignored. */
+/** Checks single values: bad options throw a coded error, bad environment variables are reported and ignored. */
 
 import { diag } from '@opentelemetry/api';
 import { messageOf, SpillwayError } from './errors.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every integer up to here must be taken (specification, "Environment Variable Specification", numeric types). */
+/** Integers up to here must be accepted (specification, "Environment Variable Specification", numeric types). */
 export const INT32_MAX = 0x7fff_ffff;
 
 export interface NumberRange {
   readonly min: number;
   readonly max: number;
   readonly default: number;
-  /** Whether the number may have a fraction; otherwise it is an integer (or Infinity, where `max` is). */
+  /** Whether fractions are allowed; otherwise an integer, or Infinity if `max` is. */
   readonly fraction?: boolean;
 }
 
-/** The error for an option: it names the option, what it may be, and what it was. */
 export function invalid(name: string, expected: string, value: unknown): SpillwayError {
   return new SpillwayError(
     'ERR_SPILLWAY_OPTION',
@@ -24,7 +23,6 @@ export function invalid(name: string, expected: string, value: unknown): Spillwa
   );
 }
 
-/** @param known the names there are. */
 export function warnOfUnknownOptions(options: object, known: Readonly<Record<string, true>>): void {
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
@@ -37,11 +35,7 @@ export function numberOption(value: unknown, name: string, range: NumberRange): 
   return value;
 }
 
-/**
- * A numeric environment variable, by the rules of the OpenTelemetry specification ("Environment Variable
- * Specification", numeric types): empty is unset; what cannot be parsed or is out of range is warned of
- * and ignored.
- */
+/** Unset if empty; a bad value is ignored (specification, "Environment Variable Specification", numeric types). */
 export function numberFromEnvironment(env: Environment, name: string, range: NumberRange): number {
   const text = env[name]?.trim();
   if (text === undefined || text === '') return range.default;
@@ -64,7 +58,7 @@ export function choiceOption<T extends string>(
   return value as T;
 }
 
-/** Whether a group of options is wanted: an object or undefined, not `false`. */
+/** Whether a group of options is enabled: it is not `false`. */
 export function flag<T extends object>(value: T | false | undefined, name: string): value is T | undefined {
   if (value === false) return false;
   objectOption(value, name, 'an object or false');
@@ -82,7 +76,7 @@ export function objectOption<T extends object>(
   return value;
 }
 
-/** A group's settings, which have the names of its options. What else was given is warned of: a misspelt name, most likely. */
+/** Warns of options without a setting of the same name, which are most likely misspelt. */
 export function resolvedGroup<T extends object>(given: object, name: string, settings: T): Readonly<T> {
   for (const key of Object.keys(given)) {
     if (!(key in settings)) diag.warn(`otel-spillway: unknown option '${name}.${key}' is ignored`);

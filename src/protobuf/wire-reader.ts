@@ -8,30 +8,27 @@ const FIXED32 = 5;
 
 const MAX_VARINT_BYTES = 10;
 
-/** A longer name is rare, and made at run time. */
+/** Longer names are rare and not cached. */
 const MAX_NAME_BYTES = 64;
 
 /**
- * Names that were read, by a hash: attributes are called the same in all records, and an object takes a name that it
- * knows far faster than one that was just made. A wrong guess costs the reading, nothing else.
+ * Cache by a hash: attribute names recur, and setting a property is far faster with a known string than with a new one.
  */
 const names: string[] = new Array<string>(512).fill('');
 
 /**
- * Invariant: `position <= limit`, and `limit` is at most the length of the buffer, so whatever the bytes are, each
- * call either comes nearer to the end or throws.
- *
- * All methods that read throw RangeError for what is not protobuf.
+ * Invariant: `position <= limit <= buffer.length`, so that each call advances or throws, whatever the input. Methods
+ * that read throw RangeError for input that is not protobuf.
  */
 export class WireReader {
   readonly buffer: Buffer;
   readonly #view: DataView;
   position = 0;
-  /** The end of the message that is being read. */
+  /** End of the current message. */
   limit: number;
-  /** Of the field that `next` came to: number << 3 | wire type. */
+  /** Of the current field: number << 3 | wire type. */
   tag = 0;
-  /** The halves of the last 64-bit number, without a sign. */
+  /** Unsigned halves of the last 64-bit number. */
   low = 0;
   high = 0;
 
@@ -43,7 +40,7 @@ export class WireReader {
     this.limit = bytes.byteLength;
   }
 
-  /** Goes to the next field, whose value the caller reads or skips. @returns false at the end of the message. */
+  /** Advances to the next field; the caller must read or skip its value. @returns false at the end of the message. */
   next(): boolean {
     if (this.position === this.limit) return false;
     this.tag = this.varint32();
@@ -51,7 +48,6 @@ export class WireReader {
     return true;
   }
 
-  /** Passes over the value of the field. */
   skip(): void {
     switch (this.tag & 7) {
       case VARINT:
@@ -71,7 +67,7 @@ export class WireReader {
     }
   }
 
-  /** Goes into the message that is the field's value. @returns what `leave` needs to go on behind it. */
+  /** Enters the message that is the field's value. @returns the argument for `leave`. */
   enter(): number {
     const length = this.varint32();
     const outer = this.limit;
@@ -80,13 +76,13 @@ export class WireReader {
     return outer;
   }
 
-  /** Goes on behind the message, however much of it was read. */
+  /** Continues after the message, however much of it was read. */
   leave(outer: number): void {
     this.position = this.limit;
     this.limit = outer;
   }
 
-  /** The lower 32 bits of a varint, without a sign; throws for a length or a tag that is larger. */
+  /** An unsigned varint; throws if it exceeds 32 bits. */
   varint32(): number {
     const position = this.position;
     const byte = position < this.limit ? (this.buffer[position] as number) : 0x80;
@@ -99,7 +95,7 @@ export class WireReader {
     return this.low;
   }
 
-  /** Reads a varint into `low` and `high`; bits beyond the 64th are lost, as protobuf has it. */
+  /** Reads a varint into `low` and `high`; drops bits beyond the 64th, as protobuf specifies. */
   varint64(): void {
     const { buffer, limit } = this;
     let position = this.position;
@@ -124,7 +120,7 @@ export class WireReader {
     throw position === limit ? cutShort() : new RangeError('not a protobuf message: a number does not end');
   }
 
-  /** A varint as a number of 64 bits with a sign. */
+  /** A varint as a signed 64-bit integer. */
   int64(): bigint {
     this.varint64();
     return (BigInt(this.high | 0) << 32n) | BigInt(this.low);
@@ -135,7 +131,7 @@ export class WireReader {
     return this.#view.getUint32(position, true);
   }
 
-  /** Reads a number of 64 bits into `low` and `high`. */
+  /** Reads into `low` and `high`. */
   fixed64(): void {
     const position = this.#pass(8);
     this.low = this.#view.getUint32(position, true);
@@ -152,7 +148,7 @@ export class WireReader {
     return this.buffer.toString('utf8', start, start + length);
   }
 
-  /** A text that is most likely one of those read before. */
+  /** A text that most likely occurred before. */
   name(): string {
     const length = this.varint32();
     const start = this.#pass(length);
@@ -169,12 +165,11 @@ export class WireReader {
       if (index === length) return known;
     }
     const name = buffer.toString('utf8', start, start + length);
-    // Only of ASCII are the codes the bytes; other texts of as many characters as bytes hold U+FFFD, and match nothing.
+    // As many characters as bytes: ASCII, or invalid bytes that became U+FFFD, which equals no byte.
     if (name.length === length) names[place] = name;
     return name;
   }
 
-  /** Bytes as hexadecimal digits. */
   hex(): string {
     const length = this.varint32();
     const start = this.#pass(length);
@@ -188,7 +183,6 @@ export class WireReader {
     return new Uint8Array(this.buffer.subarray(start, start + length));
   }
 
-  /** @returns where the bytes passed over begin. */
   #pass(bytes: number): number {
     const start = this.position;
     if (bytes > this.limit - start) throw cutShort();

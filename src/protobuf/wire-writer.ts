@@ -1,36 +1,34 @@
-/** Writes the protobuf wire format into one growing buffer: only what OTLP logs are made of. */
+/** Writes the subset of the protobuf wire format that OTLP logs need, into one growing buffer. */
 
 /*
- * Protocol Buffers, "Encoding": a field is a tag (number << 3 | wire type) and a value. Wire types used
- * here: 0 varint, 1 fixed 64 bits, 2 length-delimited, 5 fixed 32 bits.
+ * Protocol Buffers, "Encoding": a field is a tag (number << 3 | wire type) and a value. Wire types used here: 0 varint,
+ * 1 fixed 64 bits, 2 length-delimited, 5 fixed 32 bits.
  *
- * The methods named `put…` take the position to write at and return the one behind: no room is made and
- * `position` stays, so that V8 keeps both in registers.
+ * Methods named `put…` write at a given position and return the next one. They neither make room nor change `position`,
+ * so that V8 keeps both in registers.
  */
 
-/** A text up to this length is encoded by a loop: the call into native code costs more than it saves. */
+/** Up to this length, a loop is faster than a call into native code. */
 const LOOP_TEXT_LENGTH = 48;
 
-/** Larger than any varint and any fixed-width value, with its tag. */
+/** Upper bound for a varint or a fixed-width value with its tag. */
 const SMALL_FIELD_BYTES = 16;
 
-/** A large buffer grows by this much at a time. */
 const MAX_GROWTH_BYTES = 64 * 1024;
 
 const TWO_16 = 0x1_0000;
 const TWO_32 = 0x1_0000_0000;
 
-/** What is written does not fit within the writer's limit. */
 export class LimitReached extends RangeError {}
 
 export class WireWriter {
   buffer: Buffer;
   #view: DataView;
-  /** Where the next byte goes. May be set back to an earlier value, which forgets what came after. */
+  /** Offset of the next byte. May be reset to an earlier value, which discards later bytes. */
   position = 0;
-  /** The buffer does not grow beyond this: what is too large to be kept is not written to its end first. */
+  /** Maximum size of the buffer, so that writing an oversized record stops early. */
   limit = Number.POSITIVE_INFINITY;
-  // The last time that was written, as records come in bursts: its seconds and nanoseconds, and their halves.
+  // Cache of the last time written, because records come in bursts: seconds, nanoseconds, encoded halves.
   #seconds = 0;
   #nanos = 0;
   #timeLow = 0;
@@ -41,12 +39,11 @@ export class WireWriter {
     this.#view = viewOf(this.buffer);
   }
 
-  /** How much more fits within the limit. */
   get left(): number {
     return this.limit - this.position;
   }
 
-  /** @throws LimitReached if `bytes` more do not fit; no room is made for them. */
+  /** @throws LimitReached if `bytes` more do not fit; makes no room. */
   demand(bytes: number): void {
     if (bytes > this.left) throw limitReached();
   }
@@ -57,7 +54,7 @@ export class WireWriter {
     if (needed > this.buffer.length) this.#grow(needed);
   }
 
-  /** Doubles, so that the copying is O(1) per byte in the long run, but a large buffer only by so much. */
+  /** Doubling keeps the copying at O(1) per byte; large buffers grow in steps, to waste less. */
   #grow(needed: number): void {
     if (needed > this.limit) throw limitReached();
     const length = this.buffer.length;
@@ -67,12 +64,11 @@ export class WireWriter {
     this.#view = viewOf(larger);
   }
 
-  /** A tag below 128, or any single byte. The caller has made room. */
+  /** Writes a tag below 128, or any single byte. The caller has made room. */
   byte(value: number): void {
     this.buffer[this.position++] = value;
   }
 
-  /** An unsigned integer of 32 bits; of any other number what the bit operators make of it. */
   varint32(value: number): void {
     this.ensure(SMALL_FIELD_BYTES);
     this.position = this.putVarint32(this.position, value >>> 0);
@@ -90,7 +86,7 @@ export class WireWriter {
     return end;
   }
 
-  /** The two's complement of a 64-bit integer as a varint, from its halves. */
+  /** Writes a 64-bit integer in two's complement, from its halves. */
   putVarint64(position: number, low: number, high: number): number {
     const buffer = this.buffer;
     let end = position;
@@ -116,9 +112,9 @@ export class WireWriter {
   }
 
   /**
-   * Seconds and nanoseconds as one 64-bit count of nanoseconds, in halves: the product needs more than the
-   * 53 bits of a double, so 10^9 is split into 15258 * 2^16 + 51712, which keeps every step exact. The bit
-   * operators take a double modulo 2^32, far faster than `%` does.
+   * Writes a time as a 64-bit count of nanoseconds. The product needs more than the 53 bits of a double, so 10^9 is
+   * split into 15258 * 2^16 + 51712, which keeps every step exact. Bit operators take a double modulo 2^32, far faster
+   * than `%`.
    */
   putTime(position: number, time: readonly [number, number]): number {
     const seconds = time[0];
@@ -136,13 +132,12 @@ export class WireWriter {
     return position + 8;
   }
 
-  /** Leaves room that is written later. */
+  /** Leaves a gap to be filled later. */
   skip(bytes: number): void {
     this.ensure(bytes);
     this.position += bytes;
   }
 
-  /** Bytes as they are. */
   raw(source: Uint8Array, start = 0, end = source.length): void {
     this.ensure(end - start);
     this.buffer.set(
@@ -152,17 +147,17 @@ export class WireWriter {
     this.position += end - start;
   }
 
-  /** The tag and the length of a value of known length, which the caller writes next. */
+  /** Writes the tag and the length of a value that the caller writes next. */
   delimited(tag: number, bytes: number): void {
-    // Exactly what is needed, so that a buffer of the right size is filled to its end and does not grow.
+    // Exact, so that a buffer of the right size never grows.
     this.ensure(1 + lengthBytes(bytes));
     this.byte(tag);
     this.position = this.putVarint32(this.position, bytes);
   }
 
   /**
-   * A text as UTF-8, without a length; a lone surrogate becomes U+FFFD, as protobuf demands valid UTF-8. The
-   * caller has made room: three bytes for each UTF-16 unit.
+   * Writes UTF-8 without a length; lone surrogates become U+FFFD, because protobuf demands valid UTF-8. The caller has
+   * made room: three bytes per UTF-16 unit.
    */
   putText(position: number, text: string): number {
     const length = text.length;
@@ -179,17 +174,16 @@ export class WireWriter {
     return position + this.buffer.write(text, position, 'utf8');
   }
 
-  /** A text of any length, with its length before it. */
   string(text: string): void {
     this.#ensureText(text);
-    // Most texts are ASCII, and then this is right.
+    // Correct for ASCII, which most texts are.
     const reserved = lengthBytes(text.length);
     const start = this.position;
     this.position = this.putText(start + reserved, text);
     this.endLength(start, reserved);
   }
 
-  /** UTF-8 takes three bytes at most for each UTF-16 unit; counted exactly only where that is not there. */
+  /** UTF-8 takes at most three bytes per UTF-16 unit; the exact count is needed only if that does not fit. */
   #ensureText(text: string): void {
     const length = text.length;
     const left = this.buffer.length - this.position - SMALL_FIELD_BYTES;
@@ -197,7 +191,7 @@ export class WireWriter {
     this.ensure(SMALL_FIELD_BYTES + (this.position + length > this.limit ? length : Buffer.byteLength(text)));
   }
 
-  /** Begins a length-delimited value whose length is not known: `reserved` bytes are left for it. */
+  /** Begins a value of unknown length, for which `reserved` bytes are left. */
   beginLength(reserved: number): number {
     this.ensure(SMALL_FIELD_BYTES);
     const start = this.position;
@@ -205,10 +199,7 @@ export class WireWriter {
     return start;
   }
 
-  /**
-   * Ends what `beginLength` began at `start`; if its length takes another number of bytes, it is moved.
-   * @returns that number.
-   */
+  /** Moves the value if its length does not take exactly `reserved` bytes. @returns the size of the length. */
   endLength(start: number, reserved: number): number {
     const length = this.position - start - reserved;
     if (length <= 0x7f && reserved === 1) {
@@ -234,7 +225,7 @@ function limitReached(): LimitReached {
   return new LimitReached('there is too much to write');
 }
 
-/** How many bytes a length takes as a varint. */
+/** Size of a length as a varint. */
 export function lengthBytes(length: number): number {
   if (length <= 0x7f) return 1;
   if (length <= 0x3fff) return 2;
