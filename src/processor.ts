@@ -1,4 +1,4 @@
-/** The LogRecordProcessor: admits records, and keeps the promises of its interface. */
+/** The LogRecordProcessor, which admits records and keeps the promises of its interface. */
 
 import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
@@ -18,8 +18,8 @@ import type { Telemetry } from './telemetry/telemetry.ts';
 /** How long a `forceFlush()` may take. */
 export interface FlushOptions {
   /**
-   * Milliseconds after which the promise rejects. Default: the option `flushTimeoutMillis`, also for anything but a number
-   * of 0 or more.
+   * Milliseconds, 0 or more, after which the promise rejects. Default, also for invalid values: the option
+   * `flushTimeoutMillis`.
    */
   timeoutMillis?: number;
 }
@@ -30,7 +30,7 @@ export interface FlushOptions {
  */
 export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   readonly #pipeline: Pipeline;
-  // What is used for every record.
+  // Used for every record.
   readonly #telemetry: Telemetry;
   readonly #shutdownSequence: ShutdownSequence;
   readonly #offer: (record: EmittedRecord) => void;
@@ -49,8 +49,8 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   }
 
   /**
-   * Admits a record: no waiting, nothing thrown, and no I/O, but for a burst that would otherwise overflow the
-   * queue: with a spool its batches are written to disk at once.
+   * Admits a record. Never waits, throws or does I/O, with one exception: when a burst would overflow the queue and
+   * there is a spool, batches are written to disk synchronously.
    */
   onEmit(logRecord: EmittedRecord, context?: Context): void {
     const origin = originOf(context);
@@ -65,20 +65,20 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   }
 
   /**
-   * True, always. The SDK asks before each `onEmit`, and what gets a no never gets there: it would be lost without a
-   * count. What is refused (`shed`, memory, after shutdown) is refused in `onEmit`, and dropped with its reason.
+   * Always true. The SDK asks before each `onEmit`, and a record refused here would be lost without a count. `onEmit`
+   * refuses records (`shed`, memory, after shutdown) and counts them as dropped with their reason.
    */
   enabled(_options?: Parameters<NonNullable<LogRecordProcessor['enabled']>>[0]): boolean {
     return true;
   }
 
   /**
-   * Resolves when every record emitted before the call is delivered, dropped or safe in the spool, and the
-   * exporter has flushed. With a spool, what cannot be sent in time is put there. Does not wait for the scheduled
-   * delay, nor out a back-off. After `shutdown()` it is the same promise.
+   * Resolves when every record emitted before the call is delivered, dropped or safe in the spool, and the exporter has
+   * flushed. With a spool, records that cannot be sent in time are stored. Waits neither for the scheduled delay nor
+   * for a back-off. After `shutdown()`, returns its promise.
    *
-   * @throws SpillwayError (as a rejection) `ERR_SPILLWAY_FLUSH_TIMEOUT` or `ERR_SPILLWAY_UNAVAILABLE`; the
-   * records are then still queued.
+   * @throws SpillwayError (as a rejection) `ERR_SPILLWAY_FLUSH_TIMEOUT` or `ERR_SPILLWAY_UNAVAILABLE`; the records are
+   *   then still queued.
    */
   async forceFlush(options?: FlushOptions): Promise<void> {
     if (this.#shutdownSequence.isShutDown) return this.#shutdownSequence.promise;
@@ -102,10 +102,9 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   }
 
   /**
-   * Ends the processor within its deadline (plus 50 ms), whatever the exporter does; see `ShutdownOptions`.
-   * Includes the effect of `forceFlush`. What could not be sent is left in the spool or, without one, dropped as
-   * `shutdown`. Never rejects.
-   * A second call returns the same promise, and can only make it shorter.
+   * Ends the processor within its deadline (plus 50 ms), whatever the exporter does; see `ShutdownOptions`. Includes
+   * the effect of `forceFlush`. Records that could not be sent stay in the spool or, without one, are dropped as
+   * `shutdown`. Never rejects. A second call returns the same promise, and can only shorten the deadline.
    */
   shutdown(options?: ShutdownOptions): Promise<void> {
     let settings = this.#pipeline.settings.shutdown;
@@ -122,7 +121,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
     return statsOfPipeline(this.#pipeline);
   }
 
-  /** Whether logs get through, in a form made for a readiness probe. */
+  /** Whether logs get through, in a form for a readiness probe. */
   health(): SpillwayHealth {
     return healthOfPipeline(this.#pipeline);
   }
@@ -133,7 +132,7 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
   }
 
   /**
-   * Resolves when the queue is emptier than `below`: for jobs that can wait and would rather not lose logs.
+   * Resolves when the queue is less full than `below`: for jobs that can wait instead of losing logs.
    * @throws SpillwayError (as a rejection) `ERR_SPILLWAY_OPTION`, `ERR_SPILLWAY_SHUTDOWN`; or the signal's reason.
    */
   ready(options?: ReadyOptions): Promise<void> {

@@ -1,4 +1,4 @@
-/** Where the driver gets its batches when there is a spool: live ones first, and replays at a measured share. */
+/** Gives the driver its batches when there is a spool: live ones, and a configured share of replays. */
 
 import type { DropReason } from '../common/errors.ts';
 import type { BatchSource } from '../delivery/batch-source.ts';
@@ -13,11 +13,11 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
   readonly #queue: AsyncSinkQueue<B>;
   readonly #replay: Replay<B>;
   readonly #spool: Spool;
-  /** Replays that are due for each live batch sent while both wait. */
+  /** Replays due for each live batch sent while both wait. */
   readonly #replaysPerLive: number;
   #credit = 0;
 
-  /** @param replayShare share of the batches that are replays while live ones wait as well. */
+  /** @param replayShare share of replays among the batches sent while live ones wait as well. */
   constructor(queue: AsyncSinkQueue<B>, replay: Replay<B>, spool: Spool, replayShare: number) {
     this.#queue = queue;
     this.#replay = replay;
@@ -25,7 +25,7 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     this.#replaysPerLive = replayShare / (1 - replayShare);
   }
 
-  /** Of the live batches: what waits on disk is safe, and no flush waits for it. */
+  /** Of live batches only: replays are safe on disk, and no flush waits for them. */
   get oldestSequence(): number {
     return this.#queue.oldestSequence;
   }
@@ -39,8 +39,8 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    // Whoever was silent for too long, or cannot give a heartbeat because the disk fails, may have been taken for dead, and
-    // what it stored be another's by now. What is in memory only is sent all the same.
+    // After a pause of the process or failed heartbeats, another process may own the stored batches: they wait for the
+    // renewal, batches in memory alone do not.
     this.#spool.renewLapsedLeases(now);
     const replay = this.#replay.choose(now, passOver);
     const live = this.#queue.choose(now, size, passOver);
@@ -67,7 +67,7 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
   }
 
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
-    // Nothing more is read back or sent by then: a replay stays on disk.
+    // Nothing more is sent by then, so a replay stays on disk.
     if (batch.origin === 'replay') this.#replay.requeue(batch);
     else this.#queue.abandon(batch, reason);
   }
@@ -77,7 +77,7 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     this.#replay.retryNow();
   }
 
-  /** Live batches only: what was on disk is to outlive any outage. */
+  /** Live batches only: batches on disk outlive any outage. */
   expire(openedUntil: number, reason: DropReason): void {
     this.#queue.expire(openedUntil, reason);
   }
@@ -87,13 +87,12 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     this.#queue.discard(reason);
   }
 
-  /** A batch that is stuck gives way to the other kind as it would to one of its own. */
   #prefersReplay(
     live: QueuedBatch<B>,
     replay: QueuedBatch<B>,
     passOver: ((batch: QueuedBatch<B>) => boolean) | undefined,
   ): boolean {
-    // What asks whether the destination is back is live, as long as nothing is stuck.
+    // `passOver` is given for a probe, which is a live batch unless only that one is stuck.
     if (passOver !== undefined) return passOver(live) && !passOver(replay);
     return this.#credit >= 1;
   }

@@ -1,4 +1,4 @@
-/** The disk behind the memory queue as a whole: what it holds that is not in memory, whose it is, and how it ends. */
+/** The disk side of the queue: opens and closes the spool, and counts the records that only the disk holds. */
 
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
@@ -7,17 +7,16 @@ import type { Spool } from '../spool/spool.ts';
 import { BatchScheduler } from './batch-scheduler.ts';
 import type { Replay } from './replay.ts';
 
-/** What the disk tells of its work: `recovered` is negative when others took over records of this process. */
+/** `recovered` is negative if another process took over records of this one. */
 export type DurableQueueListener = Omit<SpoolListener, 'takenOver'>;
 
 export class DurableQueue<B extends LogBatch> {
   readonly spool: Spool;
   readonly replay: Replay<B>;
-  /** Where the driver gets its batches: the queue, and what comes back from disk. */
   readonly scheduler: BatchScheduler<B>;
   readonly #queue: AsyncSinkQueue<B>;
 
-  /** @param queue one with a spiller. */
+  /** @param queue must have a spiller. */
   constructor(queue: AsyncSinkQueue<B>, spool: Spool, replay: Replay<B>, replayShare: number) {
     this.#queue = queue;
     this.spool = spool;
@@ -25,7 +24,7 @@ export class DurableQueue<B extends LogBatch> {
     this.scheduler = new BatchScheduler(queue, replay, spool, replayShare);
   }
 
-  /** @throws SpillwayError `ERR_SPILLWAY_OPTION` for a directory that cannot be used, or should not. */
+  /** @throws SpillwayError `ERR_SPILLWAY_OPTION` for an unusable or unsafe directory. */
   open({ recovered, dropped, warn, wake }: DurableQueueListener): void {
     this.spool.open({
       recovered,
@@ -43,19 +42,19 @@ export class DurableQueue<B extends LogBatch> {
     this.#queue.spiller?.wake();
   }
 
-  /** Records on disk that are neither in memory nor on their way to the exporter. */
+  /** Records that the spool alone holds, without replays in flight. */
   get records(): number {
     return this.spool.records - this.replay.inFlightRecords;
   }
 
-  /** Everything synchronously, for a process that is about to be gone. Never throws. */
+  /** Stores everything synchronously at the exit of the process. Never throws. */
   storeAtExit(): void {
     this.#queue.spiller?.storeAtExit();
-    // There may be no other turn.
+    // There may be no later turn.
     this.spool.deliverEvents();
   }
 
-  /** Leaves what is on disk to whoever comes next. Never rejects. */
+  /** Leaves stored records to the next process. Never rejects. */
   async close(): Promise<void> {
     this.#queue.spiller?.stop();
     this.replay.stop();

@@ -1,4 +1,4 @@
-/** Batches that had better not be written yet: on disk, a resource keeps the attributes that it had. */
+/** Delays the storing of batches whose resources still lack attributes, because on disk they never get them. */
 
 import type { Clock } from '../common/clock.ts';
 import { resolved } from '../delivery/pending-resources.ts';
@@ -7,16 +7,16 @@ import type { LogBatch } from '../queue/log-batch.ts';
 export class LateAttributes {
   readonly #clock: Clock;
   readonly #wake: () => void;
-  /** Batches that had to wait, and whether that is over: also when their bound of seconds has passed. */
+  /** Batches that had to wait; `isOver` is also set when the time limit for attributes has passed. */
   readonly #waits = new WeakMap<LogBatch, { isOver: boolean }>();
 
-  /** @param wake is called when a batch need not wait any longer. */
+  /** @param wake called when a batch need not wait any longer. */
   constructor(clock: Clock, wake: () => void) {
     this.#clock = clock;
     this.#wake = wake;
   }
 
-  /** @returns whether no attributes are missing, or need be waited for any longer; otherwise the wait has begun. */
+  /** @returns whether the batch may be stored; if not, `wake` follows. */
   haveCome(batch: LogBatch): boolean {
     const known = this.#waits.get(batch);
     if (known !== undefined) return known.isOver;

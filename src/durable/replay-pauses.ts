@@ -2,39 +2,38 @@
 
 import type { Clock } from '../common/clock.ts';
 
-/** So long replays go on; then they rest. */
+/** Time between the first replay and the pause. */
 const RUN_MILLIS = 2_000;
-/** From when nothing is in flight any more: what was settled is written down meanwhile. */
+/** Pause after the last replay in flight has ended, in which acknowledgements are written. */
 const PAUSE_MILLIS = 50;
-/** Whatever is in flight: one that hangs is not to hold up the others. */
+/** Limit while replays are in flight: one that hangs must not hold up the others. */
 const MAX_PAUSE_MILLIS = 500;
 
 export class ReplayPauses {
   readonly #clock: Clock;
   readonly #wake: () => void;
   #isRunTimed = false;
-  /** Nothing is read or taken meanwhile. */
+  /** While set, replays are neither read nor taken. */
   isPausing = false;
 
-  /** @param wake is called when a rest begins, and when it is over. */
+  /** @param wake called when a pause begins, and when it ends. */
   constructor(clock: Clock, wake: () => void) {
     this.#clock = clock;
     this.#wake = wake;
   }
 
-  /** A replay is sent. */
   sent(): void {
     if (this.#isRunTimed) return;
     this.#isRunTimed = true;
     this.#clock.timer(() => {
       this.isPausing = true;
       this.#clock.timer(() => this.#end(), MAX_PAUSE_MILLIS);
-      // Whoever holds it looks whether anything is under way.
+      // The owner calls `idle` if nothing is in progress.
       this.#wake();
     }, RUN_MILLIS);
   }
 
-  /** Nothing is read, and nothing in flight. */
+  /** Call when no replay is being read or in flight. */
   idle(): void {
     if (this.isPausing) this.#clock.timer(() => this.#end(), PAUSE_MILLIS);
   }

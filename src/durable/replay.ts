@@ -1,4 +1,4 @@
-/** Batches on their way back from disk: read a few at a time, oldest first, and sent like any other. */
+/** Replays batches from disk: reads a few at a time, oldest first, and offers them like live ones. */
 
 import type { Clock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
@@ -13,22 +13,19 @@ import type { Spool } from '../spool/spool.ts';
 import { ReplayPauses } from './replay-pauses.ts';
 import { replayedBatches } from './replayed-batches.ts';
 
-/**
- * Milliseconds before the next batch is read. The timer does not keep the process alive: one that wants to end
- * does so between two replays, and the next one goes on with them.
- */
+/** A timer that does not keep the process alive, so that a finished process can end between two replays. */
 const READ_DELAY_MILLIS = 1;
-/** Batches held at once, however small: each takes memory beyond its bytes, and is looked at in every turn. */
+/** Limit for small batches: each takes memory beyond its bytes and is inspected in every turn. */
 const MAX_HELD_BATCHES = 128;
 
 export interface ReplaySettings {
-  /** Bytes read back and held at once. */
+  /** Limit for entries in memory, in bytes on disk. */
   readonly maxReplayBytes: number;
-  /** Replays in flight at once. */
+  /** Limit for replays in flight. */
   readonly maxReplays: number;
 }
 
-/** What was read back stays the spool's, and is counted there, until it is settled. */
+/** Records that were read back stay the spool's, and count there, until they are settled. */
 export class Replay<B extends LogBatch> {
   readonly #spool: Spool;
   readonly #codec: BatchCodec<B>;
@@ -38,11 +35,11 @@ export class Replay<B extends LogBatch> {
   readonly #waiting = new BatchDeque<B>();
   readonly #inFlight = new InFlight<B>();
   readonly #pauses: ReplayPauses;
-  /** Batches that are in memory or on their way there, in bytes on disk, so that a bound on them is known before the reading. */
+  /** Entries in memory or being read, with their bytes on disk, which are known before the reading. */
   readonly #held = new Map<SpoolEntry, number>();
   #heldBytes = 0;
   #sequence = 0;
-  /** Records that came from disk and are done with. */
+  /** Records from disk that were settled. */
   replayedRecords = 0;
   #isReading = false;
   #isPaused = false;
@@ -76,14 +73,13 @@ export class Replay<B extends LogBatch> {
     return this.#inFlight.bytes;
   }
 
-  /** There may be more to read. */
   wake(): void {
     if (this.#isReading || this.#isPaused || this.#pauses.isPausing || !this.#hasRoom()) return;
     this.#isReading = true;
     this.#clock.timer(() => void this.#readNext(), READ_DELAY_MILLIS);
   }
 
-  /** The batch to send next; none while as many are in flight as may be. */
+  /** The batch to send next; undefined while the limit of replays in flight is reached. */
   choose(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
@@ -95,7 +91,7 @@ export class Replay<B extends LogBatch> {
     return first;
   }
 
-  /** Takes the batch that was chosen, or as much of it as fits in one request. */
+  /** Takes the chosen batch, or as much of it as fits in one request. */
   send(batch: QueuedBatch<B>, size: TakeSize): QueuedBatch<B> {
     const most = batch.recordsWithin(size);
     const taken = batch.contents.records > most ? batch.split(most) : batch;
@@ -136,19 +132,19 @@ export class Replay<B extends LogBatch> {
     for (const batch of this.#waiting) batch.retryNow();
   }
 
-  /** Forgets what another process has taken over, in flight or not. */
+  /** Forgets batches that another process has taken over, even in flight. */
   dropTakenOver(): void {
     dropTakenOver(this.#waiting, this.#inFlight);
     this.#resolveEnded();
     this.#dropDone();
   }
 
-  /** Nothing more is read, or sent; what is in flight may still end. */
+  /** Stops reading and sending; replays in flight may still end. */
   pause(): void {
     this.#isPaused = true;
   }
 
-  /** Resolves when nothing is in flight any more, when the signal aborts, or after `timeoutMillis`. */
+  /** Resolves when nothing is in flight, the signal aborts, or `timeoutMillis` have passed. */
   ended(timeoutMillis: number, signal: AbortSignal): Promise<void> {
     if (this.#inFlight.batches === 0 || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -163,7 +159,7 @@ export class Replay<B extends LogBatch> {
     });
   }
 
-  /** What is here stays on disk. */
+  /** All batches stay on disk. */
   stop(): void {
     this.#isPaused = true;
     this.#isStopped = true;
@@ -219,7 +215,7 @@ export class Replay<B extends LogBatch> {
       whole = this.#codec.decode(payload);
       if (whole.records !== entry.records) throw new RangeError('it does not have the records it should');
     } catch (error) {
-      // What the checksum vouches for was written by a version that this one does not understand.
+      // The checksum was right: another version stored a batch that this one cannot decode.
       this.#listener.warn('spool', `a batch in the spool is not readable: ${messageOf(error)}`);
       const records = entry.remaining.reduce((sum, [, count]) => sum + count, 0);
       this.#listener.dropped('spool_corrupt', records, !entry.isRecovered && entry.attempts > 0);

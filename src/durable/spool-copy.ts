@@ -8,10 +8,10 @@ export class SpoolCopy implements DiskCopy {
   readonly entry: SpoolEntry;
   readonly #spool: Spool;
   readonly #base: number;
-  /** How many parts of the batch are in memory and not done with. */
+  /** Unfinished parts of the batch in memory. */
   #parts = 1;
 
-  /** @param base the batch's `offset` when it was stored: its first record is the first of the entry. */
+  /** @param base the batch's `offset` when it was stored, that of the entry's first record. */
   constructor(spool: Spool, entry: SpoolEntry, base: number) {
     this.#spool = spool;
     this.entry = entry;
@@ -26,7 +26,6 @@ export class SpoolCopy implements DiskCopy {
     return this.entry.state === 'evicted';
   }
 
-  /** Whether another process has taken it over, and will send it. */
   get isTakenOver(): boolean {
     return this.entry.state === 'takenOver';
   }

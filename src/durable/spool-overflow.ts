@@ -1,4 +1,4 @@
-/** The disk behind the queue: turns batches into entries of the spool, and answers with their copies. */
+/** The disk behind the queue: stores batches as entries of the spool and returns their copies. */
 
 import type { Clock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
@@ -15,7 +15,7 @@ export interface SpoolOverflowContext<B extends LogBatch> {
   readonly codec: BatchCodec<B>;
   readonly clock: Clock;
   readonly warn: (topic: string, message: string) => void;
-  /** A batch that was not prepared is now. */
+  /** A batch that `prepare` refused is ready. */
   readonly wake: () => void;
 }
 
@@ -58,11 +58,11 @@ export class SpoolOverflow<B extends LogBatch> implements Overflow<B> {
   #answer(batch: QueuedBatch<B>, entry: SpoolEntry | undefined): Written {
     const { spool } = this.#context;
     if (entry !== undefined) return new SpoolCopy(spool, entry, batch.offset);
-    // A spool that works and yet will not have it would be asked for ever.
+    // Refused for good: a working spool that does not take a batch would be asked forever.
     return spool.isUsable ? 'refused' : 'failed';
   }
 
-  /** @returns undefined when no bytes can be made of it. */
+  /** @returns undefined if the batch cannot be encoded. */
   #entryOf({ contents, history, isProtected, openedAt }: QueuedBatch<B>): NewEntry | undefined {
     const { codec, clock, warn } = this.#context;
     try {

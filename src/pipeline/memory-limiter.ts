@@ -1,4 +1,4 @@
-/** What the queue does when the process runs short of memory: it shrinks, refuses what matters least, and writes to disk. */
+/** Reacts to memory pressure: the queue shrinks, refuses unimportant records, and spills to disk. */
 
 import type { Clock } from '../common/clock.ts';
 import { MemoryGuard, type MemoryGuardSettings, type MemoryLevel } from '../process/memory-guard.ts';
@@ -6,9 +6,9 @@ import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
 
-/** Under memory pressure the queue shrinks to this share of `maxQueueBytes` … */
+/** Share of `maxQueueBytes` that the queue may use under memory pressure. */
 const SAVING_SHARE = 0.5;
-/** … and refuses what is below INFO. */
+/** INFO: lower severities are refused under memory pressure. */
 const SAVING_MIN_SEVERITY = 9;
 
 export interface MemoryLimiterParts {
@@ -16,7 +16,7 @@ export interface MemoryLimiterParts {
   readonly diagnostics: Diagnostics;
   readonly clock: Clock;
   readonly memoryUseRatio: () => number;
-  /** The queue may be fuller or emptier than before, for the limit it has now. */
+  /** The queue's pressure may have changed. */
   readonly wake: () => void;
 }
 

@@ -1,4 +1,4 @@
-/** What the parts hold and how they are, as the metrics, `stats()` and `health()` have it. */
+/** Reads the state of all parts for the metrics, `stats()` and `health()`. */
 
 import type { Gauges } from '../telemetry/metrics.ts';
 import { healthOf, type SpillwayHealth, type SpillwayStats, statsOf } from '../telemetry/stats.ts';
@@ -6,7 +6,7 @@ import type { Pipeline } from './pipeline.ts';
 
 export function gaugesOf({ settings, clock, queue, recovery, durable }: Pipeline): Gauges {
   const { oldestAt } = queue;
-  // What the disk has done is counted first, so that all counts are of the same instant.
+  // Deferred events are counted first, so that all counts are of the same instant.
   durable?.spool.deliverEvents();
   const oldestOnDisk = durable?.spool.oldestUnixMillis ?? Number.POSITIVE_INFINITY;
   return {

@@ -1,4 +1,4 @@
-/** Builds the parts of a processor, each from those that it stands on. */
+/** Builds the parts of a processor, in the order of their dependencies. */
 
 import { type Clock, systemClock } from '../common/clock.ts';
 import type { Environment } from '../common/validation.ts';
@@ -28,7 +28,7 @@ import { adapterFor } from './adapter-for.ts';
 import { MemoryLimiter } from './memory-limiter.ts';
 import { callExporterOf, ShutdownSequence } from './shutdown-sequence.ts';
 
-/** What the tests replace: time, memory, files, and the process around it. */
+/** Dependencies that tests replace. */
 export interface Surroundings {
   readonly clock: Clock;
   readonly memoryUseRatio: () => number;
@@ -39,7 +39,6 @@ export interface Surroundings {
   readonly usableMemoryBytes?: () => number;
 }
 
-/** The parts of a processor, as its methods and those who look at it use them. */
 export interface Pipeline {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -64,14 +63,13 @@ interface Ground {
   readonly news: News;
 }
 
-/** What queue and disk tell of their work. */
+/** Events of queue and disk. */
 type News = QueueListener & DurableQueueListener;
 
 /**
- * From the ground up, so that each part is there when another is given it: what hears of everything (telemetry), how the
- * exporter is spoken to (adapter), what records are kept in (queue and disk), what moves them (recovery and driver), what
- * watches over them (backpressure, memory limiter), what ends them all, and last the gap marker, which emits records itself.
- * News for a part that is not there yet goes through a `Wake`, to which that part is added when it is.
+ * Builds each part before the ones that need it: telemetry, the exporter's adapter, queue and disk, recovery and
+ * driver, backpressure and memory limiter, the shutdown sequence, and last the gap marker, which emits records itself.
+ * Events for a later part go through a `Wake`, to which the part is added once it exists.
  *
  * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value.
  */
@@ -137,7 +135,6 @@ export function buildPipeline(
   return { ...watched, shutdownSequence, offer };
 }
 
-/** What records are kept in: the queue, and behind it the disk, from which they come back. */
 function buildQueue(
   { settings, clock, adapter, news }: Ground,
   files: SpoolFiles,
@@ -161,7 +158,6 @@ function buildQueue(
   return { queue, durable: new DurableQueue(queue, spool, replay, replayShare) };
 }
 
-/** What moves records: when the destination may be asked, and the loop that does. */
 function buildDelivery(
   { settings, clock, telemetry, adapter, wake }: Ground,
   queue: Pipeline['queue'],
@@ -171,9 +167,9 @@ function buildDelivery(
     telemetry.breakerChanged(change);
     queue.spiller?.breakerChanged(change.to === 'closed');
   });
-  // The time limit has to hold whatever the adapter does, a callback that never comes included. Retry and
-  // breaker are not wrappers around it but the driver's: a batch that has to wait goes back to the queue,
-  // where it can be overtaken, evicted, halved or flushed.
+  // The time limit holds whatever the adapter does, even if its callback never comes. Retry and breaker are not
+  // wrappers around the sender but the driver's: a waiting batch goes back to the queue, where it can be overtaken,
+  // evicted, halved or flushed.
   const sender = new TimeoutSender(adapter.sender, settings.exportTimeoutMillis, clock);
   const driver = new Driver(
     durable?.scheduler ?? queue,

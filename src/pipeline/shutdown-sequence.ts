@@ -1,4 +1,4 @@
-/** How a processor ends: by `shutdown()`, by an event loop that runs empty, or by the exit of the process. */
+/** Ends a processor: by `shutdown()`, when the event loop runs empty, or at the exit of the process. */
 
 import { type Clock, settledWithin } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
@@ -16,12 +16,10 @@ import type { LogBatch } from '../queue/log-batch.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { MemoryLimiter } from './memory-limiter.ts';
 
-/** Of the time a flush or a shutdown has, what is kept for the disk … */
+/** Share of a flush's or shutdown's time that is reserved for the disk. */
 const DISK_TIME_SHARE = 0.2;
-/** … at most. */
 const MAX_DISK_TIME_MILLIS = 1_000;
 
-/** The parts that have to end. */
 export interface ShutdownParts {
   readonly exporter: AnyLogRecordExporter;
   readonly queue: AsyncSinkQueue<LogBatch>;
@@ -43,16 +41,16 @@ export class ShutdownSequence {
   readonly #stopSignalStore: () => void;
   /** Aborts when a shutdown has to end before its own deadline. */
   readonly #cutShort = new AbortController();
-  /** Aborts when the destination is not waited for any longer. */
+  /** Aborts when the wait for the destination ends. */
   readonly #sending = new AbortController();
   #offeredAtExitFlush = 0;
   #shutdown: Promise<void> | undefined;
-  /** Whether `shutdown` was called. A field, like the next one: both are looked at for every record. */
+  /** A field like the next one, not a getter: both are read for every record. */
   isShutDown = false;
-  /** Whether the process is ending: what is admitted from now on goes to disk at once, or nowhere. */
+  /** Records admitted from now on are stored synchronously, or dropped. */
   isExiting = false;
 
-  /** @param beforeExitTimeoutMillis how long a process that wants to end by itself is kept alive for a flush. */
+  /** @param beforeExitTimeoutMillis how long a flush may keep a finished process alive. */
   constructor(parts: ShutdownParts, beforeExitTimeoutMillis: number) {
     this.#parts = parts;
     const { spiller } = parts.queue;
@@ -63,15 +61,14 @@ export class ShutdownSequence {
       spiller === undefined ? () => {} : storeOnSignal(() => spiller.copy(MAX_DISK_TIME_MILLIS));
   }
 
-  /** The promise of the shutdown; undefined before it was called. */
   get promise(): Promise<void> | undefined {
     return this.#shutdown;
   }
 
-  /** @param isShorter whether a call that is not the first one comes with a time limit of its own. */
+  /** @param isShorter whether a later call has a time limit of its own. */
   shutdown(settings: ShutdownSettings, isShorter: boolean): Promise<void> {
     if (this.#shutdown === undefined) {
-      // Before anything else happens: whoever hears of the end, a diag logger for one, may call this again.
+      // First of all: code that is notified of the end, such as a diag logger, may call this again.
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#shutdown = promise;
       this.isShutDown = true;
@@ -84,23 +81,20 @@ export class ShutdownSequence {
     return this.#shutdown;
   }
 
-  /** Sends what is queued; what cannot be sent in time is put on disk, if there is one. */
+  /** Sends queued records; with a disk, stores those that cannot be sent in time. */
   async flush(timeoutMillis: number): Promise<FlushResult> {
     const { queue, durable, clock } = this.#parts;
     const deadline = clock.now() + timeoutMillis;
     const upTo = queue.seal();
     const result = await this.#send(clock.now() + this.#sendingMillis(timeoutMillis), false);
-    // A shutdown that came meanwhile may have ended the sending.
+    // A concurrent shutdown may have ended the sending.
     if (durable === undefined || (result === 'done' && !this.isShutDown)) return result;
     await queue.spiller?.drain(Math.max(0, deadline - clock.now()), false);
     if (queue.isStoredUpTo(upTo)) return 'done';
     return result === 'done' ? 'timeout' : result;
   }
 
-  /**
-   * What was admitted at the last moment of the process, and what waits: nothing asynchronous will happen any more. It
-   * goes to disk or is dropped.
-   */
+  /** Stores or drops all records synchronously: at the exit, nothing asynchronous happens any more. */
   storeAtExit(): void {
     const { queue, driver, durable } = this.#parts;
     queue.abandonAdmission('shutdown');
@@ -125,14 +119,14 @@ export class ShutdownSequence {
     telemetry.marker?.flush();
     telemetry.marker?.close();
     this.#cutShort.signal.addEventListener('abort', () => this.#stopSending());
-    // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
-    // the leftovers go to disk, or are dropped; only then the exporter goes, which nothing needs any more.
+    // Order: queued records are sent as far as the deadline and the destination's health allow; the rest is stored or
+    // dropped; the exporter, which nothing needs any more, ends last.
     durable?.replay.pause();
     if (strategy !== 'immediate') {
       if (strategy === 'flush') driver.stopRetrying();
       const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
       const result = await this.#send(sendingUntil, true);
-      // A replay whose answer is not heard would be sent again by the next process.
+      // Without its answer, a replay would be sent again by the next process.
       if (result === 'done') {
         await durable?.replay.ended(Math.max(0, sendingUntil - clock.now()), this.#sending.signal);
       }
@@ -152,14 +146,14 @@ export class ShutdownSequence {
     diagnostics.lostAtEnd(ledger.dropped.shutdown - lostBefore, 'it was shut down', ledger.lastError);
   }
 
-  /** Sends what is queued, and has the exporter send what it keeps. */
+  /** Sends queued records, and flushes the exporter. */
   #send(deadline: number, isEnd: boolean): Promise<FlushResult> {
     const { driver, clock, exporterFlush } = this.#parts;
     const flushing = driver.flush(deadline - clock.now(), isEnd);
     return exporterFlush.during(flushing, deadline, this.#sending.signal);
   }
 
-  /** What a slow disk has not done by the deadline it does afterwards, or at the exit of the process. */
+  /** A slow disk finishes after the deadline, or at the exit of the process. */
   async #closeDisk(deadline: number): Promise<void> {
     const { durable, clock } = this.#parts;
     if (durable === undefined) return;
@@ -169,7 +163,7 @@ export class ShutdownSequence {
     cancel();
   }
 
-  /** Without waiting for the destination any more; what is left then has a little time to get to disk. */
+  /** Stops sending; the remaining records then have a little time to reach the disk. */
   #stopSending(): void {
     const { driver, durable } = this.#parts;
     this.#sending.abort();
@@ -177,10 +171,7 @@ export class ShutdownSequence {
     else driver.pause();
   }
 
-  /**
-   * Once for the records emitted so far: a destination that is down must not keep a process alive that wants
-   * to end.
-   */
+  /** Flushes once for the records emitted so far: a failing destination must not keep a finished process alive. */
   async #flushBeforeExit(): Promise<void> {
     const { queue, telemetry, clock, exporterFlush } = this.#parts;
     const { offered } = telemetry.ledger;
@@ -190,7 +181,6 @@ export class ShutdownSequence {
     await this.#send(clock.now() + this.#beforeExitTimeoutMillis, true);
   }
 
-  /** The last moment of the process. */
   #exit(): void {
     const { durable, telemetry } = this.#parts;
     const { ledger, marker, diagnostics } = telemetry;
@@ -209,7 +199,7 @@ export class ShutdownSequence {
   }
 }
 
-/** Calls a method of the exporter's own; never rejects, but may never end. */
+/** Calls a method of the exporter. Never rejects, but may never settle. */
 export function callExporterOf(
   { exporter, telemetry }: Pick<ShutdownParts, 'exporter' | 'telemetry'>,
   method: 'forceFlush' | 'shutdown',
