@@ -92,7 +92,7 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     replay: QueuedBatch<B>,
     passOver: ((batch: QueuedBatch<B>) => boolean) | undefined,
   ): boolean {
-    // `passOver` is given for a probe, which is a live batch unless only that one is stuck.
+    // `passOver` is given for a request that goes alone: a live batch, unless only that one is stuck.
     if (passOver !== undefined) return passOver(live) && !passOver(replay);
     return this.#credit >= 1;
   }
