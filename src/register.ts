@@ -1,10 +1,9 @@
 /** `node --import otel-spillway/register`: sets up logs from the environment before the application, and never stops it. */
 
 import { createRequire } from 'node:module';
-import { messageOf } from './common/errors.ts';
 import { processWide } from './process/process-wide.ts';
 import { unsupportedNode } from './process/supported-node.ts';
-import { say } from './register/announcements.ts';
+import { warnOfFailure } from './register/announcements.ts';
 import { start } from './register/start.ts';
 
 const once = processWide('register', () => ({ isDone: false }));
@@ -27,5 +26,5 @@ function register(): void {
 try {
   register();
 } catch (error) {
-  say('error', `no logs are collected: ${messageOf(error)}`);
+  warnOfFailure(error);
 }

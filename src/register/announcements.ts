@@ -1,7 +1,7 @@
 /** What `register` has to say: each thing once, through `diag` where somebody listens, or as a warning of the process. */
 
 import type { DiagLogger } from '@opentelemetry/api';
-import { messageOf, quietly } from '../common/errors.ts';
+import { causeOf, messageOf, quietly } from '../common/errors.ts';
 import { registered } from './global-api.ts';
 import type { Api } from './packages.ts';
 
@@ -16,9 +16,13 @@ interface Line {
   readonly words: readonly unknown[];
 }
 
-/** For what is noticed before and after the set-up. */
-export function say(level: 'error' | 'warn', message: string): void {
-  print({ level, words: [`otel-spillway: register: ${message}`] });
+/** For what fails before anything is set up. */
+export function warnOfFailure(error: unknown): void {
+  print({ level: 'error', words: [failure(error)] });
+}
+
+function failure(error: unknown): string {
+  return `otel-spillway: register: no logs are collected: ${causeOf(error).replace(/^otel-spillway: /, '')}`;
 }
 
 function print({ level, words }: Line): void {
@@ -42,6 +46,10 @@ export class Announcements {
 
   warn(message: string): void {
     this.#lines.push({ level: 'warn', words: [`otel-spillway: register: ${message}`] });
+  }
+
+  failed(error: unknown): void {
+    this.#lines.push({ level: 'error', words: [failure(error)] });
   }
 
   info(message: string): void {

@@ -2,7 +2,7 @@
 
 import * as module from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { isMainThread } from 'node:worker_threads';
+import { causeOf } from '../common/errors.ts';
 import type { Announcements } from './announcements.ts';
 import type { Claims } from './claims.ts';
 import type { EnvironmentReader } from './environment.ts';
@@ -51,7 +51,7 @@ export function instrument(
       if (Instrumentation === undefined) continue;
       new (yielding(Instrumentation, () => claims.isOurs(packageOf(logger))))();
     } catch (error) {
-      announcements.warn(`${packageOf(logger)} could not be loaded: ${error}`);
+      announcements.warn(`${packageOf(logger)} could not be loaded: ${causeOf(error)}`);
     }
   }
 }
@@ -123,8 +123,7 @@ export function hookImports(bridges: readonly Bridge[], env: EnvironmentReader):
     if (base === undefined || hook === undefined || hooked.has(hook)) continue;
     hooked.add(hook);
     if (hookSynchronously(base, include)) continue;
-    // These hooks have a thread of their own, which is that of all threads of the process.
-    if (isMainThread) module.register(pathToFileURL(hook), { data: { include } });
+    module.register(pathToFileURL(hook), { data: { include } });
   }
 }
 
@@ -134,8 +133,19 @@ function hookSynchronously(base: Place, include: string[]): boolean {
     const hooks = base.load<SyncHooks>('import-in-the-middle/register-hooks.mjs');
     if (!hooks.supportsSyncHooks()) return false;
     hooks.register({ include });
+    module.registerHooks({ resolve: resolveBuiltin });
     return true;
   } catch {
     return false;
   }
 }
+
+/**
+ * What Node itself loads for `-e`, `-p` and workers made of text has no parent, and some copies of the hook take that for
+ * the file of an application.
+ */
+const resolveBuiltin: module.ResolveHookSync = (specifier, context, next) => {
+  if (context.parentURL !== undefined || !module.isBuiltin(specifier)) return next(specifier, context);
+  const url = specifier.startsWith('node:') ? specifier : `node:${specifier}`;
+  return { url, format: 'builtin', shortCircuit: true };
+};

@@ -25,7 +25,7 @@ export class OptionsFromEnvironment {
     if (this.#given.has('spool.directory')) return;
     for (const { variable } of this.#given.values()) {
       if (!variable.option.startsWith('spool.')) continue;
-      env.wrong(variable.name, 'set together with OTEL_SPILLWAY_SPOOL_DIRECTORY');
+      env.wrong(variable.name, 'beside OTEL_SPILLWAY_SPOOL_DIRECTORY, which is not set');
       this.#given.delete(variable.option);
     }
   }

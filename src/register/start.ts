@@ -1,7 +1,7 @@
 /** What `register` does, in its order: everything from the environment, and everything found where the application is. */
 
 import { isMainThread } from 'node:worker_threads';
-import { messageOf, quietly } from '../common/errors.ts';
+import { quietly } from '../common/errors.ts';
 import { Announcements } from './announcements.ts';
 import {
   adviseOnBridges,
@@ -37,7 +37,7 @@ export function start(load: () => Library, own: string): void {
     if (env.boolean('OTEL_SDK_DISABLED') === true || !wantsLogs(env, announcements)) return;
     const places = placesOfApplication(own);
     const sdk = find('@opentelemetry/sdk-logs', places);
-    if (sdk === undefined) {
+    if (sdk?.resolve('@opentelemetry/api') === undefined) {
       announcements.warn(
         'no logs are collected without the SDK: npm install @opentelemetry/sdk-logs @opentelemetry/api',
       );
@@ -54,7 +54,7 @@ export function start(load: () => Library, own: string): void {
     for (const name of unknownVariables(env.names)) announcements.warn(`unknown variable ${name} is ignored`);
     setUp(load(), api, sdk, places, env, announcements);
   } catch (error) {
-    announcements.warn(`no logs are collected: ${messageOf(error)}`);
+    announcements.failed(error);
   } finally {
     announcements.deliver(() => listenAsAsked(api, env, announcements));
   }
