@@ -13,7 +13,8 @@ export interface MonitorOptions {
 
 const sampleIntervalMillis = 20;
 
-export function monitor({ port, pipelines, offered, finish }: MonitorOptions): void {
+/** @returns what leaves the last words; without a call of it, the exit of the process does. */
+export function monitor({ port, pipelines, offered, finish }: MonitorOptions): () => void {
   async function sample(): Promise<void> {
     const looks = await Promise.all(pipelines.map((pipeline) => pipeline.look()));
     // In one turn: the numbers on both sides of the law are those of one instant.
@@ -40,14 +41,17 @@ export function monitor({ port, pipelines, offered, finish }: MonitorOptions): v
     process.disconnect();
   });
   process.on('disconnect', () => process.exit());
-  // Registered after the processors' own listeners: what they have put on disk is counted as such.
-  process.on('exit', () => {
+  function leaveLastWords(): void {
     const { DEMO_LAST_WORDS: path } = process.env;
     if (path === undefined) return;
     const balances = pipelines.map(({ name, balance }) => [name, balance?.()]);
     writeFileSync(path, JSON.stringify({ offered: offered(), balances: Object.fromEntries(balances) }));
-  });
+  }
+
+  // Registered after the processors' own listeners: what they have put on disk is counted as such.
+  process.on('exit', leaveLastWords);
   // A terminal sends its interrupt to the whole group; the demo decides when its service ends.
   process.on('SIGINT', () => {});
   tell({ type: 'listening', port });
+  return leaveLastWords;
 }

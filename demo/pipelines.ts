@@ -46,17 +46,12 @@ function stock(logsUrl: string): Pipeline {
   };
 }
 
-/**
- * Its own defaults, but for the spool and the times: minutes of patience are shortened to what a demo can show. The
- * exporters' time limit lies below the official one's first back-off, so that retrying is left to the processor.
- */
+/** Its own defaults, and a spool with its own, but for the mode. */
 function spillway(name: PipelineName, exporter: LogRecordExporter, spoolDirectory: string): Pipeline {
   const processor = new SpillwayLogRecordProcessor({
     exporter,
-    breaker: { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 2_000 },
-    retry: { initialDelayMillis: 200, maxDelayMillis: 1_000 },
     // On disk before it is sent: what was logged survives SIGKILL, but for the batch that is still open.
-    spool: { directory: join(spoolDirectory, name), mode: 'always', leaseMillis: 2_000 },
+    spool: { directory: join(spoolDirectory, name), mode: 'always' },
     onBreakerStateChange: ({ from, to, nextProbeMillis }) => {
       const probe = nextProbeMillis === undefined ? '' : `, next probe in ${seconds(nextProbeMillis)}`;
       tell({ type: 'news', text: `${name}: breaker ${from} -> ${to}${probe}` });
@@ -87,10 +82,9 @@ function spillway(name: PipelineName, exporter: LogRecordExporter, spoolDirector
 
 const builders: PerPipeline<(logsUrl: string, spoolDirectory: string) => Pipeline> = {
   stock,
-  spillway: (url, directory) =>
-    spillway('spillway', new OTLPLogExporter({ url, timeoutMillis: 700 }), directory),
+  spillway: (url, directory) => spillway('spillway', new OTLPLogExporter({ url }), directory),
   'spillway-otlp': (url, directory) =>
-    spillway('spillway-otlp', new SpillwayOtlpLogExporter({ url, timeoutMillis: 700 }), directory),
+    spillway('spillway-otlp', new SpillwayOtlpLogExporter({ url }), directory),
 };
 
 export function buildPipelines(logsUrls: PerPipeline<string>, spoolDirectory: string): Pipeline[] {

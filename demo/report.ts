@@ -64,7 +64,15 @@ export function verdicts({ laws, arrived, offered }: Account): Verdict[] {
     lawVerdict(name, law, offered),
     spoolVerdict(name, law),
     arrivalVerdict(name, law, arrived[name as PipelineName]),
+    lossVerdict(name, arrived[name as PipelineName], offered),
   ]);
+}
+
+/** Every scene is such that nothing has to be lost. */
+function lossVerdict(name: string, { ids }: Arrived, offered: number): Verdict {
+  const lost = offered - countArrived(ids, { from: 0, to: offered });
+  const what = lost === 0 ? 'no record' : `${count(lost)} of ${count(offered)} records`;
+  return { text: `${name}: ${what} lost in all scenes`, good: lost === 0 };
 }
 
 function lawVerdict(name: string, { samples, violation, lives }: LawReport, offered: number): Verdict {
@@ -128,7 +136,10 @@ function equation(balance: Balance): string {
   return `${left} ${sign} ${right} + in flight ${count(inFlight)} + spooled ${count(spooled)}`;
 }
 
-function countArrived(ids: ReadonlyMap<string, number>, { from, to }: SceneResult): number {
+function countArrived(
+  ids: ReadonlyMap<string, number>,
+  { from, to }: Pick<SceneResult, 'from' | 'to'>,
+): number {
   let arrived = 0;
   for (let seq = from; seq < to; seq++) if (ids.has(String(seq))) arrived++;
   return arrived;

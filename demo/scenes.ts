@@ -26,7 +26,7 @@ export interface Scene {
 /** Longer than `scheduledDelayMillis`, and what writing a batch takes. */
 const quietMillis = 2_000;
 /** Longer than `leaseMillis`; what is not found by then is missing in the end. */
-const maxTakeoverMillis = 5_000;
+const maxTakeoverMillis = 15_000;
 
 /** Each request to `/checkout` logs ten lines. */
 const checkout = '/checkout';
@@ -35,14 +35,14 @@ export const scenes: readonly Scene[] = [
   {
     name: 'normal',
     story: '2,000 records/s, collectors answer at once',
-    play: ({ load }) => load.run(checkout, 200, 4_000),
+    play: ({ load }) => load.run(checkout, 200, 3_000),
   },
   {
     name: 'slow collector',
     story: '14,000 records/s, collectors answer after 50 ms',
     play: async ({ load, collectors }) => {
       await Promise.all(collectors.map((collector) => collector.behave({ latencyMillis: 50 })));
-      await load.run(checkout, 1_400, 5_000);
+      await load.run(checkout, 1_400, 4_000);
     },
     restore: async ({ collectors }) => {
       await Promise.all(collectors.map((collector) => collector.behave({ latencyMillis: 0 })));
@@ -50,13 +50,13 @@ export const scenes: readonly Scene[] = [
   },
   {
     name: 'outage',
-    story: '2,000 records/s, collectors are killed for 6 s and brought back',
+    story: '2,000 records/s, collectors are killed for 5 s and brought back',
     play: async ({ load, collectors, say }) => {
-      const traffic = load.run(checkout, 200, 9_000);
+      const traffic = load.run(checkout, 200, 8_000);
       await sleep(1_000);
       await Promise.all(collectors.map((collector) => collector.kill()));
       say('collectors killed (SIGKILL)');
-      await sleep(6_000);
+      await sleep(5_000);
       await Promise.all(collectors.map((collector) => collector.restart()));
       say('collectors are back, on the same ports');
       await traffic;
@@ -72,6 +72,24 @@ export const scenes: readonly Scene[] = [
         await sleep(300);
       }
       await traffic;
+    },
+  },
+  {
+    name: 'deploy',
+    story: '2,000 records/s, collectors restart; the service is deployed anew three seconds later',
+    play: async ({ load, service, collectors, say }) => {
+      await load.run(checkout, 200, 1_000);
+      await Promise.all(collectors.map((collector) => collector.kill()));
+      say('collectors killed (SIGKILL)');
+      await load.run(checkout, 200, 3_000);
+      await Promise.all(collectors.map((collector) => collector.restart()));
+      say('collectors are back');
+      await load.run(checkout, 200, 3_000);
+      say('service is terminated (SIGTERM)');
+      await service.terminate();
+      await service.restart();
+      say('the next process of the service is up');
+      await load.run(checkout, 200, 1_000);
     },
   },
   {

@@ -16,6 +16,8 @@ export interface Service {
   mark(): Promise<void>;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
+  /** SIGTERM; resolves when the process has shut down and is gone. */
+  terminate(): Promise<void>;
   /** Resolves when the process has ended by itself. */
   end(): Promise<void>;
   /** Starts it again; records are numbered on from where they were. */
@@ -104,6 +106,10 @@ export async function startService(logsUrls: PerPipeline<string>): Promise<Servi
     mark: () => ask({ type: 'mark' }, 'marked'),
     kill: () => {
       life.child.kill('SIGKILL');
+      return end();
+    },
+    terminate: () => {
+      life.child.kill('SIGTERM');
       return end();
     },
     end,

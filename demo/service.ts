@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { shutdownOnSignals } from 'otel-spillway';
 import { monitor } from './monitor.ts';
 import { pipelines, provider } from './telemetry.ts';
 
@@ -58,9 +59,11 @@ function handle(request: IncomingMessage, response: ServerResponse): void {
 }
 
 const server = createServer(handle);
+// Longer than the load ever pauses: a connection that is closed as it is used again fails its request.
+server.keepAliveTimeout = 60_000;
 server.listen(Number(process.env.DEMO_PORT ?? 0), '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
-  monitor({
+  const leaveLastWords = monitor({
     port,
     pipelines,
     offered: () => offered,
@@ -70,4 +73,11 @@ server.listen(Number(process.env.DEMO_PORT ?? 0), '127.0.0.1', () => {
       await provider.shutdown();
     },
   });
+  async function shutdown(): Promise<void> {
+    await provider.shutdown();
+    // The signal is raised again, and ends the process without an exit.
+    leaveLastWords();
+  }
+  const before = () => new Promise((resolve) => server.close(resolve));
+  shutdownOnSignals({ shutdown }, { signals: ['SIGTERM'], before });
 });

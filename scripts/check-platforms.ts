@@ -15,11 +15,11 @@ const results = join(root, 'node_modules/.cache/platforms.json');
 
 /** Bundles share what concerns the runtime with it: what a bundler can break is whether a part is there at all. */
 const BUNDLE_SCENARIOS = [
-  'delivers, and ends',
-  'delivers compressed',
-  'delivers over TLS, to a certificate of its own',
-  'sends what is left when it ends by itself',
-  'leaves on disk what is left at process.exit()',
+  'a service delivers its records and ends',
+  'a service delivers compressed requests',
+  'a service delivers over TLS to a server with a private certificate',
+  'a service that ends by itself sends what is left',
+  'a service that calls process.exit() leaves the rest on disk',
 ];
 
 interface Runtime {
@@ -158,7 +158,7 @@ await withTemporaryDirectory(async (directory) => {
     await playAll(platform, Object.keys(scenarios), directory);
     await playAll(
       { name: `${platform.name}, CommonJS`, command, service: [...flags, join(directory, 'service.cjs')] },
-      ['delivers, and ends'],
+      ['a service delivers its records and ends'],
       directory,
     );
   }

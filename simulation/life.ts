@@ -51,6 +51,8 @@ export interface EndSeen {
   /** The last counts there are. */
   after: SpillwayStats;
   endedAt: number | undefined;
+  /** Records that whoever comes next would find in the spool; undefined where nobody looked. */
+  onDisk: number | undefined;
 }
 
 export interface LifeSurroundings {
@@ -219,6 +221,7 @@ export class Life {
       isStuck: false,
       after: stats,
       endedAt: undefined,
+      onDisk: undefined,
     };
   }
 

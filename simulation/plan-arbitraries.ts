@@ -1,40 +1,18 @@
 /** Plans as fast-check arbitraries: half of all lives have default options, the other half what a user could set. */
 
 import fc from 'fast-check';
-import type { DiskWeather } from './disk/disk-weather.ts';
+import { is, millis, often, rarely } from './choices.ts';
+import { anyDiskPlan, someDisk, someSpool } from './disk-arbitraries.ts';
 import type { ExporterPlan } from './network/exporters.ts';
 import type { Weather } from './network/weather.ts';
 import {
-  type DiskSpell,
   type EndKind,
   type LifePlan,
   type OptionsPlan,
   QUIET_WORK,
   type RunPlan,
-  type SpoolPlan,
   type WorkPlan,
 } from './plan.ts';
-
-/** Some of these, more often the first ones: what is likely, and simple, comes first and is what shrinking leads to. */
-function often<T>(
-  ...choices: readonly (readonly [weight: number, value: fc.Arbitrary<T>])[]
-): fc.Arbitrary<T> {
-  return fc.oneof(
-    { withCrossShrink: true },
-    ...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })),
-  );
-}
-
-const is = <const T extends readonly [unknown, ...unknown[]]>(...values: T): fc.Arbitrary<T[number]> =>
-  fc.constantFrom(...values);
-
-/** From `min` to `max` seconds in milliseconds, small ones as likely as large ones; of few digits, for the story. */
-function millis(minSeconds: number, maxSeconds: number): fc.Arbitrary<number> {
-  const steps = 40;
-  return fc
-    .integer({ min: 0, max: steps })
-    .map((step) => Number((1_000 * minSeconds * (maxSeconds / minSeconds) ** (step / steps)).toPrecision(2)));
-}
 
 const anyWeather: fc.Arbitrary<Weather> = often<Weather>(
   [3, is({ kind: 'healthy' })],
@@ -205,9 +183,6 @@ const anyEnd: fc.Arbitrary<EndKind> = often<EndKind>(
   [2, is('kill')],
 );
 
-const rarely = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
-  often<T[]>([8, fc.constant<T[]>([])], [1, fc.array(arbitrary, { minLength: 1, maxLength: 2 })]);
-
 type Habits = Pick<LifePlan, 'options' | 'work'>;
 
 /** Bursts that are about as large as the queue, of which a request may take all. */
@@ -277,59 +252,13 @@ function isPlain(weather: Weather): boolean {
   return weather.kind === 'healthy' && weather.latencyMillis === undefined;
 }
 
-const anyDiskWeather: fc.Arbitrary<DiskWeather> = often<DiskWeather>(
-  [1, fc.record({ latencyMillis: is(1, 20, 200) })],
-  [1, fc.record({ failing: fc.record({ code: is('EIO', 'ENOSPC', 'EROFS', 'EMFILE'), share: is(1, 0.3) }) })],
-  [1, fc.record({ freeBytes: is(0, 20_000) })],
-  [1, fc.record({ shortShare: is(0.5, 0.1) })],
-);
-
-const someDisk: fc.Arbitrary<RunPlan['disk']> = often<DiskSpell[]>(
-  [5, fc.constant<DiskSpell[]>([])],
-  [
-    3,
-    fc.array(fc.record({ atMillis: millis(0.5, 120), hiccupMillis: is(150, 40) }), {
-      minLength: 1,
-      maxLength: 3,
-    }),
-  ],
-  [
-    2,
-    fc
-      .record({ weather: anyDiskWeather, atMillis: millis(0.5, 60), millis: millis(0.5, 60) })
-      .map(({ weather, atMillis, millis: lasts }) => [
-        { atMillis, weather },
-        { atMillis: atMillis + lasts, weather: {} },
-      ]),
-  ],
-);
-
-const someSpool: fc.Arbitrary<SpoolPlan | undefined> = often<SpoolPlan | undefined>(
-  [5, is(undefined)],
-  [2, is({})],
-  [
-    3,
-    fc.record(
-      {
-        mode: is('overflow', 'always'),
-        fsync: is('interval', 'never', 'always'),
-        leaseMillis: is(10_000, 1_000, 3_000),
-        replayShare: is(0.25, 0.9),
-        spillAfterOpenMillis: is(5_000, 0),
-        maxBytes: is(512 * 1024 * 1024, 1024 * 1024),
-      },
-      { requiredKeys: [] },
-    ),
-  ],
-);
-
 const someSlots: fc.Arbitrary<RunPlan['slots']> = often<RunPlan['slots']>(
   [5, fc.tuple(anyLife(600)).map((slot) => [slot])],
   [2, fc.array(anyLife(120), { minLength: 2, maxLength: 3 }).map((slot) => [slot])],
   [2, fc.array(fc.array(anyLife(60), { minLength: 1, maxLength: 2 }), { minLength: 2, maxLength: 3 })],
 );
 
-export const anyPlan: fc.Arbitrary<RunPlan> = fc
+const anyOrdinaryPlan: fc.Arbitrary<RunPlan> = fc
   .record({
     seed: fc.noShrink(fc.nat({ max: 0x7fff_ffff })),
     weather: someWeather,
@@ -339,6 +268,8 @@ export const anyPlan: fc.Arbitrary<RunPlan> = fc
     powerLossAtMillis: often([19, is(undefined)], [1, millis(5, 120)]),
   })
   .map((plan) => (plan.spool === undefined ? { ...plan, disk: [], powerLossAtMillis: undefined } : plan));
+
+export const anyPlan: fc.Arbitrary<RunPlan> = often([3, anyOrdinaryPlan], [2, anyDiskPlan]);
 
 /** The plan of a seed. */
 export function planOfSeed(seed: number): RunPlan {

@@ -78,7 +78,12 @@ interface Spell<T> {
   readonly weather: T;
 }
 
-export type DiskSpell = Spell<DiskWeather> | { readonly atMillis: number; readonly hiccupMillis: number };
+export type DiskSpell =
+  | Spell<DiskWeather>
+  /** The next write takes so long. */
+  | { readonly atMillis: number; readonly hiccupMillis: number }
+  /** Nothing comes back for so long. */
+  | { readonly atMillis: number; readonly hangMillis: number };
 
 export interface RunPlan {
   /** Of the world's chance. */

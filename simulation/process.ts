@@ -8,10 +8,14 @@ import { EPOCH_MILLIS, type World } from './world.ts';
 /** What a disk's view of a process can do beside serving files. */
 export interface ProcessFiles extends SpoolFiles {
   readonly callsUnderWay: number;
+  readonly isWriting: boolean;
   freeze(): void;
   thaw(): void;
   kill(): void;
 }
+
+/** Synchronous calls that hold up a process for less are nothing to speak of. */
+const HOLD_UP_MILLIS = 500;
 
 /** The monotonic clocks of two processes have nothing to do with each other. */
 const MAX_ORIGIN_MILLIS = 1e6;
@@ -27,7 +31,12 @@ export class SimulatedProcess {
   state: 'running' | 'frozen' | 'dead' = 'running';
   /** How far the wall clock is ahead of the true time. */
   wallSkewMillis = 0;
+  /** When it was stopped, and whether it was writing then. */
+  readonly stops: { readonly from: number; to: number; readonly wasWriting: boolean }[] = [];
+  /** When synchronous calls held it up, one after the other, for so long that others could take it for dead. */
+  readonly heldUp: { readonly from: number; to: number }[] = [];
   readonly #world: World;
+  #callsSince = Number.NEGATIVE_INFINITY;
   readonly #originMillis: number;
   /** What became due while it was frozen, in order. */
   #held: (() => void)[] = [];
@@ -72,19 +81,29 @@ export class SimulatedProcess {
 
   /** Synchronous work: so much time passes for this process, within the event that is happening. */
   readonly spend = (millis: number): void => {
-    this.#busyUntil = this.#localNow + millis;
+    const now = this.#localNow;
+    if (now > this.#busyUntil) this.#callsSince = now;
+    this.#busyUntil = now + millis;
+    if (this.#busyUntil - this.#callsSince < HOLD_UP_MILLIS) return;
+    const latest = this.heldUp.at(-1);
+    if (latest?.from === this.#callsSince) latest.to = this.#busyUntil;
+    else this.heldUp.push({ from: this.#callsSince, to: this.#busyUntil });
   };
 
   /** Stops it, as SIGSTOP or a suspended machine does: its clock goes on. */
   freeze(): void {
     if (this.state !== 'running') return;
     this.state = 'frozen';
+    const wasWriting = this.files?.isWriting === true;
+    this.stops.push({ from: this.#world.now, to: Number.POSITIVE_INFINITY, wasWriting });
     this.files?.freeze();
   }
 
   thaw(): void {
     if (this.state !== 'frozen') return;
     this.state = 'running';
+    const stop = this.stops.at(-1);
+    if (stop !== undefined) stop.to = this.#world.now;
     this.files?.thaw();
     for (const callback of this.#held.splice(0)) this.#post(this.#localNow, callback);
   }

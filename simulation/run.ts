@@ -3,6 +3,7 @@
 import { diag } from '@opentelemetry/api';
 import { Diagnostics } from './diagnostics.ts';
 import { SimulatedDisk } from './disk/simulated-disk.ts';
+import { recordsOnDisk } from './disk/spool-contents.ts';
 import { Life } from './life.ts';
 import { Collector } from './network/collector.ts';
 import { makeExporter } from './network/exporters.ts';
@@ -104,6 +105,7 @@ class Run {
     for (const spell of disk) {
       this.#at(spell.atMillis, () => {
         if ('hiccupMillis' in spell) this.#disk.hiccup(spell.hiccupMillis);
+        else if ('hangMillis' in spell) this.#disk.hang(spell.hangMillis);
         else this.#disk.weather = spell.weather;
       });
     }
@@ -194,6 +196,7 @@ class Run {
       ended: (over) => {
         this.#steps.look(over, this.#world.now);
         this.#alive.delete(over);
+        if (over.hasSpool && over.end !== undefined) over.end.onDisk = recordsOnDisk(this.#disk.files);
         ended();
       },
     });
@@ -214,7 +217,7 @@ class Run {
       return;
     }
     this.#setWeather(HEALTHY);
-    this.#disk.weather = {};
+    this.#disk.calm();
     this.#drain = this.#start(DRAIN, () => this.#end());
     this.#world.schedule(this.#world.now + MAX_DRAIN_MILLIS, this.#drain.beginEnd);
     this.#lookForDrained();
@@ -223,7 +226,7 @@ class Run {
   /** Whether nothing is left on disk: looked for when leases have run out. */
   #lookForDrained(): void {
     const leaseMillis = this.#plan.spool?.leaseMillis ?? 10_000;
-    this.#world.schedule(this.#world.now + 2 * leaseMillis, () => {
+    this.#world.schedule(this.#world.now + 2 * leaseMillis + 6_000, () => {
       const drain = this.#drain;
       if (drain === undefined || drain.isEnding) return;
       const { queued, inFlight, spooled } = drain.processor.stats();

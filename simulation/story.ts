@@ -2,7 +2,7 @@
 
 import type { Life } from './life.ts';
 import type { CallSeen } from './network/collector.ts';
-import type { LifePlan, RunPlan } from './plan.ts';
+import type { DiskSpell, LifePlan, RunPlan } from './plan.ts';
 import type { RunResult, RunSeen } from './run.ts';
 import { BEGINNING } from './world.ts';
 
@@ -52,15 +52,18 @@ function weatherOf({ weather, disk, powerLossAtMillis, spool }: RunPlan): Line[]
     ...disk.map((spell) => ({
       at: at(spell.atMillis),
       who: 'disk',
-      text:
-        'hiccupMillis' in spell
-          ? `the next write takes ${spell.hiccupMillis} ms`
-          : `is now ${words(spell.weather)}`,
+      text: diskWords(spell),
     })),
     ...(powerLossAtMillis === undefined
       ? []
       : [{ at: at(powerLossAtMillis), who: 'disk', text: 'the machine loses power' }]),
   ];
+}
+
+function diskWords(spell: DiskSpell): string {
+  if ('hiccupMillis' in spell) return `the next write takes ${spell.hiccupMillis} ms`;
+  if ('hangMillis' in spell) return `hangs for ${spell.hangMillis} ms`;
+  return `is now ${words(spell.weather)}`;
 }
 
 function linesOf(seen: RunSeen, life: Life): Line[] {

@@ -11,5 +11,12 @@ export type { ProcessEvents } from '../src/process/exit-hooks.ts';
 export { SpillwayLogRecordProcessor } from '../src/processor.ts';
 export type { EmittedRecord } from '../src/queue/log-batch.ts';
 export type { SpoolFiles } from '../src/spool/format/file-system.ts';
+export {
+  acksIn,
+  FRAME_HEADER_BYTES,
+  frameField,
+  isFrameHeader,
+  parseSegmentHeader,
+} from '../src/spool/format/layout.ts';
 export { nextComponentName } from '../src/telemetry/metrics.ts';
 export type { SpillwayStats } from '../src/telemetry/stats.ts';

@@ -79,7 +79,7 @@ function circleFrom(file: string, path: string[], done: Set<string>): string[] |
   return undefined;
 }
 
-test('Every import in src leads to a file of src that exists', () => {
+test('every import in src leads to a file of src that exists', () => {
   const missing = Array.from(imports).flatMap(([file, targets]) =>
     targets.filter((target) => !files.has(target)).map((target) => `${file} -> ${target}`),
   );
@@ -87,18 +87,18 @@ test('Every import in src leads to a file of src that exists', () => {
   expect(missing).toEqual([]);
 });
 
-test('Every folder of src has its place in the order of rooms, and every room in the order has files', () => {
+test('every folder of src has its place in the order of rooms, and every room in the order has files', () => {
   const rooms = new Set(Array.from(files.keys(), roomOf));
   expect(Array.from(rooms).sort()).toEqual([...ROOMS].sort());
 });
 
-test('Nothing lies at the top of src but what is listed', () => {
+test('no file lies at the top of src but those listed', () => {
   expect(
     Array.from(files.keys()).filter((file) => !file.includes('/') && !AT_THE_TOP.includes(file)),
   ).toEqual([]);
 });
 
-test('A room of src imports only rooms above it, so that no folder is part of a cycle', () => {
+test('a room of src imports only rooms above it, so that no folder is part of a cycle', () => {
   const wrong = Array.from(imports).flatMap(([file, targets]) =>
     targets
       .filter((target) => ROOMS.indexOf(roomOf(target)) > ROOMS.indexOf(roomOf(file)))
@@ -107,13 +107,13 @@ test('A room of src imports only rooms above it, so that no folder is part of a 
   expect(wrong.sort()).toEqual([...EXCEPTIONS].sort());
 });
 
-test('No files of src import each other in a circle', () => {
+test('no files of src import each other in a circle', () => {
   const done = new Set<string>();
   const circles = Array.from(files.keys(), (file) => circleFrom(file, [], done)?.join(' -> '));
   expect(circles.filter((circle) => circle !== undefined)).toEqual([]);
 });
 
-test(`No file of src is longer than ${MAX_LINES} lines`, () => {
+test(`no file of src is longer than ${MAX_LINES} lines`, () => {
   const long = Array.from(files, ([file, text]) => ({ file, lines: text.split('\n').length - 1 }));
   expect(long.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
 });

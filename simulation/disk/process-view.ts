@@ -23,8 +23,8 @@ export interface DiskOfViews {
   after(millis: number, callback: () => void): void;
   /** What the weather has for a call. */
   failureOf(call: Call, isForWriting: boolean): ErrorCode | undefined;
-  /** How many bytes of so many a read or a write does. */
-  cut(bytes: number): number;
+  /** How many bytes of so many a read or a write does. @param ends where buffers end, of which it has several. */
+  cut(bytes: number, ends?: readonly number[]): number;
   misused(what: string): void;
 }
 
@@ -73,6 +73,12 @@ export class ProcessView implements SpoolFiles {
 
   get callsUnderWay(): number {
     return this.#underWay.size;
+  }
+
+  /** Whether anything is on its way into a file. */
+  get isWriting(): boolean {
+    for (const { call } of this.#underWay) if (call === 'write' || call === 'datasync') return true;
+    return false;
   }
 
   /** It stands still: the disk goes on with what it has already, and the process learns nothing of it. */
@@ -156,10 +162,11 @@ export class ProcessView implements SpoolFiles {
   }
 
   writev(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number> {
-    const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    let bytes = 0;
+    const ends = buffers.map(({ byteLength }) => (bytes += byteLength));
     return this.#later('write', { fd, bytes }, (torn) => {
       const all = buffers.length === 1 ? (buffers[0] as Uint8Array) : Buffer.concat(buffers);
-      return this.#write(fd, all, position, torn);
+      return this.#write(fd, all, position, torn, ends);
     });
   }
 
@@ -189,6 +196,13 @@ export class ProcessView implements SpoolFiles {
 
   closeSync(fd: number): void {
     this.#now('close', { fd }, () => this.#closeFile(fd));
+  }
+
+  readSync(fd: number, buffer: Uint8Array, position: number): number {
+    return this.#now('read', { fd }, () => {
+      const room = buffer.subarray(0, this.#disk.cut(buffer.byteLength));
+      return this.#disk.tree.read(this.#file(fd, 'read'), room, position);
+    });
   }
 
   writeSync(fd: number, bytes: Uint8Array, position: number): number {
@@ -291,9 +305,15 @@ export class ProcessView implements SpoolFiles {
     this.#disk.tree.close(file);
   }
 
-  #write(fd: number, bytes: Uint8Array, position: number, torn = bytes.byteLength): number {
+  #write(
+    fd: number,
+    bytes: Uint8Array,
+    position: number,
+    torn = bytes.byteLength,
+    ends?: readonly number[],
+  ): number {
     const file = this.#file(fd, 'write');
-    const done = Math.min(torn, this.#disk.cut(bytes.byteLength));
+    const done = Math.min(torn, this.#disk.cut(bytes.byteLength, ends));
     return this.#disk.tree.write(file, bytes.subarray(0, done), position);
   }
 

@@ -20,13 +20,15 @@ interface Hiccup {
 export class SimulatedDisk {
   /** What a process did that goes wrong one day: a file closed while it is in use, or used when it is closed. */
   readonly misuses: string[] = [];
+  /** Calls that a hiccup made long. */
+  readonly hiccups: { readonly at: number; readonly millis: number }[] = [];
   readonly #clock: Clock;
   readonly #tree: FileTree;
   readonly #views = new Map<string, ProcessView>();
   readonly #ofViews: DiskOfViews;
   #weather: DiskWeather = {};
   #isHanging = false;
-  #hiccups: Hiccup[] = [];
+  #hiccupsToCome: Hiccup[] = [];
   /** What waits for a disk that hangs. */
   #waiting: (() => void)[] = [];
 
@@ -48,7 +50,7 @@ export class SimulatedDisk {
       durationOf: (call) => this.#durationOf(call),
       after: (millis, callback) => this.#after(millis, callback),
       failureOf: (call, isForWriting) => this.#failureOf(call, isForWriting),
-      cut: (bytes) => this.#cut(bytes),
+      cut: (bytes, ends) => this.#cut(bytes, ends),
       misused: (what) => void this.misuses.push(what),
     };
     this.weather = weather;
@@ -83,9 +85,20 @@ export class SimulatedDisk {
     }
   }
 
+  /** No call ends for so long; the weather is as it was otherwise. */
+  hang(millis: number): void {
+    this.weather = { ...this.#weather, hangsUntilMillis: this.#clock.now() + millis };
+  }
+
   /** The next of these calls takes so long, whichever process makes it. */
   hiccup(millis: number, calls: readonly Call[] = ['write']): void {
-    this.#hiccups.push({ millis, calls });
+    this.#hiccupsToCome.push({ millis, calls });
+  }
+
+  /** From now on it does all that it should. */
+  calm(): void {
+    this.#hiccupsToCome = [];
+    this.weather = {};
   }
 
   /**
@@ -138,8 +151,12 @@ export class SimulatedDisk {
   }
 
   #durationOf(call: Call): number {
-    const hiccup = this.#hiccups.findIndex(({ calls }) => calls.includes(call));
-    if (hiccup !== -1) return this.#hiccups.splice(hiccup, 1)[0]?.millis ?? 0;
+    const index = this.#hiccupsToCome.findIndex(({ calls }) => calls.includes(call));
+    const [hiccup] = index === -1 ? [] : this.#hiccupsToCome.splice(index, 1);
+    if (hiccup !== undefined) {
+      this.hiccups.push({ at: this.#clock.now(), millis: hiccup.millis });
+      return hiccup.millis;
+    }
     const { latencyMillis = DEFAULT_LATENCY_MILLIS, syncMillis = DEFAULT_SYNC_MILLIS } = this.#weather;
     const millis = SYNCS.includes(call) ? syncMillis : latencyMillis;
     return millis === 0 ? 0 : millis * (0.5 + this.#clock.random());
@@ -153,9 +170,13 @@ export class SimulatedDisk {
     return share === 1 || this.#clock.random() < share ? failing.code : undefined;
   }
 
-  #cut(bytes: number): number {
+  #cut(bytes: number, ends: readonly number[] = []): number {
     const { shortShare = 0 } = this.#weather;
     if (shortShare === 0 || bytes < 2 || this.#clock.random() >= shortShare) return bytes;
+    // Kernels write buffer by buffer, and so many of them in one call.
+    if (ends.length > 1 && this.#clock.random() < 0.5) {
+      return ends[Math.floor(this.#clock.random() * (ends.length - 1))] as number;
+    }
     return 1 + Math.floor(this.#clock.random() * (bytes - 1));
   }
 }

@@ -1,19 +1,12 @@
 /** What arrived against what was owed: nothing is missing, and nothing came twice without an excuse. */
 
-import { excuseOf } from '../excuses.ts';
+import { excuseOf, wasWrittenInSilence } from '../excuses.ts';
 import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { droppedOf } from '../steps.ts';
 import type { SpillwayStats } from '../subject.ts';
-import {
-  type Finding,
-  isDiskGood,
-  isHealthy,
-  isSpoolLarge,
-  type Property,
-  requestsOf,
-  wasRunning,
-} from './property.ts';
+import { isDiskGood, isDiskTrue } from './disk-troubles.ts';
+import { type Finding, isHealthy, isSpoolLarge, type Property, requestsOf, wasRunning } from './property.ts';
 
 /** What the disk may still have under way of what was closed. */
 const WRITING_MILLIS = 250;
@@ -139,9 +132,9 @@ function lostAtEnd(seen: RunSeen, life: Life, stats: SpillwayStats, missing: rea
   const held = stats.queued.records + stats.inFlight.records;
   // The counts of a clean end are those of the law; what is held then is on disk, or should be.
   if (seen.plan.powerLossAtMillis !== undefined) return missing.length;
-  if (!isDiskGood(seen)) return Number.POSITIVE_INFINITY;
-  if (life.plan.end !== 'kill') return 0;
-  if (seen.plan.spool?.mode !== 'always' || !isSpoolLarge(seen)) return held;
+  if (!isDiskTrue(seen)) return Number.POSITIVE_INFINITY;
+  if (life.plan.end !== 'kill' && life.end?.isStuck !== true) return 0;
+  if (seen.plan.spool?.mode !== 'always' || !isSpoolLarge(seen) || !isDiskGood(seen)) return held;
   const { scheduledDelayMillis = 1_000 } = life.plan.options;
   // What was open when it was stopped is open when it goes on.
   if (!wasRunning(life, life.endedAt - scheduledDelayMillis - WRITING_MILLIS, life.endedAt)) return held;
@@ -165,7 +158,7 @@ export const nothingComesTwice: Property = {
         )
           continue;
         for (const id of request.ids.slice(0, request.taken)) {
-          if (!repeated.has(id)) continue;
+          if (!repeated.has(id) || wasWrittenInSilence(seen, id)) continue;
           const count = (counts.get(id) ?? 0) + 1;
           counts.set(id, count);
           if (count > 1) example ??= { id, at: request.takenAt, text: `by p${life.number}` };

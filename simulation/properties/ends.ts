@@ -2,10 +2,10 @@
 
 import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
+import { isDiskGood, wasDiskGood } from './disk-troubles.ts';
 import {
   callsOf,
   type Finding,
-  isDiskGood,
   isHealthy,
   meaningOf,
   type Property,
@@ -105,6 +105,11 @@ function lostInHealth(seen: RunSeen, life: Life): Finding[] {
     return [];
   const until = end.shutdownAt ?? life.endedAt;
   if (!isHealthy(seen, end.calledAt - 1, until) || !wasRunning(life, end.calledAt, until)) return [];
+  // A channel of gRPC has a back-off of its own, which no caller can end.
+  if (life.plan.exporter.kind === 'official-grpc' && end.before.breaker.failingMillis !== undefined)
+    return [];
+  // What is on its way to a disk that hangs cannot be sent.
+  if (life.hasSpool && !wasDiskGood(seen, end.calledAt - 1, until)) return [];
   // What is under way from before may fail yet, and takes its time.
   if (end.before.inFlight.records > 0 || wishUntil(seen, life, end.calledAt) > end.calledAt) return [];
   if (callsOf(seen, life).some(({ at, endedAt = Infinity }) => at < end.calledAt && endedAt > end.calledAt))
@@ -155,10 +160,12 @@ export const busyWhenHealthy: Property = {
   judge: (seen) => seen.lives.flatMap((life) => idleInHealth(seen, life)),
 };
 
+/** A disk that has failed is not tried again for so long, at most. */
+const DISK_PAUSE_MILLIS = 30_000;
+
 /** After a time of health that ends every outage, nothing waits for longer than a batch waits for company. */
 function idleInHealth(seen: RunSeen, life: Life): Finding[] {
   const { options } = life.plan;
-  if (life.hasSpool && !isDiskGood(seen)) return [];
   const delayMillis = (options.scheduledDelayMillis ?? 1_000) + 1_500;
   const calls = callsOf(seen, life);
   for (const { from, to, weather } of spellsOf(seen)) {
@@ -182,7 +189,8 @@ function idleInHealth(seen: RunSeen, life: Life): Finding[] {
         .waiting.some(
           (waiting) => Math.min(call.at, waiting.to) - Math.max(idleSince, waiting.from) > patience,
         );
-      if (waits && wasRunning(life, idleSince, call.at)) {
+      const isHeldUp = life.hasSpool && !wasDiskGood(seen, idleSince - DISK_PAUSE_MILLIS, call.at);
+      if (waits && !isHeldUp && wasRunning(life, idleSince, call.at)) {
         const message = `records waited for ${seconds(call.at - idleSince)}, the collector was healthy, and nothing was under way`;
         return [{ process: life.number, at: call.at, message }];
       }

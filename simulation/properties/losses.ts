@@ -4,10 +4,10 @@ import type { Life } from '../life.ts';
 import type { DiskSpell } from '../plan.ts';
 import type { RunSeen } from '../run.ts';
 import { DROP_REASONS, type DropReason } from '../subject.ts';
+import { isDiskGood } from './disk-troubles.ts';
 import {
   callsOf,
   type Finding,
-  isDiskGood,
   isSpoolLarge,
   meaningOf,
   type Property,

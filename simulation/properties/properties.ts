@@ -7,6 +7,7 @@ import {
   pagesAreNoDeliveries,
 } from './arrivals.ts';
 import { busyWhenHealthy, endsAsk, endsDeliver, endsInTime, flushesKeepTheirWord } from './ends.ts';
+import { diskHoldsWhatIsSaid } from './leftovers.ts';
 import {
   diskBeforeLoss,
   fullMeansFull,
@@ -33,6 +34,7 @@ import {
 export const PROPERTIES: readonly Property[] = [
   nothingIsMissing,
   nothingComesTwice,
+  diskHoldsWhatIsSaid,
   pagesAreNoDeliveries,
   exportersAreFlushed,
   outagesAreShort,

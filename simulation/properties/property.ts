@@ -4,6 +4,7 @@ import type { Life } from '../life.ts';
 import type { CallSeen, RequestSeen } from '../network/collector.ts';
 import type { Weather } from '../network/weather.ts';
 import type { RunSeen } from '../run.ts';
+import { stopsOf } from './disk-troubles.ts';
 
 export interface Finding {
   readonly process: number | undefined;
@@ -97,10 +98,7 @@ export function isFair({ kind, latencyMillis = 5, millisPerMegabyte = 0 }: Weath
 /** Whether the process was alive, and not stopped, for all of a time. */
 export function wasRunning(life: Life, from: number, to: number): boolean {
   if (from < life.startedAt || life.endedAt < to) return false;
-  return life.plan.stops.every(({ atMillis, millis }) => {
-    const stoppedAt = life.startedAt + atMillis;
-    return stoppedAt > to || stoppedAt + millis < from - 1_000;
-  });
+  return stopsOf(life).every((stop) => stop.from > to || stop.to < from - 1_000);
 }
 
 /** Whether there was something to send for all of a time. */
@@ -119,19 +117,6 @@ export function wishUntil(seen: RunSeen, life: Life, at: number): number {
   return until;
 }
 
-/** Whether the disk does all that it should, but for a hiccup now and then. */
-export function isDiskGood({ plan }: RunSeen): boolean {
-  return (
-    plan.powerLossAtMillis === undefined &&
-    plan.disk.every((spell) => 'hiccupMillis' in spell || isGoodDisk(spell.weather))
-  );
-}
-
-function isGoodDisk(weather: { latencyMillis?: number; syncMillis?: number; shortShare?: number }): boolean {
-  const { latencyMillis = 0, syncMillis = 0, shortShare: _, ...trouble } = weather;
-  return latencyMillis <= 10 && syncMillis <= 50 && Object.keys(trouble).length === 0;
-}
-
 /** Whether a server says in dates until when it does not want to be asked. */
 export function hasDates({ plan }: RunSeen): boolean {
   return plan.weather.some(
@@ -141,8 +126,21 @@ export function hasDates({ plan }: RunSeen): boolean {
 
 /** A spool that no run fills. */
 const LARGE_BYTES = 64 * 1024 * 1024;
+/** About what a record takes on disk beside its body: whatever is stored may be stored again, or leave a hole. */
+const RECORD_BYTES = 500;
+const COPIES = 2;
 
 /** Whether there is room on disk for all that a run has, whatever other processes have left there. */
-export function isSpoolLarge({ plan }: RunSeen): boolean {
-  return (plan.spool?.maxBytes ?? LARGE_BYTES) >= LARGE_BYTES;
+export function isSpoolLarge({ plan, lives }: RunSeen): boolean {
+  const { maxBytes = LARGE_BYTES } = plan.spool ?? {};
+  if (maxBytes >= LARGE_BYTES) return true;
+  let bytes = 0;
+  for (const {
+    emittedAt,
+    plan: { work },
+  } of lives) {
+    const largest = Math.max(work.bytes, work.hugeEvery > 0 ? work.hugeBytes : 0);
+    bytes += emittedAt.length * (largest + RECORD_BYTES) * COPIES;
+  }
+  return bytes <= maxBytes;
 }

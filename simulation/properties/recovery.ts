@@ -3,11 +3,11 @@
 import type { Life } from '../life.ts';
 import type { CallSeen } from '../network/collector.ts';
 import type { RunSeen } from '../run.ts';
+import { isDiskGood } from './disk-troubles.ts';
 import {
   callsOf,
   type Finding,
   hasDates,
-  isDiskGood,
   isFair,
   meaningOf,
   type Property,
@@ -207,8 +207,9 @@ function crowded(seen: RunSeen, life: Life): Finding[] {
   for (const call of calls) {
     for (; (ended[next]?.endedAt ?? Number.POSITIVE_INFINITY) <= call.at; next++) {
       const before = ended[next] as CallSeen;
-      // What was under way when another failed says nothing new by its failure.
-      if (meaningOf(before) === 'ill' && before.at >= failedAt) {
+      // What was under way when another failed, or while the process stood still, says nothing new by its failure.
+      const wasHeard = wasRunning(life, before.at, before.endedAt as number);
+      if (meaningOf(before) === 'ill' && before.at >= failedAt && wasHeard) {
         failures = successes > 0 ? 1 : failures + 1;
         failedAt = before.endedAt as number;
         successes = 0;

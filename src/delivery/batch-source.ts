@@ -18,7 +18,6 @@ export interface BatchSource<B extends LogBatch> {
   ): QueuedBatch<B> | undefined;
   /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if there is none. */
   dueAt(now: number): number;
-  isInFlight(batch: QueuedBatch<B>): boolean;
   /** A batch in flight was delivered, or dropped for good. */
   settle(batch: QueuedBatch<B>): void;
   /** A batch in flight goes back to its place; halved first if `halve` is set. */

@@ -4,6 +4,7 @@ import type { DropReason } from '../common/errors.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import { isExhausted, type RetrySettings } from './backoff.ts';
+import { mayHalve } from './search.ts';
 import type { Outcome } from './sender.ts';
 
 export type Disposition =
@@ -13,14 +14,6 @@ export type Disposition =
   | { readonly action: 'halve' }
   /** Back to its place in the queue, to be tried again. */
   | { readonly action: 'retry' };
-
-/** Extra requests a refused batch may cost, at least … */
-export const BISECT_REQUESTS = 20;
-
-/** … and for a large batch what finding one bad record takes: two halves at each level, and two in reserve. */
-export function bisectRequests(records: number): number {
-  return Math.max(BISECT_REQUESTS, 2 * Math.ceil(Math.log2(records)) + 2);
-}
 
 /**
  * An ambiguous refusal is taken as meant for the batch after this many, counted only while other batches
@@ -70,7 +63,6 @@ export function disposeOf<B extends LogBatch>(
 }
 
 function bisect<B extends LogBatch>(batch: QueuedBatch<B>, alone: boolean): Disposition {
-  const budget = batch.history.bisect;
-  const affordable = budget === undefined || budget.remaining >= 2;
-  return alone || !affordable ? { action: 'drop', reason: 'rejected' } : { action: 'halve' };
+  const isWorthIt = !alone && mayHalve(batch.history.search, batch.contents.records);
+  return isWorthIt ? { action: 'halve' } : { action: 'drop', reason: 'rejected' };
 }

@@ -8,11 +8,13 @@ import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { RetrySettings } from './backoff.ts';
 import type { BatchSource } from './batch-source.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { BISECT_REQUESTS, bisectRequests, disposeOf } from './disposition.ts';
+import { disposeOf } from './disposition.ts';
 import { Evidence } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
-import { attempted, bisected, failed, haveOthersPassed, heldBackUntil } from './history.ts';
+import { attempted, failed, haveOthersPassed, heldBackUntil } from './history.ts';
+import { Probes } from './probes.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
+import { Searches } from './search.ts';
 import {
   type AttemptHints,
   destinationHealthOf,
@@ -42,16 +44,14 @@ export interface DeliveryListener {
   dropped(reason: DropReason, records: number, wasPassed: true, severities?: SeverityCounts): void;
 }
 
-/** A probe asks whether the destination is back; it need not carry more than that takes. */
-const PROBE_RECORDS = 32;
-/** A batch that failed this often in a row gives way to one that did not. */
-const STUCK_FAILURES = 2;
 /** An attempt that ends so late without an answer met silence, and not a connection that could not be made. */
 const SILENCE_MILLIS = 5_000;
 /** How often to look whether the process was frozen, while something is under way … */
 const LOOK_MILLIS = 1_000;
 /** … which it was if a timer comes so late. */
 const FROZEN_MILLIS = 2_000;
+/** Until something that is under way has ended. */
+const NOT_BY_ITSELF: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY };
 
 export class Driver<B extends LogBatch> {
   readonly #source: BatchSource<B>;
@@ -64,6 +64,8 @@ export class Driver<B extends LogBatch> {
   readonly #concurrency: ConcurrencyLimit;
   readonly #sizeLimit = new SizeLimit();
   readonly #evidence = new Evidence();
+  readonly #probes = new Probes(this.#evidence);
+  readonly #searches = new Searches();
   readonly #stop = new AbortController();
   #turnIsDue = false;
   #cancelTimer: Cancel | undefined;
@@ -75,9 +77,6 @@ export class Driver<B extends LogBatch> {
   #silences = 0;
   /** When the destination was last asked because it was not well. */
   #askedAt = Number.NEGATIVE_INFINITY;
-  /** While the address is in doubt: how often a batch was tried before it gives way to others. */
-  #triesInDoubt = 0;
-  #bisectAllowance = Number.POSITIVE_INFINITY;
   #retries = true;
   #isPaused = false;
 
@@ -152,11 +151,10 @@ export class Driver<B extends LogBatch> {
     const now = this.#clock.now();
     this.#noticeFreeze(now);
     this.#sendWhatIsDue(now);
-    if (this.#flushes.size > 0) {
-      const askAt = this.#activeExports > 0 ? 0 : notBeforeOf(this.#permit(now));
-      const isOpen = this.#recovery.breaker === 'open' && askAt > now && !this.#recovery.isHeldByWish(now);
-      this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
-    }
+    const isAwaited = this.#activeExports > 0;
+    const askAt = isAwaited ? 0 : notBeforeOf(this.#permit(now));
+    const isOpen = !isAwaited && this.#recovery.isWaitingForProbe(now);
+    this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
     this.#sleep(now);
   };
 
@@ -173,40 +171,26 @@ export class Driver<B extends LogBatch> {
     if (this.#isPaused) return;
     const permit = this.#permit(now);
     if (permit.kind === 'not yet') return;
-    if (permit.kind === 'free' && this.#activeExports >= this.#concurrency.current) return;
-    const isSmall = permit.kind === 'alone' && (permit.isProbe || this.#evidence.isAddressInDoubt);
+    const isAlone = permit.kind === 'alone';
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes(now), ...(isSmall && { maxRecords: this.#probeRecords() }) },
-      permit.kind === 'alone' ? this.#passOver : undefined,
+      { maxBytes: this.#sizeLimit.maxBytes(now), ...this.#probes.size(permit) },
+      isAlone ? this.#probes.passOver : undefined,
     );
     if (batch === undefined) return;
-    // All of them were tried so often: now each may be tried once more.
-    const { attempts } = batch.history;
-    if (this.#evidence.isAddressInDoubt) this.#triesInDoubt = Math.max(this.#triesInDoubt, attempts);
-    if (permit.kind === 'alone') this.#askedAt = now;
-    const needsFreshConnection = permit.kind === 'alone' && permit.needsFreshConnection;
-    const hints =
-      needsFreshConnection || this.#silences > 0
-        ? { freshConnection: needsFreshConnection, silences: this.#silences }
-        : undefined;
+    this.#probes.chose(batch.history);
+    if (isAlone) this.#askedAt = now;
+    const hints = { freshConnection: isAlone && permit.needsFreshConnection, silences: this.#silences };
     void this.#send(batch, this.#recovery.begin(now), hints);
     this.wake();
   }
 
-  /** In doubt about the address less and less is asked with, so that one bad record does not speak for all. */
-  #probeRecords(): number {
-    return this.#evidence.isAddressInDoubt ? Math.max(1, PROBE_RECORDS >> this.#triesInDoubt) : PROBE_RECORDS;
-  }
-
-  /** What the destination may have against one batch must not keep it from being asked with others. */
-  readonly #passOver = ({ history: { attempts, failures } }: QueuedBatch<B>): boolean =>
-    this.#evidence.isAddressInDoubt ? attempts > this.#triesInDoubt : failures >= STUCK_FAILURES;
-
-  async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints | undefined): Promise<void> {
+  async #send(batch: QueuedBatch<B>, attempt: Attempt, hints: AttemptHints): Promise<void> {
     this.#activeExports++;
     if (batch.history.attempts === 0) this.#listener.passed(batch.contents.records);
     batch.history = attempted(batch.history);
+    const { search } = batch.history;
+    if (search !== undefined) search.isUnderWay = true;
     let outcome: Outcome;
     try {
       outcome = await this.#sender.send(batch.contents, this.#stop.signal, hints);
@@ -216,6 +200,7 @@ export class Driver<B extends LogBatch> {
     }
     const wasFull = this.#activeExports >= this.#concurrency.current;
     this.#activeExports--;
+    if (search !== undefined) search.isUnderWay = false;
     // After `stop` the batch is accounted for, and whatever its fate was comes too late.
     if (this.#stop.signal.aborted) return;
     const now = this.#clock.now();
@@ -223,10 +208,11 @@ export class Driver<B extends LogBatch> {
     const durationMillis = now - attempt.startedAt;
     const meant = this.#evidence.interpret(outcome, batch.contents);
     this.#learn(batch, meant, attempt, now);
-    if (meant.kind === 'delivered') this.#concurrency.succeeded(durationMillis, wasFull);
+    const isProof = meant.kind === 'delivered' && !this.#recovery.isFailing;
+    if (isProof) this.#concurrency.succeeded(durationMillis, wasFull);
     this.#listener.attempted(meant, durationMillis);
     // One that another process has taken over is none of ours any more; what it says of the destination holds.
-    if (this.#source.isInFlight(batch)) this.#settle(batch, meant, now);
+    if (batch.isInFlight) this.#settle(batch, meant, now);
     this.wake();
   }
 
@@ -235,8 +221,6 @@ export class Driver<B extends LogBatch> {
     const disposition = disposeOf(outcome, batch, now, this.#recovery.failingSince, this.#settings.retry);
     switch (disposition.action) {
       case 'done':
-        // What is innocent in a batch was found by asking: that pays, and may go on.
-        if (batch.history.bisect !== undefined) batch.history.bisect.remaining = bisectRequests(records);
         this.#source.settle(batch);
         this.#listener.delivered(records - disposition.rejectedRecords, now - batch.openedAt);
         if (disposition.rejectedRecords > 0) {
@@ -244,18 +228,12 @@ export class Driver<B extends LogBatch> {
         }
         return;
       case 'drop':
-        // Spending a whole budget on a destination that finds everything malformed helps nobody.
-        if (isBisected(outcome)) {
-          this.#bisectAllowance = Math.max(2, Math.min(BISECT_REQUESTS, this.#bisectAllowance) >> 1);
-        }
+        if (isBisected(outcome)) this.#searches.gaveUp(batch.history.search);
         this.#source.settle(batch);
         this.#listener.dropped(disposition.reason, records, true, batch.contents.severities());
         return;
       case 'halve':
-        if (isBisected(outcome)) {
-          const allowance = Math.min(this.#bisectAllowance, bisectRequests(records));
-          batch.history = bisected(batch.history, allowance);
-        }
+        if (isBisected(outcome)) batch.history = this.#searches.halved(batch.history, batch.contents);
         // Both halves go immediately: the wait was for the whole.
         batch.history = heldBackUntil(batch.history, 0);
         this.#source.requeue(batch, true);
@@ -274,21 +252,24 @@ export class Driver<B extends LogBatch> {
       this.#learnFailure(batch, outcome, attempt, now);
       return;
     }
-    const wasProbe = this.#recovery.breaker === 'half-open';
+    const before = this.#recovery.breaker;
     this.#recovery.end(attempt, { health }, now);
     if (health !== 'healthy') return;
-    if (wasProbe && attempt.isAsk) this.#sizeLimit.recovered();
+    if (before !== 'closed' && this.#recovery.breaker === 'closed') this.#sizeLimit.recovered();
     this.#silences = 0;
     const { bytes, records } = batch.contents;
     const { attempts } = batch.history;
     if (outcome.kind === 'delivered') {
       this.#deliveries++;
-      this.#bisectAllowance = Number.POSITIVE_INFINITY;
       this.#sizeLimit.taken(bytes);
-    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && attempts === 1 && records > 1) {
-      // Not from its halves: where one record is at fault, they are refused down to that record, which is
-      // no measure for what others can be sent in.
-      this.#sizeLimit.refused(bytes, now);
+      const refusedBytes = this.#searches.accepted(batch.history.search, records);
+      if (refusedBytes !== undefined) {
+        this.#evidence.foundLimit(bytes);
+        this.#sizeLimit.refused(refusedBytes, now);
+      }
+    } else if (outcome.kind === 'too_large' && !outcome.isSuspected && records > 1) {
+      if (attempts === 1) this.#sizeLimit.refused(bytes, now);
+      else this.#sizeLimit.refusedPart(bytes, now);
     }
   }
 
@@ -308,44 +289,41 @@ export class Driver<B extends LogBatch> {
     }
     if (!counted) return;
     this.#concurrency.failed();
-    const since = this.#recovery.failingSince;
-    if (this.#recovery.askAt === undefined || since === undefined) return;
+    if (!this.#recovery.isFailing) return;
     this.#concurrency.restart();
-    this.#giveUpExpired(since, now);
+    this.#giveUpExpired(now);
   }
 
   /** For all that waits, not only for what is tried: counted from its admission or from the beginning of the outage. */
-  #giveUpExpired(since: number, now: number): void {
+  #giveUpExpired(now: number): void {
     const { maxElapsedMillis } = this.#settings.retry;
-    if (maxElapsedMillis > 0 && now - since >= maxElapsedMillis) {
-      this.#source.expire(now - maxElapsedMillis, 'retry_exhausted');
+    const openedUntil = now - maxElapsedMillis;
+    // Without any time for retries everything is tried once.
+    if (maxElapsedMillis > 0 && (this.#recovery.failingSince ?? now) <= openedUntil) {
+      this.#source.expire(openedUntil, 'retry_exhausted');
     }
   }
 
   #permit(now: number): Permit {
     // Where nothing is tried again there is nothing to back off from.
-    if (!this.#retries && this.#recovery.breaker === 'closed') this.#recovery.askNow(now);
-    return this.#recovery.permit(now);
+    if (!this.#retries && this.#recovery.breaker === 'closed') this.#recovery.askNow(now, false);
+    const permit = this.#recovery.permit(now);
+    const isFull = this.#activeExports >= this.#concurrency.current;
+    return permit.kind === 'free' && isFull ? NOT_BY_ITSELF : permit;
   }
 
   /** Sets the timer for the next thing that happens by itself; everything else calls `wake`. */
   #sleep(now: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const sendAt = this.#isPaused ? Number.POSITIVE_INFINITY : this.#nextSendAt(now);
+    const sendAt = this.#isPaused
+      ? Number.POSITIVE_INFINITY
+      : Math.max(this.#source.dueAt(now), notBeforeOf(this.#permit(now)));
     const lookAt = this.#activeExports > 0 ? now + LOOK_MILLIS : Number.POSITIVE_INFINITY;
     const at = Math.min(sendAt, lookAt);
     this.#turnDueAt = at;
     if (at === Number.POSITIVE_INFINITY) return;
     this.#cancelTimer = this.#clock.timer(this.#turn, at - now, false, lookAt < sendAt);
-  }
-
-  #nextSendAt(now: number): number {
-    const permit = this.#permit(now);
-    if (permit.kind === 'free' && this.#activeExports >= this.#concurrency.current) {
-      return Number.POSITIVE_INFINITY;
-    }
-    return Math.max(this.#source.dueAt(now), notBeforeOf(permit));
   }
 }
 

@@ -46,6 +46,11 @@ export class Evidence {
     return { kind: 'too_large', error, isSuspected: !isConvincing };
   }
 
+  /** What was refused has been accepted in parts of this size: there is a limit now, whatever was accepted before. */
+  foundLimit(acceptedBytes: number): void {
+    this.#largestAccepted = acceptedBytes;
+  }
+
   #accepted(bytes: number): void {
     this.#lastRefusal = undefined;
     // One empty record is an acceptance, too.

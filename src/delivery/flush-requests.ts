@@ -24,10 +24,6 @@ export class FlushRequests {
     this.#clock = clock;
   }
 
-  get size(): number {
-    return this.#pending.size;
-  }
-
   /**
    * Its timer keeps the process alive: somebody holds the promise, and it is kept within `timeoutMillis`.
    */

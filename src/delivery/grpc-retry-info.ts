@@ -15,6 +15,8 @@ const RETRY_DELAY = 0x0a;
 const SECONDS = 0x08;
 const NANOS = 0x10;
 const TRAILER = 'grpc-status-details-bin';
+/** More than a day is as much as a day. */
+const DAY_MILLIS = 86_400_000;
 const RETRY_INFO_TYPE = 'google.rpc.RetryInfo';
 
 /** @returns milliseconds, or undefined when the metadata has no such wish or cannot be read. */
@@ -65,8 +67,7 @@ function retryDelayMillis(retryInfo: Uint8Array): number {
     if (reader.tag === RETRY_DELAY) millis += readDurationMillis(reader);
     else reader.skip();
   }
-  // Neither a negative wait nor one beyond a day is taken at its word.
-  return millis >= 0 && millis <= 86_400_000 ? Math.ceil(millis) : 0;
+  return Math.ceil(Math.min(Math.max(millis, 0), DAY_MILLIS));
 }
 
 function readDurationMillis(reader: WireReader): number {

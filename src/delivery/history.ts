@@ -28,14 +28,3 @@ export function failed(history: DeliveryHistory, now: number, deliveries: number
 export function heldBackUntil(history: DeliveryHistory, notBefore: number): DeliveryHistory {
   return history.notBefore === notBefore ? history : { ...history, notBefore };
 }
-
-/**
- * It is halved to find out which records are at fault, which costs two requests. The budget is one account for all parts of
- * a batch, and the only thing here that changes.
- * @param allowance of a batch that has no budget yet.
- */
-export function bisected(history: DeliveryHistory, allowance: number): DeliveryHistory {
-  const bisect = history.bisect ?? { remaining: allowance };
-  bisect.remaining -= 2;
-  return { ...history, bisect };
-}

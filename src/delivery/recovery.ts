@@ -29,6 +29,8 @@ const SHORTEST_SHARE = 0.75;
 const WISH_SLACK = 0.1;
 /** … and by this much at most. */
 const MAX_WISH_SLACK_MILLIS = 5_000;
+/** What the server asks for holds for so long: who asks for more is asked then, as it may be a mistake, or may be over. */
+export const MAX_WISH_MILLIS = 300_000;
 /** Silence after which a failure says nothing of the incident before: there was nothing to send meanwhile. */
 const FORGOTTEN_AFTER_MILLIS = 30_000;
 /** A success that takes no longer than this, or than so many times the quickest one, was had without a wait in between. */
@@ -36,38 +38,38 @@ const QUICK_MILLIS = 700;
 const QUICK_FACTOR = 3;
 
 /**
- * healthy(misses) ──failure, no more immediate retries──▶ failing(since, failures, askAt)
- *    ▲      ▲                                                │   │   one request at a time, when askAt has come
- *    │      │                                                │   └─failures = threshold─▶ open(since, failures, askAt)
- *    │      └─second success── recovering ◀──success alone───┴───────success alone────────┘  one probe of a few
- *    └─ success: misses = 0        └──failure──▶ failing                                     records, at askAt
+ * healthy ──failure, tried again immediately──▶ doubtful ──failure, not tried again immediately──▶ failing(since, askAt)
+ *    ▲  ▲──────────────success──────────────────┘  ▲ │                                              │   │ one request at a
+ *    │                                             └─┘ failure, tried again immediately             │   │ time, at askAt
+ *    │                                                                                              │   ▼ failures = threshold
+ *    └──second success── recovering ◀────────────────────success alone──────────────────────────────┴─ open(since, askAt)
+ *                          └──failure──▶ failing                        one probe of a few records, at askAt
  *
- * The public names: healthy, failing and recovering are `closed`; open is `open`, and `half-open` while its probe is
- * under way.
+ * The public names: healthy, doubtful, failing and recovering are `closed`; open is `open`, and `half-open` while its
+ * probe is under way.
  */
-type State =
+type State = {
+  /** Whether requests may go beside the one that asks. */
+  readonly isFree: boolean;
+  /** When the destination is asked next. */
+  readonly askAt: number;
+  readonly isAsking: boolean;
+  /** Whether it is asked once more as soon as it has answered. */
+  readonly asksAgain: boolean;
+} & (
+  | { readonly name: 'healthy' | 'recovering' }
   | {
-      readonly name: 'healthy';
-      /** Failures since the last success, each of them retried immediately; when the first was seen. */
-      readonly misses: number;
-      readonly missedAt: number;
-      /** Whether other requests may go beside the retry. */
-      readonly isFree: boolean;
-      readonly isAsking: boolean;
-    }
-  | { readonly name: 'recovering'; readonly isAsking: boolean }
-  | {
-      readonly name: 'failing' | 'open';
+      readonly name: 'doubtful' | 'failing' | 'open';
       /** When the first failure of the incident was seen. */
       readonly since: number;
       /** Failures that count. */
       readonly failures: number;
-      /** When the destination is asked next. */
-      readonly askAt: number;
-      readonly isAsking: boolean;
-    };
+    }
+);
 
-const HEALTHY: State = { name: 'healthy', misses: 0, missedAt: 0, isFree: true, isAsking: false };
+const AT_REST = { isFree: false, askAt: 0, isAsking: false, asksAgain: false } as const;
+const HEALTHY: State = { ...AT_REST, name: 'healthy', isFree: true };
+const RECOVERING: State = { ...AT_REST, name: 'recovering' };
 
 /**
  * What may be sent now.
@@ -88,7 +90,7 @@ export interface Attempt {
   readonly seen: number;
   /** Jumps of time that had been noticed when it began. */
   readonly jumps: number;
-  /** Whether it was sent alone, to find out. */
+  /** Whether it was sent to find out, and not because all was well. */
   readonly isAsk: boolean;
 }
 
@@ -115,22 +117,16 @@ const NOT_YET: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY }
 export class Recovery {
   readonly #settings: RecoverySettings;
   readonly #random: () => number;
-  readonly #onChange: (change: BreakerChange) => void;
+  readonly #onChange: ((change: BreakerChange) => void) | undefined;
   #state: State = HEALTHY;
   #seen = 0;
   #jumps = 0;
   /** The destination's wish, which no flush cuts short. */
   #wishedUntil = 0;
   #quickestMillis = Number.POSITIVE_INFINITY;
-  /** Whether the destination is asked once more as soon as it has answered. */
-  #asksAgain = false;
   readonly #immediateRetries: ImmediateRetries;
 
-  constructor(
-    settings: RecoverySettings,
-    random: () => number,
-    onChange: (change: BreakerChange) => void = () => {},
-  ) {
+  constructor(settings: RecoverySettings, random: () => number, onChange?: (change: BreakerChange) => void) {
     this.#settings = settings;
     this.#immediateRetries = new ImmediateRetries(settings.breaker?.failureThreshold);
     this.#random = random;
@@ -143,51 +139,46 @@ export class Recovery {
     return state.isAsking ? 'half-open' : 'open';
   }
 
-  /** When the destination is asked next, if it is not well and not being asked now. */
+  /** Whether the destination as a whole fails, and not only what is sent to a part of it. */
+  get isFailing(): boolean {
+    return this.#state.name === 'failing' || this.#state.name === 'open';
+  }
+
+  /** When the destination is asked next, if it fails and is not being asked now. */
   get askAt(): number | undefined {
     const state = this.#state;
-    if (state.name !== 'failing' && state.name !== 'open') return undefined;
-    return state.isAsking ? undefined : Math.max(state.askAt, this.#wishedUntil);
+    if (!('since' in state) || state.name === 'doubtful' || state.isAsking) return undefined;
+    return Math.max(state.askAt, this.#wishedUntil);
   }
 
   /** When the first failure of the present incident was seen; undefined while there is none. */
   get failingSince(): number | undefined {
-    const state = this.#state;
-    if (state.name === 'healthy') return state.misses > 0 ? state.missedAt : undefined;
-    return state.name === 'recovering' ? undefined : state.since;
+    return 'since' in this.#state ? this.#state.since : undefined;
   }
 
-  /** Whether nothing but the server's own wish keeps the destination from being asked. */
-  isHeldByWish(now: number): boolean {
+  /** Whether the breaker, and not the server's own wish, keeps the destination from being asked. */
+  isWaitingForProbe(now: number): boolean {
     const state = this.#state;
-    const askAt = state.name === 'failing' || state.name === 'open' ? state.askAt : 0;
-    return this.#wishedUntil > now && this.#wishedUntil >= askAt;
+    return state.name === 'open' && state.askAt > Math.max(now, this.#wishedUntil);
   }
 
   permit(now: number): Permit {
     if (this.#wishedUntil > now) return { kind: 'not yet', notBefore: this.#wishedUntil };
     const state = this.#state;
-    switch (state.name) {
-      case 'healthy':
-        if (state.isFree) return FREE;
-        if (state.isAsking) return NOT_YET;
-        return { kind: 'alone', isProbe: false, needsFreshConnection: true };
-      case 'recovering':
-        if (state.isAsking) return NOT_YET;
-        return { kind: 'alone', isProbe: false, needsFreshConnection: false };
-      case 'failing':
-      case 'open':
-        if (state.isAsking) return NOT_YET;
-        if (state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
-        return { kind: 'alone', isProbe: state.name === 'open', needsFreshConnection: true };
-    }
+    if (state.isFree) return FREE;
+    if (state.isAsking) return NOT_YET;
+    if (state.askAt > now) return { kind: 'not yet', notBefore: state.askAt };
+    return {
+      kind: 'alone',
+      isProbe: state.name === 'open',
+      needsFreshConnection: state.name !== 'recovering',
+    };
   }
 
   /** A request that `permit` allows begins. */
   begin(now: number): Attempt {
-    const state = this.#state;
-    const isAsk = state.name !== 'healthy' || state.misses > 0;
-    if (isAsk) this.#enter({ ...state, isAsking: true });
+    const isAsk = this.#state.name !== 'healthy';
+    this.#enter({ ...this.#state, isAsking: isAsk });
     return { startedAt: now, seen: this.#seen, jumps: this.#jumps, isAsk };
   }
 
@@ -205,11 +196,10 @@ export class Recovery {
    * Whoever flushes does not wait out a back-off; what the server asked for holds.
    * @param isEnd whether nobody will ask later: an answer that is under way already does not do for it.
    */
-  askNow(now: number, isEnd = false): void {
-    const state = this.#state;
-    if (state.name !== 'failing' && state.name !== 'open') return;
-    if (state.isAsking) this.#asksAgain ||= isEnd;
-    else if (state.askAt > now) this.#enter({ ...state, askAt: now });
+  askNow(now: number, isEnd: boolean): void {
+    const { isAsking, askAt } = this.#state;
+    if (!isAsking) this.#enter({ ...this.#state, askAt: Math.min(askAt, now) });
+    else if (isEnd) this.#enter({ ...this.#state, asksAgain: true });
   }
 
   /**
@@ -219,9 +209,8 @@ export class Recovery {
   timeJumped(byMillis: number, now: number): void {
     this.#jumps++;
     const state = this.#state;
-    if (state.name === 'failing' || state.name === 'open') {
-      this.#enter({ ...state, since: Math.min(now, state.since + byMillis), askAt: now });
-    }
+    if (!('since' in state)) return;
+    this.#enter({ ...state, since: Math.min(now, state.since + byMillis), askAt: now });
   }
 
   #succeeded(attempt: Attempt, now: number): void {
@@ -231,77 +220,65 @@ export class Recovery {
     const isQuick = millis <= Math.max(QUICK_MILLIS, this.#quickestMillis * QUICK_FACTOR);
     switch (state.name) {
       case 'healthy':
+      case 'doubtful':
         // A slow one tells what was: an exporter with retries of its own may have hidden failures behind it.
         if (attempt.isAsk && isQuick) this.#immediateRetries.remember(true, now);
-        if (isQuick || this.#isLatestAsk(attempt)) this.#enter(HEALTHY);
+        if (isQuick || this.#isLatest(attempt)) this.#enter(HEALTHY);
         return;
       case 'recovering':
-        if (this.#isLatestAsk(attempt)) this.#enter(HEALTHY);
+        if (this.#isLatest(attempt)) this.#enter(HEALTHY);
         return;
       case 'failing':
       case 'open':
-        if (this.#isLatestAsk(attempt)) this.#enter({ name: 'recovering', isAsking: false });
+        if (this.#isLatest(attempt)) this.#enter(RECOVERING);
         // An older request: worth asking, but no proof that the destination is well now.
-        else if (!state.isAsking) this.#enter({ ...state, askAt: now });
+        else this.#enter({ ...state, askAt: now });
     }
   }
 
-  /** Not one of an earlier state whose answer comes late. */
-  #isLatestAsk(attempt: Attempt): boolean {
-    return attempt.isAsk && attempt.seen === this.#seen;
+  /** Not one of before a failure, whose answer comes late. */
+  #isLatest(attempt: Attempt): boolean {
+    return attempt.seen === this.#seen;
   }
 
   #inconclusive(attempt: Attempt, now: number): void {
-    const state = this.#state;
-    if (!this.#isLatestAsk(attempt)) return;
-    if (state.name === 'healthy' || state.name === 'recovering') this.#enter({ ...state, isAsking: false });
-    else this.#enter({ ...state, isAsking: false, askAt: now });
+    if (this.#isLatest(attempt)) this.#enter({ ...this.#state, isAsking: false, askAt: now });
   }
 
   /** Requests that were under way together fail together: only the first of them counts. */
   #failed(attempt: Attempt, refusal: Refusal | undefined, now: number): boolean {
-    if (attempt.seen !== this.#seen) return false;
+    if (!this.#isLatest(attempt)) return false;
     this.#seen++;
     const state = this.#state;
-    switch (state.name) {
-      case 'healthy': {
-        if (attempt.isAsk) this.#immediateRetries.remember(false, now);
-        const misses = state.misses + 1;
-        const missedAt = state.misses === 0 ? now : state.missedAt;
-        if (this.#wishedUntil <= now && this.#immediateRetries.allow(misses, refusal, now)) {
-          const isFree = misses === 1 && this.#immediateRetries.pay(refusal, now);
-          this.#enter({ name: 'healthy', misses, missedAt, isFree, isAsking: false });
-        } else {
-          this.#fail(missedAt, misses, now);
-        }
-        break;
+    const isNew = !('since' in state) || attempt.startedAt - state.askAt > FORGOTTEN_AFTER_MILLIS;
+    const [since, failures] = isNew ? [now, 1] : [state.since, state.failures + 1];
+    if (state.name === 'healthy' || state.name === 'doubtful') {
+      if (attempt.isAsk) this.#immediateRetries.remember(false, now);
+      if (this.#wishedUntil <= now && this.#immediateRetries.allow(failures, refusal, now)) {
+        const isFree = failures === 1 && this.#immediateRetries.pay(refusal, now);
+        this.#enter({ ...AT_REST, name: 'doubtful', since, failures, askAt: now, isFree });
+        return true;
       }
-      case 'recovering':
-        this.#fail(now, 1, now);
-        break;
-      case 'failing':
-      case 'open':
-        if (attempt.startedAt - state.askAt > FORGOTTEN_AFTER_MILLIS) this.#fail(now, 1, now);
-        else this.#fail(state.since, state.failures + 1, now);
     }
+    this.#fail(since, failures, now, state.asksAgain);
     return true;
   }
 
-  #fail(since: number, failures: number, now: number): void {
+  #fail(since: number, failures: number, now: number, asksAgain: boolean): void {
     const { retry, breaker } = this.#settings;
     const isOpen = breaker !== undefined && failures >= breaker.failureThreshold;
     const [least, most] = isOpen
       ? [breaker.resetTimeoutMillis, breaker.maxResetTimeoutMillis]
       : [retry.initialDelayMillis, retry.maxDelayMillis];
-    const wait = waitMillis(now - since, least, most, this.#random());
-    const askAt = this.#asksAgain ? now : now + wait;
-    this.#asksAgain = false;
-    this.#enter({ name: isOpen ? 'open' : 'failing', since, failures, askAt, isAsking: false });
+    const askAt = asksAgain ? now : now + waitMillis(now - since, least, most, this.#random());
+    const name = isOpen ? 'open' : 'failing';
+    this.#enter({ ...AT_REST, name, since, failures, askAt });
   }
 
   #heed(retryAfterMillis: number, now: number): void {
-    const slack = Math.min(MAX_WISH_SLACK_MILLIS, retryAfterMillis * WISH_SLACK) * this.#random();
-    this.#wishedUntil = Math.max(this.#wishedUntil, now + retryAfterMillis + slack);
+    const millis = Math.min(retryAfterMillis, MAX_WISH_MILLIS);
+    const slack = Math.min(MAX_WISH_SLACK_MILLIS, millis * WISH_SLACK) * this.#random();
+    this.#wishedUntil = Math.max(this.#wishedUntil, now + millis + slack);
   }
 
   /** The only place where the state changes. */
@@ -309,7 +286,7 @@ export class Recovery {
     const from = this.breaker;
     this.#state = next;
     const to = this.breaker;
-    if (from !== to) this.#onChange({ from, to, probeAt: to === 'open' ? this.askAt : undefined });
+    if (from !== to) this.#onChange?.({ from, to, probeAt: to === 'open' ? this.askAt : undefined });
   }
 }
 

@@ -49,7 +49,7 @@ export interface Sender<B extends LogBatch> {
   /**
    * Sends a batch once.
    * @param signal aborts when the result is no longer wanted; a sender that can cancel then does.
-   * @param hints none while the destination is well.
+   * @param hints default: the destination is well.
    * @returns a promise that never rejects; it may stay pending for as long as the destination hangs.
    */
   send(batch: B, signal: AbortSignal, hints?: AttemptHints): Promise<Outcome>;

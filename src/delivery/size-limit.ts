@@ -14,8 +14,6 @@ const ALIKE = 1.1;
 const LEAST_FOR_ROOM_BYTES = 128 * 1024;
 /** After an outage requests start at this size and double with each success. */
 const RAMP_START_BYTES = 64 * 1024;
-/** A request that is larger than any batch needs no limit. */
-const UNBOUNDED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Two limits. One was taught by refusals for size and holds until it is old. The other is for a destination that lacks
@@ -26,8 +24,10 @@ export class SizeLimit {
   #taughtAt = 0;
   #ramp = Number.POSITIVE_INFINITY;
   #lastAccepted = 0;
+  /** Sizes at which one part of a refused batch was refused as well, and nothing was accepted since. */
+  #refusedParts: number[] = [];
 
-  /** Infinity while nothing was refused. */
+  /** Infinity while nothing was refused, and beyond all bounds a while after that. */
   maxBytes(now: number): number {
     if (now - this.#taughtAt > TRUSTED_MILLIS) this.#taught = Number.POSITIVE_INFINITY;
     return Math.min(this.#taught, this.#ramp);
@@ -41,6 +41,16 @@ export class SizeLimit {
     this.#taughtAt = now;
   }
 
+  /**
+   * A part of a batch that was refused. Where one record is at fault, of all parts of a size the one that has it is
+   * refused, which is no measure for what others can be sent in; where two are, it is their size.
+   */
+  refusedPart(bytes: number, now: number): void {
+    const isSecond = this.#refusedParts.some((part) => bytes <= part * ALIKE && part <= bytes * ALIKE);
+    if (isSecond) this.refused(bytes, now);
+    else this.#refusedParts.push(bytes);
+  }
+
   /** Refused for want of room. Where requests of this size have just been accepted, size is not the reason. */
   lackedRoom(bytes: number): void {
     if (bytes <= this.#lastAccepted * ALIKE) return;
@@ -51,12 +61,13 @@ export class SizeLimit {
   recovered(): void {
     // It may have come back with another configuration.
     this.#taught = Number.POSITIVE_INFINITY;
+    this.#refusedParts = [];
     this.#ramp = RAMP_START_BYTES;
   }
 
   taken(bytes: number): void {
     this.#lastAccepted = bytes;
+    this.#refusedParts = this.#refusedParts.filter((part) => part > bytes * ALIKE);
     this.#ramp *= GROWTH;
-    if (this.#ramp > UNBOUNDED_BYTES) this.#ramp = Number.POSITIVE_INFINITY;
   }
 }

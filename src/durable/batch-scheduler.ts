@@ -13,26 +13,15 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
   readonly #queue: AsyncSinkQueue<B>;
   readonly #replay: Replay<B>;
   readonly #spool: Spool;
-  readonly #moveToDisk: (batch: QueuedBatch<B>) => void;
   /** Replays that are due for each live batch sent while both wait. */
   readonly #replaysPerLive: number;
   #credit = 0;
 
-  /**
-   * @param replayShare share of the batches that are replays while live ones wait as well.
-   * @param moveToDisk sees to it that a batch leaves memory that is not to be tried again, or whose other part is not.
-   */
-  constructor(
-    queue: AsyncSinkQueue<B>,
-    replay: Replay<B>,
-    spool: Spool,
-    replayShare: number,
-    moveToDisk: (batch: QueuedBatch<B>) => void,
-  ) {
+  /** @param replayShare share of the batches that are replays while live ones wait as well. */
+  constructor(queue: AsyncSinkQueue<B>, replay: Replay<B>, spool: Spool, replayShare: number) {
     this.#queue = queue;
     this.#replay = replay;
     this.#spool = spool;
-    this.#moveToDisk = moveToDisk;
     this.#replaysPerLive = replayShare / (1 - replayShare);
   }
 
@@ -50,48 +39,37 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    const replay = this.#mayUseDisk(now) ? this.#replay.peek(now, passOver) : undefined;
-    const live = this.#queue.peek(now, size, passOver);
-    const sendsReplay =
-      replay !== undefined && (live === undefined || this.#prefersReplay(live, replay, passOver));
-    if (sendsReplay) {
-      if (live !== undefined) this.#credit = Math.max(0, this.#credit - 1);
-      return this.#replay.take(now, size, passOver);
+    // Whoever was silent for too long, or cannot give a heartbeat because the disk fails, may have been taken for dead, and
+    // what it stored be another's by now. What is in memory only is sent all the same.
+    this.#spool.renewLapsedLeases(now);
+    const replay = this.#replay.choose(now, passOver);
+    const live = this.#queue.choose(now, size, passOver);
+    if (replay === undefined) return live && this.#queue.send(live, size);
+    if (live === undefined) return this.#replay.send(replay, size);
+    if (this.#prefersReplay(live, replay, passOver)) {
+      this.#credit = Math.max(0, this.#credit - 1);
+      return this.#replay.send(replay, size);
     }
-    if (replay !== undefined) this.#credit += this.#replaysPerLive;
-    return this.#queue.take(now, size, passOver);
+    this.#credit += this.#replaysPerLive;
+    return this.#queue.send(live, size);
   }
 
   dueAt(now: number): number {
-    const replayAt = this.#mayUseDisk(now) ? this.#replay.dueAt(now) : Number.POSITIVE_INFINITY;
-    return Math.min(this.#queue.dueAt(now), replayAt);
-  }
-
-  isInFlight(batch: QueuedBatch<B>): boolean {
-    return this.#queue.isInFlight(batch) || this.#replay.has(batch);
+    return Math.min(this.#queue.dueAt(now), this.#replay.dueAt(now));
   }
 
   settle(batch: QueuedBatch<B>): void {
     this.#ownerOf(batch).settle(batch);
-    // Its other part may wait to leave memory.
-    if (batch.copy !== undefined) this.#moveToDisk(batch);
   }
 
   requeue(batch: QueuedBatch<B>, halve = false): void {
-    if (this.#replay.has(batch)) this.#replay.requeue(batch, halve);
-    else this.#queue.requeue(batch, halve, this.#spool.isUsable);
+    this.#ownerOf(batch).requeue(batch, halve);
   }
 
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
-    if (this.#replay.has(batch)) {
-      // Nothing more of it is sent by then: it stays on disk.
-      this.#replay.requeue(batch);
-    } else if (this.#spool.isUsable) {
-      this.#queue.holdForDisk(batch);
-      this.#moveToDisk(batch);
-    } else {
-      this.#queue.abandon(batch, reason);
-    }
+    // Nothing more is read back or sent by then: a replay stays on disk.
+    if (batch.origin === 'replay') this.#replay.requeue(batch);
+    else this.#queue.abandon(batch, reason);
   }
 
   retryNow(): void {
@@ -109,27 +87,18 @@ export class BatchScheduler<B extends LogBatch> implements BatchSource<B> {
     this.#queue.discard(reason);
   }
 
-  /**
-   * Whoever was silent for too long, or cannot give a heartbeat because the disk fails, may have been taken for
-   * dead, and what it stored be another's by now. What is in memory only is sent all the same.
-   */
-  #mayUseDisk(now: number): boolean {
-    const areValid = this.#spool.areLeasesValid(now);
-    this.#queue.disk.areCopiesOurs = areValid;
-    return areValid;
-  }
-
   /** A batch that is stuck gives way to the other kind as it would to one of its own. */
   #prefersReplay(
     live: QueuedBatch<B>,
     replay: QueuedBatch<B>,
     passOver: ((batch: QueuedBatch<B>) => boolean) | undefined,
   ): boolean {
-    if (passOver !== undefined && passOver(live) !== passOver(replay)) return passOver(live);
+    // What asks whether the destination is back is live, as long as nothing is stuck.
+    if (passOver !== undefined) return passOver(live) && !passOver(replay);
     return this.#credit >= 1;
   }
 
   #ownerOf(batch: QueuedBatch<B>): AsyncSinkQueue<B> | Replay<B> {
-    return this.#replay.has(batch) ? this.#replay : this.#queue;
+    return batch.origin === 'replay' ? this.#replay : this.#queue;
   }
 }

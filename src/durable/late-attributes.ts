@@ -16,18 +16,18 @@ export class LateAttributes {
     this.#wake = wake;
   }
 
-  /** Whether attributes are missing that may still come. The wait for them begins with the first time of asking. */
-  isAwaited(batch: LogBatch): boolean {
+  /** @returns whether no attributes are missing, or need be waited for any longer; otherwise the wait has begun. */
+  haveCome(batch: LogBatch): boolean {
     const known = this.#waits.get(batch);
-    if (known !== undefined) return !known.isOver;
+    if (known !== undefined) return known.isOver;
     const pending = batch.pendingResources;
-    if (pending.length === 0) return false;
+    if (pending.length === 0) return true;
     const wait = { isOver: false };
     this.#waits.set(batch, wait);
     void resolved(pending, this.#clock).then(() => {
       wait.isOver = true;
       this.#wake();
     });
-    return true;
+    return false;
   }
 }

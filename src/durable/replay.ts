@@ -7,6 +7,7 @@ import { InFlight } from '../queue/in-flight.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
 import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
+import { dropTakenOver } from '../queue/taken-over.ts';
 import type { SpoolEntry, SpoolListener } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
 import { ReplayPauses } from './replay-pauses.ts';
@@ -82,50 +83,41 @@ export class Replay<B extends LogBatch> {
     this.#clock.timer(() => void this.#readNext(), READ_DELAY_MILLIS);
   }
 
-  /** The batch `take` would give. */
-  peek(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
+  /** The batch to send next; none while as many are in flight as may be. */
+  choose(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
     if (!this.#mayTake()) return undefined;
     let first: QueuedBatch<B> | undefined;
     for (const batch of this.#waiting) {
-      if (batch.history.notBefore > now || batch.isTakenOver) continue;
+      if (batch.notBefore > now || !batch.mayBeSent(now, false)) continue;
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
     return first;
   }
 
-  take(
-    now: number,
-    size: TakeSize,
-    passOver?: (batch: QueuedBatch<B>) => boolean,
-  ): QueuedBatch<B> | undefined {
-    let batch = this.peek(now, passOver);
-    if (batch === undefined) return undefined;
+  /** Takes the batch that was chosen, or as much of it as fits in one request. */
+  send(batch: QueuedBatch<B>, size: TakeSize): QueuedBatch<B> {
     const most = batch.recordsWithin(size);
-    if (batch.contents.records > most) batch = batch.split(most);
-    else this.#waiting.remove(batch);
-    this.#inFlight.add(batch);
+    const taken = batch.contents.records > most ? batch.split(most) : batch;
+    if (taken === batch) this.#waiting.remove(batch);
+    this.#inFlight.add(taken);
     this.#pauses.sent();
-    return batch;
+    return taken;
   }
 
   dueAt(now: number): number {
     if (!this.#mayTake()) return Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
-    for (const batch of this.#waiting) earliest = Math.min(earliest, Math.max(now, batch.history.notBefore));
+    for (const batch of this.#waiting) {
+      if (batch.mayBeSent(now, false)) earliest = Math.min(earliest, Math.max(now, batch.notBefore));
+    }
     return earliest;
-  }
-
-  /** Whether a batch is in flight from here, and still this process's to account for. */
-  has(batch: QueuedBatch<B>): boolean {
-    if (batch.isTakenOver && this.#inFlight.remove(batch)) this.#resolveEnded();
-    return this.#inFlight.has(batch);
   }
 
   settle(batch: QueuedBatch<B>): void {
     if (!this.#inFlight.remove(batch)) return;
     this.replayedRecords += batch.contents.records;
-    settleCopy(batch);
+    batch.settle();
     this.#resolveEnded();
     this.#dropDone();
     this.wake();
@@ -133,6 +125,7 @@ export class Replay<B extends LogBatch> {
 
   requeue(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
+    batch.requeue();
     const older = halve ? batch.halve() : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
@@ -145,8 +138,7 @@ export class Replay<B extends LogBatch> {
 
   /** Forgets what another process has taken over, in flight or not. */
   dropTakenOver(): void {
-    for (const batch of [...this.#waiting]) if (batch.isTakenOver) this.#waiting.remove(batch);
-    for (const batch of [...this.#inFlight]) if (batch.isTakenOver) this.#inFlight.remove(batch);
+    dropTakenOver(this.#waiting, this.#inFlight);
     this.#resolveEnded();
     this.#dropDone();
   }
@@ -175,8 +167,12 @@ export class Replay<B extends LogBatch> {
   stop(): void {
     this.#isPaused = true;
     this.#isStopped = true;
-    for (const batch of [...this.#inFlight]) this.#inFlight.remove(batch);
-    for (const batch of [...this.#waiting]) this.#waiting.remove(batch);
+    for (const held of [this.#waiting, this.#inFlight]) {
+      for (const batch of [...held]) {
+        held.remove(batch);
+        batch.end();
+      }
+    }
     for (const entry of this.#held.keys()) this.#spool.requeue(entry);
     this.#held.clear();
     this.#heldBytes = 0;
@@ -203,7 +199,7 @@ export class Replay<B extends LogBatch> {
 
   async #readNext(): Promise<void> {
     const entry =
-      this.#isStopped || !this.#spool.areLeasesValid(this.#clock.now()) ? undefined : this.#spool.next();
+      this.#isStopped || !this.#spool.renewLapsedLeases(this.#clock.now()) ? undefined : this.#spool.next();
     if (entry !== undefined) {
       this.#held.set(entry, entry.bytes);
       this.#heldBytes += entry.bytes;
@@ -246,9 +242,4 @@ export class Replay<B extends LogBatch> {
     this.#heldBytes -= this.#held.get(entry) ?? 0;
     this.#held.delete(entry);
   }
-}
-
-function settleCopy<B extends LogBatch>(batch: QueuedBatch<B>): void {
-  const { durability } = batch;
-  if (typeof durability === 'object') durability.settle(batch.offset, batch.contents.records);
 }

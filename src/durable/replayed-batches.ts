@@ -28,11 +28,14 @@ export function replayedBatches<B extends LogBatch>(
     at = first + count;
     // Nearly always it is all of them, and nothing has to be copied.
     const contents = count === whole.records ? whole : (whole.split(count) as B);
-    const batch = new QueuedBatch(contents, sequence + index, openedAt, entry.isProtected);
-    batch.offset = first;
-    // Attempts of an earlier process are not in this one's counts.
-    batch.history = { ...UNTRIED, attempts: entry.isRecovered ? 0 : entry.attempts };
-    batch.durability = copy;
+    const batch = QueuedBatch.replayed(
+      contents,
+      { sequence: sequence + index, openedAt, isProtected: entry.isProtected },
+      first,
+      // Attempts of an earlier process are not in this one's counts.
+      { ...UNTRIED, attempts: entry.isRecovered ? 0 : entry.attempts },
+      copy,
+    );
     if (index > 0) copy.split();
     return batch;
   });

@@ -1,6 +1,6 @@
 /** A batch's copy in the spool, shared by the parts that the batch is split into. */
 
-import type { DiskCopy } from '../queue/queued-batch.ts';
+import type { DiskCopy } from '../queue/disk-copy.ts';
 import type { SpoolEntry } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
 
@@ -33,6 +33,10 @@ export class SpoolCopy implements DiskCopy {
 
   get isReleasable(): boolean {
     return this.isStored && this.#parts === 1;
+  }
+
+  maySend(now: number): boolean {
+    return this.#spool.maySend(this.entry, now);
   }
 
   split(): void {

@@ -47,7 +47,7 @@ function errorOf(response: OtlpResponse, finding?: string): Error {
   return Object.assign(new Error(message), { code: status });
 }
 
-/** One day. */
+/** More than a day is as much as a day. */
 const MAX_RETRY_AFTER_MILLIS = 86_400_000;
 
 const SECONDS = /^\d+$/;

@@ -1,7 +1,6 @@
 /** What the queue does when the process runs short of memory: it shrinks, refuses what matters least, and writes to disk. */
 
 import type { Clock } from '../common/clock.ts';
-import type { DurableQueue } from '../durable/durable-queue.ts';
 import { MemoryGuard, type MemoryGuardSettings, type MemoryLevel } from '../process/memory-guard.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
@@ -14,7 +13,6 @@ const SAVING_MIN_SEVERITY = 9;
 
 export interface MemoryLimiterParts {
   readonly queue: AsyncSinkQueue<LogBatch>;
-  readonly durable: DurableQueue<LogBatch> | undefined;
   readonly diagnostics: Diagnostics;
   readonly clock: Clock;
   readonly memoryUseRatio: () => number;
@@ -48,7 +46,7 @@ export class MemoryLimiter {
   }
 
   #changed(level: MemoryLevel, ratio: number): void {
-    const { queue, durable, diagnostics, wake } = this.#parts;
+    const { queue, diagnostics, wake } = this.#parts;
     diagnostics.info(`memory use ${Math.round(ratio * 100)} %: ${level}`);
     if (level === 'normal') {
       queue.restrict();
@@ -58,8 +56,8 @@ export class MemoryLimiter {
         minSeverity: level === 'hard' ? Number.POSITIVE_INFINITY : SAVING_MIN_SEVERITY,
       });
     }
-    durable?.memoryChanged(level !== 'normal');
-    if (level === 'hard' && !durable?.isUsable) queue.discardUnprotected('memory_limit');
+    queue.spiller?.memoryChanged(level !== 'normal');
+    if (level === 'hard' && !queue.spiller?.isUsable) queue.discardUnprotected('memory_limit');
     wake();
   }
 }

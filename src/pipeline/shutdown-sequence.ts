@@ -3,7 +3,7 @@
 import { type Clock, settledWithin } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Driver } from '../delivery/driver.ts';
-import { ExporterFlush } from '../delivery/exporter-flush.ts';
+import type { ExporterFlush } from '../delivery/exporter-flush.ts';
 import { type AnyLogRecordExporter, callExporter } from '../delivery/exporter-sender.ts';
 import type { FlushResult } from '../delivery/flush-requests.ts';
 import type { DurableQueue } from '../durable/durable-queue.ts';
@@ -11,8 +11,10 @@ import type { ShutdownSettings } from '../options/option-groups.ts';
 import { flushBeforeExit, type ProcessEvents, storeAtExit } from '../process/exit-hooks.ts';
 import { storeOnSignal } from '../process/signal-store.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
+import type { Backpressure } from '../queue/backpressure.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { MemoryLimiter } from './memory-limiter.ts';
 
 /** Of the time a flush or a shutdown has, what is kept for the disk … */
 const DISK_TIME_SHARE = 0.2;
@@ -28,12 +30,12 @@ export interface ShutdownParts {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly process: ProcessEvents;
-  /** Stops what must not go on once the end has begun. */
-  readonly begin: () => void;
+  readonly exporterFlush: ExporterFlush;
+  readonly backpressure: Backpressure;
+  readonly memoryLimiter: MemoryLimiter | undefined;
 }
 
 export class ShutdownSequence {
-  readonly exporterFlush: ExporterFlush;
   readonly #parts: ShutdownParts;
   readonly #beforeExitTimeoutMillis: number;
   readonly #stopExitFlush: () => void;
@@ -53,13 +55,12 @@ export class ShutdownSequence {
   /** @param beforeExitTimeoutMillis how long a process that wants to end by itself is kept alive for a flush. */
   constructor(parts: ShutdownParts, beforeExitTimeoutMillis: number) {
     this.#parts = parts;
-    const { durable } = parts;
-    this.exporterFlush = new ExporterFlush(() => this.#callExporter('forceFlush'), parts.clock);
+    const { spiller } = parts.queue;
     this.#beforeExitTimeoutMillis = beforeExitTimeoutMillis;
     this.#stopExitFlush = flushBeforeExit(() => this.#flushBeforeExit(), parts.process);
     this.#stopExitStore = storeAtExit(() => this.#exit(), parts.process);
     this.#stopSignalStore =
-      durable === undefined ? () => {} : storeOnSignal(() => durable.copy(MAX_DISK_TIME_MILLIS));
+      spiller === undefined ? () => {} : storeOnSignal(() => spiller.copy(MAX_DISK_TIME_MILLIS));
   }
 
   /** The promise of the shutdown; undefined before it was called. */
@@ -91,8 +92,8 @@ export class ShutdownSequence {
     const result = await this.#send(clock.now() + this.#sendingMillis(timeoutMillis), false);
     // A shutdown that came meanwhile may have ended the sending.
     if (durable === undefined || (result === 'done' && !this.isShutDown)) return result;
-    await durable.drain(Math.max(0, deadline - clock.now()), false);
-    if (queue.disk.isStoredUpTo(upTo)) return 'done';
+    await queue.spiller?.drain(Math.max(0, deadline - clock.now()), false);
+    if (queue.isStoredUpTo(upTo)) return 'done';
     return result === 'done' ? 'timeout' : result;
   }
 
@@ -108,37 +109,40 @@ export class ShutdownSequence {
       queue.discard('shutdown');
     } else {
       durable.storeAtExit();
-      queue.disk.discardUnstored('shutdown');
+      queue.discardUnstored('shutdown');
     }
   }
 
   async #end({ strategy, timeoutMillis }: ShutdownSettings): Promise<void> {
-    const { driver, durable, telemetry, clock, begin } = this.#parts;
+    const { queue, driver, durable, telemetry, clock, backpressure, memoryLimiter } = this.#parts;
     const { ledger, diagnostics } = telemetry;
     const deadline = clock.now() + timeoutMillis;
     const lostBefore = ledger.dropped.shutdown;
     this.#stopExitFlush();
     this.#stopSignalStore();
-    begin();
+    backpressure.close();
+    memoryLimiter?.stop();
+    telemetry.marker?.flush();
+    telemetry.marker?.close();
     this.#cutShort.signal.addEventListener('abort', () => this.#stopSending());
     // The order: what is queued goes first, as far as the deadline and the destination's health allow; then
     // the leftovers go to disk, or are dropped; only then the exporter goes, which nothing needs any more.
-    durable?.stopReplaying();
+    durable?.replay.pause();
     if (strategy !== 'immediate') {
       if (strategy === 'flush') driver.stopRetrying();
       const sendingUntil = clock.now() + this.#sendingMillis(timeoutMillis);
       const result = await this.#send(sendingUntil, true);
       // A replay whose answer is not heard would be sent again by the next process.
       if (result === 'done') {
-        await durable?.replaysEnded(Math.max(0, sendingUntil - clock.now()), this.#sending.signal);
+        await durable?.replay.ended(Math.max(0, sendingUntil - clock.now()), this.#sending.signal);
       }
     }
     if (durable !== undefined) {
       driver.pause();
-      await durable.drain(Math.max(0, deadline - clock.now()), true);
+      await queue.spiller?.drain(Math.max(0, deadline - clock.now()), true);
     }
     driver.stop();
-    const exporterEnded = this.#callExporter('shutdown');
+    const exporterEnded = callExporterOf(this.#parts, 'shutdown');
     await Promise.all([
       settledWithin(exporterEnded, deadline - clock.now(), clock, { signal: this.#cutShort.signal }),
       this.#closeDisk(deadline),
@@ -150,17 +154,9 @@ export class ShutdownSequence {
 
   /** Sends what is queued, and has the exporter send what it keeps. */
   #send(deadline: number, isEnd: boolean): Promise<FlushResult> {
-    const { driver, clock } = this.#parts;
+    const { driver, clock, exporterFlush } = this.#parts;
     const flushing = driver.flush(deadline - clock.now(), isEnd);
-    return this.exporterFlush.during(flushing, deadline, this.#sending.signal);
-  }
-
-  /** Calls the exporter's own method; never rejects, but may never end. */
-  #callExporter(method: 'forceFlush' | 'shutdown'): Promise<void> {
-    const { exporter, telemetry } = this.#parts;
-    return callExporter(exporter, method, (error) =>
-      telemetry.diagnostics.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`),
-    );
+    return exporterFlush.during(flushing, deadline, this.#sending.signal);
   }
 
   /** What a slow disk has not done by the deadline it does afterwards, or at the exit of the process. */
@@ -186,9 +182,9 @@ export class ShutdownSequence {
    * to end.
    */
   async #flushBeforeExit(): Promise<void> {
-    const { queue, telemetry, clock } = this.#parts;
+    const { queue, telemetry, clock, exporterFlush } = this.#parts;
     const { offered } = telemetry.ledger;
-    const isEmpty = queue.oldestAt === Number.POSITIVE_INFINITY && !this.exporterFlush.isDue;
+    const isEmpty = queue.oldestAt === Number.POSITIVE_INFINITY && !exporterFlush.isDue;
     if (isEmpty || offered === this.#offeredAtExitFlush) return;
     this.#offeredAtExitFlush = offered;
     await this.#send(clock.now() + this.#beforeExitTimeoutMillis, true);
@@ -211,4 +207,14 @@ export class ShutdownSequence {
     if (this.#parts.durable === undefined) return timeoutMillis;
     return timeoutMillis - Math.min(MAX_DISK_TIME_MILLIS, timeoutMillis * DISK_TIME_SHARE);
   }
+}
+
+/** Calls a method of the exporter's own; never rejects, but may never end. */
+export function callExporterOf(
+  { exporter, telemetry }: Pick<ShutdownParts, 'exporter' | 'telemetry'>,
+  method: 'forceFlush' | 'shutdown',
+): Promise<void> {
+  return callExporter(exporter, method, (error) =>
+    telemetry.diagnostics.warn(method, `the exporter's ${method}() failed: ${messageOf(error)}`),
+  );
 }

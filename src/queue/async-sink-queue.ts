@@ -3,12 +3,15 @@
 import type { DropReason } from '../common/errors.ts';
 import { oneRecordOf } from '../common/severity-counts.ts';
 import { AdmissionRules, type Restriction, severityOf } from './admission-rules.ts';
-import { DiskSide } from './disk-side.ts';
+import { DiskWrites } from './disk-writes.ts';
 import { Eviction } from './eviction.ts';
 import { halfOf, InFlight } from './in-flight.ts';
 import type { EmittedRecord, LogBatch, OpenBatch } from './log-batch.ts';
+import { Occupancy } from './occupancy.ts';
 import type { QueueLimits, QueueListener, TakeSize } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
+import { type DiskBehind, Spiller } from './spiller.ts';
+import { dropTakenOver } from './taken-over.ts';
 import { WaitingBatches } from './waiting-batches.ts';
 
 /**
@@ -30,15 +33,23 @@ export class AsyncSinkQueue<B extends LogBatch> {
   readonly #now: () => number;
   readonly #waiting: WaitingBatches<B>;
   readonly #inFlight: InFlight<B>;
+  readonly #occupancy: Occupancy<B>;
   readonly #eviction: Eviction<B>;
-  /** What a durable queue behind this one works with. */
-  readonly disk: DiskSide<B>;
+  readonly #writes: DiskWrites<B> | undefined;
+  /** What goes to disk of it, and when; undefined where there is no disk. */
+  readonly spiller: Spiller<B> | undefined;
   #sequence = 0;
   #isAdmitting = false;
   /** Whether there is a record that is in none of the places yet. */
   #isReading = false;
 
-  constructor(limits: QueueLimits, openBatch: OpenBatch<B>, listener: QueueListener, now: () => number) {
+  constructor(
+    limits: QueueLimits,
+    openBatch: OpenBatch<B>,
+    listener: QueueListener,
+    now: () => number,
+    disk?: DiskBehind<B>,
+  ) {
     this.#limits = limits;
     this.#rules = new AdmissionRules(limits);
     this.#openBatch = openBatch;
@@ -47,8 +58,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#waiting = new WaitingBatches(limits.scheduledDelayMillis);
     const { maxQueueSize, maxQueueBytes } = limits;
     this.#inFlight = new InFlight({ records: halfOf(maxQueueSize), bytes: halfOf(maxQueueBytes) });
-    this.#eviction = new Eviction(limits, this.#rules, this.#waiting, this.#inFlight, listener);
-    this.disk = new DiskSide(this.#waiting, this.#inFlight, this.#eviction, listener);
+    this.#occupancy = new Occupancy(limits, this.#rules, this.#waiting, this.#inFlight);
+    const parts = { occupancy: this.#occupancy, waiting: this.#waiting, inFlight: this.#inFlight };
+    if (disk !== undefined) {
+      const spilled = { ...parts, wake: () => listener.wake() };
+      this.#writes = new DiskWrites(spilled, disk.overflow);
+      this.spiller = new Spiller(spilled, this.#writes, disk);
+    }
+    this.#eviction = new Eviction({ ...parts, limits, rules: this.#rules, listener }, this.spiller);
   }
 
   /** Records waiting in the queue, without those in flight. */
@@ -75,15 +92,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** How full the queue is, 0 to 1, by records or by bytes, whichever is fuller. */
   get pressure(): number {
-    return Math.min(1, this.pressureWithout(0, 0));
-  }
-
-  /** The same without so many records and bytes that are about to leave. */
-  pressureWithout(records: number, bytes: number): number {
-    return Math.max(
-      (this.#heldRecords() - records) / this.#limits.maxQueueSize,
-      (this.#heldBytes() - bytes) / this.maxBytes,
-    );
+    return Math.min(1, this.#occupancy.pressure());
   }
 
   /** When the oldest batch that is not done with was opened; Infinity when there is none. */
@@ -130,7 +139,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       const severity = record.severityNumber ?? 0;
       const isProtected = severity >= this.#limits.protectSeverity;
       const refusal =
-        this.#rules.refusal(severity, this.#heldRecords(), this.#heldBytes()) ??
+        this.#rules.refusal(severity, this.#occupancy.records(), this.#occupancy.bytes()) ??
         (this.#cannotMakeRoom(isProtected) ? 'queue_full' : undefined);
       if (refusal !== undefined) {
         this.#isReading = false;
@@ -180,26 +189,17 @@ export class AsyncSinkQueue<B extends LogBatch> {
     size: TakeSize = {},
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    let batch = this.peek(now, size, passOver);
-    if (batch === undefined) return undefined;
-    const most = batch.recordsWithin(size);
-    if (batch.contents.records > most) {
-      batch = this.#waiting.splitOff(batch, most);
-    } else {
-      this.#waiting.remove(batch);
-      if (size.maxRecords === undefined) this.#merge(batch, size.maxBytes);
-    }
-    this.#inFlight.add(batch);
-    return batch;
+    const batch = this.choose(now, size, passOver);
+    return batch && this.send(batch, size);
   }
 
-  /** The batch that `take` would start with. */
-  peek(
+  /** Chooses the batch that `take` would start with; one that has to wait for others in flight is remembered for `dueAt`. */
+  choose(
     now: number,
-    size: TakeSize = {},
+    size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
-    const batch = this.#waiting.next(now, passOver);
+    const batch = this.#waiting.next(now, this.#isWriteAhead(), passOver);
     // A probe is small, and must not wait for requests that hang.
     const isProbe = size.maxRecords !== undefined;
     if (batch === undefined || isProbe || this.#inFlight.batches === 0) return batch;
@@ -210,56 +210,52 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return undefined;
   }
 
-  /** Flushes leave small batches behind; together they are one request instead of many. */
-  #merge(batch: QueuedBatch<B>, maxBytes = Number.POSITIVE_INFINITY): void {
-    const { room } = this.#inFlight;
-    const mostRecords = Math.min(room.records, this.#limits.maxExportBatchSize);
-    const mostBytes = Math.min(room.bytes, maxBytes, this.#limits.maxExportBatchBytes);
-    while (batch.isUntouched) {
-      const next = this.#waiting.follower(batch.isProtected);
-      if (
-        next === undefined ||
-        batch.contents.records + next.contents.records > mostRecords ||
-        batch.contents.bytes + next.contents.bytes > mostBytes
-      ) {
-        return;
-      }
-      this.#waiting.remove(next);
-      batch.contents.append(next.contents);
+  /** Takes the batch that was chosen, or as much of it as fits in one request. */
+  send(batch: QueuedBatch<B>, size: TakeSize): QueuedBatch<B> {
+    const most = batch.recordsWithin(size);
+    const isWhole = batch.contents.records <= most;
+    const taken = isWhole ? batch : this.#waiting.splitOff(batch, most);
+    if (isWhole) this.#waiting.remove(batch);
+    if (isWhole && size.maxRecords === undefined) {
+      const { maxExportBatchSize, maxExportBatchBytes } = this.#limits;
+      const { room } = this.#inFlight;
+      this.#waiting.mergeFollowers(batch, {
+        records: Math.min(room.records, maxExportBatchSize),
+        bytes: Math.min(room.bytes, maxExportBatchBytes, size.maxBytes ?? maxExportBatchBytes),
+      });
     }
+    this.#inFlight.add(taken);
+    return taken;
   }
 
   /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if it is empty or too much is in flight. */
   dueAt(now: number): number {
-    return this.#inFlight.isKeptBack ? Number.POSITIVE_INFINITY : this.#waiting.dueAt(now);
-  }
-
-  isInFlight(batch: QueuedBatch<B>): boolean {
-    return this.#inFlight.has(batch);
+    return this.#inFlight.isKeptBack
+      ? Number.POSITIVE_INFINITY
+      : this.#waiting.dueAt(now, this.#isWriteAhead());
   }
 
   /** A batch in flight is done with, whatever became of it: its room is free again. */
   settle(batch: QueuedBatch<B>): void {
     if (!this.#inFlight.remove(batch)) return;
-    batch.isDone = true;
-    batch.copy?.settle(batch.offset, batch.contents.records);
-    this.#eviction.noteBatch();
+    batch.settle();
+    this.#writes?.noteBatch();
+    // Its other part may wait to leave memory.
+    if (batch.copy !== undefined) this.spiller?.wake();
   }
 
-  /**
-   * A batch in flight goes back to its place in the queue; halved first if `halve` is set.
-   * @param isStorable whether there is a disk to which it can go if memory is short.
-   */
-  requeue(batch: QueuedBatch<B>, halve = false, isStorable = false): void {
+  /** A batch in flight goes back to its place in the queue, or is lost if memory is short; halved first if `halve` is set. */
+  requeue(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
-    if (!batch.isProtected && this.#rules.refusesUnprotected && batch.canLeave && !isStorable) {
+    if (!batch.isProtected && this.#rules.refusesUnprotected && batch.canLeave && !this.spiller?.isUsable) {
       this.#eviction.abandon(batch, 'memory_limit');
       return;
     }
+    batch.requeue();
     const older = halve ? batch.halve() : undefined;
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
-    this.#eviction.noteBatch();
+    this.#writes?.noteBatch();
     // The bound may have been lowered meanwhile.
     this.#eviction.relieve();
     this.#listener.wake();
@@ -267,7 +263,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Lets every batch be sent at once that waits for a time of its own. */
   retryNow(): void {
-    for (const batch of this.#waiting) if (!batch.isAbandoned) batch.retryNow();
+    for (const batch of this.#waiting) batch.retryNow();
   }
 
   /** Puts memory pressure on the queue, or takes it away, and trims it to what is allowed now. */
@@ -291,29 +287,40 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#eviction.discard(reason);
   }
 
-  /** A batch in flight is not to be tried again: it is the disk's, or lost. */
+  /** Gives up everything that is not on disk, nor on its way there. */
+  discardUnstored(reason: DropReason): void {
+    this.#eviction.discardUnstored(reason);
+  }
+
+  /** A batch in flight is not to be tried again: it is the disk's, and waits until it can leave memory, or lost. */
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     if (!this.#inFlight.remove(batch)) return;
-    if (batch.canLeave) this.#eviction.abandon(batch, reason);
-    else this.#waitForDisk(batch);
+    if (batch.canLeave && !this.spiller?.isUsable) {
+      this.#eviction.abandon(batch, reason);
+      return;
+    }
+    batch.waitForDisk();
+    this.#waiting.putBack(batch);
+    this.#writes?.noteBatch();
+    this.#listener.wake();
+    this.spiller?.moveToDisk(batch);
   }
 
-  /** Not to be tried again, and to wait until it can leave memory for the disk. */
-  holdForDisk(batch: QueuedBatch<B>): void {
-    if (this.#inFlight.remove(batch)) this.#waitForDisk(batch);
+  /** Whether all batches up to this sequence number that are still here have a copy on disk. */
+  isStoredUpTo(sequence: number): boolean {
+    const isSafe = (batch: QueuedBatch<B>) => batch.sequence > sequence || batch.copy !== undefined;
+    return [...this.#waiting, ...this.#inFlight].every(isSafe);
   }
 
-  // Methods, not getters: V8 calls into its runtime for each use of a private getter, and these are used per record.
-  #heldRecords(): number {
-    return this.#waiting.records + this.#inFlight.records;
+  /** Takes out what another process will send, in flight or not. @returns how many records that were. */
+  dropTakenOver(): number {
+    const records = dropTakenOver(this.#waiting, this.#inFlight);
+    this.#listener.wake();
+    return records;
   }
 
-  #heldBytes(): number {
-    return this.#waiting.bytes + this.#inFlight.bytes;
-  }
-
-  #isFull(): boolean {
-    return this.#heldRecords() >= this.#limits.maxQueueSize;
+  #isWriteAhead(): boolean {
+    return this.spiller?.isWriteAhead ?? false;
   }
 
   #oldest(measure: (batch: QueuedBatch<B>) => number): number {
@@ -325,19 +332,13 @@ export class AsyncSinkQueue<B extends LogBatch> {
 
   /** Whether a record would only be packed to be dropped again: worth knowing before the work of packing. */
   #cannotMakeRoom(isProtected: boolean): boolean {
-    if (!this.#isFull()) return false;
-    this.#eviction.makeRoom(() => this.#isFull());
-    if (this.#heldRecords() - this.#inFlight.stored.records < this.#limits.maxQueueSize) return false;
+    const occupancy = this.#occupancy;
+    if (!occupancy.isFull()) return false;
+    this.spiller?.makeRoom(() => occupancy.isFull());
+    if (!occupancy.isFull(this.#inFlight.stored)) return false;
     if (isProtected && this.#waiting.ordinaryRecords > 0) return false;
     if (this.#limits.overflow === 'drop-newest') return true;
     return isProtected ? this.records === 0 : this.#waiting.ordinaryRecords === 0;
-  }
-
-  #waitForDisk(batch: QueuedBatch<B>): void {
-    batch.isAbandoned = true;
-    this.#waiting.putBack(batch);
-    this.#eviction.noteBatch();
-    this.#listener.wake();
   }
 
   #open(isProtected: boolean): QueuedBatch<B> {
@@ -348,7 +349,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   #seal(batch: QueuedBatch<B>): void {
-    this.#waiting.seal(batch);
+    batch.seal();
     this.#listener.wake();
   }
 }

@@ -11,8 +11,8 @@ export class BatchDeque<B extends LogBatch> {
   // A head index instead of Array.shift(): taking a batch stays O(1) however many there are.
   #items: (QueuedBatch<B> | undefined)[] = [];
   #head = 0;
-  /** The batch that records join; it is then also the last of the class. */
-  open: QueuedBatch<B> | undefined;
+  /** The one appended last, wherever it is: asked for every record. */
+  #newest: QueuedBatch<B> | undefined;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -26,6 +26,12 @@ export class BatchDeque<B extends LogBatch> {
     return this.length > 0 ? this.#items[this.#items.length - 1] : undefined;
   }
 
+  /** The batch that records join. */
+  get open(): QueuedBatch<B> | undefined {
+    const newest = this.#newest;
+    return newest !== undefined && newest.place === 'open' ? newest : undefined;
+  }
+
   *[Symbol.iterator](): Generator<QueuedBatch<B>> {
     for (let index = this.#head; index < this.#items.length; index++) {
       yield this.#items[index] as QueuedBatch<B>;
@@ -34,6 +40,7 @@ export class BatchDeque<B extends LogBatch> {
 
   append(batch: QueuedBatch<B>): void {
     this.#items.push(batch);
+    this.#newest = batch;
   }
 
   /** Puts a batch back among its elders: almost always at the head. */
@@ -50,7 +57,6 @@ export class BatchDeque<B extends LogBatch> {
   }
 
   remove(batch: QueuedBatch<B>): void {
-    if (batch === this.open) this.open = undefined;
     if (batch === this.first) {
       this.#items[this.#head++] = undefined;
       this.#compact();

@@ -1,8 +1,17 @@
 /** What delivery has tried with a batch so far: one immutable value, which is replaced and which the parts of a batch share. */
 
-/** Extra requests that may be spent on finding out which records of a refused batch are at fault: one account for all its parts. */
-export interface BisectBudget {
-  remaining: number;
+/** The search for what is at fault in a refused batch: one account for all its parts, and the only thing here that changes. */
+export interface Search {
+  /** Whether a part of it is being sent: the others wait for what that tells. */
+  isUnderWay: boolean;
+  /** So many refusals in a row are met at most, whatever is at stake. */
+  readonly maxRefusals: number;
+  /** Refusals since a part was last accepted. */
+  refusals: number;
+  /** Whether any part was accepted. */
+  wasFruitful: boolean;
+  /** What was refused last and halved, with the records of it that were not accepted since; undefined when one was given up. */
+  suspect: { records: number; readonly bytes: number } | undefined;
 }
 
 /** The queue looks at `attempts` and `notBefore`; the rest is for delivery alone. */
@@ -20,7 +29,7 @@ export interface DeliveryHistory {
   /** How many batches had been delivered when this one last failed. */
   readonly deliveriesAtLastFailure: number;
   /** Undefined until it is refused. */
-  readonly bisect: BisectBudget | undefined;
+  readonly search: Search | undefined;
 }
 
 export const UNTRIED: DeliveryHistory = {
@@ -30,5 +39,5 @@ export const UNTRIED: DeliveryHistory = {
   failures: 0,
   failuresWhileOthersPassed: 0,
   deliveriesAtLastFailure: 0,
-  bisect: undefined,
+  search: undefined,
 };

@@ -68,6 +68,7 @@ export class InFlight<B extends LogBatch> implements Iterable<QueuedBatch<B>> {
   }
 
   add(batch: QueuedBatch<B>): void {
+    batch.take();
     this.#batches.add(batch);
     this.#records += batch.contents.records;
     this.#bytes += batch.contents.bytes;

@@ -23,11 +23,6 @@ export interface QueueListener {
   dropped(reason: DropReason, records: number, wasPassed: boolean, severities: SeverityCounts): void;
   /** A batch was opened, became full, or lost records. */
   wake(): void;
-  /**
-   * The queue is over its bounds: whether some of it could be put elsewhere, at once. Called again until it
-   * says no or there is room; then records are lost.
-   */
-  makeRoom?(): boolean;
 }
 
 export interface Amount {

@@ -1,58 +1,174 @@
-/** A batch on its way: its contents, its place in the order of admission, and what happened to it so far. */
+/** A batch on its way: its contents, its place in the order of admission, and its state, which nothing else changes. */
 
-import { UNTRIED } from './delivery-history.ts';
+import { type DeliveryHistory, UNTRIED } from './delivery-history.ts';
+import type { DiskCopy } from './disk-copy.ts';
 import type { LogBatch } from './log-batch.ts';
 import type { Amount, TakeSize } from './queue-contract.ts';
 
-/** A batch's copy on disk, as far as the queue has to know of it. The parts of a batch share it. */
-export interface DiskCopy {
-  /** Whether it is there, and ours: a copy can be evicted when its disk space is needed. */
-  readonly isStored: boolean;
-  /** Whether it had to give way to others on disk. */
-  readonly isEvicted: boolean;
-  /** Whether another process has taken the copy over, and will send it. */
-  readonly isTakenOver: boolean;
-  /** Whether the batch may leave memory now; not while another part of it is still here. */
-  readonly isReleasable: boolean;
-  /** One more part of the batch shares it. */
-  split(): void;
-  /** So many records of a part, from that position of the whole batch on, are done with; so is the part. */
-  settle(offset: number, records: number): void;
-  /** A part leaves memory; with the last of them, what is not settled is the disk's to keep. */
-  release(): void;
-}
+/** A replay was read back from disk, where its records are counted; what is live was admitted by this process. */
+export type Origin = 'live' | 'replay';
+
+/** Where a batch is. */
+export type Place = 'open' | 'waiting' | 'sending' | 'leaving' | 'gone';
+
+/** What there is of a batch on disk. */
+export type OnDisk = 'none' | 'writing' | 'refused' | 'copy';
+
+/** The legal moves, as the drawing below has them. */
+export const PLACE_EXITS: Readonly<Record<Place, readonly Place[]>> = {
+  open: ['waiting', 'sending', 'gone'],
+  waiting: ['sending', 'gone'],
+  sending: ['waiting', 'leaving', 'gone'],
+  leaving: ['gone'],
+  gone: [],
+};
+
+export const DISK_EXITS: Readonly<Record<OnDisk, readonly OnDisk[]>> = {
+  none: ['writing'],
+  writing: ['none', 'refused', 'copy'],
+  refused: ['none'],
+  copy: ['writing'],
+};
+
+/** What became of writing a batch: its copy, or that the disk will not have it, or that it failed and may be tried again. */
+export type Written = DiskCopy | 'refused' | 'failed';
 
 /**
- * - `unstored`: in memory only.
- * - `storing`: being written; it must not change, nor be sent, until that has ended.
- * - `unstorable`: no bytes can be made of it, or the disk works and will not have it: there is no room.
- * - otherwise its copy.
+ * ```text
+ *               ┌──────────── take ────────────┐
+ *               │                              ▼            waitForDisk
+ *  (admitted) open ──seal──▶ waiting ──take──▶ sending ──────────────▶ leaving
+ *               │            │    ▲             │   │                     │
+ *  (read back)──┼────────────┤    └── requeue ──┘   │                     │
+ *               └──── end ───┴──────── end ─────────┴──────── end ────────┴──▶ gone
+ *
+ *           writeBegan             writeEnded
+ *     none ────────────▶ writing ─────────────▶ copy ──writeBegan, once the copy is not there any more──▶ writing
+ *      ▲                    │ └── writeEnded ──▶ refused
+ *      └──── writeEnded ────┴──── retryRefused ─────┘
+ * ```
+ *
+ * - `leaving`: this process will not try it again; it waits to leave memory for the disk.
+ * - `gone`: delivered, dropped, left to the disk, or part of another batch.
+ * - `writing`: it must not change, nor be sent, until that has ended.
+ * - `refused`: no bytes can be made of it, or the disk works and will not have it: there is no room.
+ *
+ * A move that is not drawn changes nothing, and the method says so by returning false.
  */
-export type Durability = 'unstored' | 'storing' | 'unstorable' | DiskCopy;
-
 export class QueuedBatch<B extends LogBatch> {
   readonly contents: B;
   /** Position in the order of opening. Parts of a batch share its number, so a flush waits for all of them. */
   readonly sequence: number;
-  /** Position among the parts of one batch: how many records were split off before it. */
-  offset = 0;
   /** When its first record was admitted, on the monotonic clock. */
   readonly openedAt: number;
   /** Whether its records are at or above `protectSeverity`. */
   readonly isProtected: boolean;
+  readonly origin: Origin;
   /** What delivery has tried with it so far, and replaces. */
   history = UNTRIED;
-  durability: Durability = 'unstored';
-  /** Whether this process will not try it again: it only waits to leave memory. */
-  isAbandoned = false;
-  /** Whether the queue is done with it: delivered, dropped or left to the disk. */
-  isDone = false;
+  #offset = 0;
+  #place: Place = 'open';
+  #onDisk: OnDisk = 'none';
+  /** Exactly when `#onDisk` is `copy`; it need not be there any more. */
+  #copy: DiskCopy | undefined;
 
-  constructor(contents: B, sequence: number, openedAt: number, isProtected: boolean) {
+  constructor(
+    contents: B,
+    sequence: number,
+    openedAt: number,
+    isProtected: boolean,
+    origin: Origin = 'live',
+  ) {
     this.contents = contents;
     this.sequence = sequence;
     this.openedAt = openedAt;
     this.isProtected = isProtected;
+    this.origin = origin;
+  }
+
+  /** One that was read back: it waits, has its copy, and begins at `offset` of what that is a copy of. */
+  static replayed<B extends LogBatch>(
+    contents: B,
+    { sequence, openedAt, isProtected }: Pick<QueuedBatch<B>, 'sequence' | 'openedAt' | 'isProtected'>,
+    offset: number,
+    history: DeliveryHistory,
+    copy: DiskCopy,
+  ): QueuedBatch<B> {
+    const batch = new QueuedBatch(contents, sequence, openedAt, isProtected, 'replay');
+    batch.history = history;
+    batch.#offset = offset;
+    batch.#place = 'waiting';
+    batch.#onDisk = 'copy';
+    batch.#copy = copy;
+    return batch;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  get onDisk(): OnDisk {
+    return this.#onDisk;
+  }
+
+  /** Position among the parts of one batch: how many records were split off before it. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** No more records join it. */
+  seal(): boolean {
+    return this.#move('waiting', 'open');
+  }
+
+  take(): boolean {
+    return this.#move('sending');
+  }
+
+  requeue(): boolean {
+    return this.#move('waiting', 'sending');
+  }
+
+  waitForDisk(): boolean {
+    return this.#move('leaving');
+  }
+
+  end(): boolean {
+    return this.#move('gone');
+  }
+
+  /** It is being written. */
+  writeBegan(): boolean {
+    return this.isStorable && this.#turn('writing', undefined);
+  }
+
+  /** It was written, or was not. */
+  writeEnded(written: Written): boolean {
+    if (this.#onDisk !== 'writing') return false;
+    if (written === 'refused') return this.#turn('refused', undefined);
+    if (written === 'failed') return this.#turn('none', undefined);
+    // What was delivered, or counted as dropped, while it was being written is not to be found again.
+    if (this.#place === 'gone') written.settle(this.#offset, this.contents.records);
+    return this.#turn('copy', written);
+  }
+
+  /** Lets it be written after all: there may be room for it by now. */
+  retryRefused(): boolean {
+    return this.#onDisk === 'refused' && this.#turn('none', undefined);
+  }
+
+  /** Its records are done with, in its copy on disk as well. */
+  settle(): boolean {
+    if (!this.end()) return false;
+    // What was read back is counted by the disk, which has to hear of it even when the file is gone.
+    const copy = this.origin === 'replay' ? this.#copy : this.copy;
+    copy?.settle(this.#offset, this.contents.records);
+    return true;
+  }
+
+  /** When it may be sent, on the monotonic clock: Infinity while another part of a refused batch is. */
+  get notBefore(): number {
+    return this.history.search?.isUnderWay ? Number.POSITIVE_INFINITY : this.history.notBefore;
   }
 
   /** Lets it be sent immediately if it waits for a time of its own. */
@@ -60,34 +176,34 @@ export class QueuedBatch<B extends LogBatch> {
     if (this.history.notBefore !== 0) this.history = { ...this.history, notBefore: 0 };
   }
 
+  /** Whether an answer to it is still this process's to account for. */
+  get isInFlight(): boolean {
+    return this.#place === 'sending' && !(this.origin === 'replay' && this.isTakenOver);
+  }
+
   /** Whether nothing has happened to it that another batch should not be drawn into. */
   get isUntouched(): boolean {
-    return this.history.attempts === 0 && this.history.notBefore === 0 && this.durability === 'unstored';
+    return this.history.attempts === 0 && this.history.notBefore === 0 && this.#onDisk === 'none';
   }
 
   /** Its copy on disk, if it has one that is still there. */
   get copy(): DiskCopy | undefined {
-    const { durability } = this;
-    return typeof durability === 'object' && durability.isStored ? durability : undefined;
-  }
-
-  get isStoring(): boolean {
-    return this.durability === 'storing';
+    return this.#copy?.isStored ? this.#copy : undefined;
   }
 
   /** Whether it is another process's to send. */
   get isTakenOver(): boolean {
-    return typeof this.durability === 'object' && this.durability.isTakenOver;
+    return this.#copy?.isTakenOver ?? false;
   }
 
   /** Whether its copy had to give way: as long as it stays in memory, another one would only push others out in turn. */
   get wasEvicted(): boolean {
-    return typeof this.durability === 'object' && this.durability.isEvicted;
+    return this.#copy?.isEvicted ?? false;
   }
 
   /** Whether its records may be taken out one by one: a copy on disk would not be the same any more. */
   get isChangeable(): boolean {
-    return !this.isStoring && this.copy === undefined;
+    return this.#onDisk !== 'writing' && this.copy === undefined;
   }
 
   /** Whether it may leave memory: not while another part of it has to stay, and its copy with that. */
@@ -97,11 +213,20 @@ export class QueuedBatch<B extends LogBatch> {
 
   /** Whether it could be written to disk now. */
   get isStorable(): boolean {
-    const { durability } = this;
-    return (
-      durability === 'unstored' ||
-      (typeof durability === 'object' && !durability.isStored && !durability.isTakenOver)
-    );
+    if (this.#copy === undefined) return this.#onDisk === 'none';
+    return !this.#copy.isStored && !this.#copy.isTakenOver;
+  }
+
+  /**
+   * Whether it may be sent as far as the disk is concerned.
+   * @param isWriteAhead whether only what has a copy may.
+   */
+  mayBeSent(now: number, isWriteAhead: boolean): boolean {
+    if (this.#place === 'leaving' || this.#onDisk === 'writing') return false;
+    const { copy } = this;
+    if (copy !== undefined) return copy.maySend(now);
+    if (this.isTakenOver) return false;
+    return !isWriteAhead || this.#onDisk === 'refused' || this.wasEvicted;
   }
 
   /** About how much of it goes into one request. */
@@ -112,7 +237,9 @@ export class QueuedBatch<B extends LogBatch> {
   }
 
   isOlderThan(other: QueuedBatch<B>): boolean {
-    return this.sequence < other.sequence || (this.sequence === other.sequence && this.offset < other.offset);
+    return (
+      this.sequence < other.sequence || (this.sequence === other.sequence && this.#offset < other.#offset)
+    );
   }
 
   /** How many of its records go into one request. */
@@ -132,25 +259,35 @@ export class QueuedBatch<B extends LogBatch> {
    */
   halve(): QueuedBatch<B> | undefined {
     const { records } = this.contents;
-    return records > 1 && !this.isStoring ? this.split(Math.ceil(records / 2)) : undefined;
+    return records > 1 && this.#onDisk !== 'writing' ? this.split(Math.ceil(records / 2)) : undefined;
   }
 
-  /** Moves the oldest `records` records into a new batch with the same place and history. */
+  /** Moves the oldest `records` records into a new batch with the same place, state and history. */
   split(records: number): QueuedBatch<B> {
     // The interface cannot express that a batch splits into its own kind.
-    const part = new QueuedBatch(
-      this.contents.split(records) as B,
-      this.sequence,
-      this.openedAt,
-      this.isProtected,
-    );
-    part.offset = this.offset;
-    this.offset += records;
+    const contents = this.contents.split(records) as B;
+    const part = new QueuedBatch(contents, this.sequence, this.openedAt, this.isProtected, this.origin);
     part.history = this.history;
-    part.durability = this.durability;
-    part.isAbandoned = this.isAbandoned;
+    part.#offset = this.#offset;
+    part.#place = this.#place;
+    part.#onDisk = this.#onDisk;
+    part.#copy = this.#copy;
+    this.#offset += records;
     // Also when it is not there any more: it is told when each of its parts has ended.
-    if (typeof this.durability === 'object') this.durability.split();
+    this.#copy?.split();
     return part;
+  }
+
+  #move(to: Place, from = this.#place): boolean {
+    if (this.#place !== from || !PLACE_EXITS[from].includes(to)) return false;
+    this.#place = to;
+    return true;
+  }
+
+  #turn(to: OnDisk, copy: DiskCopy | undefined): boolean {
+    if (!DISK_EXITS[this.#onDisk].includes(to)) return false;
+    this.#onDisk = to;
+    this.#copy = copy;
+    return true;
   }
 }

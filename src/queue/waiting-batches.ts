@@ -2,6 +2,7 @@
 
 import { BatchDeque } from './batch-deque.ts';
 import type { LogBatch } from './log-batch.ts';
+import type { Amount } from './queue-contract.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
 /** Invariant: `records` and `bytes` are the sums over all batches whenever no method is running. */
@@ -13,10 +14,6 @@ export class WaitingBatches<B extends LogBatch> {
   #protectedRecords = 0;
   #ordinaryRecords = 0;
   #bytes = 0;
-  /** Whether only what is on disk may be sent. */
-  isWriteAhead = false;
-  /** Whether what has a copy on disk may be sent: another process may have taken the copy over. */
-  areCopiesOurs = true;
 
   /** @param scheduledDelayMillis how long an open batch waits for more records. */
   constructor(scheduledDelayMillis: number) {
@@ -42,19 +39,11 @@ export class WaitingBatches<B extends LogBatch> {
 
   /** Appends an empty batch that records will join. */
   open(batch: QueuedBatch<B>): void {
-    const deque = this.#dequeOf(batch);
-    deque.append(batch);
-    deque.open = batch;
-  }
-
-  /** No more records join this batch: it is ready to be sent. */
-  seal(batch: QueuedBatch<B>): void {
-    const deque = this.#dequeOf(batch);
-    if (deque.open === batch) deque.open = undefined;
+    this.#dequeOf(batch).append(batch);
   }
 
   sealAll(): void {
-    for (const deque of this.#classes) deque.open = undefined;
+    for (const deque of this.#classes) deque.open?.seal();
   }
 
   /** A batch that stands here has gained records. */
@@ -84,11 +73,23 @@ export class WaitingBatches<B extends LogBatch> {
     return part;
   }
 
-  /** The batch that may be sent together with the first one of this kind: sealed, and as fresh as that. */
-  follower(isProtected: boolean): QueuedBatch<B> | undefined {
-    const deque = isProtected ? this.#protected : this.#ordinary;
-    const next = deque.first;
-    return next !== undefined && next !== deque.open && next.isUntouched ? next : undefined;
+  /** Adds to a batch that was taken out what stands behind it: flushes leave small batches, which together are one request. */
+  mergeFollowers(batch: QueuedBatch<B>, most: Amount): void {
+    const { contents } = batch;
+    while (batch.isUntouched) {
+      const next = this.#dequeOf(batch).first;
+      if (
+        next?.place !== 'waiting' ||
+        !next.isUntouched ||
+        contents.records + next.contents.records > most.records ||
+        contents.bytes + next.contents.bytes > most.bytes
+      ) {
+        return;
+      }
+      this.remove(next);
+      next.end();
+      contents.append(next.contents);
+    }
   }
 
   /**
@@ -113,14 +114,23 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   removeIfEmpty(batch: QueuedBatch<B>): void {
-    if (batch.contents.records === 0) this.#dequeOf(batch).remove(batch);
+    if (batch.contents.records > 0) return;
+    this.#dequeOf(batch).remove(batch);
+    batch.end();
   }
 
-  /** The first batch that may be sent now, or, if `passOver` names that one, the first that it does not. */
-  next(now: number, passOver?: (batch: QueuedBatch<B>) => boolean): QueuedBatch<B> | undefined {
-    if (this.dueAt(now) > now) return undefined;
+  /**
+   * The first batch that may be sent now, or, if `passOver` names that one, the first that it does not.
+   * @param isWriteAhead whether only what has a copy on disk may be sent.
+   */
+  next(
+    now: number,
+    isWriteAhead: boolean,
+    passOver?: (batch: QueuedBatch<B>) => boolean,
+  ): QueuedBatch<B> | undefined {
+    if (this.dueAt(now, isWriteAhead) > now) return undefined;
     let first: QueuedBatch<B> | undefined;
-    for (const batch of this.#candidates(now)) {
+    for (const batch of this.#candidates(now, isWriteAhead)) {
       if (!passOver?.(batch)) return batch;
       first ??= batch;
     }
@@ -128,11 +138,11 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   /** The earliest time at which there is a batch to send; `now` if there is one, Infinity if there is none at all. */
-  dueAt(now: number): number {
+  dueAt(now: number, isWriteAhead: boolean): number {
     let earliest = Number.POSITIVE_INFINITY;
     for (const deque of this.#classes) {
       for (const batch of deque) {
-        earliest = Math.min(earliest, this.#dueAt(batch, deque));
+        earliest = Math.min(earliest, this.#dueAt(batch, now, isWriteAhead));
         if (earliest <= now) return now;
       }
     }
@@ -143,9 +153,10 @@ export class WaitingBatches<B extends LogBatch> {
   sealDue(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const deque of this.#classes) {
-      if (deque.open === undefined) continue;
-      const closesAt = deque.open.openedAt + this.#scheduledDelayMillis;
-      if (closesAt <= now) deque.open = undefined;
+      const { open } = deque;
+      if (open === undefined) continue;
+      const closesAt = open.openedAt + this.#scheduledDelayMillis;
+      if (closesAt <= now) open.seal();
       else next = Math.min(next, closesAt);
     }
     return next;
@@ -154,7 +165,7 @@ export class WaitingBatches<B extends LogBatch> {
   /** What is closed, unprotected batches first: they can wait. */
   *sealed(): Generator<QueuedBatch<B>> {
     for (const deque of [this.#ordinary, this.#protected]) {
-      for (const batch of deque) if (batch !== deque.open) yield batch;
+      for (const batch of deque) if (batch.place !== 'open') yield batch;
     }
   }
 
@@ -168,25 +179,17 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   /** An open protected batch goes along as soon as anything goes: protected records leave first. */
-  *#candidates(now: number): Generator<QueuedBatch<B>> {
+  *#candidates(now: number, isWriteAhead: boolean): Generator<QueuedBatch<B>> {
     for (const batch of this.#protected) {
-      if (batch.history.notBefore <= now && !this.#isHeldBack(batch)) yield batch;
+      if (batch.notBefore <= now && batch.mayBeSent(now, isWriteAhead)) yield batch;
     }
-    for (const batch of this.#ordinary) if (this.#dueAt(batch, this.#ordinary) <= now) yield batch;
+    for (const batch of this.#ordinary) if (this.#dueAt(batch, now, isWriteAhead) <= now) yield batch;
   }
 
-  #isHeldBack(batch: QueuedBatch<B>): boolean {
-    if (batch.isAbandoned) return true;
-    if (batch.durability === 'unstored') return this.isWriteAhead;
-    if (batch.copy !== undefined) return !this.areCopiesOurs;
-    if (batch.isTakenOver) return true;
-    return batch.isStoring || (this.isWriteAhead && batch.isStorable && !batch.wasEvicted);
-  }
-
-  #dueAt(batch: QueuedBatch<B>, deque: BatchDeque<B>): number {
-    if (this.#isHeldBack(batch)) return Number.POSITIVE_INFINITY;
-    const closesAt = batch === deque.open ? batch.openedAt + this.#scheduledDelayMillis : 0;
-    return Math.max(batch.history.notBefore, closesAt);
+  #dueAt(batch: QueuedBatch<B>, now: number, isWriteAhead: boolean): number {
+    if (!batch.mayBeSent(now, isWriteAhead)) return Number.POSITIVE_INFINITY;
+    const closesAt = batch.place === 'open' ? batch.openedAt + this.#scheduledDelayMillis : 0;
+    return Math.max(batch.notBefore, closesAt);
   }
 
   #dequeOf(batch: QueuedBatch<B>): BatchDeque<B> {

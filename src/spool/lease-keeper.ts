@@ -7,14 +7,17 @@ import { makeDirectory } from './ownership/directory-check.ts';
 import { type OrphanedPartition, OrphanScanner } from './ownership/orphan-scanner.ts';
 import type { Partition } from './ownership/partition.ts';
 import type { Segment } from './segments/segment.ts';
+import type { SegmentList } from './segments/segment-list.ts';
 import { scanPartition, type TakeoverContext, takeOverPartition, warnOfNewer } from './takeover.ts';
 
 /** Renewals, and looks at others, within the time of a lease. */
 const HEARTBEATS_PER_LEASE = 4;
 
 export interface LeaseKeeperListener extends Pick<SpoolListener, 'wake' | 'warn'> {
-  /** What a partition holds that was taken over. */
-  takenOver(partition: Partition, segments: readonly Segment[]): void;
+  /** A segment of a partition that is this process's now. */
+  foundSegment(segment: Segment): void;
+  /** All segments of such a partition were found. */
+  scannedPartition(partition: Partition): void;
   /** @param isTakenOver whether another process has it; otherwise it is gone. */
   ownershipLost(partition: Partition, isTakenOver: boolean): void;
   /** What others have in the directory. */
@@ -55,7 +58,8 @@ export class LeaseKeeper {
     await partition.remove();
   }
 
-  areLeasesValid(now: number): boolean {
+  /** @returns whether there was nothing to renew. */
+  renewLapsed(now: number): boolean {
     let areValid = true;
     for (const partition of this.#partitions) {
       if (partition.lease.isValid(now)) continue;
@@ -89,22 +93,22 @@ export class LeaseKeeper {
   }
 
   /** Leaves the partitions to whoever comes, and removes those that hold nothing. Never rejects. */
-  async close(isFull: (partition: Partition) => boolean): Promise<void> {
+  async close(segments: Pick<SegmentList, 'mayHave'>): Promise<void> {
     this.stop();
     await this.#scanning;
     for (const partition of this.#partitions) {
-      if (isFull(partition)) await partition.release().catch(() => {});
+      if (segments.mayHave(partition)) await partition.release().catch(() => {});
       else await partition.remove();
     }
     this.#partitions.clear();
   }
 
   /** The same at once. Never throws. */
-  closeSync(isFull: (partition: Partition) => boolean): void {
+  closeSync(segments: Pick<SegmentList, 'mayHave'>): void {
     this.stop();
     for (const partition of this.#partitions) {
       try {
-        if (isFull(partition)) partition.releaseSync();
+        if (segments.mayHave(partition)) partition.releaseSync();
         else partition.removeSync();
       } catch {
         // Then it is taken over when its lease has run out.
@@ -150,8 +154,12 @@ export class LeaseKeeper {
       const partition = await takeOverPartition(orphan, this.#context);
       if (partition === undefined) return;
       this.#partitions.add(partition);
-      const segments = await scanPartition(partition, this.#context);
-      if (!partition.isOwnershipLost) this.#listener.takenOver(partition, segments);
+      for await (const segment of scanPartition(partition, this.#context)) {
+        if (partition.isOwnershipLost || this.#isStopped) return;
+        this.#listener.foundSegment(segment);
+      }
+      partition.isScanned = true;
+      this.#listener.scannedPartition(partition);
     } catch (error) {
       if (isMissing(error)) return;
       this.#listener.warn('spool recovery', `records in the spool cannot be taken over: ${reasonOf(error)}`);

@@ -18,6 +18,10 @@ import { type SegmentFile, WriteFailure } from './segments/segment-file.ts';
 /** What goes out in one write, at most, unless a single frame is larger. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
 
+/** Whoever takes a partition over fences its segments immediately after: so often is looked for that, so far apart. */
+const LOOKS = 20;
+const LOOK_AGAIN_MILLIS = 50;
+
 interface Append {
   readonly entry: NewEntry;
   readonly payloadCrc: number;
@@ -150,7 +154,7 @@ export class SpoolWriter {
     const write = reserve(file, this.#take(file.segment));
     this.#write = write;
     try {
-      await this.#perform(write);
+      await file.keepOpenFor(this.#perform(write));
     } finally {
       this.#write = undefined;
     }
@@ -195,7 +199,7 @@ export class SpoolWriter {
     // A write that took so long may have gone into another's partition by now.
     const isOurs = partition.lease.isValid(this.#clock.now()) || (await this.#context.confirm(partition));
     if (partition.isOwnershipLost) {
-      this.#startAfresh(write);
+      this.#share(write, await this.#fencedEnd(file));
       return;
     }
     if (!isOurs) failure ??= partition.lease.lastError;
@@ -224,12 +228,37 @@ export class SpoolWriter {
     }
   }
 
-  /** The partition is another's, or may be: what was written to it goes into a new one. */
-  #startAfresh(write: Write): void {
+  /** Of a file that is another's now: it is about to say what it has taken over, or has said so. */
+  async #fencedEnd(file: SegmentFile): Promise<number | undefined> {
+    for (let looks = 1; ; looks++) {
+      const end = await file.fencedEnd().catch(() => undefined);
+      if (end !== undefined || file.segment.fate !== 'takenOver' || looks === LOOKS) return end;
+      await new Promise<void>((resolve) => void this.#clock.timer(resolve, LOOK_AGAIN_MILLIS));
+    }
+  }
+
+  /**
+   * The partition is another's, or may be. What that process found in the file is stored, and its own to send; the rest of
+   * what was written goes into a new partition.
+   */
+  #share(write: Write, fencedEnd = 0): void {
     if (write.isAnswered) return;
     write.isAnswered = true;
-    for (const position of write.positions) write.file.segment.failed(position);
-    this.#waiting.unshift(...write.appends);
+    const { segment } = write.file;
+    const again: Append[] = [];
+    let end = write.offset;
+    for (const [at, append] of write.appends.entries()) {
+      end += FRAME_HEADER_BYTES + append.entry.payload.byteLength;
+      const position = write.positions[at] as number;
+      if (end <= fencedEnd) {
+        append.resolve(segment.written(position));
+      } else {
+        segment.failed(position);
+        again.push(append);
+      }
+    }
+    this.#waiting.unshift(...again);
+    if (again.length < write.appends.length && segment.fate === 'takenOver') this.#context.takenOver();
   }
 
   #appendSync(entry: NewEntry, payloadCrc: number, isLastTry = false): SpoolEntry | undefined {
@@ -250,6 +279,8 @@ export class SpoolWriter {
       if (settings.fsync === 'interval' && !this.#isClosed) this.#active.syncLater();
       if (!isLastTry && !segment.partition.lease.isValid(this.#clock.now())) {
         // As in the asynchronous way; a new partition is quicker than an answer.
+        const end = offset + FRAME_HEADER_BYTES + entry.payload.byteLength;
+        if (end <= fencedEndOf(file)) return segment.written(position);
         segment.failed(position);
         return this.#appendSync(entry, payloadCrc, true);
       }
@@ -269,7 +300,7 @@ export class SpoolWriter {
     if (write === undefined || write.isAnswered) return;
     const { file, buffers } = write;
     if (!file.segment.partition.lease.isValid(this.#clock.now())) {
-      this.#startAfresh(write);
+      this.#share(write, fencedEndOf(file));
       return;
     }
     try {
@@ -284,6 +315,15 @@ export class SpoolWriter {
       return;
     }
     this.#answer(write, Number.POSITIVE_INFINITY);
+  }
+}
+
+/** 0 when it has no fence, or that cannot be found out. */
+function fencedEndOf(file: SegmentFile): number {
+  try {
+    return file.fencedEndSync() ?? 0;
+  } catch {
+    return 0;
   }
 }
 

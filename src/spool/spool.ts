@@ -17,6 +17,17 @@ import { SegmentCleaner } from './segments/segment-cleaner.ts';
 import { SegmentList } from './segments/segment-list.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
+/**
+ * ```
+ *  new ──▶ open ──▶ closing ──▶ closed
+ *   │        └────────┴──▶ exiting
+ *   └──▶ closed
+ * ```
+ * - `closing`: what waits is being written; nothing new is accepted.
+ * - `exiting`: closed synchronously, while the process may still have something to store synchronously.
+ */
+type State = 'new' | 'open' | 'closing' | 'exiting' | 'closed';
+
 /** When reading fails for want of something that others use up as well, it waits for so long. */
 const READ_PAUSE_MILLIS = 1_000;
 
@@ -35,17 +46,16 @@ export class Spool {
   readonly #cleaner: SegmentCleaner;
   readonly #writer: SpoolWriter;
   readonly #keeper: LeaseKeeper;
-  /** `exiting`: closed at once, while the process may still have something to store. */
-  #state: 'new' | 'open' | 'closing' | 'exiting' | 'closed' = 'new';
+  #state: State = 'new';
   #readsAgainAt = 0;
   #cancelPause: Cancel | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(settings: SpoolSettings, listener: SpoolListener, clock: Clock, files: SpoolFiles = nodeFiles) {
+  constructor(settings: SpoolSettings, clock: Clock, files: SpoolFiles = nodeFiles) {
     this.#settings = settings;
     this.#clock = clock;
     this.#files = files;
-    this.#events = new DeferredEvents(listener, clock);
+    this.#events = new DeferredEvents(clock);
     this.#quota = new SpoolQuota(settings.maxBytes, this.#segments, files, this.#events);
     this.#diskHealth = new DiskHealth(clock, () => this.#events.wake());
     this.#cleaner = new SegmentCleaner({
@@ -63,7 +73,8 @@ export class Spool {
       {
         warn: (topic, message) => this.#events.warn(topic, message),
         wake: () => this.#events.wake(),
-        takenOver: (partition, segments) => this.#tookOver(partition, segments),
+        foundSegment: (segment) => this.#foundSegment(segment),
+        scannedPartition: (partition) => void this.#emptied(partition),
         ownershipLost: (partition, isTakenOver) => this.#ownershipLost(partition, isTakenOver),
         scanned: (otherBytes) => {
           this.#quota.otherBytes = otherBytes;
@@ -81,6 +92,7 @@ export class Spool {
       diskHealth: this.#diskHealth,
       partitionMade: (partition) => this.#keeper.add(partition),
       confirm: (partition) => this.#keeper.confirm(partition),
+      takenOver: () => this.#events.takenOver(0),
       completed: (segment) => this.#scheduleCleaning(segment),
     });
   }
@@ -91,7 +103,8 @@ export class Spool {
    * @throws SpillwayError ERR_SPILLWAY_OPTION when the directory is not one, cannot be made, entered or
    * written to, can be written to by others, or belongs to another user who is not root.
    */
-  open(): void {
+  open(listener: SpoolListener): void {
+    this.#events.listener = listener;
     const { directory } = this.#settings;
     const failure = checkDirectory(directory, this.#files, (topic, message) =>
       this.#events.warn(topic, message),
@@ -111,7 +124,7 @@ export class Spool {
     return this.#diskHealth.failureReason;
   }
 
-  /** Not settled, and held by the spool alone: what `next` has given out counts, what the caller of `append` holds does not. */
+  /** Not settled, and held by the spool alone: what `next` has given out counts, what the caller of `store` holds does not. */
   get records(): number {
     return this.#segments.records;
   }
@@ -126,32 +139,31 @@ export class Spool {
     return this.#segments.oldestUnixMillis;
   }
 
-  /**
-   * Whether the leases are in date: nothing that is stored may be sent otherwise, for another process may be
-   * sending it. When they are not, they are renewed at once, and `wake` tells when that is done. Never once it
-   * is closed.
-   * @param now on the monotonic clock.
-   */
-  areLeasesValid(now: number): boolean {
-    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.areLeasesValid(now);
+  /** Whether an entry may be sent: while its lease is not in date another process may be sending it. */
+  maySend(entry: SpoolEntry, now: number): boolean {
+    return this.#state === 'open' && own(entry).segment.partition.lease.isValid(now);
+  }
+
+  /** Begins to renew the leases that are not in date; `wake` tells when that is done. @returns whether all are, and it is open. */
+  renewLapsedLeases(now: number): boolean {
+    return (this.#state === 'open' || this.#state === 'new') && this.#keeper.renewLapsed(now);
   }
 
   /**
-   * Stores a batch, which is the caller's until `release`. Never rejects.
-   * @returns undefined when it could not be stored: the disk is full or fails, the spool is full of what cannot be
-   * evicted, the batch is larger than the spool, or the spool is closed.
+   * Stores a batch, which is the caller's until `release`. Never throws.
+   * @param done is called once, in the turn in which it is known: see `flushSync`. With undefined when it could not be stored:
+   * the disk is full or fails, the spool is full of what cannot be evicted, the batch is larger than the spool, or the
+   * spool is closed.
    */
-  append(entry: NewEntry): Promise<SpoolEntry | undefined> {
-    return new Promise((resolve) => this.store(entry, resolve));
-  }
-
-  /** The same for who has to know in the turn in which it is known; see `flushSync`. */
   store(entry: NewEntry, done: (stored: SpoolEntry | undefined) => void): void {
     if (this.#state === 'open') this.#writer.append(entry, done);
     else done(undefined);
   }
 
-  /** The same at once, for the exit of the process, after `closeSync` as well, and for bursts. Never throws. */
+  /**
+   * Synchronous {@link store}: for bursts, and for the exit of the process, where it works after `closeSync` as well.
+   * Never throws.
+   */
   appendSync(entry: NewEntry): SpoolEntry | undefined {
     if (this.#state === 'open') return this.#writer.appendSync(entry);
     if (this.#state !== 'exiting') return undefined;
@@ -242,8 +254,7 @@ export class Spool {
   /** The same at once at the exit of the process, also when `close` has not come to its end. Never throws. */
   closeSync(): void {
     if (this.#state !== 'open' && this.#state !== 'closing') return;
-    this.#end();
-    this.#state = 'exiting';
+    this.#end('exiting');
     this.#closePartsSync();
     this.#events.deliver();
   }
@@ -255,19 +266,19 @@ export class Spool {
 
   async #close(): Promise<void> {
     const wasOpen = this.#state === 'open';
-    this.#end();
+    this.#end(wasOpen ? 'closing' : 'closed');
     if (!wasOpen) return;
-    this.#state = 'closing';
     await this.#writer.close();
     this.#cleaner.scheduleAll();
     await this.#cleaner.run();
-    await this.#keeper.close((partition) => this.#segments.has(partition));
-    this.#state = 'closed';
+    await this.#keeper.close(this.#segments);
+    // Unless the process came to its exit meanwhile.
+    if (this.#state === 'closing') this.#state = 'closed';
     this.#events.deliver();
   }
 
-  #end(): void {
-    this.#state = 'closed';
+  #end(state: 'closing' | 'exiting' | 'closed'): void {
+    this.#state = state;
     this.#cancelPause?.();
     this.#diskHealth.stop();
     this.#keeper.stop();
@@ -278,32 +289,23 @@ export class Spool {
     if (this.#diskHealth.isHanging) return;
     this.#quota.finishSync();
     this.#cleaner.runSync();
-    this.#keeper.closeSync((partition) => this.#segments.has(partition));
+    this.#keeper.closeSync(this.#segments);
   }
 
-  #tookOver(partition: Partition, segments: readonly Segment[]): void {
-    this.#segments.add(...segments);
-    this.#quota.tookOver(segments);
-    this.#cleaner.scheduleAll();
-    if (segments.length === 0) void this.#emptied(partition);
-    const records = segments.reduce((sum, segment) => sum + segment.records, 0);
-    if (records === 0) return;
-    this.#events.recovered(records);
+  /** Of a partition that was taken over: what is in it can be sent while the next one is read. */
+  #foundSegment(segment: Segment): void {
+    this.#segments.add(segment);
+    this.#quota.tookOver(segment);
+    if (segment.isDone) this.#scheduleCleaning(segment);
+    if (segment.records === 0) return;
+    this.#events.recovered(segment.records);
     this.#events.wake();
   }
 
   #ownershipLost(partition: Partition, isTakenOver: boolean): void {
-    let records = 0;
-    for (const segment of [...this.#segments]) {
-      if (segment.partition !== partition) continue;
-      records += segment.records;
-      if (isTakenOver) segment.fate = 'takenOver';
-      else {
-        this.#events.droppedAll('spool_corrupt', lossesOf(segment));
-        segment.markGone();
-      }
-      if (isTakenOver || segment.records === 0) this.#segments.remove(segment);
-    }
+    const records = this.#segments.leave(partition, isTakenOver, (segment) =>
+      this.#events.droppedAll('spool_corrupt', lossesOf(segment)),
+    );
     this.#writer.detach(partition);
     if (isTakenOver) this.#events.takenOver(records);
     const what = isTakenOver
@@ -342,9 +344,8 @@ export class Spool {
   }
 
   async #emptied(partition: Partition): Promise<void> {
-    if (partition === this.#writer.partition || this.#state !== 'open' || this.#segments.has(partition))
-      return;
-    await this.#keeper.remove(partition);
+    const isInUse = partition === this.#writer.partition || this.#segments.mayHave(partition);
+    if (!isInUse && this.#state === 'open') await this.#keeper.remove(partition);
   }
 }
 

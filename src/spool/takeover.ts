@@ -6,6 +6,7 @@ import { isMissing, reasonOf } from './format/file-system.ts';
 import { acksIn, frameField } from './format/layout.ts';
 import { movingName, newId, newSalt, sequenceOf } from './format/names.ts';
 import { SegmentReader } from './format/segment-reader.ts';
+import { fenceSegments } from './ownership/fence.ts';
 import { isSameLease, readLease } from './ownership/lease-observer.ts';
 import type { OrphanedPartition } from './ownership/orphan-scanner.ts';
 import { Partition, type PartitionContext, removePartition, replaceLease } from './ownership/partition.ts';
@@ -61,6 +62,8 @@ export async function takeOverPartition(
     await files.rename(taken, path).catch(() => {});
     throw error;
   }
+  // From here on the owner cannot get it back. One that has ended properly writes nothing any more.
+  if (orphan.lease !== undefined) await fenceSegments(taken, files);
   await files.rename(taken, partition.path);
   return partition;
 }
@@ -72,21 +75,25 @@ export function warnOfNewer(listener: Pick<SpoolListener, 'warn'>): void {
   );
 }
 
-/** The segments of a partition that this process holds, with what is left in them. Damage is told of, and never thrown. */
-export async function scanPartition(partition: Partition, context: TakeoverContext): Promise<Segment[]> {
+/**
+ * The segments of a partition that this process holds, in order, with what is left in them: each as soon as it is known.
+ * Damage is told of, and never thrown.
+ */
+export async function* scanPartition(
+  partition: Partition,
+  context: TakeoverContext,
+): AsyncGenerator<Segment> {
   const { files, listener } = context;
   const names = await files.readdir(partition.path);
   const sequences = names.flatMap((name) => sequenceOf(name) ?? []).toSorted((a, b) => a - b);
-  const segments: Segment[] = [];
   for (const sequence of sequences) {
     try {
       const segment = await scanSegment(partition, sequence, context);
-      if (segment !== undefined) segments.push(segment);
+      if (segment !== undefined) yield segment;
     } catch (error) {
       listener.warn('spool damage', `a file of the spool cannot be read: ${reasonOf(error)}`);
     }
   }
-  return segments;
 }
 
 async function inspect(path: string, { files }: TakeoverContext): Promise<Inspection> {

@@ -2,12 +2,7 @@
 
 import type { Cancel, Clock } from '../common/clock.ts';
 import { DROP_REASONS, type DropReason } from '../common/errors.ts';
-import {
-  noSeverities,
-  SEVERITY_RANGES,
-  type SeverityCounts,
-  severityRange,
-} from '../common/severity-counts.ts';
+import { noSeverities, SEVERITY_RANGES, type SeverityCounts } from '../common/severity-counts.ts';
 import { VERSION } from '../common/version.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 
@@ -62,14 +57,6 @@ export class GapMarker {
     if (!isGap(reason) || records <= 0) return;
     this.#losses.add(reason, records, now);
     if (severities !== undefined) this.#losses.addSeverities(severities);
-    this.#changed();
-  }
-
-  /** As `lost`, for one record; `severityNumber` is undefined if the record has none. */
-  lostOne(reason: DropReason, severityNumber: number | undefined, now = this.#clock.now()): void {
-    if (!isGap(reason)) return;
-    this.#losses.add(reason, 1, now);
-    this.#losses.addSeverity(severityNumber);
     this.#changed();
   }
 
@@ -141,10 +128,6 @@ class Losses {
     this.lastAt = now;
     this.records += records;
     this.byReason[reason] += records;
-  }
-
-  addSeverity(severityNumber: number | undefined): void {
-    (this.severities[severityRange(severityNumber)] as number)++;
   }
 
   addSeverities(counts: SeverityCounts): void {

@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.ts';
 import { causeOf, type DropReason, quietly, SpillwayError } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { DeliveryListener } from '../delivery/driver.ts';
-import type { BreakerChange } from '../delivery/recovery.ts';
+import { type BreakerChange, MAX_WISH_MILLIS } from '../delivery/recovery.ts';
 import type { Outcome } from '../delivery/sender.ts';
 import type { SpillwayOptions } from '../options/options.ts';
 import { Diagnostics, SUMMARY_INTERVAL_MILLIS } from './diagnostics.ts';
@@ -23,7 +23,9 @@ export class Telemetry implements DeliveryListener {
   readonly #incident: Incident;
   /** Undefined if the option `gapMarker` is off. */
   marker: GapMarker | undefined;
-  readonly #metrics: ProcessorMetrics;
+  readonly #name = nextComponentName();
+  /** Undefined until there is something to observe. */
+  #metrics: ProcessorMetrics | undefined;
   readonly #options: SpillwayOptions;
   readonly #clock: Clock;
   readonly #roomMade: () => void;
@@ -31,15 +33,18 @@ export class Telemetry implements DeliveryListener {
   #stopBinding = () => {};
 
   /** @param roomMade called whenever records have left the queue for good. */
-  constructor(options: SpillwayOptions, gauges: () => Gauges, roomMade: () => void, clock: Clock) {
-    const name = nextComponentName();
-    const provider = options.meterProvider ?? options.selfObsMeterProvider;
+  constructor(options: SpillwayOptions, roomMade: () => void, clock: Clock) {
     this.#options = options;
     this.#roomMade = roomMade;
     this.#clock = clock;
-    this.diagnostics = new Diagnostics(name, clock, options.onDrop, () => this.#incident.cause);
+    this.diagnostics = new Diagnostics(this.#name, clock, options.onDrop, () => this.#incident.cause);
     this.#incident = new Incident(this.diagnostics.say.bind(this.diagnostics), clock);
-    this.#metrics = new ProcessorMetrics(name, provider, this.ledger, gauges);
+  }
+
+  /** Begins to report as instruments, to the MeterProvider of the options or to the global one, whenever that appears. */
+  observe(gauges: () => Gauges): void {
+    const provider = this.#options.meterProvider ?? this.#options.selfObsMeterProvider;
+    this.#metrics = new ProcessorMetrics(this.#name, provider, this.ledger, gauges);
     if (provider === undefined) this.#bindLater();
   }
 
@@ -78,7 +83,7 @@ export class Telemetry implements DeliveryListener {
 
   attempted(outcome: Outcome, durationMillis: number): void {
     this.ledger.attempt(outcome, durationMillis);
-    quietly(() => this.#metrics.attempted(outcome, durationMillis));
+    quietly(() => this.#metrics?.attempted(outcome, durationMillis));
     if (outcome.kind === 'delivered') {
       this.#incident.succeeded();
       if (outcome.rejectedRecords > 0 || outcome.message) {
@@ -89,6 +94,7 @@ export class Telemetry implements DeliveryListener {
       }
       return;
     }
+    if (outcome.kind === 'retryable') this.#noteWish(outcome.retryAfterMillis ?? 0);
     const cause = causeOf(outcome.error);
     const message = `export failed (${outcome.kind}): ${cause}`;
     const isAboutDestination = outcome.kind === 'retryable' || outcome.kind === 'ambiguous';
@@ -102,7 +108,7 @@ export class Telemetry implements DeliveryListener {
   delivered(records: number, ageMillis: number): void {
     this.ledger.deliver(records, ageMillis);
     if (records > 0) this.marker?.delivered();
-    quietly(() => this.#metrics.delivered(ageMillis));
+    quietly(() => this.#metrics?.delivered(ageMillis));
     this.#roomMade();
   }
 
@@ -122,12 +128,21 @@ export class Telemetry implements DeliveryListener {
     this.#stopBinding();
     this.diagnostics.close();
     this.#incident.close();
-    quietly(() => this.#metrics.close());
+    quietly(() => this.#metrics?.close());
+  }
+
+  #noteWish(millis: number): void {
+    if (millis <= MAX_WISH_MILLIS) return;
+    const seconds = (value: number) => `${Math.ceil(value / 1_000)} s`;
+    this.diagnostics.warn(
+      'wish',
+      `the destination wants not to be asked for ${seconds(millis)}; it is asked after ${seconds(MAX_WISH_MILLIS)}`,
+    );
   }
 
   #bindLater(): void {
     const bind = () => {
-      quietly(() => this.#metrics.bind());
+      quietly(() => this.#metrics?.bind());
       this.#bindLater();
     };
     this.#stopBinding = this.#clock.timer(bind, BIND_INTERVAL_MILLIS, false, true);

@@ -158,7 +158,7 @@ describe('verify', () => {
       'a segment’s header',
       '.seg',
       3,
-      /^damage .*\.seg: 24 bytes are no batch, the header of the file among them$/m,
+      /^damage .*\.seg: 36 bytes are no batch, the header of the file among them$/m,
     ],
     ['an acknowledgement', '.ack', 5, /^damage .*00000001\.ack: 1 acknowledgement of 1 cannot be read$/m],
   ])('finds damage in %s', async (_, replayEnd, at, finding) => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { coalesced, settledWithin } from '../../src/common/clock.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-test('what is asked for several times in a turn runs once in the next, and again when it is asked for while it runs', async () => {
+test('work that is asked for several times in a turn runs once in the next, and again if it is asked for while it runs', async () => {
   const clock = new ManualClock();
   let runs = 0;
   const later = coalesced(clock, () => {
@@ -17,17 +17,20 @@ test('what is asked for several times in a turn runs once in the next, and again
   expect(runs).toBe(2);
 });
 
-describe('a promise with a bound', () => {
+describe('promises with a bound', () => {
   test.each([
     ['was kept', () => Promise.resolve()],
     ['was broken', () => Promise.reject(new Error('broken'))],
-  ])('resolves as settled when the work %s in time, and leaves no timer', async (_how, work) => {
-    const clock = new ManualClock();
-    expect(await settledWithin(work(), 100, clock)).toBe(true);
-    expect(clock.pendingTimers).toBe(0);
-  });
+  ])(
+    'a bounded promise resolves as settled when the work %s in time, and leaves no timer',
+    async (_how, work) => {
+      const clock = new ManualClock();
+      expect(await settledWithin(work(), 100, clock)).toBe(true);
+      expect(clock.pendingTimers).toBe(0);
+    },
+  );
 
-  test('resolves as not settled when the time is over, although the work rejects later', async () => {
+  test('a bounded promise resolves as not settled when the time is over, although the work rejects later', async () => {
     const clock = new ManualClock();
     const { promise, reject } = Promise.withResolvers<void>();
     const bounded = settledWithin(promise, 100, clock);
@@ -37,7 +40,7 @@ describe('a promise with a bound', () => {
     expect(await bounded).toBe(false);
   });
 
-  test('resolves as not settled when the signal aborts, or had aborted before, and leaves no timer', async () => {
+  test('a bounded promise resolves as not settled when the signal aborts, or had aborted before, and leaves no timer', async () => {
     const clock = new ManualClock();
     const never = new Promise(() => {});
     const ending = new AbortController();

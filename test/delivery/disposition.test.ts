@@ -1,7 +1,8 @@
 /** What an outcome does to a batch of a given size and history. */
 
 import { describe, expect, test } from 'vitest';
-import { BISECT_REQUESTS, bisectRequests, disposeOf } from '../../src/delivery/disposition.ts';
+import { disposeOf } from '../../src/delivery/disposition.ts';
+import { refusalsWorth } from '../../src/delivery/search.ts';
 import { destinationHealthOf, type Outcome } from '../../src/delivery/sender.ts';
 import { type DeliveryHistory, UNTRIED } from '../../src/queue/delivery-history.ts';
 import { QueuedBatch } from '../../src/queue/queued-batch.ts';
@@ -62,21 +63,27 @@ describe('disposition', () => {
     expect(dispose({ kind, error }, 1)).toEqual({ action: 'drop', reason });
   });
 
-  test('malformed is halved only while two more requests are in the budget', () => {
+  const searched = (refusals: number, maxRefusals = Number.POSITIVE_INFINITY) => ({
+    search: { isUnderWay: false, maxRefusals, refusals, wasFruitful: false, suspect: undefined },
+  });
+
+  test('malformed is halved until so many parts in a row were refused as its size is worth, or all searches may cost', () => {
     const outcome = { kind: 'malformed', error } as const;
-    expect(BISECT_REQUESTS).toBe(20);
-    expect(dispose(outcome, 8, { bisect: { remaining: 2 } })).toEqual({ action: 'halve' });
-    expect(dispose(outcome, 8, { bisect: { remaining: 1 } })).toEqual({ action: 'drop', reason: 'rejected' });
+    const rejected = { action: 'drop', reason: 'rejected' };
+    expect(dispose(outcome, 8, searched(14))).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 8, searched(15))).toEqual(rejected);
+    expect(dispose(outcome, 8, searched(4, 5))).toEqual({ action: 'halve' });
+    expect(dispose(outcome, 8, searched(5, 5))).toEqual(rejected);
   });
 
   test.each([
-    [2, 20],
-    [512, 20],
-    [513, 22],
-    [1_024, 22],
-    [4_096, 26],
-  ])('finding what is at fault in a batch of %d may cost %d requests', (records, requests) => {
-    expect(bisectRequests(records)).toBe(requests);
+    [2, 11],
+    [8, 15],
+    [512, 27],
+    [513, 29],
+    [4_096, 33],
+  ])('a part of %d records is halved after fewer than %d refusals in a row', (records, refusals) => {
+    expect(refusalsWorth(records)).toBe(refusals);
   });
 
   test('ambiguous is retried until others got through three times, and then bisected like malformed', () => {
@@ -86,7 +93,7 @@ describe('disposition', () => {
     const rejected = { action: 'drop', reason: 'rejected' };
     expect(dispose(outcome, 8, suspect)).toEqual({ action: 'halve' });
     expect(dispose(outcome, 1, suspect)).toEqual(rejected);
-    expect(dispose(outcome, 8, { ...suspect, bisect: { remaining: 1 } })).toEqual(rejected);
+    expect(dispose(outcome, 8, { ...suspect, ...searched(15) })).toEqual(rejected);
   });
 
   test('retryable is retried whatever others do, until its time is over', () => {

@@ -1,14 +1,7 @@
 /** What the driver tells, learns and decides, over a real queue and a sender that answers as it is told. */
 
 import { describe, expect, test } from 'vitest';
-import {
-  DELIVERED,
-  DriverHarness,
-  MALFORMED,
-  RETRYABLE,
-  TOO_LARGE,
-  UNSERIALIZABLE,
-} from '../support/driver-harness.ts';
+import { DELIVERED, DriverHarness, RETRYABLE, TOO_LARGE, UNSERIALIZABLE } from '../support/driver-harness.ts';
 
 describe('the driver tells', () => {
   test('of a batch that arrives at the second attempt: passed once, both attempts with their durations, its age', async () => {
@@ -99,68 +92,6 @@ describe('exports at once', () => {
     second?.answer(DELIVERED);
     await h.clock.settle();
     expect(h.requests()).toBe(1);
-  });
-});
-
-describe('what is refused as malformed', () => {
-  /** Before anything was accepted a refusal is about the address, and one of what is larger about its size. */
-  const accepting = async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 64 });
-    h.decide = () => DELIVERED;
-    await h.emit(64);
-    return h;
-  };
-  /** Requests for one more batch of 64. */
-  const requestsFor64 = async (h: DriverHarness) => {
-    h.requests();
-    await h.emit(64);
-    return h.requests();
-  };
-
-  test('may cost 20 requests more the first time, 2 from then on, and 20 again after a delivery', async () => {
-    const h = await accepting();
-    h.decide = () => MALFORMED;
-    expect(await requestsFor64(h)).toBe(21);
-    expect(await requestsFor64(h)).toBe(3);
-    expect(await requestsFor64(h)).toBe(3);
-    h.decide = () => DELIVERED;
-    expect(await requestsFor64(h)).toBe(1);
-    h.decide = () => MALFORMED;
-    expect(await requestsFor64(h)).toBe(21);
-  });
-
-  test('has its budget halved by each record that is given up', async () => {
-    const h = await accepting();
-    const oneBad = (bodies: readonly unknown[]) => (bodies.length === 1 ? MALFORMED : DELIVERED);
-    h.decide = oneBad;
-    h.queue.admit({ body: 'alone' } as never);
-    h.queue.seal();
-    await h.clock.advance(1_000);
-    h.decide = () => MALFORMED;
-    expect(await requestsFor64(h)).toBe(11);
-  });
-
-  test('has a budget apart from that of what is too large or cannot be written', async () => {
-    for (const outcome of [TOO_LARGE, UNSERIALIZABLE]) {
-      const h = await accepting();
-      h.decide = (bodies) => (bodies.length > 1 ? outcome : DELIVERED);
-      expect(await requestsFor64(h)).toBe(127);
-      h.decide = () => MALFORMED;
-      expect(await requestsFor64(h)).toBe(21);
-    }
-  });
-
-  test('drops nothing before anything was ever accepted: each batch waits for its turn to be asked with', async () => {
-    const h = new DriverHarness({ maxExportBatchSize: 4 });
-    h.decide = () => MALFORMED;
-    await h.emit(12);
-    await h.clock.advance(600_000);
-    expect(h.toldOf('dropped')).toEqual([]);
-    expect(new Set(h.sent.map(({ bodies }) => bodies[0])).size).toBeGreaterThanOrEqual(3);
-    h.decide = () => DELIVERED;
-    await h.clock.advance(30_000);
-    const delivered = h.toldOf('delivered').reduce((sum, [records]) => sum + Number(records), 0);
-    expect(delivered).toBe(12);
   });
 });
 
@@ -282,38 +213,6 @@ test('a batch that fails while others pass waits for two seconds at most, howeve
   );
   expect(asked.length).toBeLessThanOrEqual(3 * 60);
 });
-
-test.each([
-  ['that take a different time each', 50],
-  ['that are answered together', 0],
-])(
-  'half of all requests failing leaves two fifths of the throughput, with many under way %s',
-  async (_, spreadMillis) => {
-    const h = new DriverHarness({}, { concurrency: { start: 16, max: 16 } }, 5);
-    let seed = 12_345;
-    const random = () => {
-      seed = (seed * 48_271) % 2_147_483_647;
-      return seed / 2_147_483_647;
-    };
-    await h.emit(16 * 400);
-    let delivered = 0;
-    // 400 times 50 ms, in which 16 requests are answered where all is well.
-    for (let step = 0; step < 400 * 10; step++) {
-      for (const request of h.sent.splice(0)) {
-        h.clock.timer(
-          () => {
-            const arrives = random() < 0.5;
-            if (arrives) delivered++;
-            request.answer(arrives ? DELIVERED : RETRYABLE);
-          },
-          50 + spreadMillis * (random() - 0.5),
-        );
-      }
-      await h.clock.advance(5);
-    }
-    expect(delivered).toBeGreaterThanOrEqual(0.4 * 16 * 400);
-  },
-);
 
 describe('a wish of the destination', () => {
   const wish: typeof RETRYABLE = { kind: 'retryable', error: new Error('later'), retryAfterMillis: 20_000 };

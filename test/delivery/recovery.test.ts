@@ -194,11 +194,22 @@ describe('recovery', () => {
     for (const chance of [0, 0.5, LONGEST()]) {
       const { machine } = recovery(() => chance);
       machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 20_000 }, 100);
-      machine.askNow(200);
+      machine.askNow(200, false);
       const { notBefore } = machine.permit(200) as { notBefore: number };
       expect(notBefore).toBeGreaterThanOrEqual(20_100);
       expect(notBefore).toBeLessThanOrEqual(22_100);
       expect(machine.askAt).toBe(notBefore);
+      expect(machine.permit(notBefore).kind).toBe('alone');
+    }
+  });
+
+  test('what the server asks for beyond five minutes holds for five minutes, and the usual slack', () => {
+    for (const chance of [0, LONGEST()]) {
+      const { machine } = recovery(() => chance);
+      machine.end(machine.begin(0), { health: 'unhealthy', retryAfterMillis: 86_400_000 }, 0);
+      expect(machine.askAt).toBeGreaterThanOrEqual(300_000);
+      expect(machine.askAt).toBeLessThanOrEqual(305_000);
+      if (chance === 0) expect(machine.askAt).toBe(300_000);
     }
   });
 
@@ -241,6 +252,47 @@ describe('recovery', () => {
     machine.timeJumped(60_000, 60_000);
     expect(machine.end(underWay, ill, 60_000)).toBe(false);
     expect(machine.permit(60_000)).toEqual({ kind: 'free' });
+    expect(machine.failingSince).toBeUndefined();
+  });
+
+  test('a freeze after a failure that is being tried again does not count as a part of the incident', () => {
+    const { machine } = recovery();
+    machine.end(machine.begin(0), ill, 10);
+    const retry = machine.begin(10);
+    machine.timeJumped(60_000, 60_010);
+    machine.end(retry, ill, 60_011);
+    expect(machine.failingSince).toBe(60_010);
+    expect(machine.permit(60_011)).toMatchObject({ kind: 'alone' });
+  });
+
+  test('what was begun after a freeze counts as ever', () => {
+    const { machine } = recovery();
+    machine.timeJumped(60_000, 60_000);
+    expect(machine.end(machine.begin(60_000), ill, 60_010)).toBe(true);
+    expect(machine.failingSince).toBe(60_010);
+  });
+
+  test('an answer that says nothing leaves an old incident as it is, if the request is older', () => {
+    const { machine } = recovery();
+    const old = machine.begin(0);
+    outageUntilFailing(machine, 0);
+    const announced = machine.askAt;
+    machine.end(old, { health: 'unknown' }, 500);
+    expect(machine.askAt).toBe(announced);
+  });
+
+  test('an answer that says nothing, to the second request after an outage, is followed by another alone', () => {
+    const { machine } = recovery();
+    outage(machine, 0, 10_000);
+    machine.end(machine.begin(20_000), { health: 'unknown' }, 20_010);
+    expect(machine.permit(20_010)).toEqual({ kind: 'alone', isProbe: false, needsFreshConnection: false });
+    expect(machine.failingSince).toBeUndefined();
+  });
+
+  test('an answer that says nothing while all is well changes nothing', () => {
+    const { machine } = recovery();
+    machine.end(machine.begin(0), { health: 'unknown' }, 10);
+    expect(machine.permit(10)).toEqual({ kind: 'free' });
   });
 
   test('a freeze in the middle of an outage does not count as a part of it, and the destination is asked immediately', () => {
@@ -249,6 +301,25 @@ describe('recovery', () => {
     machine.timeJumped(60_000, 60_500);
     expect(machine.failingSince).toBe(60_000);
     expect(machine.permit(60_500).kind).toBe('alone');
+  });
+
+  test('a failure long after one that was tried again immediately begins a new incident', () => {
+    const { machine } = recovery();
+    machine.end(machine.begin(0), ill, 10);
+    expect(machine.failingSince).toBe(10);
+    machine.end(machine.begin(30_010), ill, 30_011);
+    expect(machine.failingSince).toBe(10);
+    machine.end(machine.begin(60_012), ill, 60_013);
+    expect(machine.failingSince).toBe(60_013);
+    expect(machine.permit(60_013).kind).toBe('alone');
+  });
+
+  test('a failure thirty seconds after the destination should have been asked still belongs to the incident', () => {
+    const { machine } = recovery();
+    outageUntilFailing(machine, 0);
+    const later = (machine.askAt as number) + 30_000;
+    machine.end(machine.begin(later), ill, later + 5);
+    expect(machine.failingSince).toBe(0);
   });
 
   test('a failure after a long time without anything to send begins a new incident', () => {
@@ -265,6 +336,147 @@ describe('recovery', () => {
     const at = machine.askAt as number;
     machine.end(machine.begin(at), { health: 'unknown' }, at + 5);
     expect(machine.permit(at + 5).kind).toBe('alone');
+  });
+
+  describe('whoever flushes', () => {
+    test('has it asked immediately, which puts off nothing that is due already', () => {
+      const { machine } = recovery();
+      outageUntilFailing(machine, 0);
+      machine.askNow(300, false);
+      expect(machine.askAt).toBe(300);
+      machine.askNow(400, false);
+      expect(machine.askAt).toBe(300);
+    });
+
+    test('at the end has it asked once more, when what is under way has failed', () => {
+      for (const [isEnd, kind] of [
+        [true, 'alone'],
+        [false, 'not yet'],
+      ] as const) {
+        const { machine } = recovery();
+        outageUntilFailing(machine, 0);
+        const at = machine.askAt as number;
+        const underWay = machine.begin(at);
+        machine.askNow(at + 100, isEnd);
+        expect(machine.permit(at + 100).kind).toBe('not yet');
+        machine.end(underWay, ill, at + 200);
+        expect(machine.permit(at + 200).kind).toBe(kind);
+        // Once, and no more often than that.
+        if (isEnd) machine.end(machine.begin(at + 200), ill, at + 300);
+        expect(machine.permit(at + 300).kind).toBe('not yet');
+      }
+    });
+
+    test('changes nothing where the destination is well', () => {
+      const { machine } = recovery();
+      machine.askNow(0, true);
+      expect(machine.permit(0)).toEqual({ kind: 'free' });
+      expect(machine.failingSince).toBeUndefined();
+    });
+
+    test('at the end has a destination that is coming back asked once more, too, when it has failed', () => {
+      for (const [isEnd, kind] of [
+        [true, 'alone'],
+        [false, 'not yet'],
+      ] as const) {
+        const { machine } = recovery();
+        outage(machine, 0, 10_000);
+        const second = machine.begin(20_000);
+        machine.askNow(20_000, isEnd);
+        machine.end(second, ill, 20_010);
+        expect(machine.permit(20_010).kind).toBe(kind);
+      }
+    });
+  });
+
+  test('only an open breaker that waits by itself has flushes told so', () => {
+    const { machine } = recovery();
+    expect(machine.isWaitingForProbe(0)).toBe(false);
+    outageUntilFailing(machine, 0);
+    expect(machine.isWaitingForProbe(0)).toBe(false);
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind !== 'not yet') machine.end(machine.begin(now), ill, now);
+    }
+    const at = machine.askAt as number;
+    expect([machine.isWaitingForProbe(at - 1), machine.isWaitingForProbe(at)]).toEqual([true, false]);
+    const probe = machine.begin(at);
+    expect(machine.isWaitingForProbe(at)).toBe(false);
+    machine.end(probe, { health: 'unhealthy', retryAfterMillis: 60_000 }, at);
+    expect(machine.isWaitingForProbe(at)).toBe(false);
+    expect(machine.isWaitingForProbe(at + 66_000)).toBe(false);
+  });
+
+  test('after a wish that ends before the next probe flushes are told that it waits for that', () => {
+    const { machine } = recovery();
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind === 'not yet') continue;
+      machine.end(machine.begin(now), { health: 'unhealthy', retryAfterMillis: 10 }, now);
+    }
+    const at = machine.askAt as number;
+    expect([machine.isWaitingForProbe(at - 1), machine.isWaitingForProbe(at)]).toEqual([true, false]);
+  });
+
+  test('it fails from the first failure that is not tried again immediately until it is asked alone with success', () => {
+    const { machine } = recovery();
+    expect(machine.isFailing).toBe(false);
+    machine.end(machine.begin(0), ill, 0);
+    expect([machine.isFailing, machine.failingSince, machine.askAt]).toEqual([false, 0, undefined]);
+    outageUntilFailing(machine, 0);
+    expect([machine.isFailing, machine.breaker]).toEqual([true, 'closed']);
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind !== 'not yet') machine.end(machine.begin(now), ill, now);
+    }
+    expect(machine.isFailing).toBe(true);
+    const at = machine.askAt as number;
+    const probe = machine.begin(at);
+    expect(machine.askAt).toBeUndefined();
+    machine.end(probe, well, at);
+    expect([machine.isFailing, machine.failingSince, machine.askAt]).toEqual([false, undefined, undefined]);
+  });
+
+  test('two failures are tried again immediately where nothing is known, the third is not, and the fifth opens the breaker', () => {
+    const { machine, changes } = recovery();
+    let failures = 0;
+    const fail = (now: number) => {
+      machine.end(machine.begin(now), ill, now);
+      return ++failures;
+    };
+    while (machine.permit(0).kind !== 'not yet') fail(0);
+    expect(failures).toBe(3);
+    while (changes.length === 0) fail(machine.askAt as number);
+    expect(failures).toBe(5);
+    expect(changes).toEqual([{ from: 'closed', to: 'open', probeAt: machine.askAt }]);
+  });
+
+  test('its waits are bounded by the settings of the retries while it is closed, by those of the breaker while it is open', () => {
+    const settings = {
+      retry: { initialDelayMillis: 200, maxDelayMillis: 300 },
+      breaker: { failureThreshold: 6, resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 7_000 },
+    };
+    const machine = new Recovery(settings, LONGEST);
+    const waits: number[] = [];
+    for (let now = 0; waits.length < 12; ) {
+      const permit = machine.permit(now);
+      if (permit.kind !== 'not yet') {
+        machine.end(machine.begin(now), ill, now);
+        continue;
+      }
+      waits.push(Math.round(permit.notBefore - now));
+      now = permit.notBefore;
+    }
+    expect(waits.slice(0, 4)).toEqual([200, 200, 200, 5_000]);
+    expect(waits.at(-1)).toBe(7_000);
+  });
+
+  test('a breaker that was open when there was nothing to send closes with a new incident, and announces no probe', () => {
+    const { machine, changes } = recovery();
+    for (let now = 0; machine.breaker !== 'open'; now++) {
+      if (machine.permit(now).kind !== 'not yet') machine.end(machine.begin(now), ill, now);
+    }
+    const later = (machine.askAt as number) + 60_000;
+    machine.end(machine.begin(later), ill, later + 5);
+    expect(changes.at(-1)).toEqual({ from: 'half-open', to: 'closed', probeAt: undefined });
+    expect(machine.askAt).toBeDefined();
   });
 
   test('without a breaker it never opens, and the waits are those of the retries', () => {

@@ -25,10 +25,30 @@ test('a limit that was taught is tried again after an hour', () => {
   expect(limit.maxBytes(3_605_001)).toBe(Number.POSITIVE_INFINITY);
 });
 
-test('a refusal teaches nothing where requests of that size have just been accepted: one record is at fault', () => {
+test('a refusal teaches nothing where requests of about that size, a tenth less, have just been accepted', () => {
   const limit = new SizeLimit();
+  limit.taken(40);
+  limit.refused(44, 0);
+  limit.lackedRoom(44);
+  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+  limit.refused(45, 0);
+  expect(limit.maxBytes(0)).toBe(25);
+});
+
+test('a refused part of a refused batch teaches nothing alone, and its size when another of that size is refused', () => {
+  const limit = new SizeLimit();
+  for (const bytes of [2_000, 1_000, 500]) limit.refusedPart(bytes, 0);
+  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+  limit.refusedPart(1_050, 0);
+  expect(limit.maxBytes(0)).toBe(578);
+});
+
+test('refused parts teach nothing when one of their size was accepted in between', () => {
+  const limit = new SizeLimit();
+  limit.refusedPart(1_000, 0);
   limit.taken(1_000);
-  limit.refused(1_010, 0);
+  limit.taken(10);
+  limit.refusedPart(1_000, 0);
   expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
 });
 
@@ -43,7 +63,7 @@ test('a destination that lacks room gets smaller requests, not below 128 KiB, wh
   limit.lackedRoom(128 * 1024);
   expect(limit.maxBytes(0)).toBe(256 * 1024);
   for (let time = 0; time < 10; time++) limit.taken(256 * 1024);
-  expect(limit.maxBytes(0)).toBe(Number.POSITIVE_INFINITY);
+  expect(limit.maxBytes(0)).toBe(256 * 1024 * 1024);
 });
 
 test('after an outage requests start small and double, and what was learnt of their size is forgotten', () => {
@@ -66,6 +86,17 @@ test('later batches are sent in the size that the destination takes, after a few
   await h.settle();
   expect(h.exporter.delivered).toHaveLength(64 * 8);
   expect(h.stats.exports.failures).toBe(failures);
+  await h.end();
+});
+
+test('the first batch that is much too large is halved along one of its parts, and not along each', async () => {
+  const h = new Harness({ maxExportBatchSize: 1_024 });
+  h.exporter.decide = (records) => (records.length > 20 ? { fail: httpError(413) } : 'succeed');
+  h.emit(1_024);
+  await h.settle();
+  expect(h.exporter.delivered).toHaveLength(1_024);
+  // 1,024, 512, … 32, and the second one of 32.
+  expect(h.stats.exports.failures).toBeLessThanOrEqual(8);
   await h.end();
 });
 

@@ -66,6 +66,27 @@ describe('beside live records', () => {
     expect(inOrder(h.delivered)).toEqual(numbers(0, 310));
   });
 
+  test('while the destination fails it is asked with live records, and with replays only where none waits', async () => {
+    const h = await heirOf(600, {
+      spool: { replayShare: 0.5 },
+      maxExportBatchSize: 10,
+      maxQueueSize: 10_000,
+    });
+    h.exporter.script = ['hang'];
+    await h.advance(100);
+    h.emit(400);
+    h.exporter.script = [down];
+    h.exporter.calls.at(-1)?.fail();
+    // From then on what waits in memory goes to disk.
+    while (h.stats.queued.records > 0) await h.advance(100);
+    const asked = h.exporter.calls.slice(1).map(({ bodies }) => bodies[0]);
+    expect(asked.slice(0, 8)).toEqual([600, 600, 610, 610, 620, 620, 630, 630]);
+    expect(asked.filter((body) => Number(body) < 600)).toEqual([]);
+    h.exporter.script = ['succeed'];
+    await h.advance(60_000);
+    expect(inOrder(h.delivered)).toEqual(numbers(0, 1_000));
+  });
+
   test('no more than its share of the exports are replays at once', async () => {
     const h = await heirOf(300, { maxConcurrentExports: 8, spool: { replayShare: 0.25 } });
     h.exporter.script = ['hang'];

@@ -132,6 +132,35 @@ test('what was being written when the partition was taken over is written into a
   expect(inOrder(heir.delivered)).toEqual(numbers(0, 30));
 });
 
+test('what the disk had written when the partition was taken over, and the process does not know of, is sent once', async () => {
+  let thawed: Promise<void> | undefined;
+  const disk = new FaultyFiles({
+    ...promptFiles,
+    writev: async (fd, buffers, position) => {
+      const bytes = await promptFiles.writev(fd, buffers, position);
+      if (position >= SEGMENT_HEADER_BYTES) await thawed;
+      return bytes;
+    },
+  });
+  const h = await writingAhead(disk);
+  const { promise, resolve: thaw } = Promise.withResolvers<void>();
+  thawed = promise;
+  h.emit(10);
+  await h.settle();
+  const heir = await heirOf(h);
+  expect(inOrder(heir.delivered)).toEqual(numbers(0, 30));
+  await h.advance(1_000);
+  thaw();
+  await h.advance(1_000);
+  expect(h.held).toEqual({ memory: 0, disk: 0 });
+  expect(h.stats.recovered).toBe(-30);
+  await h.shutdown({ strategy: 'immediate' });
+  expect(h.leftOnDisk).toEqual([]);
+  await heir.advance(3_000);
+  expect(heir.delivered.length).toBe(30);
+  expect(droppedTotal(h.stats)).toBe(0);
+});
+
 test('a segment that was being made when its partition was taken over is not written to', async () => {
   let headers = 0;
   const { promise: gate, resolve: goOn } = Promise.withResolvers<void>();

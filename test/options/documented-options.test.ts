@@ -93,25 +93,28 @@ function expectRefused(construct: () => unknown, path: string) {
 const numbersOfProcessor = ofProcessor.filter(({ isNumber }) => isNumber);
 const numbersOfExporter = ofExporter.filter(({ isNumber }) => isNumber);
 
-describe('the docstring of an option of the processor', () => {
+describe('docstrings of the options of the processor', () => {
   const defaults = settingsOf({ shed: {}, spool: { directory: 'logs' } });
 
-  test.for(numbersOfProcessor)('$path: its default is the one it says', ({ path, text }) => {
+  test.for(numbersOfProcessor)('the docstring of the option $path says its default', ({ path, text }) => {
     if (/Default: (off|1, as)|Default\s5 %|Default the larger/.test(text)) return;
     expect(defaultIn(text)).toBe(at(defaults, path));
   });
 
-  test.for(numbersOfProcessor)('$path: less than the least it says is an error', ({ path, text }) => {
-    const least = path === 'memoryLimit.hardRatio' ? 0.8 : leastIn(text);
-    expect(least).toBeTypeOf('number');
-    expect(errorOf(() => settingsOf(withValue(path, least as number)))).toBeUndefined();
-    const isShare = (least as number) < 1 && (least as number) > 0;
-    expectRefused(() => settingsOf(withValue(path, (least as number) - (isShare ? 0.001 : 1))), path);
-    expectRefused(() => settingsOf(withValue(path, Number.NaN)), path);
-  });
+  test.for(numbersOfProcessor)(
+    'a value of $path below the least in its docstring is an error',
+    ({ path, text }) => {
+      const least = path === 'memoryLimit.hardRatio' ? 0.8 : leastIn(text);
+      expect(least).toBeTypeOf('number');
+      expect(errorOf(() => settingsOf(withValue(path, least as number)))).toBeUndefined();
+      const isShare = (least as number) < 1 && (least as number) > 0;
+      expectRefused(() => settingsOf(withValue(path, (least as number) - (isShare ? 0.001 : 1))), path);
+      expectRefused(() => settingsOf(withValue(path, Number.NaN)), path);
+    },
+  );
 
   test.for(numbersOfProcessor)(
-    '$path: more than the most it says is an error, or says what it is reduced to',
+    'a value of $path above the greatest in its docstring is an error, or is reduced as the docstring says',
     ({ path, text }) => {
       const most = mostIn(text);
       if (most === undefined) {
@@ -125,7 +128,7 @@ describe('the docstring of an option of the processor', () => {
   );
 
   test.for(ofProcessor.filter(({ text }) => text.includes('OTEL_BLRP_')))(
-    '$path: it wins over the variable that it names',
+    'the option $path wins over the variable that its docstring names',
     ({ path, text }) => {
       const [variable = ''] = /OTEL_BLRP_\w+/.exec(text) ?? [];
       expect(at(settingsOf({}, { [variable]: '7' }), path)).toBe(7);
@@ -134,16 +137,19 @@ describe('the docstring of an option of the processor', () => {
   );
 });
 
-describe('the docstring of an option of the exporter', () => {
+describe('docstrings of the options of the exporter', () => {
   const configOf = (options: OtlpLogExporterOptions) => resolveOtlpConfig(options, {});
 
-  test.for(numbersOfExporter)('$path: default and range are those it says', ({ path, text }) => {
-    expect(defaultIn(text)).toBe(at(configOf({}), path));
-    const [least, most] = [leastIn(text), mostIn(text)];
-    for (const value of [least, most]) expect(errorOf(() => configOf({ [path]: value }))).toBeUndefined();
-    expectRefused(() => configOf({ [path]: (least as number) - 1 }), path);
-    expectRefused(() => configOf({ [path]: (most as number) + 1 }), path);
-  });
+  test.for(numbersOfExporter)(
+    "the docstring of the exporter's option $path says its default and its range",
+    ({ path, text }) => {
+      expect(defaultIn(text)).toBe(at(configOf({}), path));
+      const [least, most] = [leastIn(text), mostIn(text)];
+      for (const value of [least, most]) expect(errorOf(() => configOf({ [path]: value }))).toBeUndefined();
+      expectRefused(() => configOf({ [path]: (least as number) - 1 }), path);
+      expectRefused(() => configOf({ [path]: (most as number) + 1 }), path);
+    },
+  );
 });
 
 describe('the page of options', () => {
@@ -153,14 +159,14 @@ describe('the page of options', () => {
     .map((line) => line.split('|').map((cell) => cell.trim()));
   const cellsOf = (path: string) => rows.find(([, name]) => name?.startsWith(`\`${path}\``));
 
-  test('has a row for every option of the processor', () => {
+  test('the page of options has a row for every option of the processor', () => {
     const left = ofProcessor.map(({ path }) => path).filter((path) => cellsOf(path) === undefined);
     // Groups whose members have rows, and a name that a note explains.
     expect(left).toEqual(['retry', 'shutdown', 'selfObsMeterProvider']);
   });
 
   test.for(numbersOfProcessor)(
-    '$path: says the same range and variable as the docstring',
+    'the page of options gives $path the same range and variable as the docstring',
     ({ path, text }) => {
       const [, , , , range = '', variable = ''] = cellsOf(path) ?? [];
       expect(numberOf(range)).toBe(path === 'memoryLimit.hardRatio' ? undefined : leastIn(text));

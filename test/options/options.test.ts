@@ -148,7 +148,7 @@ const MOST: Readonly<Record<string, number>> = {
   maxRecordBytes: (MIB * MIB) / 2,
 };
 
-test.each(numbers)('the option %s can be the ends of its range', (name, min, max) => {
+test.each(numbers)('the option %s can be either end of its range', (name, min, max) => {
   for (const value of [min, max]) {
     const [group, inner] = name.split('.') as [string, string?];
     // With room for the ones that another option would clamp.
@@ -172,19 +172,16 @@ test.each(numbers)('the option %s can be the ends of its range', (name, min, max
 
 test.each<[string, unknown[]]>([
   ['alone', [exporter]],
-  ['and the options beside it', [exporter, { maxQueueSize: 100 }]],
-])(
-  'an exporter in the place of the options, as older SDKs have it, %s, fails with what to write',
-  (_, args) => {
-    const construct = () => new SpillwayLogRecordProcessor(...(args as []));
-    expect(construct).toThrow(expect.objectContaining({ code: 'ERR_SPILLWAY_OPTION' }));
-    expect(construct).toThrow(
-      'otel-spillway: the exporter is an option: write new SpillwayLogRecordProcessor({ exporter }), with the other options beside it',
-    );
-  },
-);
+  ['with the options beside it', [exporter, { maxQueueSize: 100 }]],
+])('an exporter in the place of the options, %s, fails with the right way to write it', (_, args) => {
+  const construct = () => new SpillwayLogRecordProcessor(...(args as []));
+  expect(construct).toThrow(expect.objectContaining({ code: 'ERR_SPILLWAY_OPTION' }));
+  expect(construct).toThrow(
+    'otel-spillway: the exporter is an option: write new SpillwayLogRecordProcessor({ exporter }), with the other options beside it',
+  );
+});
 
-test('options that are no object fail as such, long strings and functions are described shortly', () => {
+test('options that are not an object are refused, and errors describe long strings and functions briefly', () => {
   for (const options of [null, 'options']) {
     expect(() => new SpillwayLogRecordProcessor(options as never)).toThrow(
       /option 'options' must be an object/,
@@ -194,7 +191,7 @@ test('options that are no object fail as such, long strings and functions are de
   expect(() => resolve({ maxQueueSize: () => 1 })).toThrow(/got a function$/);
 });
 
-test('the settings cannot be changed afterwards', () => {
+test('the resolved settings are frozen', () => {
   const settings = resolve({ shed: {} });
   for (const part of [
     settings,
@@ -209,7 +206,7 @@ test('the settings cannot be changed afterwards', () => {
   }
 });
 
-test('a hard ratio below the soft one is out of range', () => {
+test('a hard ratio below the soft one is refused as out of range', () => {
   expect(() => resolve({ memoryLimit: { softRatio: 0.7, hardRatio: 0.6 } })).toThrow(
     "option 'memoryLimit.hardRatio' must be a number from 0.7 to 1, got 0.6",
   );

@@ -16,7 +16,7 @@ const resolve = (options: object = {}, env: Record<string, string> = {}, memoryB
   return resolveSettings(given, env, memoryBytes, PLAIN_DEFAULTS);
 };
 
-test('without options the documented defaults hold', () => {
+test('the documented defaults hold without options', () => {
   const warnings = diagLines();
   expect(resolve()).toEqual({
     maxQueueSize: 1_048_576,
@@ -58,7 +58,7 @@ test('a spool has documented defaults, and its directory becomes absolute', () =
   });
 });
 
-test('the environment may have every integer up to 2^31-1', () => {
+test('integers from the environment can be as large as 2^31-1', () => {
   const warnings = diagLines();
   const names = ['MAX_QUEUE_SIZE', 'MAX_EXPORT_BATCH_SIZE', 'SCHEDULE_DELAY', 'EXPORT_TIMEOUT'];
   const most = 2 ** 31 - 1;
@@ -74,7 +74,7 @@ test('the environment may have every integer up to 2^31-1', () => {
   expect(warnings).toEqual([]);
 });
 
-test('what the queue may hold fits through the exit', () => {
+test('spool.exitMaxBytes is at least maxQueueBytes, so that the whole queue can be stored at the exit', () => {
   const settings = resolve({ maxQueueBytes: 256 * MIB, spool: { directory: '/logs' } });
   expect(settings.spool?.exitMaxBytes).toBe(256 * MIB);
 });
@@ -85,7 +85,7 @@ test('the default of maxQueueBytes is 5 % of the memory, between 1 and 64 MiB', 
   expect(resolve({}, {}, 1e12).maxQueueBytes).toBe(64 * MIB);
 });
 
-test('false switches the parts off that can be switched off', () => {
+test('the value false switches off every part that can be switched off', () => {
   expect(
     resolve({ breaker: false, memoryLimit: false, shed: false, spool: false, gapMarker: false }),
   ).toMatchObject({
@@ -125,7 +125,7 @@ test('options that contradict each other are clamped with a warning', () => {
   ]);
 });
 
-test('a default makes way for a smaller option without a word', () => {
+test('a default makes way for a smaller option without a warning', () => {
   const warnings = diagLines();
   expect(
     resolve({
@@ -144,7 +144,7 @@ test('a default makes way for a smaller option without a word', () => {
   expect(warnings).toEqual([]);
 });
 
-test('an unknown option is warned of', () => {
+test('an unknown option is reported with a warning', () => {
   const warnings = diagLines();
   resolve({ maxQueueLength: 5, concurrencyLimit: 2 });
   expect(warnings).toEqual([
@@ -154,7 +154,7 @@ test('an unknown option is warned of', () => {
 });
 
 test.each(['shutdown', 'shed', 'breaker', 'retry', 'memoryLimit', 'spool'])(
-  'an unknown option of %s is warned of, and the known ones are not',
+  'an unknown option of %s is reported with a warning, and a known one is not',
   (group) => {
     const warnings = diagLines();
     resolve({
@@ -173,7 +173,7 @@ describe('environment', () => {
   ] as const;
 
   test.each(variables)(
-    '%s sets %s; the option wins; a bad value is reported and ignored',
+    'the variable %s sets %s, the option wins, and a bad value is reported and ignored',
     (variable, option, byDefault, outOfRange) => {
       const warnings = diagLines();
       expect(resolve({}, { [variable]: '300' })[option]).toBe(300);
@@ -218,7 +218,7 @@ describe('environment', () => {
   });
 });
 
-test('what neither options nor environment say is as the exporter has it', () => {
+test('the defaults of the exporter hold where neither options nor environment say otherwise', () => {
   const defaults = { maxExportBatchSize: 4_096, maxConcurrentExports: 16 };
   expect(resolveSettings({ exporter }, {}, 4096 * MIB, defaults)).toMatchObject(defaults);
   expect(

@@ -28,43 +28,44 @@ async function exportTo(url: string, options: OtlpLogExporterOptions = {}): Prom
   return new Promise((resolve) => exporter.export([record()], ({ error }) => resolve(error)));
 }
 
-describe('a page with status 200', () => {
-  test('delivers nothing: the records wait for a collector, and the failure names place and type', async () => {
-    const page = '<html><head><title>Hotel Wi-Fi</title></head><body>Sign in</body></html>';
-    const sink = await sinkThat((response) => response.setHeader('content-type', 'text/html').end(page));
-    const pipeline = otlpPipeline(
-      { logsUrl: `${sink.origin}/v1/logs` },
-      { scheduledDelayMillis: 0, retry: { initialDelayMillis: 1, maxDelayMillis: 5 }, breaker: false },
-    );
-    const emitted = pipeline.emit(10);
-    await pipeline.until(({ exports }) => exports.failures >= 1);
-    expect(pipeline.stats).toMatchObject({ exported: 0 });
-    expect(pipeline.stats.exports.lastError).toContain(
-      `HTTP 200 OK from ${sink.origin}/v1/logs (no answer of OTLP, text/html): Hotel Wi-Fi`,
-    );
-    sink.answer = (response) => response.end();
-    await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: emitted });
-  });
+test('a web page with status 200 delivers nothing: the records wait, and the failure names its address and content type', async () => {
+  const page = '<html><head><title>Hotel Wi-Fi</title></head><body>Sign in</body></html>';
+  const sink = await sinkThat((response) => response.setHeader('content-type', 'text/html').end(page));
+  const pipeline = otlpPipeline(
+    { logsUrl: `${sink.origin}/v1/logs` },
+    { scheduledDelayMillis: 0, retry: { initialDelayMillis: 1, maxDelayMillis: 5 }, breaker: false },
+  );
+  const emitted = pipeline.emit(10);
+  await pipeline.until(({ exports }) => exports.failures >= 1);
+  expect(pipeline.stats).toMatchObject({ exported: 0 });
+  expect(pipeline.stats.exports.lastError).toContain(
+    `HTTP 200 OK from ${sink.origin}/v1/logs (no answer of OTLP, text/html): Hotel Wi-Fi`,
+  );
+  sink.answer = (response) => response.end();
+  await pipeline.settled();
+  expect(pipeline.stats).toMatchObject({ exported: emitted });
 });
 
-describe('a compressed answer nobody asked for', () => {
+describe('compressed answers', () => {
   test.each<[string, string, (bytes: Uint8Array) => Buffer]>([
     ['gzip', 'gzip', gzipSync],
     ['deflate', 'deflate', deflateSync],
     ['brotli', 'br', brotliCompressSync],
-  ])('is read where it is %s', async (_, encoding, compress) => {
-    const lines = diagLines();
-    const sink = await sinkThat((response) =>
-      response
-        .writeHead(200, { 'content-encoding': encoding, 'content-type': PROTOBUF })
-        .end(compress(PARTIAL)),
-    );
-    expect(await exportTo(sink.origin)).toBeUndefined();
-    expect(lines).toEqual([expect.stringContaining('rejected 2 of 1 records: too old')]);
-  });
+  ])(
+    'an answer compressed with %s is read although nobody asked for compression',
+    async (_, encoding, compress) => {
+      const lines = diagLines();
+      const sink = await sinkThat((response) =>
+        response
+          .writeHead(200, { 'content-encoding': encoding, 'content-type': PROTOBUF })
+          .end(compress(PARTIAL)),
+      );
+      expect(await exportTo(sink.origin)).toBeUndefined();
+      expect(lines).toEqual([expect.stringContaining('rejected 2 of 1 records: too old')]);
+    },
+  );
 
-  test('that cannot be read leaves its status', async () => {
+  test('a compressed answer that cannot be decompressed still counts by its status', async () => {
     const sink = await sinkThat((response) =>
       response.writeHead(200, { 'content-encoding': 'snappy', 'content-type': PROTOBUF }).end(PARTIAL),
     );
@@ -74,18 +75,21 @@ describe('a compressed answer nobody asked for', () => {
   });
 
   const bomb = gzipSync(Buffer.alloc(96 * MIB));
-  test.each([200, 503])('that is a bomb ends at maxResponseBytes, with status %i', async (status) => {
-    const sink = await sinkThat((response) =>
-      response.writeHead(status, { 'content-encoding': 'gzip', 'content-type': PROTOBUF }).end(bomb),
-    );
-    const before = process.memoryUsage().rss;
-    const error = await exportTo(sink.origin);
-    expect(error?.message).toContain('(an answer longer than maxResponseBytes)');
-    expect(process.memoryUsage().rss - before).toBeLessThan(64 * MIB);
-  });
+  test.each([200, 503])(
+    'a decompression bomb with status %i is cut off at maxResponseBytes',
+    async (status) => {
+      const sink = await sinkThat((response) =>
+        response.writeHead(status, { 'content-encoding': 'gzip', 'content-type': PROTOBUF }).end(bomb),
+      );
+      const before = process.memoryUsage().rss;
+      const error = await exportTo(sink.origin);
+      expect(error?.message).toContain('(an answer longer than maxResponseBytes)');
+      expect(process.memoryUsage().rss - before).toBeLessThan(64 * MIB);
+    },
+  );
 });
 
-test('an answer without end is given up at maxResponseBytes, its records are not sent again, and its reason is told', async () => {
+test('an endless answer is cut off at maxResponseBytes, its records are not sent again, and its beginning is reported', async () => {
   const sink = await sinkThat((response) => {
     const chunk = Buffer.alloc(16 * 1024, 'no ');
     const write = () => {
@@ -172,7 +176,7 @@ describe('credentials', () => {
   ];
 
   test.each(echoes)(
-    'that a server repeats %s are in no message, no statistics and no health',
+    'credentials that a server repeats %s appear in no message, statistics or health',
     async (_, answer) => {
       const lines = diagLines('info');
       const sink = await sinkThat(answer);
@@ -196,7 +200,7 @@ describe('credentials', () => {
     },
   );
 
-  test('of a proxy are in no message, whatever it answers', async () => {
+  test('credentials of a proxy appear in no message, whatever the proxy answers', async () => {
     const sink = await startSink();
     const proxy = await startProxy(sink.port);
     proxy.connectAnswer = 'HTTP/1.1 407 hunter2 aHVudGVyMjpodW50ZXIy\r\ncontent-length: 0\r\n\r\n';
@@ -209,7 +213,7 @@ describe('credentials', () => {
     expect(error.message).toMatch(/through the proxy http:\/\/127\.0\.0\.1:\d+: the proxy answers 407 … …$/);
   });
 
-  test('are recognised by their beginning, and what is too short to be one is left alone', () => {
+  test('credentials are recognised by their beginnings, and values too short to be secrets are left as they are', () => {
     const secrets = secretsOf(new URL('https://c.test/?a=no&b=p%20q%20r'), {
       'x-debug': '1',
       token: '0123456789abc',

@@ -62,7 +62,7 @@ function sourcesOf({ resource, instrumentationScope }: EmittedRecord): string {
   return `${ids.get(resource)}/${ids.get(instrumentationScope)}`;
 }
 
-test('a batch of bytes comes back as the same request, byte for byte, with the same weight and severities', () => {
+test('a stored batch of bytes is read back as the same request, byte for byte, with the same weight and severities', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const { codec, open } = encodedLane();
@@ -79,7 +79,7 @@ test('a batch of bytes comes back as the same request, byte for byte, with the s
   );
 });
 
-test('a batch of snapshots comes back with every field that OTLP has a place for', () => {
+test('a stored batch of snapshots is read back with every field that OTLP has a place for', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const { codec, open } = recordLane();
@@ -99,7 +99,7 @@ test('a batch of snapshots comes back with every field that OTLP has a place for
   );
 });
 
-test('what was read back is stored again as it was', () => {
+test('a batch of snapshots that was read back is stored again as the same bytes', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const { codec, open } = recordLane();
@@ -127,7 +127,7 @@ const placed = (records: readonly EmittedRecord[]): EmittedRecord[] =>
   records.map((item, place) => ({ ...item, body: place }) as EmittedRecord);
 
 test.each(ADAPTERS)(
-  'record i of a regrouped batch of %s is record i of its request, whatever leaves the batch then',
+  'record i of a regrouped batch of %s is record i of its request, whatever leaves the batch afterwards',
   (_, adapter) => {
     fc.assert(
       fc.property(anyRecords, fc.nat(6), fc.nat(6), fc.nat(8), (all, shifted, popped, count) => {
@@ -177,7 +177,7 @@ function expectSeverities(
   expect(batch.severityAt('newest')).toBe(held.length > 0 ? severityOf(held.at(-1) as EmittedRecord) : 0);
 }
 
-test('batches that were read back are cut, joined and added to like any other', () => {
+test('batches that were read back are split, joined and added to like any other', () => {
   fc.assert(
     fc.property(anyRecords, anyRecords, fc.nat(12), fc.nat(3), (older, newer, count, popped) => {
       const { codec, open } = encodedLane();
@@ -250,7 +250,7 @@ test('two sources of a request stay two, even if nothing tells them apart', () =
   expect(decodeRequest(payload).resourceLogs.map(({ scopeLogs }) => scopeLogs.length)).toEqual([2, 2]);
 });
 
-test('nothing of the payload is kept', () => {
+test('a batch that was read back keeps no reference to the bytes it was read from', () => {
   for (const [, adapter] of ADAPTERS) {
     const { codec, open } = adapter();
     const batch = filled(open(), [
@@ -265,7 +265,7 @@ test('nothing of the payload is kept', () => {
   }
 });
 
-test('no batch of snapshots is lost for what an application put into it', () => {
+test('no value that an application logs prevents a batch of snapshots from being stored and read back', () => {
   const unlimited = recordLane();
   const plain = record({ body: 'a neighbour' });
   for (const fields of [
@@ -290,7 +290,7 @@ test('no batch of snapshots is lost for what an application put into it', () => 
   }
 });
 
-test('the sound fields of a record with an unsound one are stored', () => {
+test('a record with one invalid field is stored with its valid ones', () => {
   const { codec, open } = recordLane();
   const spanContext = {
     traceId: '0af7651916cd43dd8448eb211c80319c',
@@ -310,7 +310,7 @@ test('the sound fields of a record with an unsound one are stored', () => {
   });
 });
 
-test('an exporter makes of records that were read back what it makes of those that were emitted', () => {
+test('an exporter serializes records that were read back exactly as it serializes the emitted ones', () => {
   const emitted: EmittedRecord[] = [];
   const processor = {
     onEmit: (item: EmittedRecord) => void emitted.push(item),
@@ -336,7 +336,7 @@ test('an exporter makes of records that were read back what it makes of those th
   }
 });
 
-test('a regrouped batch weighs what it weighed, whatever its resources have got since', async () => {
+test('a regrouped batch keeps its weight although attributes of its resources have resolved since', async () => {
   const { codec, open } = encodedLane();
   const { promise, resolve } = Promise.withResolvers<string>();
   const late = resourceFromAttributes({ 'host.id': promise });
@@ -353,7 +353,7 @@ test('a regrouped batch weighs what it weighed, whatever its resources have got 
   expect(batch.bytes).toBe(0);
 });
 
-test('a batch of one resource and one scope is regrouped without being touched', () => {
+test('a batch of one resource and one scope keeps its order when it is regrouped', () => {
   for (const [, adapter] of ADAPTERS) {
     const { codec, open } = adapter();
     const batch = filled(open(), placed([record(), record()]));
@@ -367,7 +367,7 @@ test('a batch of one resource and one scope is regrouped without being touched',
   }
 });
 
-test('a regrouped batch of many sources takes in further records of each, where they belong', () => {
+test('a regrouped batch of many sources adds further records to the sections of their sources', () => {
   const { codec, open } = encodedLane();
   const resources = Array.from({ length: 4 }, (_, index) => ({ attributes: { name: `r${index}` } }));
   const scopes = Array.from({ length: 5 }, (_, index) => ({ name: `s${index}` }));
@@ -398,7 +398,7 @@ test('a regrouped batch of many sources takes in further records of each, where 
     expect(bodies).toEqual(Array(source === 'r0 s0' ? 1 : 3).fill(source));
 });
 
-test('the severities of a batch are those of its records at every moment, however it grows', () => {
+test('the severities of a batch are those of its records after each addition', () => {
   for (const [, adapter] of ADAPTERS) {
     const batch = adapter().open();
     const records: EmittedRecord[] = [];

@@ -83,7 +83,7 @@ async function expectSameRequest(sink: HttpSink, env: Environment, options: Opti
   return ours;
 }
 
-describe('the same environment makes the same request as the official exporter', () => {
+describe('the environment as the official exporter reads it', () => {
   const paths = ['', '/', '/base', '/base/', '/b%20c', '/ä', '/a//', '/v1/logs'];
   const endpointWith = (...more: string[]) =>
     fc.record({
@@ -102,7 +102,7 @@ describe('the same environment makes the same request as the official exporter',
   const headers = fc.option(fc.array(pair, { maxLength: 5 }).map((pairs) => pairs.join(',')));
   const compression = fc.option(fc.constantFrom('none', 'gzip', ' gzip ', 'br', '', ' '));
 
-  test('for any combination of endpoints, headers and compressions', async () => {
+  test('any combination of endpoints, headers and compressions makes the same request as the official exporter', async () => {
     const sink = await startSink();
     const environment = fc
       .record({
@@ -140,44 +140,47 @@ describe('the same environment makes the same request as the official exporter',
     expected?: Partial<Received>;
   }
   test.each<[string, (origin: string) => Case]>([
-    ['the generic endpoint gets the path', () => ({ expected: { path: '/v1/logs' } })],
+    ['the generic endpoint gets the path of logs', () => ({ expected: { path: '/v1/logs' } })],
     [
-      'the one for logs is used as it is',
+      'the endpoint for logs is used as it is',
       (origin) => ({ logsEndpoint: `${origin}/other`, expected: { path: '/other' } }),
     ],
     [
-      'the option url goes before both',
+      'the option url wins over both endpoints',
       (origin) => ({
         logsEndpoint: `${origin}/other`,
         url: `${origin}/third?a=b`,
         expected: { path: '/third?a=b' },
       }),
     ],
-    ['a URL without a path asks for /', (origin) => ({ url: origin, expected: { path: '/' } })],
+    ['a URL without a path requests /', (origin) => ({ url: origin, expected: { path: '/' } })],
     [
-      'the option compression goes before the environment',
+      'the option compression wins over the environment',
       () => ({ compressionVariable: 'gzip', compression: 'none' }),
     ],
     [
-      'options and environment add up their headers',
+      'headers of options and environment are merged',
       () => ({ headersVariable: 'a=1,b=1,c=1', logsHeadersVariable: 'b=2', headers: { c: '3', d: '3' } }),
     ],
     [
-      'a function gives headers',
+      'headers can come from a function',
       () => ({ headersVariable: 'a=1', headers: async () => ({ a: '2', b: '2' }) }),
     ],
     [
-      'the content type is not for others to say',
+      'the content type cannot be overridden',
       () => ({ headersVariable: 'content-type=text/plain', headers: { 'Content-Type': 'text/html' } }),
     ],
-    ['nor is the encoding', () => ({ headersVariable: 'Content-Encoding=br', compression: 'gzip' })],
+    [
+      'the content encoding cannot be overridden',
+      () => ({ headersVariable: 'Content-Encoding=br', compression: 'gzip' }),
+    ],
     [
       'a header can be undefined',
       () => ({ headersVariable: 'a=1', headers: { a: undefined as unknown as string, b: '1' } }),
     ],
     ['a header can be a number', () => ({ headers: { a: 7 as unknown as string } })],
-    ['a host can be chosen', () => ({ headers: { host: 'collector.test' } })],
-  ])('%s', async (_, make) => {
+    ['the host can be chosen', () => ({ headers: { host: 'collector.test' } })],
+  ])('%s, as with the official exporter', async (_, make) => {
     const sink = await startSink();
     const { logsEndpoint, headersVariable, logsHeadersVariable, compressionVariable, expected, ...options } =
       make(sink.origin);
@@ -192,14 +195,14 @@ describe('the same environment makes the same request as the official exporter',
   });
 
   test.each<[string, Environment]>([
-    ['the one for logs', { OTEL_EXPORTER_OTLP_TIMEOUT: '60000', OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: '150' }],
-    ['the generic one', { OTEL_EXPORTER_OTLP_TIMEOUT: ' 150 ' }],
-    ['as a float', { OTEL_EXPORTER_OTLP_TIMEOUT: '1.5e2' }],
+    ['the timeout for logs', { OTEL_EXPORTER_OTLP_TIMEOUT: '60000', OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: '150' }],
+    ['the generic timeout', { OTEL_EXPORTER_OTLP_TIMEOUT: ' 150 ' }],
+    ['a timeout written as a float', { OTEL_EXPORTER_OTLP_TIMEOUT: '1.5e2' }],
     [
-      'the generic one instead of words',
+      'the generic timeout, where the one for logs is no number,',
       { OTEL_EXPORTER_OTLP_TIMEOUT: '150', OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: 'soon' },
     ],
-  ])('the timeout: %s', async (_, timeout) => {
+  ])('%s bounds a request, as with the official exporter', async (_, timeout) => {
     const sink = await startSink();
     sink.answer = () => {};
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.origin, ...timeout };
@@ -216,11 +219,11 @@ describe('the same environment makes the same request as the official exporter',
     OTEL_EXPORTER_OTLP_CLIENT_KEY: fixturePath('client-key.pem'),
   };
   test.each<[string, Environment, boolean]>([
-    ['both sides known', { ...trusted, ...client }, true],
-    ['the server not known', client, false],
-    ['the client not known', trusted, false],
+    ['a client and a server that trust each other are connected', { ...trusted, ...client }, true],
+    ['a server that is not trusted is refused', client, false],
+    ['a client without a certificate is refused', trusted, false],
     [
-      'a client certificate for logs',
+      'a client certificate for logs wins over the generic one',
       {
         ...trusted,
         ...client,
@@ -230,17 +233,21 @@ describe('the same environment makes the same request as the official exporter',
       true,
     ],
     [
-      'a wrong server certificate for logs',
+      'a server that only the generic certificate trusts is refused',
       { ...trusted, ...client, OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: fixturePath('client.pem') },
       false,
     ],
     [
-      'a server certificate for logs that is not there',
+      'a server is refused where the certificate for logs is a missing file',
       { ...trusted, ...client, OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: 'none.pem' },
       false,
     ],
-    ['a relative path', { ...client, OTEL_EXPORTER_OTLP_CERTIFICATE: 'test/fixtures/tls/server.pem' }, true],
-  ])('certificates: %s', async (_, env, isAccepted) => {
+    [
+      'a certificate with a relative path is found',
+      { ...client, OTEL_EXPORTER_OTLP_CERTIFICATE: 'test/fixtures/tls/server.pem' },
+      true,
+    ],
+  ])('%s, as with the official exporter', async (_, env, isAccepted) => {
     const sink = await startSink({ ...SERVER_TLS, requestCert: true, ca: fixture('client.pem') });
     const all = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.origin, OTEL_EXPORTER_OTLP_TIMEOUT: '1000', ...env };
     const failures = await Promise.all([sendOfficially(all), sendOurs(all)]);
@@ -249,7 +256,7 @@ describe('the same environment makes the same request as the official exporter',
   });
 });
 
-describe('the environment beyond what the official exporter makes of it', () => {
+describe('the environment beyond the official exporter', () => {
   test('a variable that cannot be used is reported without its value, and the next one counts', () => {
     const config = resolveOtlpConfig(
       {},
@@ -281,7 +288,7 @@ describe('the environment beyond what the official exporter makes of it', () => 
     expect(warnings.join('\n')).not.toMatch(/secret/);
   });
 
-  test('without anything, logs go to the collector on this machine', () => {
+  test('logs go to the collector on this machine where neither options nor environment say otherwise', () => {
     const config = resolveOtlpConfig({}, {});
     expect(config).toMatchObject({
       compression: 'none',
@@ -301,16 +308,16 @@ describe('the environment beyond what the official exporter makes of it', () => 
     [{ OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json' }, 1],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/protobuf' }, 0],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' }, 0],
-  ])('a protocol that is not ours is warned of: %j', (env, count) => {
+  ])('the environment %j is warned of unless it asks for http/protobuf', (env, count) => {
     resolveOtlpConfig({}, env);
     expect(warnings).toHaveLength(count);
     for (const warning of warnings) expect(warning).toMatch(/PROTOCOL.*http\/protobuf/);
   });
 
   test.each<[string, Environment]>([
-    ['a certificate that is none', { OTEL_EXPORTER_OTLP_CERTIFICATE: fixturePath('README.md') }],
-    ['a certificate that is not there', { OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: fixturePath('none.pem') }],
-    ['a key that is none', { OTEL_EXPORTER_OTLP_CLIENT_KEY: fixturePath('README.md') }],
+    ['an invalid certificate', { OTEL_EXPORTER_OTLP_CERTIFICATE: fixturePath('README.md') }],
+    ['a missing certificate', { OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: fixturePath('none.pem') }],
+    ['an invalid key', { OTEL_EXPORTER_OTLP_CLIENT_KEY: fixturePath('README.md') }],
     [
       'a key of another certificate',
       {
@@ -318,7 +325,7 @@ describe('the environment beyond what the official exporter makes of it', () => 
         OTEL_EXPORTER_OTLP_CLIENT_KEY: fixturePath('server-key.pem'),
       },
     ],
-  ])('%s fails the construction instead of being ignored, where there is TLS', (_, env) => {
+  ])('%s fails the construction if the endpoint uses TLS', (_, env) => {
     const refusal = {
       code: 'ERR_SPILLWAY_OPTION',
       message: expect.stringMatching(/files named by OTEL_\S+/),
@@ -330,7 +337,7 @@ describe('the environment beyond what the official exporter makes of it', () => 
   });
 });
 
-describe('options', () => {
+describe('the options of the exporter', () => {
   const mixed = { cert: fixture('client.pem'), key: fixture('server-key.pem') };
   test.each<[option: string, what: string, value: unknown]>([
     ['url', 'a number', 7],
@@ -339,7 +346,7 @@ describe('options', () => {
     ['headers', 'a string', 'a=secret'],
     ['headers', 'an array', ['secret']],
     ['headers', 'with a line break', { a: 'secret\n' }],
-    ['headers', 'with a name that is none', { 'a b': 'secret' }],
+    ['headers', 'with an invalid name', { 'a b': 'secret' }],
     ['headers', 'with null', { a: null }],
     ['compression', 'br', 'br'],
     ['timeoutMillis', '-1', -1],
@@ -353,10 +360,10 @@ describe('options', () => {
     ['userAgent', 'a number', 7],
     ['tls', 'a string', 'secret'],
     ['tls', 'null', null],
-    ['tls', 'with a ca that is none', { ca: 'secret' }],
-    ['tls', 'with a key that is none', { key: 'secret' }],
+    ['tls', 'with an invalid ca', { ca: 'secret' }],
+    ['tls', 'with an invalid key', { key: 'secret' }],
     ['tls', 'with a key of another certificate', mixed],
-  ])('%s, %s, is refused by name and without telling secrets', (option, _, value) => {
+  ])('the option %s (%s) is refused by name, and no secret is repeated', (option, _, value) => {
     const options = { url: 'https://collector.test', [option]: value } as OtlpLogExporterOptions;
     let thrown: unknown;
     try {
@@ -371,22 +378,22 @@ describe('options', () => {
     expect(String(thrown)).not.toContain('secret');
   });
 
-  test('options must be an object', () => {
+  test('the options must be an object', () => {
     expect(() => resolveOtlpConfig(null as unknown as OtlpLogExporterOptions, {})).toThrow(/an object/);
   });
 
-  test('unknown ones are warned of', () => {
+  test('an unknown option is reported with a warning', () => {
     resolveOtlpConfig({ httpAgentOptions: {} } as OtlpLogExporterOptions, {});
     expect(warnings).toEqual([expect.stringContaining("'httpAgentOptions'")]);
   });
 
-  test('a user agent goes before the own one', () => {
+  test('a user agent of the application comes before that of the package', () => {
     expect(resolveOtlpConfig({ userAgent: 'shop/1.0' }, {}).userAgent).toMatch(
       /^shop\/1\.0 otel-spillway-JavaScript\/\d/,
     );
   });
 
-  test('tls takes the place of every file', async () => {
+  test('the option tls replaces every certificate file of the environment', async () => {
     const sink = await startSink({ ...SERVER_TLS, requestCert: true, ca: fixture('client.pem') });
     const config = resolveOtlpConfig(
       {
@@ -406,7 +413,12 @@ describe('options', () => {
 
 describe('the proxy', () => {
   const proxy = { http_proxy: 'http://plain.test:3128', HTTPS_PROXY: 'https://user:p%40ss@secure.test' };
-  test.each<[string, Environment, string | undefined]>([
+  const inWords = (env: Environment) =>
+    Object.entries(env)
+      .filter(([name, value]) => (proxy as Environment)[name] !== value)
+      .map((variable) => variable.join('='))
+      .join(' ') || `${Object.keys(env).length} proxies`;
+  const cases: [string, Environment, string | undefined][] = [
     ['http://collector.test', proxy, 'http://plain.test:3128'],
     ['https://collector.test', proxy, 'https://secure.test'],
     ['https://collector.test', { HTTP_PROXY: 'http://plain.test' }, undefined],
@@ -432,12 +444,16 @@ describe('the proxy', () => {
     ['http://127.0.0.1:4318', proxy, undefined],
     ['http://[::1]:4318', proxy, undefined],
     ['http://collector.test', {}, undefined],
-  ])('to %s with %j is %s', (url, env, expected) => {
-    expect(resolveOtlpConfig({ url }, env).proxy?.origin).toBe(expected);
-    expect(warnings).toEqual([]);
-  });
+  ];
+  test.each(cases.map(([url, env, expected]) => [url, inWords(env), expected, env] as const))(
+    'the proxy for %s with %s is %s',
+    (url, _, expected, env) => {
+      expect(resolveOtlpConfig({ url }, env).proxy?.origin).toBe(expected);
+      expect(warnings).toEqual([]);
+    },
+  );
 
-  test('is told the credentials of its URL', () => {
+  test('the credentials in the URL of a proxy become its authorization', () => {
     const config = resolveOtlpConfig({ url: 'https://collector.test' }, proxy);
     expect(config.proxy?.authorization).toBe(`Basic ${Buffer.from('user:p@ss').toString('base64')}`);
     expect(resolveOtlpConfig({ url: 'http://collector.test' }, proxy).proxy?.authorization).toBeUndefined();

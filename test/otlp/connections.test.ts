@@ -64,13 +64,13 @@ async function serverWithIdleConnections(onSecond: (socket: Socket) => void) {
   return server;
 }
 
-describe('a connection that the server closes while it is idle', () => {
+describe('idle connections', () => {
   test.each<[string, (socket: Socket) => void]>([
     ['reset', (socket) => socket.resetAndDestroy()],
     ['closed', (socket) => socket.destroy()],
     ['ended', (socket) => socket.end()],
   ])(
-    'and is %s as the next request crosses that, is replaced, and the request sent again',
+    'an idle connection that is %s as the next request is sent is replaced, and the request is sent again',
     async (_, treat) => {
       const server = await serverWithIdleConnections(treat);
       const transport = transportTo(server.url);
@@ -81,7 +81,7 @@ describe('a connection that the server closes while it is idle', () => {
     },
   );
 
-  test('costs neither a failure nor a warning, and every record arrives', async () => {
+  test('an idle connection that the server closed costs neither a failure nor a warning, and every record arrives', async () => {
     const lines = diagLines();
     const server = await serverWithIdleConnections((socket) => socket.resetAndDestroy());
     const pipeline = otlpPipeline({ logsUrl: server.url }, { scheduledDelayMillis: 0 });
@@ -95,7 +95,7 @@ describe('a connection that the server closes while it is idle', () => {
     expect(lines).toEqual([]);
   });
 
-  test('takes those with it that have been idle as long', async () => {
+  test('an idle connection that the server closed takes along those that have been idle as long', async () => {
     const sink = await startSink();
     const transport = transportTo(sink.origin);
     await Promise.all([post(transport), post(transport), post(transport)]);
@@ -111,7 +111,7 @@ describe('a connection that the server closes while it is idle', () => {
     expect(sink.connections).toBe(4);
   });
 
-  test('a second time fails the request', async () => {
+  test('a request fails when the connection that replaced an idle one is closed as well', async () => {
     let connections = 0;
     const { port } = await startTcp((socket) => {
       connections++;
@@ -129,8 +129,8 @@ describe('a connection that the server closes while it is idle', () => {
   });
 });
 
-describe('a request is not sent again, for the server may have worked on it,', () => {
-  test('where the connection was in use a moment ago', async () => {
+describe('requests that the server may have worked on', () => {
+  test('a request is not sent again when its connection was in use a moment ago', async () => {
     const server = await serverWithIdleConnections((socket) => socket.resetAndDestroy());
     const transport = transportTo(server.url);
     await post(transport);
@@ -148,7 +148,7 @@ describe('a request is not sent again, for the server may have worked on it,', (
         socket.destroy();
       },
     ],
-  ])('where %s', async (_, treat) => {
+  ])('a request is not sent again when %s', async (_, treat) => {
     const server = await serverWithIdleConnections(treat);
     const transport = transportTo(server.url);
     await post(transport);
@@ -158,8 +158,8 @@ describe('a request is not sent again, for the server may have worked on it,', (
   });
 });
 
-describe('a fresh connection', () => {
-  test('is made although there are idle ones, which are given up, and is kept for what comes next', async () => {
+describe('fresh connections', () => {
+  test('a request for a fresh connection gets one, idle connections are given up, and the fresh one is kept', async () => {
     const sink = await startSink();
     const transport = transportTo(sink.origin);
     await Promise.all([post(transport), post(transport)]);
@@ -171,7 +171,7 @@ describe('a fresh connection', () => {
     expect(sink.connections).toBe(3);
   });
 
-  test('leaves those alone that are in use', async () => {
+  test('a request for a fresh connection leaves connections in use alone', async () => {
     const sink = await startSink();
     const hanging: (() => void)[] = [];
     sink.answer = (response) => void hanging.push(() => response.end());
@@ -190,14 +190,14 @@ describe('the time for a connection', () => {
   const soon = { connectTimeoutMillis: 60 };
   const failure = { code: 'ETIMEDOUT', message: expect.stringMatching(/: no connection within 60 ms$/) };
 
-  test('bounds the handshake of TLS', async () => {
+  test('the time for a connection bounds the handshake of TLS', async () => {
     const { port, open } = await startTcp((socket) => socket.resume());
     const transport = transportTo(`https://127.0.0.1:${port}`);
     expect(await errorOf(post(transport, soon))).toMatchObject(failure);
     await until(() => open.size === 0, 'the connection is gone');
   });
 
-  test('bounds the tunnel through a proxy', async () => {
+  test('the time for a connection bounds the tunnel through a proxy', async () => {
     const sink = await startSink(SERVER_TLS);
     const proxy = await startProxy(sink.port);
     proxy.onConnect = () => {};
@@ -207,7 +207,7 @@ describe('the time for a connection', () => {
     await until(() => proxy.openConnections === 0, 'every connection is gone');
   });
 
-  test('does not bound the answer, on a new connection or on one that there is', async () => {
+  test('the time for a connection bounds the answer neither on a new connection nor on a kept one', async () => {
     const sink = await startSink();
     sink.answer = (response) => void setTimeout(() => response.end(), 120);
     const transport = transportTo(sink.origin);
@@ -217,7 +217,7 @@ describe('the time for a connection', () => {
   });
 });
 
-test('the time in which modules are loaded is not taken from the first request', async () => {
+test('the time that loading modules takes is not taken from the first request', async () => {
   const sink = await startSink();
   sink.answer = (response) => void setTimeout(() => response.end(), 60);
   const load = process.getBuiltinModule;
@@ -229,7 +229,7 @@ test('the time in which modules are loaded is not taken from the first request',
   expect(await post(transportTo(sink.origin, { timeoutMillis: 150 }))).toMatchObject({ status: 200 });
 });
 
-test('a server that never reads does not keep a request beyond its time, nor its connection', async () => {
+test('a server that never reads holds up neither a request beyond its timeout nor its connection', async () => {
   const { port, open } = await startTcp((socket) => socket.pause());
   const transport = transportTo(`http://127.0.0.1:${port}`, { timeoutMillis: 100 });
   const error = await errorOf(transport.post(Buffer.alloc(32 * 1024 * 1024), new AbortController().signal));
@@ -249,26 +249,24 @@ test('an answer that comes before the request was read counts, and ends the conn
   await until(() => open.size === 0, 'the connection is gone');
 });
 
-describe('slots', () => {
-  test('are given in the order in which they were asked for, but to none who has given up', async () => {
-    const slots = new RequestSlots(1);
-    const never = new AbortController().signal;
-    const abort = new AbortController();
-    const order: string[] = [];
-    expect(slots.take(never)).toBeUndefined();
-    const waiting = [
-      slots.take(never)?.then(() => order.push('second')),
-      slots.take(abort.signal)?.catch((reason) => order.push(reason)),
-      slots.take(never)?.then(() => order.push('third')),
-    ];
-    abort.abort('gave up');
-    slots.release();
-    slots.release();
-    await Promise.all(waiting);
-    expect(order.toSorted()).toEqual(['gave up', 'second', 'third']);
-    expect(order.indexOf('second')).toBeLessThan(order.indexOf('third'));
-    slots.release();
-    expect(slots.take(never)).toBeUndefined();
-    expect(slots.take(never)).toBeInstanceOf(Promise);
-  });
+test('request slots are given in the order in which they were asked for, but not to those who have given up', async () => {
+  const slots = new RequestSlots(1);
+  const never = new AbortController().signal;
+  const abort = new AbortController();
+  const order: string[] = [];
+  expect(slots.take(never)).toBeUndefined();
+  const waiting = [
+    slots.take(never)?.then(() => order.push('second')),
+    slots.take(abort.signal)?.catch((reason) => order.push(reason)),
+    slots.take(never)?.then(() => order.push('third')),
+  ];
+  abort.abort('gave up');
+  slots.release();
+  slots.release();
+  await Promise.all(waiting);
+  expect(order.toSorted()).toEqual(['gave up', 'second', 'third']);
+  expect(order.indexOf('second')).toBeLessThan(order.indexOf('third'));
+  slots.release();
+  expect(slots.take(never)).toBeUndefined();
+  expect(slots.take(never)).toBeInstanceOf(Promise);
 });

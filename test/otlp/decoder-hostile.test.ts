@@ -73,7 +73,7 @@ function field(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 const requestWith = (...recordFields: readonly Uint8Array[]) =>
   field(0x0a, field(0x12, field(0x12, ...recordFields)));
 
-test('random bytes are refused, or read', () => {
+test('random bytes are read or refused with a RangeError by every reader', () => {
   const anyBytes = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     // Of what messages are made of, so that it goes deeper.
@@ -89,7 +89,7 @@ test('random bytes are refused, or read', () => {
   );
 });
 
-test('a request that is cut short anywhere is refused by all', () => {
+test('a request that is cut short anywhere is refused by every reader', () => {
   const request = requestOf([
     record({ attributes: { list: [1, { a: 'x' }], flag: true }, body: 'a', eventName: 'e' }),
     record({ body: { of: 1.5 } }),
@@ -100,7 +100,7 @@ test('a request that is cut short anywhere is refused by all', () => {
   }
 });
 
-test('a request with other bytes in it is refused, or read', () => {
+test('a request with altered bytes is read or refused with a RangeError by every reader', () => {
   fc.assert(
     fc.property(
       anyRecords,
@@ -126,14 +126,14 @@ test.each([
   { name: 'resource logs that are a number', bytes: [0x08, 0x01] },
   { name: 'scope logs that are a number', bytes: [0x0a, 0x02, 0x10, 0x01] },
   { name: 'records that are fixed', bytes: [0x0a, 0x07, 0x12, 0x05, 0x15, 1, 2, 3, 4] },
-])('$name is refused', ({ bytes }) => {
+])('a request with $name is refused by every reader', ({ bytes }) => {
   expect(refusalsOf(Uint8Array.from(bytes))).toEqual(ALL);
 });
 
 test.each([
   { name: 'lists', wrap: (inner: Buffer) => field(0x2a, field(0x0a, inner)) },
   { name: 'maps', wrap: (inner: Buffer) => field(0x32, field(0x0a, field(0x12, inner))) },
-])('$name in each other are read as deep as they are written, and refused from there', ({ name, wrap }) => {
+])('nested $name are read as deep as they are written, and refused beyond that', ({ name, wrap }) => {
   let value: Buffer = Buffer.of(0x10, 0x01);
   for (let depth = 1; depth < 2_000; depth++) {
     value = wrap(value);
@@ -190,11 +190,11 @@ test.each([
     name: 'empty records',
     request: field(0x0a, field(0x12, Buffer.concat(Array(30_000).fill(Buffer.of(0x12, 0))))),
   },
-])('30,000 $name cost no more than so many of anything', ({ request }) => {
+])('a request with 30,000 $name is read by every reader', ({ request }) => {
   expect(refusalsOf(request)).toEqual([]);
 });
 
-test('what is not known, in another order or in longer lengths than needed, is kept and read', () => {
+test('unknown fields, an unusual order and overlong lengths are kept and read', () => {
   const resource = field(0x0a, field(0x0a, field(0x0a, Buffer.from('k')), field(0x12, Buffer.of(0x10, 1))));
   const unknown = Buffer.of(0xa0, 0x06, 0x07);
   const scope = field(0x0a, field(0x0a, Buffer.from('orders')));

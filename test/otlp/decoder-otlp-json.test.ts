@@ -60,7 +60,7 @@ function withoutDefaults(value: unknown, name = ''): unknown {
   return Object.fromEntries(entries);
 }
 
-test('what an application emits is in JSON what the official serializer makes of it', () => {
+test('emitted records become the same JSON as with the official serializer', () => {
   const emitted: ReadableLogRecord[] = [];
   const processor = {
     onEmit: (item: ReadableLogRecord) => void emitted.push(item),
@@ -100,7 +100,7 @@ const recordsOf = ({ resourceLogs }: JsonRequest) =>
     ),
   );
 
-test('lines hold all records once, in order and with their sources, and are as short as they were asked to be', () => {
+test('JSON lines hold each record once, in order and with its source, and are as short as they were asked to be', () => {
   fc.assert(
     fc.property(anyRecords, fc.constantFrom(1, 300, 1_000, 5_000, 1_000_000), (records, maxBytes) => {
       const request = requestOf(records);
@@ -118,7 +118,7 @@ test('lines hold all records once, in order and with their sources, and are as s
   );
 });
 
-test('a line is filled to its last byte', () => {
+test('a JSON line is filled to its last byte', () => {
   const request = requestOf([record({ body: 'a' }), record({ body: 'b' })]);
   const [both] = linesOf(request, 1_000_000);
   const bytes = both?.bytes ?? 0;
@@ -126,7 +126,7 @@ test('a line is filled to its last byte', () => {
   expect(linesOf(request, bytes - 1).map((line) => line.records)).toEqual([1, 1]);
 });
 
-test('an empty request has no lines', () => {
+test('an empty request has no JSON lines', () => {
   expect(linesOf(new Uint8Array(0), 100)).toEqual([]);
   expect(requestToJson(new Uint8Array(0))).toEqual({ resourceLogs: [] });
   expect(expectedRequest([])).toEqual({ resourceLogs: [] });

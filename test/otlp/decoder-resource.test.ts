@@ -15,21 +15,24 @@ test.each([
   [URL_A, URL_B],
   [URL_A, ''],
   ['', URL_B],
-])('merging schema %s with %s gives what the SDK gives', (own, others) => {
-  const attributes = { shared: 'own', own: [1, 2] };
-  const other = resourceFromAttributes({ shared: 'other', other: true }, options(others));
-  const stored = new StoredResource(attributes, own).merge(other);
-  const official = resourceFromAttributes(attributes, options(own)).merge(other);
-  expect({ ...stored.attributes }).toEqual({ ...official.attributes });
-  expect(stored.schemaUrl).toBe(official.schemaUrl);
-  // And the other way round, which reads the raw attributes of the stored one.
-  const into = other.merge(new StoredResource(attributes, own));
-  expect(into.attributes).toEqual(other.merge(resourceFromAttributes(attributes, options(own))).attributes);
-});
+])(
+  'a stored resource with schema %s merges with one with schema %s as a resource of the SDK does',
+  (own, others) => {
+    const attributes = { shared: 'own', own: [1, 2] };
+    const other = resourceFromAttributes({ shared: 'other', other: true }, options(others));
+    const stored = new StoredResource(attributes, own).merge(other);
+    const official = resourceFromAttributes(attributes, options(own)).merge(other);
+    expect({ ...stored.attributes }).toEqual({ ...official.attributes });
+    expect(stored.schemaUrl).toBe(official.schemaUrl);
+    // And the other way round, which reads the raw attributes of the stored one.
+    const into = other.merge(new StoredResource(attributes, own));
+    expect(into.attributes).toEqual(other.merge(resourceFromAttributes(attributes, options(own))).attributes);
+  },
+);
 
 const options = (schemaUrl: string | undefined) => (schemaUrl === undefined ? {} : { schemaUrl });
 
-test('a stored resource waits for nothing, and merged with none is itself', async () => {
+test('a stored resource has nothing pending, and merging it with none gives itself', async () => {
   const resource = new StoredResource({ a: 1 }, undefined);
   expect(resource.asyncAttributesPending).toBe(false);
   await expect(resource.waitForAsyncAttributes()).resolves.toBeUndefined();

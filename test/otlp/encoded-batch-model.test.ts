@@ -183,7 +183,7 @@ const anyStep: fc.Arbitrary<fc.Command<Model, Real>>[] = [
   step('open', anyAdded.map(open)),
 ];
 
-test('a batch holds, counts and sends what an array of records would', () => {
+test('an encoded batch holds, counts and sends the same as an array of records', () => {
   fc.assert(
     fc.property(
       fc.commands(anyStep, { maxCommands: 40 }),
@@ -201,7 +201,7 @@ test('a batch holds, counts and sends what an array of records would', () => {
   );
 });
 
-test('a batch that is given away piece by piece sends every record once, and weighs nothing in the end', () => {
+test('an encoded batch that is given away piece by piece sends each record once and weighs nothing in the end', () => {
   fc.assert(
     fc.property(anyRecords, fc.array(fc.nat(4)), (records, sizes) => {
       const batch = new EncodedBatch(new EnvelopeEncoder(), Number.POSITIVE_INFINITY, 0);

@@ -25,7 +25,7 @@ test('a text far larger than a record may be is cut before it is encoded, and le
   expect(batch.toRequest().includes('spillway.truncated')).toBe(true);
 });
 
-test('many attributes that are too large together are cut as well', () => {
+test('many attributes that are too large together are cut, and leave no large buffer behind', () => {
   const attributes = Object.fromEntries(
     Array.from({ length: 128 }, (_, index) => [`key${index}`, 'y'.repeat(200 * KIB)]),
   );

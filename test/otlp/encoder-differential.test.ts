@@ -34,7 +34,7 @@ function expectSame(actual: unknown, expected: unknown): void {
 const oneValue = (fields: Parameters<typeof record>[0]) =>
   recordsIn(decodeRequest(encode([record(fields)])))[0];
 
-test('any records decode to what was logged', () => {
+test('encoded records decode to what was logged', () => {
   fc.assert(
     fc.property(anyRecords, fc.constantFrom(0, 100, 100_000), (records, capacityBytes) => {
       expectSame(decodeRequest(encode(records, capacityBytes)), expectedRequest(records));
@@ -43,7 +43,7 @@ test('any records decode to what was logged', () => {
   );
 });
 
-test('the official encoder makes the same bytes of what was decoded: nothing takes more of them than it has to', () => {
+test('the official encoder makes the same bytes from a decoded request, so that no field takes more than it needs', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const bytes = encode(records);
@@ -67,7 +67,7 @@ test('every text decodes to its well-formed self, as a body, an attribute, a key
   );
 });
 
-test('lengths of up to four bytes are right', () => {
+test('values with lengths of up to four bytes decode to what was logged', () => {
   for (const length of [2 ** 14, 2 ** 21 - 200, 2 ** 21 - 100, 2 ** 21, 2 ** 21 + 100]) {
     const records = [record({ body: { map: { text: 'x'.repeat(length) } } }), record()];
     const bytes = encode(records);
@@ -93,7 +93,7 @@ test('every number decodes to itself, to the bit', () => {
   );
 });
 
-test('every time is exact to the nanosecond', () => {
+test('every time decodes exactly, to the nanosecond', () => {
   fc.assert(
     fc.property(anyTime, anyTime, (hrTime, hrTimeObserved) => {
       const decoded = oneValue({ hrTime, hrTimeObserved });
@@ -104,7 +104,7 @@ test('every time is exact to the nanosecond', () => {
   );
 });
 
-test('records that follow each other do not take over the times of the ones before', () => {
+test('a record does not take over the times of the record before it', () => {
   const times = [0, 1, 999_999_999].flatMap((nanos) =>
     [0, 1_700_000_000, 1_700_000_001].map((seconds): [number, number] => [seconds, nanos]),
   );
@@ -164,7 +164,7 @@ function sayableSource<S extends { attributes?: object | undefined }>(source: S)
   return { ...source, ...(source.attributes && { attributes: definedIn(source.attributes) }) };
 }
 
-test('apart from the listed differences the request says the same as that of the official serializer', () => {
+test('a request says the same as that of the official serializer, apart from the listed differences', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const resources = new Map(records.map(({ resource }) => [resource, sayableSource(resource)]));
@@ -187,7 +187,7 @@ test('apart from the listed differences the request says the same as that of the
   );
 });
 
-test('the listed differences are differences still', () => {
+test('each listed difference from the official serializer still exists', () => {
   const official = (fields: Parameters<typeof record>[0]) =>
     recordsIn(decodeRequest(ProtobufLogsSerializer.serializeRequest([record(fields)]) as Uint8Array))[0];
   expect(official({ body: -0 })?.body).toEqual({ intValue: '0' });

@@ -56,8 +56,8 @@ function between(fields: Fields, maxRecordBytes?: number): PlainRecord | undefin
 
 const text = (stringValue: string) => ({ stringValue });
 
-describe('a hostile value costs at most itself:', () => {
-  test.each(hostileValues)('$name', ({ value, encoded }) => {
+describe('hostile values', () => {
+  test.each(hostileValues)('the hostile value "$name" costs at most itself', ({ value, encoded }) => {
     const kept = { key: 'kept', value: text('as it is') };
     const asBody = between({ body: value(), attributes: { kept: 'as it is' } });
     expect(asBody?.attributes[0]).toEqual(kept);
@@ -72,14 +72,17 @@ describe('a hostile value costs at most itself:', () => {
   });
 });
 
-describe('a hostile field costs at most its record:', () => {
-  test.each(hostileFields)('$name', ({ fields, refused = false, missing = [] }) => {
-    const decoded = between({ eventName: 'hostile', ...fields() });
-    expect(decoded === undefined).toBe(refused);
-    for (const field of missing) expect(decoded).not.toHaveProperty(field);
-  });
+describe('hostile fields', () => {
+  test.each(hostileFields)(
+    'the hostile field "$name" costs at most its record',
+    ({ fields, refused = false, missing = [] }) => {
+      const decoded = between({ eventName: 'hostile', ...fields() });
+      expect(decoded === undefined).toBe(refused);
+      for (const field of missing) expect(decoded).not.toHaveProperty(field);
+    },
+  );
 
-  test('a record no part of which can be read', () => {
+  test('a record of which no part can be read is refused and leaves the batch as it was', () => {
     const batch = openBatch();
     const fail = () => {
       throw new Error('no field');
@@ -91,26 +94,29 @@ describe('a hostile field costs at most its record:', () => {
   });
 });
 
-describe('a hostile source costs at most what of it cannot be read:', () => {
-  test.each(hostileSources)('$name', ({ fields, resource, scope }) => {
-    const batch = openBatch();
-    batch.add(neighbour);
-    batch.add(record({ body: 'hostile', ...fields() }));
-    batch.add(neighbour);
-    const request = batch.toRequest();
-    expect(request.length).toBeLessThanOrEqual(batch.bytes);
-    expect(Buffer.compare(reencode(request), request)).toBe(0);
-    const { resourceLogs } = decodeRequest(request);
-    const groups = resourceLogs.flatMap((ofResource) =>
-      ofResource.scopeLogs.map((ofScope) => ({ ...ofResource, ...ofScope })),
-    );
-    expect(groups.map(({ logRecords }) => logRecords.length)).toEqual([2, 1]);
-    expect(groups[1]?.logRecords[0]?.body).toEqual(text('hostile'));
-    if (resource !== undefined) expect(groups[1]?.resource?.attributes).toEqual(resource);
-    if (scope !== undefined) expect(groups[1]?.scope).toMatchObject(scope);
-  });
+describe('hostile sources', () => {
+  test.each(hostileSources)(
+    'the hostile source "$name" costs at most what cannot be read of it',
+    ({ fields, resource, scope }) => {
+      const batch = openBatch();
+      batch.add(neighbour);
+      batch.add(record({ body: 'hostile', ...fields() }));
+      batch.add(neighbour);
+      const request = batch.toRequest();
+      expect(request.length).toBeLessThanOrEqual(batch.bytes);
+      expect(Buffer.compare(reencode(request), request)).toBe(0);
+      const { resourceLogs } = decodeRequest(request);
+      const groups = resourceLogs.flatMap((ofResource) =>
+        ofResource.scopeLogs.map((ofScope) => ({ ...ofResource, ...ofScope })),
+      );
+      expect(groups.map(({ logRecords }) => logRecords.length)).toEqual([2, 1]);
+      expect(groups[1]?.logRecords[0]?.body).toEqual(text('hostile'));
+      if (resource !== undefined) expect(groups[1]?.resource?.attributes).toEqual(resource);
+      if (scope !== undefined) expect(groups[1]?.scope).toMatchObject(scope);
+    },
+  );
 
-  test('an enumerable property that was put on all objects is not logged', () => {
+  test('an enumerable property of Object.prototype is not logged', () => {
     Object.defineProperty(Object.prototype, 'polluted', { value: 1, enumerable: true, configurable: true });
     const batch = openBatch();
     try {
@@ -123,7 +129,7 @@ describe('a hostile source costs at most what of it cannot be read:', () => {
   });
 });
 
-describe('too much', () => {
+describe('records that are too large', () => {
   const huge = 'x'.repeat(10_000_000);
   const list = Array.from({ length: 1_000_000 }, (_, index) => index);
   const tooLarge: Fields[] = [
@@ -140,7 +146,7 @@ describe('too much', () => {
     { attributes: Object.fromEntries(list.slice(0, 20_000).map((index) => [`key-${index}`, index])) },
   ];
 
-  test('is cut to the limit and marked, and the batch does not grow to its size meanwhile', () => {
+  test('a record that is too large is cut to the limit and marked, and no buffer grows to its size meanwhile', () => {
     for (const fields of tooLarge) {
       const before = process.memoryUsage().arrayBuffers;
       const decoded = between(fields);
@@ -150,7 +156,7 @@ describe('too much', () => {
     }
   });
 
-  test('of ASCII text is cut to not much less than the limit', () => {
+  test('a record of ASCII text is cut to not much less than the limit', () => {
     for (const maxRecordBytes of [1_024, 16_384, 262_144]) {
       const body = between({ body: huge }, maxRecordBytes)?.body as { stringValue: string };
       expect(body.stringValue.length).toBeGreaterThan(maxRecordBytes / 3);
@@ -158,7 +164,7 @@ describe('too much', () => {
     }
   });
 
-  test('is cut to the smallest limit there is, whatever it is made of', () => {
+  test('a record is cut to the smallest limit there is, whatever it is made of', () => {
     const keys = Array.from({ length: 500 }, (_, index) => `${index}`.padEnd(64, '漢'));
     const map = Object.fromEntries(keys.map((key, index) => [key, index]));
     const names = { eventName: huge, severityText: huge };
@@ -171,7 +177,7 @@ describe('too much', () => {
     }
   });
 
-  test('a record of more than maxRecordBytes is cut to them, on the wire, and marked; no other is touched', () => {
+  test('a record of more than maxRecordBytes is cut to them on the wire and marked, and no other is changed', () => {
     const encoded = (item: EmittedRecord, maxRecordBytes: number) => {
       const batch = new EncodedBatch(new EnvelopeEncoder(), maxRecordBytes, 0);
       batch.add(item);

@@ -32,7 +32,7 @@ function resourcesOf(batch: EncodedBatch): unknown[][] {
   );
 }
 
-test('a resource whose attributes resolve late is sent with what it has, and with all of them later', async () => {
+test('a resource is sent with the attributes it has, and with the late ones after they have resolved', async () => {
   const { resource, settle } = lateResource('shop');
   const batch = openBatch();
   batch.add(record({ resource }));
@@ -58,7 +58,7 @@ test('a request that was handed out stays as it is when late attributes make the
   expect(decodeRequest(first).resourceLogs[0]?.scopeLogs?.[0]?.logRecords).toHaveLength(2);
 });
 
-test('late attributes reach every part of a batch that was split before, and the batch it is joined with', async () => {
+test('late attributes reach every part of a batch that was split before, and the batch that a part is joined with', async () => {
   const envelopes = new EnvelopeEncoder();
   const [shop, bank] = [lateResource('shop'), lateResource('bank')];
   const batch = openBatch(envelopes);
@@ -78,7 +78,7 @@ test('late attributes reach every part of a batch that was split before, and the
   expect(decodeRequest(part.toRequest())).toEqual(expectedRequest(records));
 });
 
-test('what late attributes add is counted by batches that are opened later', async () => {
+test('batches that are opened after late attributes have resolved count them in their weight', async () => {
   const envelopes = new EnvelopeEncoder();
   const { resource, settle } = lateResource('shop');
   const early = openBatch(envelopes);
@@ -93,7 +93,7 @@ test('what late attributes add is counted by batches that are opened later', asy
   expect(late.bytes).toBe(bytes + Buffer.from('....host.id..host of shop....').length - 2);
 });
 
-test('resource and scope are read once for all batches', () => {
+test('a resource and a scope are each read once for all batches', () => {
   let reads = 0;
   const counting = <T extends object>(target: T): T =>
     new Proxy(target, {
@@ -113,7 +113,7 @@ test('resource and scope are read once for all batches', () => {
   expect(reads).toBe(2);
 });
 
-test('a resource is counted once, however many scopes log', () => {
+test('a resource counts once in the weight of a batch, however many scopes log', () => {
   const resource = { attributes: { padding: 'x'.repeat(5_000) } };
   const batch = openBatch();
   const scopes = Array.from({ length: 20 }, (_, index) => ({ name: `scope ${index}` }));
@@ -128,7 +128,7 @@ test('a resource is counted once, however many scopes log', () => {
 test.each([
   { generation: '3.x', sdk: sdk3 },
   { generation: '0.2xx', sdk: sdk2xx },
-])('what a logger of sdk-logs $generation emits decodes to what it was given', ({ sdk }) => {
+])('records emitted by a logger of sdk-logs $generation decode to what it was given', ({ sdk }) => {
   const emitted: EmittedRecord[] = [];
   const processor = {
     onEmit: (item: EmittedRecord) => void emitted.push(item),

@@ -7,15 +7,18 @@ import type { OtlpLogExporterOptions } from '../../src/otlp/options.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { startSink } from '../support/http-sink.ts';
 
-describe('an environment variable with one of several words', () => {
-  test.each(['gzip', 'GZIP', ' Gzip '])('may be in capitals: compression %j is gzip', (compression) => {
-    const lines = diagLines();
-    expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_COMPRESSION: compression }).compression).toBe('gzip');
-    expect(lines).toEqual([]);
-  });
+describe('variables with one of several words', () => {
+  test.each(['gzip', 'GZIP', ' Gzip '])(
+    'the compression %j of the environment means gzip, whatever its case',
+    (compression) => {
+      const lines = diagLines();
+      expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_COMPRESSION: compression }).compression).toBe('gzip');
+      expect(lines).toEqual([]);
+    },
+  );
 
   test.each(['HTTP/PROTOBUF', ' http/Protobuf '])(
-    'may be in capitals: protocol %j is the one that is spoken, and nothing is said',
+    'the protocol %j of the environment means http/protobuf, and there is no warning',
     (protocol) => {
       const lines = diagLines();
       resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_PROTOCOL: protocol });
@@ -24,18 +27,18 @@ describe('an environment variable with one of several words', () => {
   );
 });
 
-describe('the time a request may take', () => {
+describe('the timeout of a request', () => {
   test.each<[string, OtlpLogExporterOptions, string]>([
-    ['0 in the environment is no limit', {}, '0'],
-    ['0 as an option is no limit, whatever the environment says', { timeoutMillis: 0 }, '500'],
-  ])('%s', (_, options, variable) => {
+    ['in the environment means no limit', {}, '0'],
+    ['as an option means no limit, whatever the environment says', { timeoutMillis: 0 }, '500'],
+  ])('a timeout of 0 %s', (_, options, variable) => {
     const lines = diagLines();
     const { timeoutMillis } = resolveOtlpConfig(options, { OTEL_EXPORTER_OTLP_TIMEOUT: variable });
     expect(timeoutMillis).toBe(Number.POSITIVE_INFINITY);
     expect(lines).toEqual([]);
   });
 
-  test('0 waits for an answer that takes its time', async () => {
+  test('a timeout of 0 waits for an answer that takes its time', async () => {
     const sink = await startSink();
     sink.answer = (response) => void setTimeout(() => response.end(), 100);
     const transport = new HttpTransport(resolveOtlpConfig({ url: sink.origin, timeoutMillis: 0 }, {}));
@@ -44,13 +47,13 @@ describe('the time a request may take', () => {
     expect(response.status).toBe(200);
   });
 
-  test('0 for logs goes before the time for every signal', () => {
+  test('a timeout of 0 for logs wins over the timeout for every signal', () => {
     const env = { OTEL_EXPORTER_OTLP_TIMEOUT: '150', OTEL_EXPORTER_OTLP_LOGS_TIMEOUT: '0' };
     expect(resolveOtlpConfig({}, env).timeoutMillis).toBe(Number.POSITIVE_INFINITY);
   });
 
   test.each([2_147_483_647, 86_400_001])(
-    '%d ms are taken, by the environment and by the option',
+    'a timeout of %d ms is accepted from the environment and from the option',
     (millis) => {
       const lines = diagLines();
       expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_TIMEOUT: String(millis) }).timeoutMillis).toBe(
@@ -61,11 +64,14 @@ describe('the time a request may take', () => {
     },
   );
 
-  test.each(['-1', 'soon', 'Infinity'])('%j is reported and ignored', (millis) => {
-    const lines = diagLines();
-    expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_TIMEOUT: millis }).timeoutMillis).toBe(10_000);
-    expect(lines).toEqual([expect.stringContaining('OTEL_EXPORTER_OTLP_TIMEOUT')]);
-  });
+  test.each(['-1', 'soon', 'Infinity'])(
+    'a timeout of %j in the environment is reported and ignored',
+    (millis) => {
+      const lines = diagLines();
+      expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_TIMEOUT: millis }).timeoutMillis).toBe(10_000);
+      expect(lines).toEqual([expect.stringContaining('OTEL_EXPORTER_OTLP_TIMEOUT')]);
+    },
+  );
 });
 
 describe('headers of the environment', () => {
@@ -75,35 +81,36 @@ describe('headers of the environment', () => {
     ['%zz=secret,a=1', { a: '1' }, 'number 1 of it'],
     ['authorization: Basic secret==,a=1', { a: '1' }, 'number 1 of it'],
     ['=secret,a=1,,b', { a: '1' }, 'number 1, 4 of it'],
-  ])('%j: what cannot be decoded is reported once, by its place', (list, headers, which) => {
-    const lines = diagLines();
-    expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: list }).headers()).toEqual(headers);
-    expect(lines).toEqual([expect.stringContaining('OTEL_EXPORTER_OTLP_HEADERS')]);
-    expect(lines[0]).toContain(which);
-    expect(lines[0]).not.toContain('secret');
-  });
+  ])(
+    'a part of the headers %j that cannot be decoded is reported once, by its position',
+    (list, headers, which) => {
+      const lines = diagLines();
+      expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: list }).headers()).toEqual(headers);
+      expect(lines).toEqual([expect.stringContaining('OTEL_EXPORTER_OTLP_HEADERS')]);
+      expect(lines[0]).toContain(which);
+      expect(lines[0]).not.toContain('secret');
+    },
+  );
 
-  test.each(['', ' ', ',', 'a=1, ,', 'a=1;meta=2,b='])('%j has nothing to report', (list) => {
+  test.each(['', ' ', ',', 'a=1, ,', 'a=1;meta=2,b='])('the headers %j cause no warning', (list) => {
     const lines = diagLines();
     resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: list }).headers();
     expect(lines).toEqual([]);
   });
 });
 
-describe('the endpoint for every signal', () => {
-  test.each([
-    ['http://c.test/base?key=value', 'http://c.test/base/v1/logs?key=value'],
-    ['http://c.test?key=a/b', 'http://c.test/v1/logs?key=a/b'],
-    ['http://c.test/base/?key=value', 'http://c.test/base/v1/logs?key=value'],
-    ['http://c.test/base#part', 'http://c.test/base/v1/logs'],
-    ['http://user:pa%20ss@c.test/a//', 'http://user:pa%20ss@c.test/a//v1/logs'],
-  ])('%s: the path of logs is appended to its path, and its query stays', (endpoint, url) => {
-    expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).url.href).toBe(url);
-  });
+test.each([
+  ['http://c.test/base?key=value', 'http://c.test/base/v1/logs?key=value'],
+  ['http://c.test?key=a/b', 'http://c.test/v1/logs?key=a/b'],
+  ['http://c.test/base/?key=value', 'http://c.test/base/v1/logs?key=value'],
+  ['http://c.test/base#part', 'http://c.test/base/v1/logs'],
+  ['http://user:pa%20ss@c.test/a//', 'http://user:pa%20ss@c.test/a//v1/logs'],
+])('the endpoint %s keeps its query, and the path of logs is appended to its path', (endpoint, url) => {
+  expect(resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).url.href).toBe(url);
 });
 
-describe('a header name with a line break', () => {
-  test('is not repeated as it is in the error of an option', () => {
+describe('header names with a line break', () => {
+  test('the error of an option does not repeat the line break of a header name', () => {
     const headers = { 'x-a\r\nforged: line\u2028\u202e': '1' };
     const thrown = errorOf(() => resolveOtlpConfig({ headers }, {}));
     expect(thrown).toMatchObject({ code: 'ERR_SPILLWAY_OPTION' });
@@ -111,14 +118,14 @@ describe('a header name with a line break', () => {
     expect(String(thrown)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u);
   });
 
-  test('is not repeated in a warning of the environment', () => {
+  test('a warning about the environment does not repeat a header name with a line break', () => {
     const lines = diagLines();
     resolveOtlpConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'x-a%0d%0aforged=1' });
     expect(lines).toEqual([expect.stringContaining('number 1 of it')]);
     expect(lines[0]).not.toMatch(/\p{Cc}|forged/u);
   });
 
-  test('is not repeated as it is in the error of a function', async () => {
+  test('the error of a header function does not repeat the line break of a header name', async () => {
     const config = resolveOtlpConfig({ headers: () => ({ 'x-a\r\nforged': '1' }) }, {});
     await expect(config.headers()).rejects.toThrow(/'x-a forged'/);
   });

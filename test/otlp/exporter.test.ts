@@ -45,7 +45,7 @@ function exported(exporter: SpillwayOtlpLogExporter, batch = records(3)): Promis
   return new Promise((resolve) => exporter.export(batch, resolve));
 }
 
-describe.each(generations)('behind a stock processor of %s', (_, sdk) => {
+describe.each(generations)('%s', (generation, sdk) => {
   describe.each(processors)('%s', (processor) => {
     function loggerTo(exporter: SpillwayOtlpLogExporter) {
       const provider = new sdk.LoggerProvider({ processors: [new sdk[processor]({ exporter })] });
@@ -59,7 +59,7 @@ describe.each(generations)('behind a stock processor of %s', (_, sdk) => {
       return { provider, emit };
     }
 
-    test('delivers every record once, and the flush waits for it', async () => {
+    test(`an exporter behind a ${processor} of ${generation} delivers each record once, and the flush waits for it`, async () => {
       const collector = await collectorWith({ latencyMillis: 10 });
       const exporter = exporterTo(collector);
       const { provider, emit } = loggerTo(exporter);
@@ -69,7 +69,7 @@ describe.each(generations)('behind a stock processor of %s', (_, sdk) => {
       expectReceived(collector.ids(), { to: emitted });
     });
 
-    test('reports a refusal, makes one attempt, and delivers what comes next', async () => {
+    test(`an exporter behind a ${processor} of ${generation} reports a refusal after one attempt and goes on`, async () => {
       const lines = diagLines();
       const collector = await collectorWith();
       await collector.script({ kind: 'status', status: 503, message: 'not today' });
@@ -88,7 +88,7 @@ describe.each(generations)('behind a stock processor of %s', (_, sdk) => {
       expect(collector.stats().requests).toBe(2);
     });
 
-    test('is shut down with it: what was emitted before has arrived', async () => {
+    test(`an exporter is shut down with its ${processor} of ${generation} after everything emitted has arrived`, async () => {
       const collector = await collectorWith({ latencyMillis: 20 });
       const { provider, emit } = loggerTo(exporterTo(collector));
       const emitted = emit(20);
@@ -100,9 +100,9 @@ describe.each(generations)('behind a stock processor of %s', (_, sdk) => {
   });
 });
 
-describe('a failed export', () => {
+describe('failed exports', () => {
   test.each([301, 400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504])(
-    'tells the status, %i, in the code of its error',
+    'a failed export has the status %i as the code of its error',
     async (status) => {
       const collector = await collectorWith({ reply: { kind: 'status', status, message: 'not today' } });
       const result = await exported(exporterTo(collector));
@@ -114,7 +114,7 @@ describe('a failed export', () => {
     },
   );
 
-  test('tells the code of the network error', async () => {
+  test('a failed export has the code of the network error', async () => {
     const collector = await collectorWith();
     await collector.refuse();
     expect(await exported(exporterTo(collector))).toMatchObject({
@@ -123,7 +123,7 @@ describe('a failed export', () => {
     });
   });
 
-  test('because of its timeout says so, and closes the connection', async () => {
+  test('an export that runs into its timeout says so and closes the connection', async () => {
     const collector = await collectorWith({ reply: { kind: 'hang' } });
     expect(await exported(exporterTo(collector, { timeoutMillis: 50 }))).toMatchObject({
       code: FAILED,
@@ -132,7 +132,7 @@ describe('a failed export', () => {
     await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
   });
 
-  test('does not spoil the next one', async () => {
+  test('a failed export does not affect the next one', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'reset', at: 'before-response' }, { kind: 'status', status: 500 });
     const exporter = exporterTo(collector);
@@ -142,8 +142,8 @@ describe('a failed export', () => {
   });
 });
 
-describe('a partial success', () => {
-  test('is a success, and what was refused is reported with the reason', async () => {
+describe('partial successes', () => {
+  test('a partial success makes the export succeed, and the rejected records are reported with the reason', async () => {
     const lines = diagLines();
     const collector = await collectorWith();
     await collector.script({ kind: 'partial', rejected: 2, message: 'no room for two' });
@@ -151,7 +151,7 @@ describe('a partial success', () => {
     expect(lines).toEqual([expect.stringMatching(/2 .*: no room for two/)]);
   });
 
-  test('is a success also where the diag logger throws', async () => {
+  test('a partial success makes the export succeed even if the diag logger throws', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'partial', rejected: 2 });
     const exporter = exporterTo(collector);
@@ -162,7 +162,7 @@ describe('a partial success', () => {
     expect(await exported(exporter)).toEqual(SUCCESS);
   });
 
-  test('that rejected nothing is reported, too', async () => {
+  test('a partial success that rejected nothing is reported as well', async () => {
     const lines = diagLines();
     const collector = await collectorWith();
     await collector.script({ kind: 'partial', rejected: 0, message: 'x is deprecated' });
@@ -175,7 +175,7 @@ describe('a partial success', () => {
 });
 
 describe('exports', () => {
-  test('at once all succeed over no more connections than concurrencyLimit', async () => {
+  test('concurrent exports all succeed over no more connections than concurrencyLimit', async () => {
     const collector = await collectorWith({ latencyMillis: 10 });
     const exporter = exporterTo(collector, { concurrencyLimit: 3 });
     const results = await Promise.all(
@@ -187,7 +187,7 @@ describe('exports', () => {
     expect(collector.stats().connections).toBe(3);
   });
 
-  test('are of the records as they were when it was called', async () => {
+  test('an export sends the records as they were when it was called', async () => {
     const collector = await collectorWith({ keep: 'records' });
     const attributes = { step: 'before' };
     const result = exported(exporterTo(collector), [record({ body: 'one', attributes })]);
@@ -196,7 +196,7 @@ describe('exports', () => {
     expect(collector.records()).toMatchObject([{ body: 'one', attributes: { step: 'before' } }]);
   });
 
-  test('of a value that cannot be read cost that value, and none of the other records', async () => {
+  test('a value that cannot be read costs an export that value and none of the other records', async () => {
     const collector = await collectorWith({ keep: 'records' });
     const hostile = {
       get trap() {
@@ -208,7 +208,7 @@ describe('exports', () => {
     expect(collector.records().map(({ body }) => body)).toEqual(['0', '1', 'odd']);
   });
 
-  test('of no records are a success', async () => {
+  test('an export of no records is a success', async () => {
     const collector = await collectorWith();
     expect(await exported(exporterTo(collector), [])).toEqual(SUCCESS);
     expect(collector.stats().records).toBe(0);
@@ -216,7 +216,7 @@ describe('exports', () => {
 });
 
 describe('forceFlush', () => {
-  test('waits for every export begun before, successful or not', async () => {
+  test('forceFlush waits for every export begun before it, successful or not', async () => {
     const collector = await collectorWith({ latencyMillis: 30 });
     await collector.script({ kind: 'accept' }, { kind: 'status', status: 500 });
     const exporter = exporterTo(collector);
@@ -226,11 +226,11 @@ describe('forceFlush', () => {
     expect(codes.sort()).toEqual([0, FAILED]);
   });
 
-  test('with nothing under way resolves', async () => {
-    await exporterTo(await collectorWith()).forceFlush();
+  test('forceFlush resolves when nothing is under way', async () => {
+    await expect(exporterTo(await collectorWith()).forceFlush()).resolves.toBeUndefined();
   });
 
-  test('is not stopped by a callback that throws, which is reported', async () => {
+  test('forceFlush is not stopped by a callback that throws, which is reported', async () => {
     const lines = diagLines();
     const collector = await collectorWith();
     const exporter = exporterTo(collector);
@@ -245,7 +245,7 @@ describe('forceFlush', () => {
 });
 
 describe('shutdown', () => {
-  test('waits for what is under way, and then closes the connections', async () => {
+  test('shutdown waits for exports under way and then closes the connections', async () => {
     const sink = await startSink();
     sink.answer = (response) => void setTimeout(() => response.end(), 30);
     const exporter = exporterTo({ logsUrl: `${sink.origin}/v1/logs` });
@@ -256,7 +256,7 @@ describe('shutdown', () => {
     expect(sink.connections).toBe(1);
   });
 
-  test('is followed by failures only, without a request', async () => {
+  test('an export after the shutdown fails without a request', async () => {
     const collector = await collectorWith();
     const exporter = exporterTo(collector);
     await exporter.shutdown();
@@ -268,10 +268,13 @@ describe('shutdown', () => {
     expect(collector.stats().requests).toBe(0);
   });
 
-  test('may be called again', async () => {
+  test('shutdown can be called again, concurrently or later', async () => {
     const exporter = exporterTo(await collectorWith());
     await exported(exporter);
-    await Promise.all([exporter.shutdown(), exporter.shutdown()]);
-    await exporter.shutdown();
+    await expect(Promise.all([exporter.shutdown(), exporter.shutdown()])).resolves.toEqual([
+      undefined,
+      undefined,
+    ]);
+    await expect(exporter.shutdown()).resolves.toBeUndefined();
   });
 });

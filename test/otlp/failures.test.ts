@@ -9,8 +9,8 @@ const OPTIONS = { maxExportBatchSize: BATCH_RECORDS } satisfies PipelineOptions;
 
 const status = (status: number) => ({ kind: 'status', status }) as const;
 
-describe('a connection', () => {
-  test('that is reset with the acknowledgement makes that batch, and no other, arrive twice', async () => {
+describe('broken connections', () => {
+  test('a connection that is reset with the acknowledgement makes that batch, and no other, arrive twice', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'accept' }, { kind: 'reset', at: 'before-response', stored: true });
     const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { concurrencyLimit: 1 } });
@@ -28,7 +28,7 @@ describe('a connection', () => {
   test.each<[string, PipelineOptions]>([
     ['timeoutMillis', { otlp: { timeoutMillis: 400 } }],
     ['exportTimeoutMillis', { exportTimeoutMillis: 400 }],
-  ])('that says nothing is closed after %s, and the batch is sent again', async (name, options) => {
+  ])('a silent connection is closed after %s, and its batch is sent again', async (name, options) => {
     const collector = await collectorWith({ reply: { kind: 'hang' } });
     const pipeline = otlpPipeline(collector, { ...OPTIONS, ...options });
     const emitted = pipeline.emit(BATCH_RECORDS * 2);
@@ -45,7 +45,7 @@ describe('a connection', () => {
   });
 });
 
-test('under any mixture of failures every record owed arrives, and twice only what was stored without an answer', async () => {
+test('every record owed arrives under any mixture of failures, and only what was stored without an answer arrives twice', async () => {
   const collector = await collectorWith();
   const pipeline = otlpPipeline(collector, {
     ...OPTIONS,

@@ -25,7 +25,7 @@ const GRACE_MILLIS = 50;
 
 afterEach(() => context.disable());
 
-describe('requests at once', () => {
+describe('concurrent requests', () => {
   /** For two at once there was an answer, for three there were two, and so on. */
   function expectOneMorePerAnswer(arrivals: readonly Arrival[]): void {
     for (const [index, { concurrent }] of arrivals.entries()) {
@@ -38,7 +38,7 @@ describe('requests at once', () => {
     ['16', {}, 16],
     ['concurrencyLimit', { concurrencyLimit: 5 }, 5],
   ])(
-    'grow from one to %s with a slow collector, one more per answer, and never beyond',
+    'concurrent requests to a slow collector grow from one to %s, by one per answer, and never beyond',
     async (_, otlp, limit) => {
       const collector = await collectorWith({ latencyMillis: 50 });
       const arrivals = arrivalsAt(collector);
@@ -55,7 +55,7 @@ describe('requests at once', () => {
     [1, { maxConcurrentExports: 1 }],
     [3, { maxConcurrentExports: 3 }],
     [2, { maxConcurrentExports: 8, otlp: { concurrencyLimit: 2 } }],
-  ])('are %i with %o', async (limit, options) => {
+  ])('the peak of concurrent requests is %i with %o', async (limit, options) => {
     const collector = await collectorWith({ latencyMillis: 20 });
     const pipeline = otlpPipeline(collector, { maxExportBatchSize: 10, ...options });
     const emitted = pipeline.emit(10 * 24);
@@ -64,7 +64,7 @@ describe('requests at once', () => {
     expectReceived(collector.ids(), { to: emitted });
   });
 
-  test('shrink to one while the collector throttles, and grow again afterwards', async () => {
+  test('concurrent requests shrink to one while the collector throttles, and grow again afterwards', async () => {
     const collector = await collectorWith({ latencyMillis: 20 });
     const otlp = { concurrencyLimit: 6 };
     const pipeline = otlpPipeline(collector, { maxExportBatchSize: 10, breaker: false, otlp });
@@ -97,8 +97,8 @@ test('compressed requests are small on the wire and hold the same records', asyn
   expectReceived(collector.ids(), { to: emitted });
 });
 
-describe('a function for the headers', () => {
-  test('is asked for each attempt, so that a token that has expired can be renewed', async () => {
+describe('header functions', () => {
+  test('a header function is called for each attempt, so that an expired token can be renewed', async () => {
     const sink = await startSink();
     sink.answer = (response, { headers }) => {
       response.writeHead(headers.authorization === 'Bearer 3' ? 200 : 401).end();
@@ -127,7 +127,7 @@ describe('a function for the headers', () => {
         throw new Error('no token yet');
       },
     ],
-  ])('that %s fails the attempt, which is repeated', async (_, fail) => {
+  ])('a header function that %s fails its attempt, which is repeated', async (_, fail) => {
     const collector = await collectorWith();
     let calls = 0;
     const headers = () => (++calls <= 2 ? fail() : { 'x-tenant': 'a' });
@@ -140,7 +140,7 @@ describe('a function for the headers', () => {
     expectReceived(collector.ids(), { to: emitted });
   });
 
-  test('that never answers costs an attempt its timeout, and no more', async () => {
+  test('a header function that never answers costs an attempt its timeout, and no more', async () => {
     const collector = await collectorWith();
     let calls = 0;
     const headers = () => (++calls === 1 ? new Promise<never>(() => {}) : {});
@@ -152,8 +152,8 @@ describe('a function for the headers', () => {
   });
 });
 
-describe('what the exporter’s own code logs is dropped as self, and feeds no loop', () => {
-  test('where no context manager follows it, as long as it does not wait', async () => {
+describe('logging within an export', () => {
+  test('a record that the exporter logs before it first waits is dropped as self even without a context manager', async () => {
     const collector = await collectorWith();
     const headers = () => {
       logger.emit({ body: 'asked for headers' });
@@ -167,7 +167,7 @@ describe('what the exporter’s own code logs is dropped as self, and feeds no l
     expect(processor.stats()).toMatchObject({ offered: 4, exported: 2, dropped: { self: 2 } });
   });
 
-  test('with a context manager also after it has waited', async () => {
+  test('a record that the exporter logs after it has waited is dropped as self with a context manager', async () => {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     const collector = await collectorWith();
     const headers = async () => {
@@ -185,8 +185,8 @@ describe('what the exporter’s own code logs is dropped as self, and feeds no l
   });
 });
 
-describe('a flush', () => {
-  test('sends at once what would wait for an hour, and resolves for all who asked when it is there', async () => {
+describe('flushes', () => {
+  test('a flush immediately sends records that would wait for an hour, and resolves for every caller after they have arrived', async () => {
     const collector = await collectorWith({ latencyMillis: 20 });
     const pipeline = otlpPipeline(collector, { scheduledDelayMillis: 3_600_000 });
     const emitted = pipeline.emit(1_000);
@@ -195,7 +195,7 @@ describe('a flush', () => {
     expectReceived(collector.ids(), { to: emitted });
   });
 
-  test('that runs out of time rejects, leaves the request alone, and what it carried is not sent twice', async () => {
+  test('a flush that runs out of time rejects, leaves the request alone, and causes nothing to be sent twice', async () => {
     const collector = await collectorWith({ latencyMillis: 150 });
     const pipeline = otlpPipeline(collector, {});
     const emitted = pipeline.emit(10);
@@ -208,8 +208,8 @@ describe('a flush', () => {
   });
 });
 
-describe('a shutdown', () => {
-  test('with a collector that hangs ends at its deadline, cancels the request and counts what is left', async () => {
+describe('shutdowns', () => {
+  test('a shutdown with a collector that hangs ends at its deadline, cancels the request and counts what is left', async () => {
     const collector = await collectorWith({ reply: { kind: 'hang' } });
     const pipeline = otlpPipeline(collector, { maxExportBatchSize: 64, exportTimeoutMillis: 30_000 });
     const emitted = pipeline.emit(64 * 3);
@@ -230,7 +230,7 @@ describe('a shutdown', () => {
     expect(answers).toEqual({ hang: 1 });
   });
 
-  test('that is immediate cancels the request at once', async () => {
+  test('an immediate shutdown cancels the request without waiting for it', async () => {
     const collector = await collectorWith({ reply: { kind: 'hang' } });
     const pipeline = otlpPipeline(collector);
     const emitted = pipeline.emit(10);
@@ -242,7 +242,7 @@ describe('a shutdown', () => {
     await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
   });
 
-  test('with a slow collector delivers everything first, and then closes the connections', async () => {
+  test('a shutdown with a slow collector delivers everything first and then closes the connections', async () => {
     const sink = await startSink();
     sink.answer = (response) => void setTimeout(() => response.end(), 20);
     const otlp = { concurrencyLimit: 4 };
@@ -258,7 +258,7 @@ describe('a shutdown', () => {
     await until(() => sink.sockets.size === 0, 'every connection is closed');
   });
 
-  test('with a collector that is known to be gone does not wait for its deadline', async () => {
+  test('a shutdown with a collector that is known to be gone does not wait for its deadline', async () => {
     const collector = await collectorWith();
     await collector.refuse();
     const pipeline = otlpPipeline(collector, {

@@ -16,30 +16,33 @@ const status = (status: number, fields: Partial<Refusal> = {}) =>
   ({ kind: 'status', status, ...fields }) as const;
 const retryAfter = (value: string) => ({ headers: { 'retry-after': value } });
 
-describe('a batch refused once with', () => {
+describe('batches that are refused once', () => {
   const configuration = [405, 407, 415].map(
-    (code) => [`${code}, which is for people to mend,`, status(code)] as const,
+    (code) => [`${code} (a configuration error)`, status(code)] as const,
   );
-  const ambiguous = [505].map((code) => [`${code}, which may be about anything,`, status(code)] as const);
+  const ambiguous = [505].map((code) => [`${code} (an ambiguous status)`, status(code)] as const);
   const meaningless = ['0', '-5', 'later, please', 'Sun, 06 Nov 1994 08:49:37 GMT'].map(
     (value) => [`503 and Retry-After: ${value}`, status(503, retryAfter(value))] as const,
   );
-  test.each([...configuration, ...ambiguous, ...meaningless])('%s arrives once', async (_, reply) => {
-    const collector = await collectorWith();
-    await collector.script(reply);
-    const pipeline = otlpPipeline(collector, OPTIONS);
-    const emitted = pipeline.emit(BATCH_RECORDS * 2);
-    await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
-    expectReceived(collector.ids(), { to: emitted });
-    expect(collector.stats().answers).toEqual({ 200: 2, [reply.status]: 1 });
-    expect(pipeline.stats.exports.lastError).toMatch(
-      new RegExp(`^HTTP ${reply.status} .+ from ${collector.logsUrl}`),
-    );
-  });
+  test.each([...configuration, ...ambiguous, ...meaningless])(
+    'a batch refused once with %s arrives once',
+    async (_, reply) => {
+      const collector = await collectorWith();
+      await collector.script(reply);
+      const pipeline = otlpPipeline(collector, OPTIONS);
+      const emitted = pipeline.emit(BATCH_RECORDS * 2);
+      await pipeline.settled();
+      expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
+      expectReceived(collector.ids(), { to: emitted });
+      expect(collector.stats().answers).toEqual({ 200: 2, [reply.status]: 1 });
+      expect(pipeline.stats.exports.lastError).toMatch(
+        new RegExp(`^HTTP ${reply.status} .+ from ${collector.logsUrl}`),
+      );
+    },
+  );
 
   test.each([300, 301, 302, 303, 304, 307, 308])(
-    '%i is not sent to where that points, and arrives once',
+    'a batch redirected with %i is not sent to the other address, and arrives once',
     async (code) => {
       const collector = await collectorWith();
       await collector.script(status(code, { headers: { location: `${collector.url}/elsewhere` } }));
@@ -54,8 +57,9 @@ describe('a batch refused once with', () => {
   );
 });
 
-describe.each([307, 404, 405, 408, 415, 502])('while everything is refused with %i', (code) => {
-  test('the breaker opens and nothing is lost; all of it arrives once when that ends', async () => {
+test.each([307, 404, 405, 408, 415, 502])(
+  'an outage that refuses everything with %i opens the breaker and loses nothing, and afterwards all of it arrives once',
+  async (code) => {
     const collector = await collectorWith({ reply: status(code) });
     const pipeline = otlpPipeline(collector, OPTIONS);
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
@@ -70,11 +74,11 @@ describe.each([307, 404, 405, 408, 415, 502])('while everything is refused with 
     expect(pipeline.stats.exported).toBe(emitted);
     expectReceived(collector.ids(), { to: emitted });
     expect(pipeline.processor.health()).toEqual({ status: 'ok', reasons: [] });
-  });
-});
+  },
+);
 
 test.each([401, 403, 404])(
-  '%i is reported as a configuration error, in the words of the collector',
+  'the status %i is reported as a configuration error, in the words of the collector',
   async (code) => {
     const lines = diagLines();
     const collector = await collectorWith();
@@ -89,8 +93,9 @@ test.each([401, 403, 404])(
   },
 );
 
-describe.each([402, 406, 409, 410, 418, 422, 431, 451])('a batch refused with %i', (code) => {
-  test('is rejected at once, says nothing against the collector, and costs no other', async () => {
+test.each([402, 406, 409, 410, 418, 422, 431, 451])(
+  'a batch refused with %i is dropped as rejected, says nothing against the collector, and costs no other batch',
+  async (code) => {
     const collector = await collectorWith();
     const drops: DropEvent[] = [];
     const pipeline = otlpPipeline(collector, { ...OPTIONS, onDrop: (event) => drops.push(event) });
@@ -107,31 +112,29 @@ describe.each([402, 406, 409, 410, 418, 422, 431, 451])('a batch refused with %i
     expectReceived(collector.ids(), { from: BATCH_RECORDS, to: emitted });
     await pipeline.until(() => drops.length > 0);
     expect(drops).toEqual([{ reason: 'rejected', records: BATCH_RECORDS }]);
-  });
+  },
+);
+
+test.each<[string, Behaviour]>([
+  ['413 because of its bytes', { maxBodyBytes: 4_000 }],
+  ['413 because of its records', { maxRecords: 7 }],
+  ['400, as the OpenTelemetry Collector does it,', { maxBodyBytes: 4_000, tooLargeStatus: 400 }],
+])('a compressed batch refused with %s is halved until it fits', async (_, limit) => {
+  const collector = await collectorWith(limit);
+  const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { compression: 'gzip' } });
+  const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
+  await pipeline.settled();
+  expect(pipeline.stats.exported).toBe(emitted);
+  expect(collector.stats().answers[limit.tooLargeStatus ?? 413]).toBeGreaterThan(0);
+  expect(pipeline.breakerStates).toEqual([]);
+  expectReceived(collector.ids(), { to: emitted });
 });
 
-describe('a compressed body over the limit', () => {
+describe('learned limits of size', () => {
   test.each<[string, Behaviour]>([
-    ['413 by bytes', { maxBodyBytes: 4_000 }],
-    ['413 by records', { maxRecords: 7 }],
-    ['400, as the OpenTelemetry Collector says it', { maxBodyBytes: 4_000, tooLargeStatus: 400 }],
-  ])('%s, is halved until it fits', async (_, limit) => {
-    const collector = await collectorWith(limit);
-    const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { compression: 'gzip' } });
-    const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
-    await pipeline.settled();
-    expect(pipeline.stats.exported).toBe(emitted);
-    expect(collector.stats().answers[limit.tooLargeStatus ?? 413]).toBeGreaterThan(0);
-    expect(pipeline.breakerStates).toEqual([]);
-    expectReceived(collector.ids(), { to: emitted });
-  });
-});
-
-describe('the size that a 413 has taught', () => {
-  test.each<[string, Behaviour]>([
-    ['by bytes', { maxBodyBytes: 9_000 }],
-    ['by records', { maxRecords: 40 }],
-  ])('%s is remembered for the batches that follow', async (_, limit) => {
+    ['in bytes', { maxBodyBytes: 9_000 }],
+    ['in records', { maxRecords: 40 }],
+  ])('a limit %s that a 413 has taught is remembered for the batches that follow', async (_, limit) => {
     const collector = await collectorWith(limit);
     const pipeline = otlpPipeline(collector, OPTIONS);
     for (let batch = 0; batch < 4; batch++) {
@@ -146,7 +149,7 @@ describe('the size that a 413 has taught', () => {
     expectReceived(collector.ids(), { to: emitted });
   });
 
-  test('is forgotten after an outage, with which the limit may have gone', async () => {
+  test('a limit that a 413 has taught is forgotten after an outage', async () => {
     const collector = await collectorWith({ maxRecords: 40, keep: 'count' });
     const pipeline = otlpPipeline(collector, OPTIONS);
     pipeline.emit(BATCH_RECORDS);
@@ -167,7 +170,7 @@ describe('the size that a 413 has taught', () => {
     expect(collector.stats().records).toBe(BATCH_RECORDS * 23);
   });
 
-  test('is tried to be grown out of at a cost of few requests while the limit stands', async () => {
+  test('a limit that a 413 has taught is probed with few requests while it stands', async () => {
     const collector = await collectorWith({ maxRecords: 40 });
     const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { concurrencyLimit: 1 } });
     for (let round = 0; round < 10; round++) {
@@ -180,7 +183,7 @@ describe('the size that a 413 has taught', () => {
   });
 });
 
-test('400 for everything, where nothing was ever accepted, is more likely a wrong address: nothing is dropped', async () => {
+test('a collector that refuses everything with 400 and has accepted nothing before costs no record', async () => {
   const collector = await collectorWith({ reply: status(400) });
   const pipeline = otlpPipeline(collector, OPTIONS);
   const emitted = pipeline.emit(BATCH_RECORDS * 3);
@@ -192,8 +195,8 @@ test('400 for everything, where nothing was ever accepted, is more likely a wron
   expectReceived(collector.ids(), { to: emitted });
 });
 
-describe('a partial success', () => {
-  test('counts what was refused to the record, and says why', async () => {
+describe('partial successes', () => {
+  test('a partial success is counted to the record, and its reason is reported', async () => {
     const lines = diagLines();
     const collector = await collectorWith();
     await collector.script(
@@ -215,7 +218,7 @@ describe('a partial success', () => {
     expect(lines.filter((line) => line.includes('rejected 3'))).toHaveLength(1);
   });
 
-  test('that rejected nothing is a success with a warning', async () => {
+  test('a partial success that rejected nothing is a success with a warning', async () => {
     const lines = diagLines();
     const collector = await collectorWith();
     await collector.script({ kind: 'partial', rejected: 0, message: 'the attribute x is deprecated' });
@@ -229,7 +232,7 @@ describe('a partial success', () => {
   });
 
   test.each([BATCH_RECORDS, 1_000_000])(
-    'that claims to have rejected %i counts no more than were sent',
+    'a partial success that claims to have rejected %i counts no more than were sent',
     async (rejected) => {
       const collector = await collectorWith();
       await collector.script({ kind: 'partial', rejected });

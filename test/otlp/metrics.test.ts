@@ -84,8 +84,8 @@ async function sinkThatWaits() {
   return { logsUrl: `${sink.origin}/v1/logs`, sink, waiting };
 }
 
-describe('the instruments', () => {
-  test('have the names, types and units of the conventions, descriptions, and the name of the package', async () => {
+describe('instruments', () => {
+  test('the instruments of the exporter have the names, types and units of the conventions, and the scope of the package', async () => {
     const collector = await collectorWith();
     const h = new Metered(collector);
     h.emit(1);
@@ -101,7 +101,7 @@ describe('the instruments', () => {
       expect(descriptor.description, descriptor.name).not.toBe('');
   });
 
-  test('say on every point which exporter speaks, and to whom', async () => {
+  test('every point of the exporter names it, its component type and the address that it sends to', async () => {
     const collector = await collectorWith();
     const telemetry = new Telemetry();
     const otlp = { meterProvider: telemetry.provider };
@@ -127,7 +127,7 @@ describe('the instruments', () => {
   test.each([
     ['http://127.0.0.1', 80],
     ['https://127.0.0.1', 443],
-  ])('say the port that %s means', async (origin, port) => {
+  ])('the points of an exporter to %s have the port %i', async (origin, port) => {
     const telemetry = new Telemetry();
     const exporter = new SpillwayOtlpLogExporter({
       url: `${origin}/v1/logs`,
@@ -142,7 +142,7 @@ describe('the instruments', () => {
     });
   });
 
-  test('are those of the official exporter, with the same attributes', async () => {
+  test('the instruments and attributes of the exporter are those of the official exporter', async () => {
     const collector = await collectorWith();
     const [ours, theirs] = [new Telemetry(), new Telemetry()];
     const h = new Metered(collector, { otlp: { meterProvider: ours.provider } });
@@ -170,7 +170,7 @@ describe('the instruments', () => {
 });
 
 describe('records', () => {
-  test('are in flight from the request to its answer, and then exported', async () => {
+  test('records are in flight from the request to its answer, and then exported', async () => {
     const { logsUrl, waiting } = await sinkThatWaits();
     const h = new Metered({ logsUrl });
     h.emit(10);
@@ -188,7 +188,7 @@ describe('records', () => {
     expect(points(after, exported)).toEqual([{ value: 10, attributes: {} }]);
   });
 
-  test('refused in a partial success are exported with an error, the others without', async () => {
+  test('records that a partial success rejects are counted as exported with an error, the others without', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'partial', rejected: 3 }, { kind: 'partial', rejected: 1_000 });
     const h = new Metered(collector, { maxExportBatchSize: 10 });
@@ -204,7 +204,7 @@ describe('records', () => {
     ]);
   });
 
-  test('that are sent again are exported once, however often that is', async () => {
+  test('records that are sent again are counted as exported once, however often that happens', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'status', status: 503, times: 2 }, { kind: 'status', status: 401 });
     const h = new Metered(collector);
@@ -220,7 +220,7 @@ describe('records', () => {
     ]);
   });
 
-  test('that are refused for good are exported with the status', async () => {
+  test('records that are refused for good are counted as exported with the status as error', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'status', status: 422 });
     const h = new Metered(collector, { maxExportBatchSize: 10 });
@@ -238,7 +238,7 @@ describe('records', () => {
     [400, { poisonedIds: ['5'] }],
     [413, { maxBodyBytes: 5_000 }],
   ])(
-    'of which one is refused with %i are all exported, and that one with an error',
+    'a single record refused with %i is counted as exported with an error, and those sent with it without',
     async (status, behaviour) => {
       const collector = await collectorWith(behaviour);
       const h = new Metered(collector);
@@ -259,7 +259,7 @@ describe('records', () => {
     },
   );
 
-  test('that nobody waits for any more, because of a shutdown, are no longer in flight', async () => {
+  test('records that a shutdown no longer waits for are no longer in flight', async () => {
     const collector = await collectorWith({ reply: { kind: 'hang' } });
     const h = new Metered(collector);
     h.emit(10);
@@ -273,8 +273,8 @@ describe('records', () => {
   });
 });
 
-describe('an operation', () => {
-  test('lasts from the request to the answer, in seconds', async () => {
+describe('operations', () => {
+  test('the duration of an operation lasts from the request to the answer, in seconds', async () => {
     const { logsUrl, waiting } = await sinkThatWaits();
     const h = new Metered({ logsUrl });
     h.emit(1);
@@ -287,7 +287,7 @@ describe('an operation', () => {
     expect(value).toMatchObject({ count: 1, sum: 0.25 });
   });
 
-  test('has no buckets, as the conventions have it: count, sum, least and most tell enough', async () => {
+  test('the duration of an operation has no buckets, as the conventions have it', async () => {
     const collector = await collectorWith();
     const h = new Metered(collector);
     h.emit(1);
@@ -296,7 +296,7 @@ describe('an operation', () => {
     expect(histogram?.buckets).toEqual({ boundaries: [], counts: [1] });
   });
 
-  test('without an answer has no status, but the code of the error', async () => {
+  test('an operation without an answer has the code of the error and no status', async () => {
     const collector = await collectorWith();
     await collector.refuse();
     const h = new Metered(collector);
@@ -318,7 +318,7 @@ describe('an operation', () => {
   test.each<[string, PipelineOptions]>([
     ['timeoutMillis', { otlp: { timeoutMillis: 50 } }],
     ['exportTimeoutMillis', { exportTimeoutMillis: 50 }],
-  ])('that ran into %s is a timeout', async (name, { otlp, ...options }) => {
+  ])('an operation that runs into %s is recorded as a timeout', async (name, { otlp, ...options }) => {
     const collector = await collectorWith();
     await collector.script({ kind: 'hang' });
     const telemetry = new Telemetry();
@@ -333,36 +333,34 @@ describe('an operation', () => {
   });
 });
 
-describe('behind another processor', () => {
-  test('every failure is final, and its records are exported with the error', async () => {
-    const collector = await collectorWith();
-    await collector.script(
-      { kind: 'status', status: 503 },
-      { kind: 'status', status: 413 },
-      { kind: 'partial', rejected: 1 },
-    );
-    const telemetry = new Telemetry();
-    const exporter = new SpillwayOtlpLogExporter({
-      url: collector.logsUrl,
-      meterProvider: telemetry.provider,
-    });
-    onTestFinished(() => exporter.shutdown());
-    for (const count of [2, 3, 4, 5]) await exportBy(exporter, count);
-    const collected = await telemetry.collect();
-    expect(points(collected, exported)).toEqual([
-      { value: 2, attributes: { 'error.type': '503' } },
-      { value: 3, attributes: { 'error.type': '413' } },
-      { value: 8, attributes: {} },
-      { value: 1, attributes: { 'error.type': 'rejected' } },
-    ]);
-    expect(points(collected, inflight)).toEqual([{ value: 0, attributes: {} }]);
-    expect(points(collected, duration).map(({ value }) => value)).toEqual([1, 1, 1, 1]);
+test('every failure behind another processor is final, and its records are counted as exported with the error', async () => {
+  const collector = await collectorWith();
+  await collector.script(
+    { kind: 'status', status: 503 },
+    { kind: 'status', status: 413 },
+    { kind: 'partial', rejected: 1 },
+  );
+  const telemetry = new Telemetry();
+  const exporter = new SpillwayOtlpLogExporter({
+    url: collector.logsUrl,
+    meterProvider: telemetry.provider,
   });
+  onTestFinished(() => exporter.shutdown());
+  for (const count of [2, 3, 4, 5]) await exportBy(exporter, count);
+  const collected = await telemetry.collect();
+  expect(points(collected, exported)).toEqual([
+    { value: 2, attributes: { 'error.type': '503' } },
+    { value: 3, attributes: { 'error.type': '413' } },
+    { value: 8, attributes: {} },
+    { value: 1, attributes: { 'error.type': 'rejected' } },
+  ]);
+  expect(points(collected, inflight)).toEqual([{ value: 0, attributes: {} }]);
+  expect(points(collected, duration).map(({ value }) => value)).toEqual([1, 1, 1, 1]);
 });
 
 describe('the MeterProvider', () => {
   test.each(['meterProvider', 'selfObsMeterProvider'] as const)(
-    'of the exporter, given as %s, goes before the one of the processor, and that before the global one',
+    'the exporter prefers its own %s to the MeterProvider of the processor, and that to the global one',
     async (option) => {
       const [own, ofProcessor, global] = [new Telemetry(), new Telemetry(), new Telemetry()];
       metrics.setGlobalMeterProvider(global.provider);
@@ -380,7 +378,7 @@ describe('the MeterProvider', () => {
     },
   );
 
-  test('may be the global one, registered when records have been exported already', async () => {
+  test('the global MeterProvider can be registered after records have been exported', async () => {
     const collector = await collectorWith();
     const h = new ManualPipeline(collector, { scheduledDelayMillis: 0 });
     const send = async () => {
@@ -400,7 +398,7 @@ describe('the MeterProvider', () => {
     ]);
   });
 
-  test('registered while requests are under way hears how they end, and never of less than none in flight', async () => {
+  test('a MeterProvider registered while requests are under way sees how they end, and never fewer than none in flight', async () => {
     const { logsUrl, waiting } = await sinkThatWaits();
     const h = new ManualPipeline({ logsUrl }, { maxExportBatchSize: 5, scheduledDelayMillis: 0 });
     h.emit(5);
@@ -426,7 +424,7 @@ describe('the MeterProvider', () => {
     ]);
   });
 
-  test('registered while the only request is under way hears how it ends', async () => {
+  test('a MeterProvider registered while the only request is under way sees how it ends', async () => {
     const { logsUrl, waiting } = await sinkThatWaits();
     const h = new ManualPipeline({ logsUrl }, { maxExportBatchSize: 5 });
     h.emit(5);

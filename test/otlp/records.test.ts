@@ -22,7 +22,7 @@ import { expectLaw } from '../support/records.ts';
 afterEach(() => vi.unstubAllEnvs());
 
 describe('records', () => {
-  test('of several resources and scopes keep theirs, wherever their batches are cut', async () => {
+  test('records of several resources and scopes keep theirs, wherever their batches are split', async () => {
     const collector = await collectorWith({ keep: 'records', maxRecords: 5 });
     const processor = processorTo(collector, { maxExportBatchSize: 23 });
     const envelopes = ['shop', 'bank'].flatMap((service) => {
@@ -49,7 +49,7 @@ describe('records', () => {
     expectLaw(processor.stats());
   });
 
-  test('of a resource whose attributes resolve late arrive with all of them', async () => {
+  test('records of a resource whose attributes resolve late arrive with all of them', async () => {
     const collector = await collectorWith({ keep: 'records' });
     const processor = processorTo(collector, { scheduledDelayMillis: 0 });
     const resource = resourceFromAttributes({ 'service.name': 'shop', 'host.id': sleep(50, 'i-1') });
@@ -64,7 +64,7 @@ describe('records', () => {
     ]);
   });
 
-  test('of a resource whose attributes never resolve arrive after five seconds without them', async () => {
+  test('records of a resource whose attributes never resolve arrive after five seconds without them', async () => {
     const collector = await collectorWith({ keep: 'records' });
     const pipeline = new ManualPipeline(collector, { scheduledDelayMillis: 0 });
     const resource = {
@@ -81,7 +81,7 @@ describe('records', () => {
     expect(collector.records()[0]?.resource).toEqual({ 'service.name': 'shop' });
   });
 
-  test('are what was logged, whatever the application does to body and attributes afterwards', async () => {
+  test('records arrive as they were logged, whatever the application changes in body and attributes afterwards', async () => {
     const collector = await collectorWith({ keep: 'records' });
     const processor = processorTo(collector);
     const body = { step: 'before', list: [1], bytes: new Uint8Array([1, 2]) };
@@ -111,39 +111,42 @@ describe('records', () => {
       sdk2xx as unknown as Sdk,
       (url) => new OTLPLogExporterOf2xx({ url }) as unknown as sdk3.LogRecordExporter,
     ],
-  ])('of sdk-logs %s arrive equal to those of the official exporter', async (_, sdk, officialExporter) => {
-    const [theirs, ours] = [
-      await collectorWith({ keep: 'records' }),
-      await collectorWith({ keep: 'records' }),
-    ];
-    const processor = processorTo(ours);
-    const provider = new sdk.LoggerProvider({
-      resource: resourceFromAttributes({
-        'service.name': 'shop',
-        'process.pid': 7,
-        'process.command_args': ['a', 'b'],
-      }),
-      logRecordLimits: { attributeCountLimit: 12, attributeValueLengthLimit: 64 },
-      processors: [
-        new sdk.BatchLogRecordProcessor({ exporter: officialExporter(theirs.logsUrl) }),
-        processor as never,
-      ],
-    });
-    onTestFinished(() => provider.shutdown());
-    const loggers = [
-      provider.getLogger('orders', '1.2.3', { schemaUrl: 'https://example.com/schema' }),
-      provider.getLogger('payments'),
-    ];
-    for (const record of everyField) for (const logger of loggers) logger.emit(record);
-    await provider.forceFlush();
-    expect(ours.records()).toHaveLength(everyField.length * 2);
-    expect(ours.records()).toEqual(theirs.records());
-    expect(ours.stats().encodings).toEqual({ 'application/x-protobuf': 1 });
-  });
+  ])(
+    'records of sdk-logs %s arrive equal to those of the official exporter',
+    async (_, sdk, officialExporter) => {
+      const [theirs, ours] = [
+        await collectorWith({ keep: 'records' }),
+        await collectorWith({ keep: 'records' }),
+      ];
+      const processor = processorTo(ours);
+      const provider = new sdk.LoggerProvider({
+        resource: resourceFromAttributes({
+          'service.name': 'shop',
+          'process.pid': 7,
+          'process.command_args': ['a', 'b'],
+        }),
+        logRecordLimits: { attributeCountLimit: 12, attributeValueLengthLimit: 64 },
+        processors: [
+          new sdk.BatchLogRecordProcessor({ exporter: officialExporter(theirs.logsUrl) }),
+          processor as never,
+        ],
+      });
+      onTestFinished(() => provider.shutdown());
+      const loggers = [
+        provider.getLogger('orders', '1.2.3', { schemaUrl: 'https://example.com/schema' }),
+        provider.getLogger('payments'),
+      ];
+      for (const record of everyField) for (const logger of loggers) logger.emit(record);
+      await provider.forceFlush();
+      expect(ours.records()).toHaveLength(everyField.length * 2);
+      expect(ours.records()).toEqual(theirs.records());
+      expect(ours.stats().encodings).toEqual({ 'application/x-protobuf': 1 });
+    },
+  );
 });
 
-describe('without any options', () => {
-  test('records go where OTEL_EXPORTER_OTLP_ENDPOINT points', async () => {
+describe('defaults', () => {
+  test('records go where OTEL_EXPORTER_OTLP_ENDPOINT points if there are no options', async () => {
     const collector = await collectorWith();
     vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', collector.url);
     vi.stubEnv('OTEL_EXPORTER_OTLP_COMPRESSION', 'gzip');
@@ -154,7 +157,7 @@ describe('without any options', () => {
     expect(collector.stats().encodings).toEqual({ 'application/x-protobuf, gzip': 1 });
   });
 
-  test('and with headers for logs in the environment, those are sent', async () => {
+  test('headers for logs in the environment are sent if there are no options', async () => {
     const sink = await startSink();
     vi.stubEnv('OTEL_EXPORTER_OTLP_LOGS_ENDPOINT', `${sink.origin}/tenant/logs`);
     vi.stubEnv('OTEL_EXPORTER_OTLP_LOGS_HEADERS', 'x-tenant=a%20b');

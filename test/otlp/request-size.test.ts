@@ -11,8 +11,8 @@ import { record } from '../support/records.ts';
 const KIB = 1024;
 const bytesAt = (sink: HttpSink) => sink.requests.map(({ body }) => body.length);
 
-describe('no request is larger than maxRequestBytes', () => {
-  test('batches are made no larger, and every record arrives', async () => {
+describe('maxRequestBytes', () => {
+  test('no batch is made larger than maxRequestBytes, and every record arrives', async () => {
     const sink = await startSink();
     const exporter = new SpillwayOtlpLogExporter({ url: sink.origin, maxRequestBytes: 4 * KIB });
     const processor = accountedFor(new SpillwayLogRecordProcessor({ exporter, memoryLimit: false }));
@@ -23,7 +23,7 @@ describe('no request is larger than maxRequestBytes', () => {
     expect(sink.requests.length).toBeLessThan(40);
   });
 
-  test('a larger maxExportBatchBytes is brought down to it, and that is said', () => {
+  test('a maxExportBatchBytes that is larger than maxRequestBytes is reduced to it with a warning', () => {
     const lines = diagLines();
     const exporter = new SpillwayOtlpLogExporter({ maxRequestBytes: 8 * KIB });
     accountedFor(new SpillwayLogRecordProcessor({ exporter, maxExportBatchBytes: 16 * KIB }));
@@ -34,7 +34,7 @@ describe('no request is larger than maxRequestBytes', () => {
     ]);
   });
 
-  test('it is measured before compression', async () => {
+  test('maxRequestBytes bounds a request before its compression', async () => {
     const sink = await startSink();
     const exporter = new SpillwayOtlpLogExporter({
       url: sink.origin,
@@ -50,7 +50,7 @@ describe('no request is larger than maxRequestBytes', () => {
     expect(sink.requests).toHaveLength(1);
   });
 
-  test('a record that is too large alone, with its resource, is dropped as record_too_large, and the next arrive', async () => {
+  test('a record too large for maxRequestBytes with its resource is dropped as record_too_large, and the next ones arrive', async () => {
     const collector = await collectorWith();
     const pipeline = otlpPipeline(collector, { otlp: { maxRequestBytes: 4 * KIB } });
     const large = { resource: { attributes: { large: 'x'.repeat(4 * KIB) } } };
@@ -65,7 +65,7 @@ describe('no request is larger than maxRequestBytes', () => {
     expect(pipeline.stats).toMatchObject({ exported: 1, dropped: { record_too_large: 8 } });
   });
 
-  test('a request that was not sent says nothing of a destination that is down: the breaker stays open', async () => {
+  test('a request that is too large to be sent does not close the breaker of a destination that is down', async () => {
     const collector = await collectorWith();
     await collector.refuse();
     const pipeline = new ManualPipeline(collector, {

@@ -33,7 +33,7 @@ function messageOf(status: number, fields: Partial<OtlpResponse> = {}): string {
   return (outcome.error as Error).message;
 }
 
-describe('a status', () => {
+describe('statuses', () => {
   test.each([
     [200, 'delivered'],
     [202, 'delivered'],
@@ -63,7 +63,7 @@ describe('a status', () => {
     [505, 'ambiguous'],
     [599, 'ambiguous'],
     [999, 'ambiguous'],
-  ])('%i means %s', (status, kind) => {
+  ])('the status %i is judged as %s', (status, kind) => {
     const outcome = outcomeOf(answer(status), now);
     expect(outcome.kind).toBe(kind);
     if (kind === 'delivered') expect(outcome).toEqual({ kind, rejectedRecords: 0 });
@@ -80,19 +80,19 @@ describe('a status', () => {
     [401, undefined],
     [413, undefined],
     [500, undefined],
-  ])('%i with Retry-After asks for a wait of %s', (status, retryAfterMillis) => {
+  ])('the wait that Retry-After asks for with status %i is %s', (status, retryAfterMillis) => {
     for (const retryAfter of ['30', 'Sun, 06 Nov 1994 08:50:07 GMT']) {
       const outcome = outcomeOf(answer(status, { retryAfter }), now);
       expect('retryAfterMillis' in outcome ? outcome.retryAfterMillis : undefined).toBe(retryAfterMillis);
     }
   });
 
-  test('a Retry-After that says nothing is none', () => {
+  test('a Retry-After that cannot be read counts as none', () => {
     expect(outcomeOf(answer(503, { retryAfter: 'soon' }), now)).not.toHaveProperty('retryAfterMillis');
   });
 });
 
-describe('a partial success', () => {
+describe('partial successes', () => {
   const partial = { rejected: 7, message: 'too old' };
   const delivered = { kind: 'delivered', rejectedRecords: 7, message: 'too old' };
 
@@ -101,23 +101,23 @@ describe('a partial success', () => {
     ['in protobuf without a type', { body: encodeResponse('protobuf', partial), contentType: undefined }],
     ['in JSON', { body: encodeResponse('json', partial), contentType: JSON_TYPE }],
     [
-      'in JSON with its number as text, as the mapping of protobuf has it',
+      'in JSON with its number as text (as protobuf maps it)',
       {
         body: Buffer.from('{"partialSuccess":{"rejectedLogRecords":"7","errorMessage":"too old"}}'),
         contentType: 'Application/JSON',
       },
     ],
-  ])('%s is heard', (_, fields) => {
+  ])('a partial success %s is recognised', (_, fields) => {
     expect(outcomeOf(answer(200, fields), now)).toEqual(delivered);
   });
 
-  test('may be a warning alone', () => {
+  test('a partial success can be a warning alone', () => {
     const body = encodeResponse('protobuf', { rejected: 0, message: 'deprecated' });
     const expected = { kind: 'delivered', rejectedRecords: 0, message: 'deprecated' };
     expect(outcomeOf(answer(200, { body }), now)).toEqual(expected);
   });
 
-  test('of any count and message decodes to what was encoded', () => {
+  test('a partial success of any count and message decodes to what was encoded', () => {
     fc.assert(
       fc.property(fc.nat(), fc.string({ unit: 'grapheme', maxLength: 200 }), (rejected, message) => {
         const body = encodeResponse('protobuf', { rejected, message });
@@ -131,14 +131,14 @@ describe('a partial success', () => {
 
   test.each<[string, Partial<OtlpResponse>]>([
     ['a negative count', { body: encodeResponse('protobuf', { rejected: -3, message: '' }) }],
-    ['no body', {}],
+    ['an empty body', {}],
     ['an empty success', { body: encodeResponse('json'), contentType: JSON_TYPE }],
     ['a body cut short', { body: encodeResponse('protobuf', partial).subarray(0, 5), extent: 'cut' }],
     ['text', { body: Buffer.from('ok\n'), contentType: 'text/plain; charset=utf-8' }],
     ['text without a type', { body: Buffer.from('Success'), contentType: undefined }],
-    ['a page of no length', { contentType: 'text/html' }],
-    ['gRPC that was a success', { contentType: 'application/grpc', grpcStatus: '0' }],
-    ['a status in JSON that is one of success', { body: Buffer.from('{"code":0,"text":"Success"}') }],
+    ['an empty page', { contentType: 'text/html' }],
+    ['a gRPC status of success', { contentType: 'application/grpc', grpcStatus: '0' }],
+    ['a status of success in JSON', { body: Buffer.from('{"code":0,"text":"Success"}') }],
     ['JSON of something else', { body: Buffer.from('null'), contentType: JSON_TYPE }],
     [
       'JSON with wrong types',
@@ -147,11 +147,11 @@ describe('a partial success', () => {
         contentType: JSON_TYPE,
       },
     ],
-  ])('%s is a delivery of everything', (_, fields) => {
+  ])('a 200 with %s means that everything was delivered', (_, fields) => {
     expect(outcomeOf(answer(200, fields), now)).toEqual({ kind: 'delivered', rejectedRecords: 0 });
   });
 
-  test('or another answer: whatever bytes a 200 comes with, it leads to one of two outcomes', () => {
+  test('a 200 with any bytes is judged as delivered or as ambiguous', () => {
     const types = fc.constantFrom(PROTOBUF, JSON_TYPE, 'text/plain', 'text/html', undefined, '', ';');
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), types, (body, contentType) => {
@@ -164,7 +164,7 @@ describe('a partial success', () => {
   });
 });
 
-describe('an answer with status 200 that is none of OTLP', () => {
+describe('answers with status 200 that are not OTLP', () => {
   const page = '<!DOCTYPE html><html><head><title>\n Sign in &amp; pay</title></head><body>x</body></html>';
   const none = '(no answer of OTLP, ';
   test.each<[string, Partial<OtlpResponse>, string]>([
@@ -183,7 +183,7 @@ describe('an answer with status 200 that is none of OTLP', () => {
       { body: Buffer.from(page), contentType: 'text/plain' },
       'text/plain): Sign in & pay',
     ],
-    ['a page of which nothing came', { extent: 'cut', contentType: 'text/html' }, 'text/html)'],
+    ['a page of which nothing came through', { extent: 'cut', contentType: 'text/html' }, 'text/html)'],
     [
       'protobuf that calls itself a page',
       { body: encodeResponse('protobuf', { rejected: 7, message: 'old' }), contentType: 'text/html' },
@@ -208,7 +208,7 @@ describe('an answer with status 200 that is none of OTLP', () => {
     ],
     ['a google.rpc.Status', { body: encodeStatus('protobuf', 13, 'no disk') }, `${PROTOBUF}): no disk`],
     [
-      'one in JSON',
+      'a google.rpc.Status in JSON',
       { body: encodeStatus('json', 13, 'no disk'), contentType: JSON_TYPE },
       'application/json): no disk',
     ],
@@ -228,9 +228,9 @@ describe('an answer with status 200 that is none of OTLP', () => {
       '): {"errors":["no"]}',
     ],
     ['JSON that says it failed', { body: Buffer.from('{"success":false}'), contentType: JSON_TYPE }, ''],
-    ['JSON that is none', { body: Buffer.from('{"partialSuccess":'), contentType: JSON_TYPE }, ''],
+    ['invalid JSON', { body: Buffer.from('{"partialSuccess":'), contentType: JSON_TYPE }, ''],
     ['an image', { body: PNG, contentType: 'image/png' }, 'image/png)'],
-  ])('%s, is a failure of the destination, by its address and its type', (_, fields, said) => {
+  ])('a 200 with %s is a failure of the destination, reported by its address and type', (_, fields, said) => {
     const outcome = outcomeOf(answer(200, fields), now);
     expect(outcome).toMatchObject({ kind: 'ambiguous', error: { code: 200 } });
     const { message } = (outcome as { error: Error }).error;
@@ -238,7 +238,7 @@ describe('an answer with status 200 that is none of OTLP', () => {
     expect(message).toContain(said);
   });
 
-  test('is also a text for those who demand OTLP, but no body and what OTLP knows are not', () => {
+  test('a 200 with plain text is ambiguous where OTLP is demanded, and one with an empty body or with OTLP is delivered', () => {
     const kindOf = (fields: Partial<OtlpResponse>) => outcomeOf(answer(200, fields), now, true).kind;
     expect(kindOf({ body: Buffer.from('ok'), contentType: 'text/plain' })).toBe('ambiguous');
     expect(kindOf({ body: encodeResponse('protobuf'), contentType: undefined })).toBe('delivered');
@@ -248,7 +248,7 @@ describe('an answer with status 200 that is none of OTLP', () => {
 });
 
 test.each([200, 400, 413, 429, 503])(
-  'an answer that is too long is not to be tried again, and says so, with status %i',
+  'an answer with status %i that is too long is not retried, and its error says so',
   (status) => {
     const outcome = outcomeOf(answer(status, { extent: 'too long', retryAfter: '7' }), now);
     expect(outcome).toMatchObject({
@@ -258,17 +258,21 @@ test.each([200, 400, 413, 429, 503])(
   },
 );
 
-describe('a message', () => {
+describe('messages', () => {
   const reason = 'key expired';
   test.each<[string, Partial<OtlpResponse>, string]>([
     ['a google.rpc.Status', { body: encodeStatus('protobuf', 16, reason) }, reason],
-    ['one in JSON', { body: encodeStatus('json', 16, reason), contentType: JSON_TYPE }, reason],
+    [
+      'a google.rpc.Status in JSON',
+      { body: encodeStatus('json', 16, reason), contentType: JSON_TYPE },
+      reason,
+    ],
     [
       'a problem in JSON',
       { body: Buffer.from('{"title":"no"}'), contentType: 'application/problem+json' },
       '{"title":"no"}',
     ],
-    ['JSON that is none', { body: Buffer.from('{oops'), contentType: JSON_TYPE }, '{oops'],
+    ['invalid JSON', { body: Buffer.from('{oops'), contentType: JSON_TYPE }, '{oops'],
     [
       'text',
       { body: Buffer.from(' key\r\n\texpired\u001b[31m\u2028!\n'), contentType: 'text/plain' },
@@ -291,11 +295,11 @@ describe('a message', () => {
       { body: Buffer.from(`<html><head><title>${reason}</title></head><p>nginx`), contentType: 'text/html' },
       reason,
     ],
-  ])('quotes %s', (_, fields, quoted) => {
+  ])('an error message quotes %s', (_, fields, quoted) => {
     expect(messageOf(500, fields)).toBe(`HTTP 500 Internal Server Error from ${ENDPOINT}: ${quoted}`);
   });
 
-  test('quotes no more than 200 characters', () => {
+  test('an error message quotes no more than 200 characters', () => {
     const body = Buffer.from('x'.repeat(10_000));
     expect(messageOf(500, { body, contentType: 'text/html' })).toBe(
       `HTTP 500 Internal Server Error from ${ENDPOINT}: ${'x'.repeat(200)}…`,
@@ -303,26 +307,26 @@ describe('a message', () => {
   });
 
   test.each<[string, Partial<OtlpResponse>]>([
-    ['no body', {}],
+    ['an empty body', {}],
     ['garbage', { body: Buffer.from([0xff]) }],
     ['an image', { body: PNG, contentType: 'image/png' }],
-  ])('does without %s', (_, fields) => {
+  ])('an error message quotes nothing of %s', (_, fields) => {
     expect(messageOf(503, fields)).toBe(`HTTP 503 Service Unavailable from ${ENDPOINT}`);
   });
 
   test.each([401, 403, 404, 405, 407, 415])(
-    'says of %i that it is likely a matter of configuration',
+    'an error message calls the status %i a likely configuration error',
     (status) => {
       expect(messageOf(status)).toMatch(/^HTTP \d+ .* from https:.* \(likely a configuration error\)$/);
       expect(messageOf(status, { body: encodeStatus('protobuf', 16, reason) })).toContain(': key expired');
     },
   );
 
-  test('quotes the name of the status as the server has it, on one line', () => {
+  test('an error message quotes the status text of the server on one line', () => {
     expect(messageOf(500, { statusText: 'So\tSorry' })).toBe(`HTTP 500 So Sorry from ${ENDPOINT}`);
   });
 
-  test('does not say twice what the page of a proxy repeats', () => {
+  test('an error message does not repeat the status text from the page of a proxy', () => {
     const body = Buffer.from('<html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1><hr>nginx');
     expect(messageOf(502, { body, contentType: 'text/html' })).toBe(`HTTP 502 Bad Gateway from ${ENDPOINT}`);
   });
@@ -331,9 +335,9 @@ describe('a message', () => {
     ['status', { statusText: 'no hunter2 here' }],
     ['text', { body: Buffer.from('key hunter2'), contentType: 'text/plain' }],
     ['status message', { body: encodeStatus('protobuf', 16, 'hunter2') }],
-    ['type', { body: Buffer.from('x'), contentType: 'text/hunter2' }],
+    ['content type', { body: Buffer.from('x'), contentType: 'text/hunter2' }],
     ['gRPC message', { grpcStatus: '7', grpcMessage: 'no%20hunter2' }],
-  ])('has no %s with what the request said in confidence', (_, fields) => {
+  ])('an error message conceals secrets of the request that the server repeats in the %s', (_, fields) => {
     const conceal = (text: string) => text.replaceAll('hunter2', '…');
     for (const status of [200, 401, 503]) {
       const outcome = outcomeOf(answer(status, { ...fields, conceal }), now);
@@ -342,13 +346,13 @@ describe('a message', () => {
     }
   });
 
-  test('does without a name for the status, and without an endpoint', () => {
+  test('an error message needs neither a status text nor an endpoint', () => {
     const { endpoint: _endpoint, statusText: _text, ...response } = answer(599);
     expect(outcomeOf(response, now)).toMatchObject({ error: { message: 'HTTP 599' } });
   });
 });
 
-test('a request without an answer is one to try again', () => {
+test('a request without an answer is judged as retryable', () => {
   const error = new Error('no answer');
   expect(outcomeOfFailure(error)).toEqual({ kind: 'retryable', error });
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Reply } from '../../demo/collector/protocol.ts';
+import { diagLines } from '../support/diag-lines.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
 import {
   arrivalsAt,
@@ -24,14 +25,14 @@ const retryAfter = (value: string) => ({ headers: { 'retry-after': value } });
 
 describe('Retry-After', () => {
   test.each([429, 502, 503, 504, 408])(
-    'in seconds, with %i, is a time before which nothing is sent',
+    'Retry-After in seconds, with status %i, is a time before which nothing is sent',
     async (code) => {
-      const collector = await collectorWith({ reply: status(code, { retryAfterSeconds: 3_600 }) });
+      const collector = await collectorWith({ reply: status(code, { retryAfterSeconds: 300 }) });
       const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker: false });
       const emitted = pipeline.emit(BATCH_RECORDS * 3);
       await pipeline.until(({ exports }) => exports.failures === 1);
       await collector.behave({ reply: { kind: 'accept' } });
-      await pipeline.clock.advance(3_599_999);
+      await pipeline.clock.advance(299_999);
       expect(pipeline.stats).toMatchObject({
         queued: { records: emitted },
         inFlight: { records: 0 },
@@ -46,10 +47,10 @@ describe('Retry-After', () => {
     },
   );
 
-  test('as a date is a time before which nothing is sent', async () => {
+  test('Retry-After as a date is a time before which nothing is sent', async () => {
     const collector = await collectorWith();
     const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker: false });
-    const date = new Date(Math.ceil(pipeline.clock.wallNow() / 1_000) * 1_000 + 3_600_000);
+    const date = new Date(Math.ceil(pipeline.clock.wallNow() / 1_000) * 1_000 + 250_000);
     await collector.script(status(503, retryAfter(date.toUTCString())));
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
     await pipeline.until(({ exports }) => exports.failures === 1);
@@ -61,17 +62,17 @@ describe('Retry-After', () => {
     expectReceived(collector.ids(), { to: emitted });
   });
 
-  test('beyond the reset timeout of the breaker puts off its probe, too', async () => {
+  test('Retry-After beyond the reset timeout of the breaker postpones its probe as well', async () => {
     const collector = await collectorWith();
-    await collector.script(status(503, { retryAfterSeconds: 3_600 }));
+    await collector.script(status(503, { retryAfterSeconds: 300 }));
     const breaker = { failureThreshold: 1, resetTimeoutMillis: 10, maxResetTimeoutMillis: 10 };
     const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker });
     const emitted = pipeline.emit(BATCH_RECORDS);
     await pipeline.until(({ exports }) => exports.failures === 1);
     const { state, nextProbeMillis = 0 } = pipeline.stats.breaker;
     expect(state).toBe('open');
-    expect(nextProbeMillis).toBeGreaterThanOrEqual(3_600_000);
-    expect(nextProbeMillis).toBeLessThanOrEqual(3_600_000 + SLACK_MILLIS);
+    expect(nextProbeMillis).toBeGreaterThanOrEqual(300_000);
+    expect(nextProbeMillis).toBeLessThanOrEqual(300_000 + SLACK_MILLIS);
     await pipeline.clock.advance(nextProbeMillis - 1);
     expect(pipeline.stats.exports.attempts).toBe(1);
     await pipeline.clock.advance(1);
@@ -79,7 +80,25 @@ describe('Retry-After', () => {
     expectReceived(collector.ids(), { to: emitted });
   });
 
-  test('is kept to on real time by all that waits, as the collector sees it', async () => {
+  test.each(['301', '86400', '9'.repeat(30), 'Fri, 01 Jan 2100 00:00:00 GMT'])(
+    'Retry-After of more than five minutes (%s) holds for five minutes, and diag warns of it',
+    async (value) => {
+      const lines = diagLines();
+      const collector = await collectorWith();
+      await collector.script(status(503, retryAfter(value)));
+      const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker: false });
+      const emitted = pipeline.emit(BATCH_RECORDS);
+      await pipeline.until(({ exports }) => exports.failures === 1);
+      await pipeline.clock.advance(299_999);
+      expect(pipeline.stats.exports.attempts).toBe(1);
+      await pipeline.clock.advance(1 + SLACK_MILLIS);
+      await pipeline.until(({ exported }) => exported === emitted);
+      const said = lines.filter((line) => line.includes('wants not to be asked'));
+      expect(said).toEqual([expect.stringMatching(/for \d+ s; it is asked after 300 s$/)]);
+    },
+  );
+
+  test('Retry-After holds back everything that waits, as the collector sees it in real time', async () => {
     const collector = await collectorWith();
     const pipeline = otlpPipeline(collector, OPTIONS);
     const arrivals = arrivalsAt(collector);
@@ -92,7 +111,7 @@ describe('Retry-After', () => {
     expect(Math.min(...others) - Number(first)).toBeGreaterThanOrEqual(1_000 - ROUNDING_MILLIS);
   });
 
-  test('as a date of the real calendar is kept to, as the collector sees it', async () => {
+  test('Retry-After as a date of the real calendar is kept, as the collector sees it', async () => {
     const collector = await collectorWith();
     const pipeline = otlpPipeline(collector, OPTIONS);
     const date = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 1_000);
@@ -105,7 +124,7 @@ describe('Retry-After', () => {
     expect(arrivedAt).toBeGreaterThanOrEqual(date.getTime() - ROUNDING_MILLIS);
   });
 
-  test('beyond every timeout makes a flush reject at once, and loses nothing', async () => {
+  test('Retry-After beyond every timeout makes a flush reject immediately, and loses nothing', async () => {
     const collector = await collectorWith();
     await collector.script(status(503, retryAfter('Fri, 01 Jan 2100 00:00:00 GMT')));
     const pipeline = otlpPipeline(collector, { ...OPTIONS, breaker: false });
@@ -116,7 +135,7 @@ describe('Retry-After', () => {
     expect(collector.stats().requests).toBe(1);
   });
 
-  test('of one request does not keep back the answers to others under way', async () => {
+  test('Retry-After of one request does not hold back the answers to others under way', async () => {
     const collector = await collectorWith({ latencyMillis: 30 });
     const arrivals = arrivalsAt(collector);
     const pipeline = otlpPipeline(collector, { ...OPTIONS, otlp: { concurrencyLimit: 4 } });

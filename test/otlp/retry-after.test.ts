@@ -39,11 +39,11 @@ test.each<[string | undefined, number | undefined]>([
   ['Sun, 06 Nov 1994 08:49:37 PST', undefined],
   ['Sun, 99 Nov 1994 08:49:37 GMT', undefined],
   ['Sun, 06 Foo 1994 08:49:37 GMT', undefined],
-])('%j is %s', (value, expected) => {
+])('the wait in ms for Retry-After %j is %s', (value, expected) => {
   expect(retryAfterMillis(value, THEN - 10_000)).toBe(expected);
 });
 
-test('any number of seconds and any date to come is a wait of at most a day', () => {
+test('any number of seconds and any future date is a wait of at most a day', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 10_000_000 }), (seconds) => {
       const expected = Math.min(seconds * 1_000, DAY_MILLIS);
@@ -53,7 +53,7 @@ test('any number of seconds and any date to come is a wait of at most a day', ()
   );
 });
 
-test('nothing else gives more than a day, less than nothing, or an error', () => {
+test('no other Retry-After gives an error, a negative wait, or one of more than a day', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.date({ noInvalidDate: true }).map(String)), (value) => {
       const millis = retryAfterMillis(value, THEN);

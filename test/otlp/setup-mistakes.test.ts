@@ -59,7 +59,7 @@ async function errorsOfExportsTo(url: string, options: OtlpLogExporterOptions = 
   return errors;
 }
 
-describe('an answer that speaks of a mistake of set-up is an error, once, with what to do', () => {
+describe('answers that point to a mistake of set-up', () => {
   test.each<[status: number, whatToDo: RegExp]>([
     [404, /OTEL_EXPORTER_OTLP_ENDPOINT .*v1\/logs is appended/],
     [405, /OTEL_EXPORTER_OTLP_ENDPOINT .*v1\/logs is appended/],
@@ -68,23 +68,31 @@ describe('an answer that speaks of a mistake of set-up is an error, once, with w
     [407, /credentials.*URL of the proxy/],
     [415, /protobuf/],
     [301, /redirects are not followed/],
-  ])('HTTP %d', async (status, whatToDo) => {
-    const sink = await startSink();
-    sink.answer = (response) => response.writeHead(status, { location: '/secret' }).end();
-    const errors = await errorsOfExportsTo(`${sink.origin}/path?key=secret`, { headers: { key: 'secret' } });
-    expect(errors).toEqual([expect.stringMatching(whatToDo)]);
-    expect(errors[0]).toContain(`${sink.origin}/path`);
-    expect(errors[0]).toContain(String(status));
-    expect(errors[0]).not.toContain('secret');
-  });
+  ])(
+    'an answer with status %d is reported once as a mistake of set-up, with the remedy',
+    async (status, whatToDo) => {
+      const sink = await startSink();
+      sink.answer = (response) => response.writeHead(status, { location: '/secret' }).end();
+      const errors = await errorsOfExportsTo(`${sink.origin}/path?key=secret`, {
+        headers: { key: 'secret' },
+      });
+      expect(errors).toEqual([expect.stringMatching(whatToDo)]);
+      expect(errors[0]).toContain(`${sink.origin}/path`);
+      expect(errors[0]).toContain(String(status));
+      expect(errors[0]).not.toContain('secret');
+    },
+  );
 
-  test.each([200, 400, 408, 413, 429, 500, 503])('HTTP %d is none', async (status) => {
-    const sink = await startSink();
-    sink.answer = (response) => response.writeHead(status).end();
-    expect(await errorsOfExportsTo(sink.origin)).toEqual([]);
-  });
+  test.each([200, 400, 408, 413, 429, 500, 503])(
+    'an answer with status %d is not reported as a mistake of set-up',
+    async (status) => {
+      const sink = await startSink();
+      sink.answer = (response) => response.writeHead(status).end();
+      expect(await errorsOfExportsTo(sink.origin)).toEqual([]);
+    },
+  );
 
-  test('a web page, with whatever status', async () => {
+  test('a web page as an answer is reported once as a mistake of set-up, with the remedy', async () => {
     const sink = await startSink();
     sink.answer = (response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>secret</html>');
@@ -93,13 +101,13 @@ describe('an answer that speaks of a mistake of set-up is an error, once, with w
     expect(errors[0]).not.toContain('secret');
   });
 
-  test('an empty answer that calls itself a web page is none: it is a success', async () => {
+  test('an empty answer that calls itself a web page is a success and no mistake of set-up', async () => {
     const sink = await startSink();
     sink.answer = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end();
     expect(await errorsOfExportsTo(sink.origin)).toEqual([]);
   });
 
-  test('two mistakes are two errors', async () => {
+  test('two different mistakes of set-up are reported as two errors', async () => {
     const sink = await startSink();
     let requests = 0;
     sink.answer = (response) => response.writeHead(requests++ === 0 ? 401 : 404).end();
@@ -110,23 +118,24 @@ describe('an answer that speaks of a mistake of set-up is an error, once, with w
   });
 });
 
-describe('http: to a port of TLS', () => {
-  test.each([
-    ['Go', 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'],
-    [
-      'nginx',
-      'HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>',
-    ],
-    ['an alert of TLS', Buffer.from('15030300020246', 'hex')],
-  ])('%s: says to write https:', async (_, answer) => {
+test.each([
+  ['Go', 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'],
+  [
+    'nginx',
+    'HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>',
+  ],
+  ['a TLS alert', Buffer.from('15030300020246', 'hex')],
+])(
+  'an http: URL to a TLS port, answered by %s, is reported with the advice to write https:',
+  async (_, answer) => {
     const port = await serverThat((socket) => void socket.end(answer));
     expect(await errorsOfExportsTo(`http://127.0.0.1:${port}/v1/logs`)).toEqual([
       expect.stringMatching(/speaks TLS: write https: instead of http:/),
     ]);
-  });
-});
+  },
+);
 
-test('https: to a server without TLS: says to write http:', async () => {
+test('an https: URL to a server without TLS is reported with the advice to write http:', async () => {
   const sink = await startSink();
   expect(await errorsOfExportsTo(`https://127.0.0.1:${sink.port}/v1/logs`)).toEqual([
     expect.stringMatching(/does not speak TLS: write http: instead of https:/),
@@ -134,14 +143,14 @@ test('https: to a server without TLS: says to write http:', async () => {
 });
 
 describe('certificates', () => {
-  test('one that is not trusted: says where the CA is named', async () => {
+  test('a certificate that is not trusted is reported with the places that name the CA', async () => {
     const sink = await startSink(SERVER_TLS);
     expect(await errorsOfExportsTo(sink.origin)).toEqual([
       expect.stringMatching(/certificate .*OTEL_EXPORTER_OTLP_CERTIFICATE.*tls\.ca/),
     ]);
   });
 
-  test('one for another name: says so', async () => {
+  test('a certificate for another name is reported as such', async () => {
     const sink = await startSink(SERVER_TLS);
     const tls = { ca: fixture('server.pem'), servername: 'other.test' };
     expect(await errorsOfExportsTo(sink.origin, { tls })).toEqual([
@@ -149,7 +158,7 @@ describe('certificates', () => {
     ]);
   });
 
-  test('one of the client that is missing: says where it is named', async () => {
+  test('a missing client certificate is reported with the variable that names it', async () => {
     const sink = await startSink({ ...SERVER_TLS, requestCert: true, ca: fixture('client.pem') });
     expect(await errorsOfExportsTo(sink.origin, { tls: { ca: fixture('server.pem') } })).toEqual([
       expect.stringMatching(/OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE/),
@@ -157,34 +166,32 @@ describe('certificates', () => {
   });
 });
 
-test('an error of TLS that may be about anything is none', () => {
+test('an error of TLS that can have any cause is not reported as a mistake of set-up', () => {
   const errors = diagErrors();
   const mistakes = new SetUpMistakes(new URL('https://collector.test/v1/logs'));
   mistakes.failed(Object.assign(new Error('write EPROTO internal error'), { code: 'EPROTO' }));
   expect(errors).toEqual([]);
 });
 
-describe('a proxy', () => {
-  test.each([
-    [
-      'wants credentials',
-      'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n',
-      /credentials .*URL of the proxy/,
-    ],
-    ['leads nowhere', 'HTTP/1.1 403 Forbidden\r\n\r\n', /NO_PROXY/],
-  ])('that %s: says what to do', async (_, answer, whatToDo) => {
-    const proxy = await startProxy(1);
-    proxy.connectAnswer = answer;
-    vi.stubEnv('HTTPS_PROXY', proxy.urlWith('user:secret@'));
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const errors = await errorsOfExportsTo('https://collector.test/v1/logs');
-    expect(errors).toEqual([expect.stringMatching(whatToDo)]);
-    expect(errors[0]).not.toContain('secret');
-  });
+test.each([
+  [
+    'wants credentials',
+    'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n',
+    /credentials .*URL of the proxy/,
+  ],
+  ['leads nowhere', 'HTTP/1.1 403 Forbidden\r\n\r\n', /NO_PROXY/],
+])('a proxy that %s is reported with the remedy', async (_, answer, whatToDo) => {
+  const proxy = await startProxy(1);
+  proxy.connectAnswer = answer;
+  vi.stubEnv('HTTPS_PROXY', proxy.urlWith('user:secret@'));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const errors = await errorsOfExportsTo('https://collector.test/v1/logs');
+  expect(errors).toEqual([expect.stringMatching(whatToDo)]);
+  expect(errors[0]).not.toContain('secret');
 });
 
-describe('a gRPC port', () => {
-  test('is recognised by HTTP/2: says which port OTLP over HTTP has', async () => {
+describe('gRPC ports', () => {
+  test('a gRPC port is recognised by HTTP/2 and reported with the port of OTLP over HTTP', async () => {
     const port = await listening(createHttp2Server().on('sessionError', () => {}));
     expect(await errorsOfExportsTo(`http://127.0.0.1:${port}/v1/logs`)).toEqual([
       expect.stringMatching(/HTTP\/2.*gRPC.*4318/),
@@ -192,11 +199,11 @@ describe('a gRPC port', () => {
   });
 
   test.each([
-    ['an answer that is no HTTP', { code: 'HPE_INVALID_CONSTANT' }, 1],
-    ['a connection that is closed', { code: 'ECONNRESET' }, 1],
-    ['nobody there', { code: 'ECONNREFUSED' }, 0],
-    ['no answer in time', { code: 'ETIMEDOUT' }, 0],
-  ])('is suspected behind the number 4317: %s', (_, cause, count) => {
+    ['suspected of gRPC after an answer that is not HTTP', { code: 'HPE_INVALID_CONSTANT' }, 1],
+    ['suspected of gRPC after a connection is closed', { code: 'ECONNRESET' }, 1],
+    ['not suspected of gRPC when nobody listens', { code: 'ECONNREFUSED' }, 0],
+    ['not suspected of gRPC when no answer comes in time', { code: 'ETIMEDOUT' }, 0],
+  ])('the port 4317 is %s', (_, cause, count) => {
     const errors = diagErrors();
     const mistakes = new SetUpMistakes(new URL('http://collector.test:4317/v1/logs'));
     for (let attempt = 0; attempt < 3; attempt++) mistakes.failed(new Error('no answer', { cause }));
@@ -205,7 +212,7 @@ describe('a gRPC port', () => {
   });
 });
 
-test('a server behind the number 4317 that has answered in HTTP once is not suspected', () => {
+test('the port 4317 is not suspected of gRPC after it has answered in HTTP once', () => {
   const errors = diagErrors();
   const mistakes = new SetUpMistakes(new URL('http://collector.test:4317/v1/logs'));
   mistakes.answered({ status: 200, body: Buffer.alloc(0) } as never, true);
@@ -213,12 +220,15 @@ test('a server behind the number 4317 that has answered in HTTP once is not susp
   expect(errors).toEqual([]);
 });
 
-test.each(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND'])('%s is no mistake of set-up', (code) => {
-  const errors = diagErrors();
-  const mistakes = new SetUpMistakes(new URL('http://collector.test:4318/v1/logs'));
-  mistakes.failed(Object.assign(new Error('no answer'), { code }));
-  expect(errors).toEqual([]);
-});
+test.each(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND'])(
+  'the network error %s is not reported as a mistake of set-up',
+  (code) => {
+    const errors = diagErrors();
+    const mistakes = new SetUpMistakes(new URL('http://collector.test:4318/v1/logs'));
+    mistakes.failed(Object.assign(new Error('no answer'), { code }));
+    expect(errors).toEqual([]);
+  },
+);
 
 test('a diag logger that throws does not fail the export', async () => {
   const sink = await startSink();

@@ -88,8 +88,8 @@ function pass(millis: number): void {
   vi.spyOn(systemClock, 'wallNow').mockImplementation(() => wallNow() + millis);
 }
 
-describe('files that change', () => {
-  test('are what the next request is made with, on a connection of its own', async () => {
+describe('changed files', () => {
+  test('changed certificate files are used for the next request, on a connection of its own', async () => {
     const { sink, callers } = await startServer();
     const transport = transportTo(sink);
     await post(transport);
@@ -102,7 +102,7 @@ describe('files that change', () => {
     expect(callers[2]).not.toBe(callers[1]);
   });
 
-  test('to the same bytes, or in their times alone, change nothing', async () => {
+  test('certificate files that are written with the same bytes or get new times keep the connection', async () => {
     const { sink } = await startServer();
     const transport = transportTo(sink);
     await post(transport);
@@ -113,7 +113,7 @@ describe('files that change', () => {
     expect(sink.connections).toBe(1);
   });
 
-  test('are seen by a file in their place, too, of the same size and the same times', async () => {
+  test('a certificate file that is replaced by one of the same size and times is noticed', async () => {
     const { sink, callers } = await startServer();
     const [time] = [new Date(2_000_000_000)];
     const transport = transportTo(sink);
@@ -128,7 +128,7 @@ describe('files that change', () => {
     expect(new Set(callers).size).toBe(2);
   });
 
-  test('take the trust from those whom they do not name any more', async () => {
+  test('a changed authority file withdraws trust from servers that it no longer names', async () => {
     const { sink } = await startServer();
     const transport = transportTo(sink);
     await post(transport);
@@ -136,7 +136,7 @@ describe('files that change', () => {
     await expect(post(transport)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
   });
 
-  test('are not read again while they look as before', async () => {
+  test('certificate files are not read again while they look as before', async () => {
     const { sink } = await startServer();
     const transport = transportTo(sink);
     await post(transport);
@@ -148,51 +148,46 @@ describe('files that change', () => {
   });
 });
 
-describe('files that cannot be used', () => {
-  test.each<[string, () => void]>([
-    ['a certificate that is half there', () => truncateSync(path('cert'), 300)],
-    ['an authority that is half there', () => truncateSync(path('ca'), 300)],
-    [
-      'authorities of which the second is half there',
-      () =>
-        writeFileSync(
-          path('ca'),
-          Buffer.concat([fixture('server.pem'), fixture('client.pem').subarray(0, 300)]),
-        ),
-    ],
-    ['an empty key', () => truncateSync(path('key'), 0)],
-    ['an empty authority', () => truncateSync(path('ca'), 0)],
-    ['no key', () => rmSync(path('key'))],
-    ['a key of another certificate', () => copyFileSync(fixturePath('server-key.pem'), path('key'))],
-  ])(
-    '%s: what was there before is used, and that is said once, and not before it has lasted',
-    async (_, spoil) => {
-      const lines = diagLines();
-      const { sink, callers } = await startServer();
-      const transport = transportTo(sink);
-      await post(transport);
-      spoil();
-      await post(transport);
-      expect(lines).toEqual([]);
-      pass(2 * SETTLED_MILLIS);
-      for (let request = 0; request < 3; request++) await post(transport);
-      expect(lines).toEqual([
-        expect.stringMatching(
-          /^otel-spillway: the files named by OTEL_\S+CERTIFICATE, .* have changed and cannot be used: /,
-        ),
-      ]);
-      expect(lines[0]).not.toMatch(/BEGIN|[A-Za-z0-9+/]{40}/);
-      expect(sink.connections).toBe(1);
-      copyFileSync(fixturePath('server.pem'), path('ca'));
-      put(1);
-      await post(transport);
-      expect(new Set(callers).size).toBe(2);
-      expect(lines).toHaveLength(1);
-    },
-  );
+test.each<[string, () => void]>([
+  ['a truncated certificate', () => truncateSync(path('cert'), 300)],
+  ['a truncated authority', () => truncateSync(path('ca'), 300)],
+  [
+    'a file of authorities with a truncated second one',
+    () =>
+      writeFileSync(
+        path('ca'),
+        Buffer.concat([fixture('server.pem'), fixture('client.pem').subarray(0, 300)]),
+      ),
+  ],
+  ['an empty key', () => truncateSync(path('key'), 0)],
+  ['an empty authority', () => truncateSync(path('ca'), 0)],
+  ['a missing key', () => rmSync(path('key'))],
+  ['a key of another certificate', () => copyFileSync(fixturePath('server-key.pem'), path('key'))],
+])('%s leaves the former files in use and is reported once, and only if it lasts', async (_, spoil) => {
+  const lines = diagLines();
+  const { sink, callers } = await startServer();
+  const transport = transportTo(sink);
+  await post(transport);
+  spoil();
+  await post(transport);
+  expect(lines).toEqual([]);
+  pass(2 * SETTLED_MILLIS);
+  for (let request = 0; request < 3; request++) await post(transport);
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^otel-spillway: the files named by OTEL_\S+CERTIFICATE, .* have changed and cannot be used: /,
+    ),
+  ]);
+  expect(lines[0]).not.toMatch(/BEGIN|[A-Za-z0-9+/]{40}/);
+  expect(sink.connections).toBe(1);
+  copyFileSync(fixturePath('server.pem'), path('ca'));
+  put(1);
+  await post(transport);
+  expect(new Set(callers).size).toBe(2);
+  expect(lines).toHaveLength(1);
 });
 
-test('rotated again and again under load, in pieces and one file after the other, no request fails and nothing is said', {
+test('certificate files rotated again and again under load, in pieces and one by one, cost no request and no warning', {
   timeout: 20_000,
 }, async () => {
   const lines = diagLines();

@@ -106,13 +106,17 @@ test.each<[string, Action[], string]>([
   ['garbage', [write('\0\xff\x16\x03\x01 garbage\r\n\r\n')], 'retryable'],
   ['another protocol', [write('SSH-2.0-OpenSSH_9.6\r\n')], 'retryable'],
   ['half a status line', [write('HTTP/1.1 20')], 'retryable'],
-  ['half a status line, and goes', [write('HTTP/1.1 20'), { end: 'end' }], 'retryable'],
+  ['half a status line and an end', [write('HTTP/1.1 20'), { end: 'end' }], 'retryable'],
   ['half a header', [write('HTTP/1.1 200 OK\r\ncontent-le')], 'retryable'],
-  ['half a header, and goes', [write('HTTP/1.1 200 OK\r\ncontent-le'), { end: 'destroy' }], 'retryable'],
+  [
+    'half a header and an abrupt end',
+    [write('HTTP/1.1 200 OK\r\ncontent-le'), { end: 'destroy' }],
+    'retryable',
+  ],
   ['a status without a reason', [write('HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n')], 'delivered'],
-  ['a status that is none', [write('HTTP/1.1 abc OK\r\n\r\n')], 'retryable'],
+  ['an invalid status', [write('HTTP/1.1 abc OK\r\n\r\n')], 'retryable'],
   ['status 0', [write('HTTP/1.1 000 OK\r\ncontent-length: 0\r\n\r\n')], 'retryable'],
-  ['a version there is not', [write('HTTP/9.9 200 OK\r\ncontent-length: 0\r\n\r\n')], 'retryable'],
+  ['an unknown version', [write('HTTP/9.9 200 OK\r\ncontent-length: 0\r\n\r\n')], 'retryable'],
   ['HTTP/1.0', [write('HTTP/1.0 200 OK\r\n\r\n'), { end: 'end' }], 'delivered'],
   [
     'a length too long',
@@ -120,7 +124,7 @@ test.each<[string, Action[], string]>([
     'delivered',
   ],
   ['a length too short', [write('HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nabcdef')], 'delivered'],
-  ['a length that is none', [write('HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n')], 'retryable'],
+  ['an invalid length', [write('HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n')], 'retryable'],
   [
     'two lengths',
     [write('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab')],
@@ -131,12 +135,8 @@ test.each<[string, Action[], string]>([
     [write('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n')],
     'retryable',
   ],
-  [
-    'chunks that are none',
-    [write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n')],
-    'delivered',
-  ],
-  ['a body without an end', [write('HTTP/1.1 503 No\r\n\r\nbusy')], 'retryable'],
+  ['invalid chunks', [write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n')], 'delivered'],
+  ['an endless body', [write('HTTP/1.1 503 No\r\n\r\nbusy')], 'retryable'],
   ['a status that drips', [drip(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(2_000)}\r\n\r\n`)], 'retryable'],
   [
     'a body that drips',
@@ -147,8 +147,8 @@ test.each<[string, Action[], string]>([
   ['many headers', [write(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(100_000)}\r\n`)], 'retryable'],
   ['a header line without a colon', [write('HTTP/1.1 200 OK\r\nnonsense\r\n\r\n')], 'retryable'],
   ['an early hint first', [write(`HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${OK}`)], 'delivered'],
-  ['100 nobody asked for', [write(`HTTP/1.1 100 Continue\r\n\r\n${OK}`)], 'delivered'],
-  ['interim answers without end', [write(HINT.repeat(10_000))], 'retryable'],
+  ['an unrequested 100', [write(`HTTP/1.1 100 Continue\r\n\r\n${OK}`)], 'delivered'],
+  ['endless interim answers', [write(HINT.repeat(10_000))], 'retryable'],
   ['some interim answers first', [write(`${HINT.repeat(10)}${OK}`)], 'delivered'],
   ['nothing but 100', [write('HTTP/1.1 100 Continue\r\n\r\n')], 'retryable'],
   [
@@ -156,24 +156,27 @@ test.each<[string, Action[], string]>([
     [write('HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nxyz')],
     'retryable',
   ],
-  ['several responses at once', [write(OK.repeat(5))], 'delivered'],
-  ['a response, and garbage', [write(`${OK}garbage`)], 'delivered'],
-  ['a response, and goes', [write(OK), { end: 'destroy' }], 'delivered'],
+  ['several responses together', [write(OK.repeat(5))], 'delivered'],
+  ['a response and garbage', [write(`${OK}garbage`)], 'delivered'],
+  ['a response and an abrupt end', [write(OK), { end: 'destroy' }], 'delivered'],
   ['an end', [{ end: 'end' }], 'retryable'],
   ['a reset', [{ end: 'reset' }], 'retryable'],
-])('a server that answers with %s', async (_, actions, expected) => {
-  const server = await new HostileServer().start();
-  server.actions = actions;
-  const transport = transportTo(server);
-  const outcomes = [await postAndJudge(transport), await postAndJudge(transport)];
-  expect(outcomes[0]).toBe(expected);
-  // One for each request, and one for the second again, where the first left a connection that only seemed to be good.
-  expect(server.connections).toBeLessThanOrEqual(3);
-  await transport.close();
-  await until(() => server.open.size === 0, 'every connection is gone');
-});
+])(
+  'a server that answers with %s is judged for what it did, and no connection to it is left',
+  async (_, actions, expected) => {
+    const server = await new HostileServer().start();
+    server.actions = actions;
+    const transport = transportTo(server);
+    const outcomes = [await postAndJudge(transport), await postAndJudge(transport)];
+    expect(outcomes[0]).toBe(expected);
+    // One for each request, and one for the second again, where the first left a connection that only seemed to be good.
+    expect(server.connections).toBeLessThanOrEqual(3);
+    await transport.close();
+    await until(() => server.open.size === 0, 'every connection is gone');
+  },
+);
 
-test('whatever it answers, every request ends in time, and a good server is believed afterwards', async () => {
+test('every request ends in time, whatever the server answers, and a good server is believed afterwards', async () => {
   const fragment = fc.constantFrom(
     'HTTP/1.1 ',
     '200 OK',

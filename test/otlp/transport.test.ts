@@ -52,8 +52,8 @@ async function failureOf(
   throw new Error('it did not fail');
 }
 
-describe('a request', () => {
-  test('carries the bytes, their length and type, and who sent them', async () => {
+describe('requests', () => {
+  test('a request carries the bytes, their length and type, and the user agent', async () => {
     const sink = await startSink();
     const transport = transportTo(`${sink.origin}/v1/logs?tenant=a`, { userAgent: 'shop/1.0' });
     const response = await post(transport);
@@ -77,7 +77,7 @@ describe('a request', () => {
     });
   });
 
-  test('compressed, decompresses to the bytes', async () => {
+  test('a compressed request decompresses to the bytes', async () => {
     const sink = await startSink();
     await post(transportTo(sink.origin, { compression: 'gzip' }));
     const { headers, body } = sink.requests[0] ?? expect.unreachable();
@@ -85,7 +85,7 @@ describe('a request', () => {
     expect(gunzipSync(body)).toEqual(BODY);
   });
 
-  test('reuses connections, and many at once use no more than the limit', async () => {
+  test('consecutive requests reuse a connection, and concurrent ones use no more than the limit', async () => {
     const sink = await startSink();
     sink.answer = (response) => void setTimeout(() => response.end(), 2);
     const transport = transportTo(sink.origin, { concurrencyLimit: 12 });
@@ -96,7 +96,7 @@ describe('a request', () => {
     expect(sink.connections).toBe(12);
   });
 
-  test('gives back status, body and the headers that matter, whatever they are', async () => {
+  test('a request gives back status, body and the headers that matter, whatever they are', async () => {
     const sink = await startSink();
     const transport = transportTo(sink.origin);
     sink.answer = (response) => {
@@ -112,14 +112,14 @@ describe('a request', () => {
     });
   });
 
-  test('is not sent again to where a redirect points', async () => {
+  test('a request is not sent again to the target of a redirect', async () => {
     const sink = await startSink();
     sink.answer = (response) => void response.writeHead(307, { location: `${sink.origin}/other` }).end();
     expect(await post(transportTo(sink.origin))).toMatchObject({ status: 307 });
     expect(sink.requests).toHaveLength(1);
   });
 
-  test('sends the headers a function gives, asked anew each time', async () => {
+  test('a request sends the headers of a function that is called anew each time', async () => {
     const sink = await startSink();
     let calls = 0;
     const transport = transportTo(sink.origin, {
@@ -152,7 +152,7 @@ describe('a request', () => {
       () => ({ 'x-key': 'secret\r\nx: y' }),
       /'headers' gave a header that cannot be sent: 'x-key'/,
     ],
-  ])('fails, and the next one works, where the function for headers %s', async (_, fails, message) => {
+  ])('a request fails, and the next one succeeds, when the header function %s', async (_, fails, message) => {
     const sink = await startSink();
     let isFirst = true;
     const headers = () => {
@@ -169,12 +169,12 @@ describe('a request', () => {
   });
 });
 
-describe('a response', () => {
+describe('responses', () => {
   test.each([
-    ['just within the limit is read', 4 * 1024 * 1024, 4 * 1024 * 1024, undefined],
-    ['beyond the limit is cut off, and said to be', 64 * 1024 * 1024, 4 * 1024 * 1024, undefined],
-    ['beyond a limit of its own is cut off, and said to be', 64 * 1024 * 1024, 64 * 1024, 64 * 1024],
-  ])('%s', async (_, sentBytes, maxReadBytes, maxResponseBytes) => {
+    ['just within the limit is read whole', 4 * 1024 * 1024, 4 * 1024 * 1024, undefined],
+    ['beyond the limit is cut off and marked as too long', 64 * 1024 * 1024, 4 * 1024 * 1024, undefined],
+    ['beyond a chosen limit is cut off and marked as too long', 64 * 1024 * 1024, 64 * 1024, 64 * 1024],
+  ])('the body of a response %s', async (_, sentBytes, maxReadBytes, maxResponseBytes) => {
     const sink = await startSink();
     let writtenBytes = 0;
     let first: Socket | null = null;
@@ -220,14 +220,14 @@ describe('a response', () => {
       'hangs until the deadline',
       (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'),
     ],
-  ])('whose body %s still has its status', async (_, answer) => {
+  ])('a response whose body %s still has its status', async (_, answer) => {
     const { port } = await startTcp((socket) => socket.once('data', () => answer(socket)));
     // The status has to be there by then, on a busy machine as well.
     const response = await post(transportTo(`http://127.0.0.1:${port}`, { timeoutMillis: SLACK_MILLIS }));
     expect(response).toMatchObject({ status: 200, body: Buffer.from('abc') });
   });
 
-  test('that nobody waits for any more is none', async () => {
+  test('a response does not count after its request was aborted, and its connection is closed', async () => {
     const { port, open } = await startTcp((socket) =>
       socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')),
     );
@@ -242,7 +242,7 @@ describe('a response', () => {
   });
 });
 
-describe('without an answer', () => {
+describe('requests without an answer', () => {
   test('a refused connection keeps its code, and names the endpoint without its secrets', async () => {
     const { port } = await startSink().then(async (sink) => {
       const { port } = sink;
@@ -269,7 +269,7 @@ describe('without an answer', () => {
     ['ended', (socket) => socket.end()],
     ['closed after the request', (socket) => socket.once('data', () => socket.destroy())],
     ['reset after the request', (socket) => socket.once('data', () => socket.resetAndDestroy())],
-  ])('a connection that is %s fails at once', async (_, treat) => {
+  ])('a connection that is %s fails the request immediately', async (_, treat) => {
     let connections = 0;
     const { port } = await startTcp((socket) => {
       connections++;
@@ -287,7 +287,7 @@ describe('without an answer', () => {
     ['the server', {}, 'http'],
     ['the handshake of TLS', {}, 'https'],
     ['the function for headers', { headers: () => new Promise<never>(() => {}) }, 'http'],
-  ])('when %s hangs, it fails at the deadline', async (_, options, scheme) => {
+  ])('a request fails at its deadline when %s hangs', async (_, options, scheme) => {
     const { port, open } = await startTcp((socket) => socket.resume());
     const transport = transportTo(`${scheme}://127.0.0.1:${port}`, {
       timeoutMillis: DEADLINE_MILLIS,
@@ -305,7 +305,7 @@ describe('without an answer', () => {
     await until(() => open.size === 0, 'every connection is gone');
   });
 
-  test('an abort cancels what is sent, and leaves other requests alone', async () => {
+  test('an abort cancels its request and leaves other requests alone', async () => {
     const sink = await startSink();
     const hanging: (() => void)[] = [];
     sink.answer = (response) => void hanging.push(() => response.end());
@@ -325,7 +325,7 @@ describe('without an answer', () => {
     expect(await other).toMatchObject({ status: 200 });
   });
 
-  test('with a signal that has aborted nothing is sent', async () => {
+  test('a request whose signal has aborted already is not sent', async () => {
     const sink = await startSink();
     const reason = new Error('too late');
     const { error } = await failureOf(post(transportTo(sink.origin), AbortSignal.abort(reason)));
@@ -333,7 +333,7 @@ describe('without an answer', () => {
     expect(sink.connections).toBe(0);
   });
 
-  test('a certificate of someone else fails by its code', async () => {
+  test('a certificate that is not trusted, or has another name, fails the request with its own code', async () => {
     const sink = await startSink(SERVER_TLS);
     const { error } = await failureOf(post(transportTo(sink.origin)));
     expect(error.code).toBe('DEPTH_ZERO_SELF_SIGNED_CERT');
@@ -347,7 +347,7 @@ describe('without an answer', () => {
 });
 
 describe('closing', () => {
-  test('ends what is under way in any phase, and what comes after', async () => {
+  test('closing the transport ends requests in any phase and fails those that come later', async () => {
     const { port, open } = await startTcp((socket) => socket.resume());
     const transports = [
       transportTo(`http://127.0.0.1:${port}`),
@@ -365,7 +365,7 @@ describe('closing', () => {
     }
   });
 
-  test('at once after the construction leaves nothing behind', async () => {
+  test('closing the transport immediately after its construction leaves nothing behind', async () => {
     const sink = await startSink();
     const transport = transportTo(sink.origin);
     const posted = failureOf(post(transport));
@@ -374,7 +374,7 @@ describe('closing', () => {
     expect(sink.connections).toBe(0);
   });
 
-  test('is not needed for a process to end, in which nothing is loaded that it does not use itself', async () => {
+  test('a process ends without closing the transport, and has loaded nothing that it does not use itself', async () => {
     const sink = await startSink();
     const script = new URL('../children/otlp-post.ts', import.meta.url).pathname;
     const startedAt = performance.now();
@@ -389,11 +389,11 @@ describe('closing', () => {
   });
 });
 
-describe('through a proxy', () => {
+describe('proxies', () => {
   const secret = Buffer.from('me:secret').toString('base64');
   const tls = { ca: fixture('server.pem') };
 
-  test('TLS goes in a tunnel, whose end is checked, over a connection that is reused', async () => {
+  test('a TLS request through a proxy goes in a tunnel whose end is verified, over a connection that is reused', async () => {
     const sink = await startSink({ ...SERVER_TLS, requestCert: true, ca: fixture('client.pem') });
     const proxy = await startProxy(sink.port);
     const own = { cert: fixture('client.pem'), key: fixture('client-key.pem') };
@@ -418,7 +418,7 @@ describe('through a proxy', () => {
     await until(() => proxy.openConnections === 0 && sink.sockets.size === 0, 'every connection is gone');
   });
 
-  test('the certificate must be that of the collector, not of the proxy', async () => {
+  test('a tunnel through a proxy ends at the certificate of the collector, not of the proxy', async () => {
     const sink = await startSink(SERVER_TLS);
     const proxy = await startProxy(sink.port);
     const transport = transportTo('https://other.test', { tls }, { HTTPS_PROXY: proxy.urlWith() });
@@ -426,7 +426,7 @@ describe('through a proxy', () => {
     expect(error.code).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
   });
 
-  test('a request without TLS is passed on as it is', async () => {
+  test('a request without TLS is passed on by the proxy as it is', async () => {
     const sink = await startSink();
     const proxy = await startProxy(sink.port);
     const transport = transportTo(
@@ -472,7 +472,7 @@ describe('through a proxy', () => {
       },
       /no answer from/,
     ],
-  ])('that %s, it fails at once, after one try', async (_, arrange, message) => {
+  ])('a proxy that %s fails the request immediately, after one attempt', async (_, arrange, message) => {
     const sink = await startSink(SERVER_TLS);
     const proxy = await startProxy(sink.port);
     arrange(proxy);
@@ -490,7 +490,7 @@ describe('through a proxy', () => {
     expect(proxy.asked).toHaveLength(2);
   });
 
-  test('that hangs, it fails at the deadline, and works when that ends', async () => {
+  test('a proxy that hangs fails the request at its deadline, and works when that ends', async () => {
     const sink = await startSink(SERVER_TLS);
     const proxy = await startProxy(sink.port);
     proxy.onConnect = () => {};
@@ -514,7 +514,7 @@ describe('through a proxy', () => {
     await until(() => proxy.openConnections === 0 && sink.sockets.size === 0, 'every connection is gone');
   });
 
-  test('nothing goes that NO_PROXY exempts', async () => {
+  test('a request that NO_PROXY exempts does not go through the proxy', async () => {
     const sink = await startSink();
     const proxy = await startProxy(sink.port);
     await post(transportTo(sink.origin, {}, { HTTP_PROXY: proxy.urlWith(), NO_PROXY: '127.0.0.1' }));

@@ -71,15 +71,16 @@ async function leaveAndFind(stage: Stage, leave: () => Promise<Ended>): Promise<
 }
 
 export const scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>> = {
-  'delivers, and ends': async (stage) => expectDelivered(stage, await stage.service('deliver')),
+  'a service delivers its records and ends': async (stage) =>
+    expectDelivered(stage, await stage.service('deliver')),
 
-  'delivers compressed': async (stage) => {
+  'a service delivers compressed requests': async (stage) => {
     const ended = await stage.service('deliver', undefined, { OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' });
     expectDelivered(stage, ended);
     assert.deepEqual(Object.keys(stage.collector.stats().encodings), ['application/x-protobuf, gzip']);
   },
 
-  'delivers over TLS, to a certificate of its own': async (stage) => {
+  'a service delivers over TLS to a server with a private certificate': async (stage) => {
     const fixtures = join(import.meta.dirname, '../fixtures/tls');
     const [cert, key] = await Promise.all(
       ['server.pem', 'server-key.pem'].map((file) => readFile(join(fixtures, file))),
@@ -104,7 +105,7 @@ export const scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>
     expectDelivered(stage, ended);
   },
 
-  'tries again what is refused or cut off': async (stage) => {
+  'a service sends refused and cut-off requests again': async (stage) => {
     await stage.collector.script(
       { kind: 'status', status: 503 },
       { kind: 'status', status: 429, retryAfterSeconds: 0 },
@@ -113,41 +114,41 @@ export const scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>
     expectDelivered(stage, await stage.service('deliver'));
   },
 
-  'rides out an outage': async (stage) => {
+  'a service rides out an outage': async (stage) => {
     await stage.collector.refuse();
     const ended = await stage.service('wait for the collector', () => void stage.collector.listen());
     expectDelivered(stage, ended);
   },
 
-  'keeps its deadline when nobody is there': async (stage) => {
+  'a service keeps its deadline when nobody listens': async (stage) => {
     await stage.collector.refuse();
     const { status, output } = await stage.service('give up at the deadline');
     assert.equal(status, 0, output);
   },
 
-  'sends what is left when it ends by itself': async (stage) =>
+  'a service that ends by itself sends what is left': async (stage) =>
     expectDelivered(stage, await stage.service('end by itself')),
 
-  'sends what is left on SIGTERM, and ends by it': async (stage) =>
+  'a service that gets SIGTERM sends what is left and ends by it': async (stage) =>
     expectDelivered(stage, await stage.service('end by a signal', kill('SIGTERM')), 'SIGTERM'),
 
-  'leaves on disk what is left at process.exit()': async (stage) => {
+  'a service that calls process.exit() leaves the rest on disk': async (stage) => {
     const left = await leaveAndFind(stage, () => stage.service('exit with a spool'));
     assert.equal(left.status, 3, left.output);
   },
 
-  'leaves on disk what is left when it crashes': async (stage) => {
+  'a service that crashes leaves the rest on disk': async (stage) => {
     const left = await leaveAndFind(stage, () => stage.service('crash with a spool'));
     assert.notEqual(left.status, 0);
     assert.match(left.output, /meant to be/);
   },
 
-  'has on disk what it wrote when it is killed': async (stage) => {
+  'a service that is killed has on disk what it wrote': async (stage) => {
     const left = await leaveAndFind(stage, () => stage.service('be killed with a spool', kill('SIGKILL')));
     assert.equal(left.status, 'SIGKILL', left.output);
   },
 
-  'lists, and replays, a spool by its command': async (stage) => {
+  'the command lists and replays a spool': async (stage) => {
     const { collector, commandLine, directory } = stage;
     if (commandLine === undefined) return;
     await collector.refuse();
@@ -166,6 +167,8 @@ export async function play(
   scenario: string,
   directory: string,
 ): Promise<string | undefined> {
+  const run = scenarios[scenario];
+  if (run === undefined) return 'there is no such scenario';
   const collector = await startCollector({ keep: 'ids' });
   const base = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, NO_COLOR: '1' };
   const start = (
@@ -176,7 +179,7 @@ export async function play(
   const { commandLine } = platform;
   try {
     const spool = await mkdtemp(join(directory, 'spool-'));
-    await scenarios[scenario]?.({
+    await run({
       collector,
       directory: spool,
       service: (name, onReady, env) => start([...platform.service, name, spool], onReady, env),

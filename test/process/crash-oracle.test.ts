@@ -7,13 +7,18 @@ import { planRound } from '../../soak/round-plan.ts';
 /** Each scenario is two processes at least, on a machine that may have other things to do. */
 const SLOW = { timeout: 40_000 };
 
-describe.concurrent('processes that share a directory, and a collector that has bad days', SLOW, () => {
+describe.concurrent('drawn rounds', SLOW, () => {
   // Drawn beforehand: the endings and faults of a seed are always the same.
-  test.each([1784])('owe nothing in the end (seed %d)', async (seed) => {
-    const result = await playRound(planRound(seed, { climate: 'rough', maxProcesses: 3, maxMillis: 1_500 }));
-    expect(result.violations).toEqual([]);
-    expect(result.owed).toBeGreaterThan(0);
-  });
+  test.each([1784])(
+    'processes that share a directory owe nothing after bad days of the collector (seed %d)',
+    async (seed) => {
+      const result = await playRound(
+        planRound(seed, { climate: 'rough', maxProcesses: 3, maxMillis: 1_500 }),
+      );
+      expect(result.violations).toEqual([]);
+      expect(result.owed).toBeGreaterThan(0);
+    },
+  );
 });
 
 test(

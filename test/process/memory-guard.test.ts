@@ -24,11 +24,14 @@ describe('nextLevel', () => {
     ['hard', 0.76, 'soft'],
     ['hard', 0.74, 'normal'],
     ['soft', Number.NaN, 'normal'],
-  ] as [MemoryLevel, number, MemoryLevel][])('%s at %f becomes %s', (level, ratio, next) => {
-    expect(nextLevel(level, ratio, SETTINGS)).toBe(next);
-  });
+  ] as [MemoryLevel, number, MemoryLevel][])(
+    'the memory level %s at a ratio of %f becomes %s',
+    (level, ratio, next) => {
+      expect(nextLevel(level, ratio, SETTINGS)).toBe(next);
+    },
+  );
 
-  test('a ratio that swings by less than the hysteresis changes the level at most once', () => {
+  test('a memory ratio that swings by less than the hysteresis changes the level at most twice', () => {
     const swing = fc.array(fc.double({ min: 0, max: HYSTERESIS * 0.99, noNaN: true }), { maxLength: 30 });
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1, noNaN: true }), swing, (base, offsets) => {
@@ -63,7 +66,7 @@ describe('MemoryGuard', () => {
     return { clock, changes, guard: made };
   }
 
-  test('looks once per interval and reports changes only', async () => {
+  test('the memory guard looks once per interval and reports changes only', async () => {
     const { clock, changes, guard: made } = guard([0.5, 0.85, 0.87, 0.95, 0.88, 0.5]);
     await clock.advance(999);
     expect(changes).toEqual([]);
@@ -78,14 +81,14 @@ describe('MemoryGuard', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('stopped by what it told, it stays stopped', async () => {
+  test('a memory guard that is stopped from its own report stays stopped', async () => {
     const { clock, changes } = guard([0.95, 0.1], (_level, made) => made.stop());
     await clock.advance(10_000);
     expect(changes).toHaveLength(1);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('its timer does not keep a process alive', () => {
+  test('the timer of the memory guard does not keep a process alive', () => {
     expect(guard([]).clock.keepAliveTimers).toBe(0);
   });
 });
@@ -96,11 +99,11 @@ test('the memory of this process is read as a share of what it may use', () => {
   expect(memoryUseRatio()).toBeLessThan(1);
 });
 
-describe('in the processor', () => {
+describe('memory pressure in the processor', () => {
   const kilobyte = { body: 'x'.repeat(1_000) };
   const options = { maxQueueBytes: 100_000, protectSeverity: ERROR };
 
-  test('above soft the queue is trimmed to half its bytes and low severities are refused', async () => {
+  test('a queue above the soft ratio is trimmed to half its bytes and refuses low severities', async () => {
     const h = new Harness(options, 'hang');
     h.emit(60, kilobyte);
     const { bytes } = h.stats.queued;
@@ -116,7 +119,7 @@ describe('in the processor', () => {
     await h.end();
   });
 
-  test('above hard only protected records stay and only they are admitted', async () => {
+  test('a queue above the hard ratio keeps and admits protected records only', async () => {
     const h = new Harness({ ...options, scheduledDelayMillis: 60_000 });
     h.emit(3);
     h.emit(2, { severityNumber: ERROR });
@@ -134,7 +137,7 @@ describe('in the processor', () => {
     await h.end();
   });
 
-  test('above hard what comes back from the exporter is not kept either, unless it is protected', async () => {
+  test('a record that comes back from the exporter above the hard ratio is kept only if it is protected', async () => {
     const h = new Harness({ ...options, maxExportBatchSize: 2, maxConcurrentExports: 2 }, 'hang');
     h.emit(2);
     h.emit(2, { severityNumber: ERROR });
@@ -149,7 +152,7 @@ describe('in the processor', () => {
     await h.end();
   });
 
-  test('when the pressure is gone, so are its limits', async () => {
+  test('the limits of memory pressure end with the pressure', async () => {
     const h = new Harness({ ...options, scheduledDelayMillis: 60_000 });
     h.memoryUseRatio = 0.95;
     await h.advance(1_000);
@@ -167,7 +170,7 @@ describe('in the processor', () => {
     await h.end();
   });
 
-  test('memoryLimit of false never looks', async () => {
+  test('a memoryLimit of false means that memory costs no record', async () => {
     const h = new Harness({ ...options, memoryLimit: false });
     h.memoryUseRatio = 1;
     h.emit(5);

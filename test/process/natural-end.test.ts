@@ -31,36 +31,36 @@ const LOSS = expect.stringMatching(
 );
 const END_WITH_LOSS = { ...SILENT_END, printed: LOSS };
 
-describe('a process that ends by itself', () => {
-  test('delivers what is queued first, without a word', async () => {
+describe('processes that end by themselves', () => {
+  test('a process that ends by itself delivers its queue first, and prints nothing', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'emits and ends', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expectReceived(collector.ids(), { to: 250 });
   });
 
-  test('delivers what is queued in each of many processors, without a warning of a leak', async () => {
+  test('a process that ends by itself delivers the queues of many processors, without a warning of a leak', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'emits from twelve processors', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expectReceived(collector.ids(), { to: 120 });
   });
 
-  test('delivers also what it emitted when it was about to end', async () => {
+  test('a process that ends by itself also delivers what it emits when it is about to end', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'emits once more in beforeExit', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
     expectReceived(collector.ids(), { to: 11 });
   });
 
-  test('ends even if it emits every time it is about to', async () => {
+  test('a process ends even if it emits every time it is about to end', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'emits in every beforeExit', collector.logsUrl);
     expect(end).toMatchObject(END_WITH_LOSS);
     expect(collector.stats().records).toBeGreaterThanOrEqual(11);
   });
 
-  test('asks once although the breaker is open, and delivers all if the collector is back', async () => {
+  test('a process that ends with an open breaker tries once, and delivers everything if the collector is back', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'has a breaker that is open', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
@@ -68,27 +68,27 @@ describe('a process that ends by itself', () => {
     expectReceived(collector.ids(), { to: 250 });
   });
 
-  test('asks once although the breaker is open, and ends if the collector is still gone', async () => {
+  test('a process that ends with an open breaker tries once, and ends if the collector is still gone', async () => {
     const end = await runToEnd('ending.ts', 'has a breaker that is open', await nowhere());
     expect(end).toMatchObject(END_WITH_LOSS);
     expect(end.reports).toContain('exports 2');
     expect(end.lingeredMillis).toBeLessThan(EXPORTER_MILLIS + SLACK_MILLIS);
   });
 
-  test('flushes an exporter that keeps what it was given', async () => {
+  test('a process that ends by itself flushes an exporter that buffers', async () => {
     const end = await runToEnd('ending.ts', 'has an exporter that keeps what it is given');
     expect(end).toMatchObject(SILENT_END);
     expect(end.reports).toContain('kept 0');
   });
 
-  test('keeps the exit code it has set', async () => {
+  test('a process that ends by itself keeps the exit code it has set', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'sets its exit code', collector.logsUrl);
     expect(end).toMatchObject({ ...SILENT_END, code: 3 });
     expectReceived(collector.ids(), { to: 10 });
   });
 
-  test('ends as soon as its provider is shut down', async () => {
+  test('a process ends as soon as its provider is shut down', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'shuts its provider down', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
@@ -97,14 +97,14 @@ describe('a process that ends by itself', () => {
   });
 });
 
-describe('a process is not kept alive', () => {
-  test('by a processor that has nothing to send', async () => {
+describe('processes that are not kept alive', () => {
+  test('a processor that has nothing to send does not keep its process alive', async () => {
     const end = await runToEnd('ending.ts', 'has nothing to send');
     expect(end).toMatchObject(SILENT_END);
     expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);
   });
 
-  test('by a processor that has sent everything', async () => {
+  test('a processor that has sent everything does not keep its process alive', async () => {
     const collector = await collectorThatKeepsIds();
     const end = await runToEnd('ending.ts', 'has sent everything', collector.logsUrl);
     expect(end).toMatchObject(SILENT_END);
@@ -112,7 +112,7 @@ describe('a process is not kept alive', () => {
     expectReceived(collector.ids(), { to: 10 });
   });
 
-  test('by an exporter that hangs, beyond the time of a shutdown', async () => {
+  test('an exporter that hangs does not keep its process alive beyond the time of a shutdown', async () => {
     const end = await runToEnd('ending.ts', 'has an exporter that hangs');
     expect(end).toMatchObject(END_WITH_LOSS);
     expect(end.reports).toContain('exports 1');
@@ -121,7 +121,7 @@ describe('a process is not kept alive', () => {
   });
 
   test.each(['has a collector that is gone', 'waits out a back-off'])(
-    'when it %s, beyond the time of a shutdown and of a last request',
+    'a processor that %s does not keep its process alive beyond a shutdown and a last request',
     async (scenario) => {
       const end = await runToEnd('ending.ts', scenario, await nowhere());
       expect(end).toMatchObject(END_WITH_LOSS);
@@ -129,7 +129,7 @@ describe('a process is not kept alive', () => {
     },
   );
 
-  test('by anything when it calls process.exit()', async () => {
+  test('a process that calls process.exit() is not kept alive by anything', async () => {
     const end = await runToEnd('ending.ts', 'calls process.exit');
     expect(end).toMatchObject({ ...END_WITH_LOSS, code: 4 });
     expect(end.lingeredMillis).toBeLessThan(SLACK_MILLIS);

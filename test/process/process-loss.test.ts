@@ -28,7 +28,7 @@ test.each(['is shut down', 'is asked to end by a signal', 'is ended by another l
 );
 
 test.each(['is shut down with a diag logger', 'exits with a diag logger'])(
-  'a process that %s hears of the loss there, and there alone',
+  'a process that %s reports the loss there and nowhere else',
   async (scenario) => {
     const { printed } = await endOf(scenario);
     expect(printed).toMatch(/log records: shutdown 7/);

@@ -23,7 +23,7 @@ async function runUntilReady(scenario: string, url = ''): Promise<ChildRun> {
 }
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s ends the process as that signal does, with everything delivered',
+  'the signal %s ends the process as it does by default, after everything is delivered',
   async (signal) => {
     const collector = await collectorThatKeepsIds();
     const child = await runUntilReady('serves', collector.logsUrl);
@@ -35,7 +35,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
 );
 
 test.each(['has no collector', 'has an exporter that hangs'])(
-  'a process that %s ends within the deadline all the same',
+  'a process that %s ends within the deadline after a signal',
   async (scenario) => {
     const collector = await collectorThatKeepsIds();
     await collector.refuse();
@@ -52,7 +52,7 @@ test.each(['has no collector', 'has an exporter that hangs'])(
   },
 );
 
-test('a second signal ends the process at once', async () => {
+test('a second signal ends the process immediately', async () => {
   const child = await runUntilReady('takes for ever to shut down');
   child.kill('SIGTERM');
   await child.reported('stopping');
@@ -62,7 +62,7 @@ test('a second signal ends the process at once', async () => {
   expect(performance.now() - killedAt).toBeLessThan(SLACK_MILLIS);
 });
 
-test('a step before the shutdown that throws does not prevent it', async () => {
+test('a step before the shutdown that throws does not prevent the shutdown', async () => {
   const collector = await collectorThatKeepsIds();
   const child = await runUntilReady('fails in the step before', collector.logsUrl);
   child.kill('SIGTERM');
@@ -81,7 +81,7 @@ test('the end is left to another listener for the signal, which is called once a
   expectReceived(collector.ids(), { to: 10 }, 'at least once');
 });
 
-test('after it was told to stop listening, a signal has its plain effect', async () => {
+test('a signal has its default effect on a process that no longer listens for it', async () => {
   const collector = await collectorThatKeepsIds();
   const child = await runUntilReady('no longer listens', collector.logsUrl);
   child.kill('SIGTERM');
@@ -89,7 +89,7 @@ test('after it was told to stop listening, a signal has its plain effect', async
   expect(collector.stats().records).toBe(0);
 });
 
-test('two targets are both shut down before the signal has its effect, whichever is done first', async () => {
+test('two targets are both shut down before the signal has its effect, whichever ends first', async () => {
   const collector = await collectorThatKeepsIds();
   const child = await runUntilReady('has a fast and a slow target', collector.logsUrl);
   child.kill('SIGTERM');
@@ -99,7 +99,7 @@ test('two targets are both shut down before the signal has its effect, whichever
   expectReceived(collector.ids(), { to: 10 });
 });
 
-test('what a step before the shutdown of one target logs is accepted by the others', async () => {
+test('a record logged in the step before the shutdown of one target is accepted by the others', async () => {
   const collector = await collectorThatKeepsIds();
   const child = await runUntilReady('has a step before for another target', collector.logsUrl);
   child.kill('SIGTERM');
@@ -107,7 +107,7 @@ test('what a step before the shutdown of one target logs is accepted by the othe
   expectReceived(collector.ids(), { to: 11 });
 });
 
-test('twelve targets share one listener for each signal, and a second signal still ends the process at once', async () => {
+test('twelve targets share one listener for each signal, and a second signal still ends the process immediately', async () => {
   const child = await runUntilReady('has twelve targets that take for ever');
   child.kill('SIGTERM');
   await child.reported('stopping');
@@ -117,7 +117,7 @@ test('twelve targets share one listener for each signal, and a second signal sti
   expect(end.reports).toContain('listeners 1 1');
 });
 
-test('a target that does not listen for the signal is left alone, and listened for as before', async () => {
+test('a target that does not listen for the signal is left alone, and its own signal still has its effect', async () => {
   const child = await runUntilReady('has targets for different signals');
   child.kill('SIGUSR2');
   await child.reported('listens again');
@@ -127,7 +127,7 @@ test('a target that does not listen for the signal is left alone, and listened f
   expect(end.reports).toEqual(['ready', 'first one ended', 'listens again', 'second one ended']);
 });
 
-test('a step before the shutdown that never ends is waited for within beforeTimeoutMillis', async () => {
+test('a step before the shutdown that never ends is waited for no longer than beforeTimeoutMillis', async () => {
   const collector = await collectorThatKeepsIds();
   const child = await runUntilReady('has a step before that never ends', collector.logsUrl);
   child.kill('SIGTERM');
@@ -137,7 +137,7 @@ test('a step before the shutdown that never ends is waited for within beforeTime
   expectReceived(collector.ids(), { to: 10 });
 });
 
-test('what waits in a processor with a spool is on disk when the step before the shutdown begins', async () => {
+test('the queue of a processor with a spool is on disk when the step before the shutdown begins', async () => {
   const child = await runUntilReady('has a spool and a step before that never ends', temporaryDirectory());
   child.kill('SIGTERM');
   await child.reported('stopping');

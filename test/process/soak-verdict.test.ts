@@ -49,7 +49,7 @@ describe('the oracle', () => {
     return { ...stats, queued: held, inFlight: held, spooled: held } as unknown as SpillwayStats;
   };
 
-  test('has nothing to say when all that was owed has arrived once', () => {
+  test('the oracle has nothing to report when everything owed has arrived once', () => {
     expect(judge([life()], received(0, 1, 2, 3), NOTHING)).toEqual({
       emitted: 5,
       owed: 4,
@@ -62,43 +62,43 @@ describe('the oracle', () => {
     expect(judge([life()], received(0, 1, 2, 3, 4), NOTHING).violations).toEqual([]);
   });
 
-  test('misses each record that was owed, the first and the last too', () => {
+  test('the oracle misses each record that was owed, the first and the last too', () => {
     expect(judge([life()], received(2), NOTHING).violations).toEqual([
       '1/0.0 (killed) owed 4 of 5; 3 are missing: 0-1, 3',
     ]);
   });
 
-  test.each([5, -1, 'x', ''])('knows a record that nobody emitted: number %s', (number) => {
+  test.each([5, -1, 'x', ''])('the oracle reports the record %j, which nobody emitted', (number) => {
     expect(judge([life()], received(0, 1, 2, 3, number), NOTHING).violations).toHaveLength(1);
   });
 
-  test('sees that a record is not as it was', () => {
+  test('the oracle reports a record that was altered on the way', () => {
     const altered = ['{"body":"1/0.0/0","severityNumber":0}'];
     expect(judge([life()], { ...received(0, 1, 2, 3), altered }, NOTHING).violations).toHaveLength(1);
   });
 
-  describe('takes a duplicate only where an answer may have been lost', () => {
+  describe('duplicates', () => {
     const twice = received(0, 1, 2, 3, 0);
     const judgeWith = (...[lives, faults]: Parameters<typeof excuseFrom>) =>
       judge(lives, twice, { isExcused: excuseFrom(lives, faults), drop: false });
     const isLost = { fromMillis: 5_500, toMillis: 6_000 };
 
-    test('because the sender was killed just then', () => {
+    test('the oracle accepts a duplicate when the sender was killed just then', () => {
       const lives = [life({ notedMillis: 4_900 })];
       expect(judgeWith(lives, [])).toMatchObject({ duplicates: 1, violations: [] });
     });
 
-    test('because the collector failed just then', () => {
+    test('the oracle accepts a duplicate when the collector failed just then', () => {
       expect(judgeWith([life()], [isLost])).toMatchObject({ duplicates: 1, violations: [] });
     });
 
-    test('because the sender was stopped just then', () => {
+    test('the oracle accepts a duplicate when the sender was stopped just then', () => {
       expect(judgeWith([life({ pauses: [isLost] })], [])).toMatchObject({ duplicates: 1, violations: [] });
     });
 
     test.each([
       ['the sender was killed later', life()],
-      ['another one was killed', life({ name: '1/1.0', notedMillis: 4_900 })],
+      ['another process was killed', life({ name: '1/1.0', notedMillis: 4_900 })],
       [
         'the sender had all the time to wait for its answers',
         life({
@@ -109,22 +109,22 @@ describe('the oracle', () => {
           endedAtMillis: 5_500,
         }),
       ],
-    ])('and not when %s', (_, other) => {
+    ])('the oracle reports a duplicate when %s', (_, other) => {
       const lives = other.name === '1/0.0' ? [other] : [life(), other];
       expect(judgeWith(lives, []).violations.join('\n')).toMatch(/1 arrived more than once, for no reason/);
     });
   });
 
-  describe('of a spool that is too small', () => {
+  describe('spools that are too small', () => {
     const MAY_DROP = { ...NOTHING, drop: true };
     const dropping = (records: number) =>
       life({ kind: 'natural', code: 0, signal: null, stats: counts(5 - records, records) });
 
-    test('takes as many losses as were counted', () => {
+    test('the oracle accepts as many losses of a small spool as were counted', () => {
       expect(judge([dropping(2)], received(0, 3, 4), MAY_DROP).violations).toEqual([]);
     });
 
-    test('takes not one more', () => {
+    test('the oracle accepts no more losses of a small spool than were counted', () => {
       expect(judge([dropping(1)], received(0, 3, 4), MAY_DROP).violations).toEqual([
         '2 records are missing, 1 are accounted for',
       ]);
@@ -138,7 +138,7 @@ describe('the oracle', () => {
     [{ hung: true }],
     [{ stats: undefined }],
     [{ kind: 'killed' as const, stats: undefined }],
-  ])('notices a process that ended otherwise than it should: %o', (changes) => {
+  ])('the oracle reports a process that ended otherwise than planned: %o', (changes) => {
     const natural = life({ kind: 'natural', code: 0, signal: null, stats: counts(5, 0), ...changes });
     expect(judge([natural], received(0, 1, 2, 3), NOTHING).violations).toHaveLength(1);
   });

@@ -1,5 +1,6 @@
 /** The queue with batches of encoded records: eviction exact to the record, batches cut and joined, over random sequences. */
 
+import '../support/legal-moves.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';

@@ -1,5 +1,6 @@
 /** The queue against the model of it in plain arrays, over random sequences of everything that can be done to it. */
 
+import '../support/legal-moves.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AsyncSinkQueue } from '../../src/queue/async-sink-queue.ts';
@@ -58,7 +59,7 @@ class Scenario {
   /** Everything that is left comes out, in order. */
   drain(): void {
     for (const { batch, records } of this.#taken) {
-      if (this.queue.isInFlight(batch)) this.model.settle(records);
+      if (batch.isInFlight) this.model.settle(records);
       this.queue.settle(batch);
     }
     this.queue.seal();
@@ -125,7 +126,7 @@ class Scenario {
     const taken = this.#taken.at(-1 - (step.which % Math.max(1, this.#taken.length)));
     if (taken === undefined) return;
     const { batch, records } = taken;
-    const isInFlight = this.queue.isInFlight(batch);
+    const isInFlight = batch.isInFlight;
     if (step.do === 'settle') {
       if (isInFlight) this.model.settle(records);
       this.queue.settle(batch);

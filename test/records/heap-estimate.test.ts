@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 interface Measured {
   readonly shape: string;
@@ -28,21 +28,22 @@ const HIGHEST = 2;
 
 const shared = shapes.filter(({ shape }) => shape !== 'names of its own');
 
-describe(`the estimate is between ${LOWEST} and ${HIGHEST} times the growth of the heap`, () => {
-  test.each(shared)('for records of the shape "$shape"', ({ records, estimatedBytes, grownBytes }) => {
+test.each(shared)(
+  `the estimate for records of the shape "$shape" is ${LOWEST} to ${HIGHEST} times the growth of the heap`,
+  ({ records, estimatedBytes, grownBytes }) => {
     expect(records).toBeGreaterThanOrEqual(200);
     const ratio = estimatedBytes / grownBytes;
     expect(ratio).toBeGreaterThan(LOWEST);
     expect(ratio).toBeLessThan(HIGHEST);
-  });
-});
+  },
+);
 
-test('names of attributes are taken as shared: made up for each record, they cost up to four times the estimate', () => {
+test('the estimate takes attribute names as shared, so that unique ones cost up to four times as much', () => {
   const own = shapes.find(({ shape }) => shape === 'names of its own');
   expect((own?.estimatedBytes ?? 0) / (own?.grownBytes ?? 0)).toBeGreaterThan(0.25);
 });
 
-test('all shapes were measured', () => {
+test('all shapes of records were measured', () => {
   expect(shapes.length).toBeGreaterThanOrEqual(18);
 });
 

@@ -19,7 +19,7 @@ function kept(fields: Fields, maxRecordBytes = 1 << 20) {
   return { ...snapshot, attributes: snapshot.attributes as Record<string, unknown>, bytes };
 }
 
-test('what the application changes after emit does not change what is delivered', async () => {
+test('a record is delivered as it was emitted, whatever the application changes afterwards', async () => {
   const h = new Harness();
   const body = { user: { name: 'ada', tags: ['a'] }, raw: Buffer.from('abc'), at: new Date(1_000) };
   const attributes: Record<string, unknown> = {
@@ -132,22 +132,25 @@ const hostile: Record<string, unknown> = {
   undefined: undefined,
 };
 
-test.each(Object.entries(hostile))('%s in body or attributes costs at most itself', async (_name, value) => {
-  const h = new Harness({ maxRecordBytes: 16_384 });
-  h.emit(1, { body: value, attributes: { kept: 'as it is' } });
-  h.emit(1, { body: 'a body', attributes: { kept: 'as it is', value, list: [value, 1] } });
-  h.emit(1, { body: { value, kept: true } });
-  expect(h.stats.queued.records).toBe(3);
-  expect(h.stats.queued.bytes).toBeLessThanOrEqual(3 * 16_384);
-  await h.advance(1_000);
-  const [first, second] = h.exporter.lastCall.records;
-  expect(first?.attributes).toMatchObject({ kept: 'as it is' });
-  expect(second).toMatchObject({ body: 'a body', attributes: { kept: 'as it is' } });
-  expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
-  await h.end();
-});
+test.each(Object.entries(hostile))(
+  'the hostile value "%s" in body or attributes costs at most itself',
+  async (_name, value) => {
+    const h = new Harness({ maxRecordBytes: 16_384 });
+    h.emit(1, { body: value, attributes: { kept: 'as it is' } });
+    h.emit(1, { body: 'a body', attributes: { kept: 'as it is', value, list: [value, 1] } });
+    h.emit(1, { body: { value, kept: true } });
+    expect(h.stats.queued.records).toBe(3);
+    expect(h.stats.queued.bytes).toBeLessThanOrEqual(3 * 16_384);
+    await h.advance(1_000);
+    const [first, second] = h.exporter.lastCall.records;
+    expect(first?.attributes).toMatchObject({ kept: 'as it is' });
+    expect(second).toMatchObject({ body: 'a body', attributes: { kept: 'as it is' } });
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+    await h.end();
+  },
+);
 
-test('what cannot be kept is replaced by a word that says why', () => {
+test('a value that cannot be kept is replaced by a word that says why', () => {
   expect(kept({ body: throwing }).body).toEqual({ bad: '[unreadable]', good: 1 });
   expect(kept({ body: circular }).body).toEqual({ name: 'loop', self: '[circular]' });
   expect(JSON.stringify(kept({ body: deep }).body)).toContain('[too deep]');
@@ -167,7 +170,7 @@ test('a __proto__ key stays a property, of attributes and of values', () => {
   }
 });
 
-test('an attribute whose getter throws costs itself, attributes that cannot be listed cost themselves', () => {
+test('an attribute whose getter throws costs itself, and attributes that cannot be listed cost themselves', () => {
   const attributes = Object.defineProperty({ a: 1 }, 'bad', {
     enumerable: true,
     get() {
@@ -178,13 +181,13 @@ test('an attribute whose getter throws costs itself, attributes that cannot be l
   expect(kept({ attributes: hostile['a proxy whose traps throw'], body: 'b' })).toMatchObject({ body: 'b' });
 });
 
-test('names that are no strings are left out', () => {
+test('severity texts and event names that are not strings are left out', () => {
   for (const name of [null, 5, {}, Symbol('s')]) {
     expect(kept({ severityText: name, eventName: name })).toMatchObject({ body: 'a message' });
   }
 });
 
-test('a record that cannot be read at all is dropped as unserializable, and only it', async () => {
+test('a record that cannot be read at all is dropped as unserializable, and no other is', async () => {
   const h = new Harness();
   const unreadable = new Proxy(record(), {
     get() {
@@ -202,7 +205,7 @@ test('a record that cannot be read at all is dropped as unserializable, and only
   await h.end();
 });
 
-test('a getter that logs, when there is no room, does not make a record disappear', async () => {
+test('a getter that logs when there is no room does not make a record disappear', async () => {
   const h = new Harness({ maxQueueBytes: 4_000, maxExportBatchSize: 1 }, 'hang');
   h.emit(1, { body: 'x'.repeat(2_500) });
   await h.settle();
@@ -221,7 +224,7 @@ test('a getter that logs, when there is no room, does not make a record disappea
   await h.end();
 });
 
-test('a getter that logs its own record does not do so for ever', async () => {
+test('a getter that logs its own record does not do so forever', async () => {
   const h = new Harness();
   const body = {
     get again() {

@@ -46,7 +46,7 @@ const anyValue = fc.oneof(
 );
 const anyKey = fc.oneof(fc.string(), fc.string({ minLength: 60, maxLength: 900 }), fc.constant('__proto__'));
 
-test('what is kept of any record is never estimated above maxRecordBytes', () => {
+test('the kept part of any record is never estimated above maxRecordBytes', () => {
   fc.assert(
     fc.property(
       anyValue,
@@ -91,7 +91,7 @@ test('one huge attribute does not push out the body or its small neighbours', ()
   expect((result.attributes.huge as string).length).toBeGreaterThan(1_000);
 });
 
-test('large values share what there is', () => {
+test('large values share the room there is', () => {
   const long = 'x'.repeat(100_000);
   const result = kept({ body: long, attributes: { a: long, b: { text: long } } }, 16_384);
   const lengths = [result.body, result.attributes.a, (result.attributes.b as { text: string }).text].map(
@@ -110,7 +110,7 @@ test('attributes for which there is no room are dropped and counted', () => {
   expect(result.droppedAttributesCount).toBe(3 + 200 - left);
 });
 
-test('collections are cut to a beginning, bytes too', () => {
+test('a collection is cut to its beginning, and so are bytes', () => {
   const list = Array.from({ length: 10_000 }, (_, index) => index);
   const items = kept({ body: list }, 4_096).body as number[];
   expect(items.length).toBeGreaterThan(100);
@@ -120,7 +120,7 @@ test('collections are cut to a beginning, bytes too', () => {
   expect(bytes.every((byte) => byte === 7)).toBe(true);
 });
 
-test('long names are cut when the record has to be', () => {
+test('a long event name and a long severity text are cut when the record has to be', () => {
   const result = kept({ severityText: 'S'.repeat(5_000), eventName: 'E'.repeat(5_000) }, 2_048);
   expect(result.severityText).toMatch(/^S{10,}…$/);
   expect(result.eventName).toMatch(/^E{10,}…$/);

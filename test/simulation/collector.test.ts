@@ -8,7 +8,7 @@ import { contentOf } from '../../simulation/network/request-content.ts';
 import { outcomeOf } from '../../src/otlp/response.ts';
 import { encodedRequest, SimulatedNetwork } from '../support/simulated-network.ts';
 
-describe('what is in a request', () => {
+describe('requests', () => {
   test('the ids of records are read as an independent decoder reads their bodies', () => {
     const bodies = [
       'p1-0',
@@ -37,14 +37,14 @@ describe('what is in a request', () => {
     expect(bytes).toBe(request.length);
   });
 
-  test('a request that is cut short is no request', () => {
+  test('a request that is cut short is refused', () => {
     const request = encodedRequest(['p1-0', 'p1-1']);
     for (let length = 1; length < request.length; length++) {
       expect(() => contentOf(request.subarray(0, length)), `${length} bytes`).toThrow(RangeError);
     }
   });
 
-  test('every arrival of a record is known', () => {
+  test('every arrival of a record is remembered', () => {
     const arrivals = new Arrivals();
     const ids = ['p1-0', 'p2-0', 'p1-1', 'something else'].map(idOf);
     arrivals.add(ids, 4, 10);
@@ -59,7 +59,7 @@ describe('what is in a request', () => {
   });
 });
 
-test('a healthy collector stores what arrives and answers 200 after its latency', async () => {
+test('a healthy simulated collector stores what arrives and answers 200 after its latency', async () => {
   const network = new SimulatedNetwork({ kind: 'healthy', latencyMillis: 20, jitter: 0 });
   const post = network.post(3);
   await network.advance(20);
@@ -72,7 +72,7 @@ test('a healthy collector stores what arrives and answers 200 after its latency'
   ]);
 });
 
-test('a connection that is kept alive serves the next request, requests together have one each', async () => {
+test('a connection that is kept alive serves the next request, and concurrent requests have one each', async () => {
   const network = new SimulatedNetwork();
   network.post();
   await network.advance(20);
@@ -83,7 +83,7 @@ test('a connection that is kept alive serves the next request, requests together
   expect(network.collector.requests.every(({ answer }) => answer === '200')).toBe(true);
 });
 
-test('more requests than the limit of connections wait for one', async () => {
+test('requests beyond the limit of connections wait for one', async () => {
   const network = new SimulatedNetwork({ kind: 'healthy', latencyMillis: 100, jitter: 0 });
   const posts = Array.from({ length: 20 }, () => network.post());
   await network.advance(110);
@@ -93,7 +93,7 @@ test('more requests than the limit of connections wait for one', async () => {
   expect(network.collector.connects).toHaveLength(16);
 });
 
-test('a collector that is down refuses connections', async () => {
+test('a simulated collector that is down refuses connections', async () => {
   const network = new SimulatedNetwork({ kind: 'down' });
   const post = network.post();
   await network.advance(0);
@@ -101,7 +101,7 @@ test('a collector that is down refuses connections', async () => {
   expect(network.collector.requests).toMatchObject([{ answer: 'refused', taken: 0 }]);
 });
 
-test('a collector that goes down resets what is under way, whose data it may have stored', async () => {
+test('a simulated collector that goes down resets requests under way, whose data it may have stored', async () => {
   const network = new SimulatedNetwork({ kind: 'healthy', latencyMillis: 100 });
   const post = network.post();
   await network.advance(10);
@@ -116,7 +116,7 @@ test('a collector that goes down resets what is under way, whose data it may hav
   expect(next.status).toBe(200);
 });
 
-test('in a black hole nothing is heard until the time is up, and the repeated SYN gets through afterwards', async () => {
+test('a black hole is silent until the time is up, and the repeated SYN gets through afterwards', async () => {
   const network = new SimulatedNetwork({ kind: 'black-hole' });
   const first = network.post();
   await network.advance(9_999);
@@ -136,7 +136,7 @@ test('in a black hole nothing is heard until the time is up, and the repeated SY
   ]);
 });
 
-test('a request, or an answer, that a black hole swallows is repeated by TCP', async () => {
+test('a request or an answer that a black hole swallows is repeated by TCP', async () => {
   const network = new SimulatedNetwork({ kind: 'healthy', latencyMillis: 50, jitter: 0 });
   const stored = network.post();
   await network.advance(10);
@@ -151,7 +151,9 @@ test('a request, or an answer, that a black hole swallows is repeated by TCP', a
 });
 
 describe.each([true, false])('a collector that hangs (data stored: %s)', (takes) => {
-  test('answers when it goes on', async () => {
+  const hanging = `a simulated collector that hangs ${takes ? 'with' : 'without'} the data stored`;
+
+  test(`${hanging} answers when it goes on`, async () => {
     const network = new SimulatedNetwork({ kind: 'hang', takes });
     const post = network.post();
     await network.advance(5_000);
@@ -162,7 +164,7 @@ describe.each([true, false])('a collector that hangs (data stored: %s)', (takes)
     expect(network.collector.receivedAt('p1-0')).toHaveLength(1);
   });
 
-  test('does not answer what was given up', async () => {
+  test(`${hanging} does not answer requests that were given up`, async () => {
     const network = new SimulatedNetwork({ kind: 'hang', takes });
     const post = network.post();
     await network.advance(10_000);
@@ -186,14 +188,17 @@ test.each([
   [200, 'hang', 'delivered', 10_000],
   [503, 'reset', 'retryable', 0],
   [503, 'hang', 'retryable', 10_000],
-] as const)('of half an answer %i, then %s, the status counts', async (status, end, outcome, afterMillis) => {
-  const network = new SimulatedNetwork({ kind: 'half-answer', status, end });
-  const post = network.post();
-  await network.advance(9_999);
-  expect(post.status).toBe(afterMillis > 0 ? undefined : status);
-  await network.advance(1);
-  expect(post.response && outcomeOf(post.response, network.clock.wallNow).kind).toBe(outcome);
-});
+] as const)(
+  'half an answer %i that ends with a %s still counts by its status',
+  async (status, end, outcome, afterMillis) => {
+    const network = new SimulatedNetwork({ kind: 'half-answer', status, end });
+    const post = network.post();
+    await network.advance(9_999);
+    expect(post.status).toBe(afterMillis > 0 ? undefined : status);
+    await network.advance(1);
+    expect(post.response && outcomeOf(post.response, network.clock.wallNow).kind).toBe(outcome);
+  },
+);
 
 test.each([
   [{ kind: 'failing', status: 503 }, 'retryable', 'HTTP 503'],

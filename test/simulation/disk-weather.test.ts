@@ -34,7 +34,7 @@ function watch<T>(promise: Promise<T>): {
 
 const content = (disk: SimulatedDisk, path: string) => disk.files.get(path)?.toString('latin1');
 
-test('a call takes as long as the weather says, and no longer', async () => {
+test('a call to the simulated disk takes as long as the weather says, and no longer', async () => {
   const { clock, view } = setUp({ latencyMillis: 10, syncMillis: 100 });
   const opened = watch(view.open('/a', 'wx', MODE));
   await clock.advance(9);
@@ -46,7 +46,7 @@ test('a call takes as long as the weather says, and no longer', async () => {
   expect(await synced).toBe(110);
 });
 
-test('a synchronous call tells its process how long it took, and the call behind it begins then', () => {
+test('a synchronous call adds its duration to the clock of its process, and the call behind it begins then', () => {
   const { disk, view, spent } = setUp({ latencyMillis: 10, hangsUntilMillis: 500 });
   const fd = view.openSync('/a', 'wx', MODE);
   view.writeSync(fd, FOUR, 0);
@@ -56,7 +56,7 @@ test('a synchronous call tells its process how long it took, and the call behind
   expect(spent).toEqual([510, 10]);
 });
 
-test('a hiccup holds up one write, asynchronous or not', async () => {
+test('a hiccup of the simulated disk holds up one write, asynchronous or not', async () => {
   const { clock, disk, view, spent } = setUp({ latencyMillis: 0 });
   const fd = view.openSync('/a', 'wx', MODE);
   disk.hiccup(150);
@@ -69,7 +69,7 @@ test('a hiccup holds up one write, asynchronous or not', async () => {
   expect(await written).toBe(150);
 });
 
-test('nothing comes back from a disk that hangs until it goes on', async () => {
+test('a simulated disk that hangs gives no answer until it goes on', async () => {
   const { clock, disk, view } = setUp({ hangsUntilMillis: Number.POSITIVE_INFINITY });
   const opened = watch(view.open('/a', 'wx', MODE));
   await clock.advance(3_600_000);
@@ -78,6 +78,40 @@ test('nothing comes back from a disk that hangs until it goes on', async () => {
   disk.weather = {};
   await clock.settle();
   expect(opened.result).toBeTypeOf('number');
+});
+
+test('a disk that hangs for a while is as it was afterwards', async () => {
+  const { clock, disk, view } = setUp({ latencyMillis: 10, shortShare: 1 });
+  disk.hang(500);
+  const found = view.stat('/').then(() => clock.now());
+  const from = clock.now();
+  await clock.advance(1_000);
+  expect((await found) - from).toBe(500);
+  expect(disk.weather).toMatchObject({ latencyMillis: 10, shortShare: 1 });
+});
+
+test('a disk that is calm does all that it should, whatever was to come', async () => {
+  const { clock, disk, view } = setUp({ latencyMillis: 0, failing: { code: 'EIO' } });
+  disk.hiccup(3_000, ['stat']);
+  disk.calm();
+  const found = view.stat('/').then(() => clock.now());
+  const from = clock.now();
+  await clock.advance(10);
+  expect((await found) - from).toBeLessThan(1);
+});
+
+test('a write of several buffers that is cut short ends where one of them does, half of the time', () => {
+  const ends = new Map<number, number>();
+  for (let seed = 0; seed < 200; seed++) {
+    const { view } = setUp({ latencyMillis: 0, shortShare: 1 }, new SeededClock(seed));
+    const fd = view.openSync('/a', 'wx', MODE);
+    void view.writev(fd, [Buffer.alloc(1_000), Buffer.alloc(1_000)], 0);
+    const { size } = view.statSync('/a');
+    ends.set(size, (ends.get(size) ?? 0) + 1);
+  }
+  expect(ends.get(1_000)).toBeGreaterThan(50);
+  expect(ends.get(2_000)).toBeUndefined();
+  expect(ends.size).toBeGreaterThan(50);
 });
 
 test('a synchronous call to a disk that hangs for ever holds up its process for ever', () => {
@@ -90,14 +124,14 @@ test.for([
   [0, 7_000],
   // The first and what is left until the second add up to less than the second.
   [229.86259971844504, 1279.4685884159655],
-] as const)('a hang ends when it is to, from %s to %s ms', async ([from, until]) => {
+] as const)('a hang of the simulated disk from %s to %s ms ends in time', async ([from, until]) => {
   const { clock, view } = setUp({ hangsUntilMillis: until }, new ManualClock(from));
   const found = view.stat('/').then(() => clock.now());
   await clock.advance(10_000);
   expect(await found).toBeCloseTo(until, 6);
 });
 
-test('a hang that another follows goes on', async () => {
+test('a hang of the simulated disk that is followed by another one goes on', async () => {
   const { clock, disk, view } = setUp({ hangsUntilMillis: 1_000 });
   const found = view.stat('/').then(() => clock.now());
   disk.weather = { hangsUntilMillis: 3_000 };
@@ -105,7 +139,7 @@ test('a hang that another follows goes on', async () => {
   expect(await found).toBe(3_000);
 });
 
-test('what fails does so with its code, where such a failure can be', async () => {
+test('a failing call fails with its code, where such a failure can be', async () => {
   const { disk, view } = setUp({ latencyMillis: 0, syncMillis: 0 });
   const fd = await view.open('/a', 'wx', MODE);
   disk.weather = { latencyMillis: 0, syncMillis: 0, failing: { code: 'EROFS' } };
@@ -135,7 +169,7 @@ test('a disk that becomes full takes what there is room for, and has room again 
   view.closeSync(view.openSync('/b', 'wx', MODE));
 });
 
-test('reads and writes do less than they were asked to, and never nothing', async () => {
+test('short reads and writes do less than they were asked to, and never nothing', async () => {
   const { view } = setUp({ latencyMillis: 0, shortShare: 1 });
   const fd = view.openSync('/a', 'wx+', MODE);
   expect(await view.writev(fd, [FOUR], 0)).toBe(2);
@@ -155,7 +189,7 @@ test("file descriptors are each process's own, and the lowest number that is fre
   expect(disk.misuses).toEqual(['two: write of a file that is not open']);
 });
 
-test('a file that is closed while it is written to is a misuse', async () => {
+test('a file that is closed while it is written to is recorded as a misuse', async () => {
   const clock = new ManualClock(0);
   clock.chance = 0.6;
   const { disk, view } = setUp({}, clock);
@@ -196,7 +230,7 @@ test('a write that a kill cuts ends where the test says', () => {
   }
 });
 
-test('whatever a process calls after its death has no effect, and no answer', async () => {
+test('the calls of a process after its death have no effect and no answer', async () => {
   const { clock, disk, view } = setUp();
   const fd = view.openSync('/a', 'wx', MODE);
   disk.kill('one');
@@ -228,7 +262,7 @@ test('a process that stands still learns what became of its calls when it goes o
   expect(seen).toEqual(new Set(['', 'abcd']));
 });
 
-test('another process on the same directory sees what the first did', async () => {
+test('another process on the same directory sees what the first one did', async () => {
   const { disk, view } = setUp({ latencyMillis: 0 });
   const other = disk.view('two');
   const fd = view.openSync('/a', 'wx', MODE);
@@ -285,7 +319,7 @@ test('a loss of power takes the last changes of names, and leaves those before a
   );
 });
 
-test('what was written half a minute ago is not lost with the power', async () => {
+test('data that was written half a minute ago is not lost with the power', async () => {
   for (let seed = 0; seed < 20; seed++) {
     const { clock, disk, view } = setUp({}, new SeededClock(seed));
     view.writeSync(view.openSync('/a', 'wx', MODE), FOUR, 0);
@@ -295,7 +329,7 @@ test('what was written half a minute ago is not lost with the power', async () =
   }
 });
 
-test('two runs with the same chance are the same', async () => {
+test('two runs of the simulated disk with the same seed are the same', async () => {
   const [one, other] = await Promise.all(
     [7, 7].map(async (seed) => {
       const { clock, disk, view } = setUp({ shortShare: 0.5 }, new SeededClock(seed));

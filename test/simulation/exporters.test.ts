@@ -48,7 +48,7 @@ test.each<ExporterPlan>([
   { kind: 'official-http' },
   { kind: 'official-grpc' },
 ])(
-  'with the exporter $kind all that was logged before, in and after an outage of 3 s arrives, once',
+  'a processor with the exporter $kind delivers once all that was logged before, in and after an outage of 3 s',
   async (plan) => {
     const scene = new Scene(plan);
     scene.emit(100);
@@ -67,7 +67,7 @@ test.each<ExporterPlan>([
   },
 );
 
-test('what a buffering exporter has taken arrives when it is flushed', async () => {
+test('records that a buffering exporter has taken arrive when it is flushed', async () => {
   const scene = new Scene({ kind: 'buffering' });
   scene.emit(100);
   await scene.clock.advance(2_000);
@@ -89,7 +89,7 @@ test('a buffering exporter that holds enough sends by itself, and keeps what it 
   expect(scene.arrived).toBe(61);
 });
 
-test('the results of a buffering exporter that completes when it has sent come with its flush', async () => {
+test('a buffering exporter that completes when it has sent gives its results with its flush', async () => {
   const clock = new ManualClock();
   const collector = new Collector(clock);
   const exporter = makeExporter({ kind: 'buffering', completes: 'when-sent' }, collector, {
@@ -107,7 +107,7 @@ test('the results of a buffering exporter that completes when it has sent come w
   expect(collector.receivedAt('p1-0')).toHaveLength(1);
 });
 
-test('an unknown exporter throws, answers late and twice as its plan says', async () => {
+test('an unknown exporter throws, answers late and answers twice as its plan says', async () => {
   const clock = new ManualClock();
   const collector = new Collector(clock, { kind: 'healthy', jitter: 0 });
   const made = (plan: Omit<ExporterPlan & { kind: 'unknown' }, 'kind'>) =>
@@ -146,7 +146,7 @@ test.each([
   ['reject', 'rejected'],
   ['throw', 'thrown'],
   ['hang', 'pending'],
-] as const)('forceFlush of an unknown exporter that is to %s is %s', async (forceFlush, expected) => {
+] as const)('forceFlush of an unknown exporter that is to %s ends as %s', async (forceFlush, expected) => {
   const clock = new ManualClock();
   const exporter = makeExporter({ kind: 'unknown', forceFlush }, new Collector(clock), { id: 'p1', clock });
   let state = 'pending';

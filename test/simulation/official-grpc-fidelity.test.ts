@@ -89,16 +89,19 @@ const ANSWERS: [Weather, GrpcReply][] = [
   ],
 ];
 
-test.each(ANSWERS)('%j is told as by the real exporter, after one attempt', async (weather, reply) => {
-  const server = await GrpcCollector.start();
-  server.reply = () => reply;
-  const model = new Model(weather);
-  expect(await model.told()).toEqual(told(await exported(realExporter(server.url))));
-  expect(model.collector.requests).toHaveLength(1);
-  expect(server.requests).toHaveLength(1);
-});
+test.each(ANSWERS)(
+  'the simulated gRPC exporter reports %j as the real one does, after one attempt',
+  async (weather, reply) => {
+    const server = await GrpcCollector.start();
+    server.reply = () => reply;
+    const model = new Model(weather);
+    expect(await model.told()).toEqual(told(await exported(realExporter(server.url))));
+    expect(model.collector.requests).toHaveLength(1);
+    expect(server.requests).toHaveLength(1);
+  },
+);
 
-test('a request above the limit of the server is told as by the real exporter', async () => {
+test('the simulated gRPC exporter reports a request above the limit of the server as the real one does', async () => {
   const server = await GrpcCollector.start({ maxReceiveBytes: 16 });
   const limited: Weather = { kind: 'size-limit', bytes: 16, how: '413' };
   const asReal = told(await exported(realExporter(server.url)));
@@ -109,7 +112,7 @@ test('a request above the limit of the server is told as by the real exporter', 
   expect(asModel).toMatchObject({ code: asReal.code, outcome: asReal.outcome });
 });
 
-test('a call that is not answered is told as by the real exporter when its time is up', async () => {
+test('the simulated gRPC exporter reports a call that is not answered in time as the real one does', async () => {
   const server = await GrpcCollector.start();
   server.reply = () => 'hang';
   const asReal = told(await exported(realExporter(server.url, 100)));
@@ -117,7 +120,7 @@ test('a call that is not answered is told as by the real exporter when its time 
   expect(await new Model({ kind: 'black-hole' }, 100).told(100)).toEqual(asReal);
 });
 
-test('a connection lost under a call is told as by the real exporter', async () => {
+test('the simulated gRPC exporter reports a connection lost during a call as the real one does', async () => {
   const server = createHttp2Server();
   let socket: Socket | undefined;
   server.on('connection', (connected: Socket) => {
@@ -180,7 +183,7 @@ function expectTimes(actual: readonly number[], expected: readonly number[]): vo
   }
 }
 
-test('after a failure the channel connects when the real one does, and until then calls fail immediately', async () => {
+test('the simulated gRPC channel reconnects after a failure when the real one does, and fails calls immediately until then', async () => {
   const door = new Door();
   await door.start();
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
@@ -226,7 +229,7 @@ test('after a failure the channel connects when the real one does, and until the
   expect(asModel[0]?.[1]).toMatchObject({ code: 14, outcome: { kind: 'retryable' } });
 });
 
-test('after six calls in a row that ran out of time there is a new connection, as with the real exporter', async () => {
+test('the simulated gRPC exporter makes a new connection after six timeouts in a row, as the real one does', async () => {
   const server = await GrpcCollector.start();
   server.reply = () => 'hang';
   const exporter = realExporter(server.url, 60);
@@ -258,7 +261,7 @@ interface Shape {
   };
 }
 
-test('the model has the fields of the real exporter by which it can be told', () => {
+test('the simulated gRPC exporter has the fields by which the real one is recognised', () => {
   const shapeOf = (exporter: unknown): object => {
     const { _transport, _timeout, _promiseQueue } = (exporter as Shape)._delegate;
     return {

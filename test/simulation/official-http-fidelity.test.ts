@@ -118,7 +118,7 @@ const SCRIPTS: [name: string, script: Weather[]][] = [
 ];
 
 test.each(SCRIPTS)(
-  '%s is told as by the real exporter, after as many attempts and as long',
+  'the simulated HTTP exporter reports "%s" as the real one does, after equal attempts and time',
   async (_, script) => {
     const server = await WeatheredServer.start(...script);
     const asReal = await real(server.url, 10_000, () => server.requests);
@@ -128,7 +128,7 @@ test.each(SCRIPTS)(
   },
 );
 
-test('a refused connection is told as by the real exporter', async () => {
+test('the simulated HTTP exporter reports a refused connection as the real one does', async () => {
   const server = await WeatheredServer.start(HEALTHY);
   const { url } = server;
   await server.sink.stop();
@@ -142,7 +142,7 @@ test.each<Weather>([
   { kind: 'hang', takes: true },
   { kind: 'half-answer', status: 200, end: 'hang' },
 ])(
-  'the silence of $kind is given up after the time for an export, as by the real exporter',
+  'the simulated HTTP exporter gives up the silence of $kind after its timeout, as the real one does',
   async (weather) => {
     vi.useRealTimers();
     const server = await WeatheredServer.start(weather);
@@ -155,7 +155,7 @@ test.each<Weather>([
   },
 );
 
-test('nothing but the kernel bounds a connection that is not made, neither with the model nor with the real one', async () => {
+test('the simulated HTTP exporter lets only the kernel bound a connection that is not made, as the real one does', async () => {
   vi.useRealTimers();
   // A name that is never resolved is a connection that is never made.
   const httpAgentOptions = { lookup: () => {} } as never;
@@ -171,7 +171,7 @@ test('nothing but the kernel bounds a connection that is not made, neither with 
   expect(asModel.millis).toBeGreaterThan(120_000);
 });
 
-test('more exports at the same time than 30 are refused, as by the real exporter', async () => {
+test('the simulated HTTP exporter refuses more than 30 concurrent exports, as the real one does', async () => {
   vi.useRealTimers();
   const server = await WeatheredServer.start({ kind: 'hang', takes: false });
   const clock = new ManualClock();
@@ -189,7 +189,7 @@ test('more exports at the same time than 30 are refused, as by the real exporter
   await exporters[0]?.forceFlush?.();
 });
 
-test('forceFlush and shutdown wait for what is under way, retries included, and an export after them is sent', async () => {
+test('the simulated HTTP exporter ends its exports before flush and shutdown do, and sends later ones, as the real one does', async () => {
   const flushed = async (exporter: AnyLogRecordExporter, requests: () => number): Promise<unknown[]> => {
     const seen: unknown[] = [];
     exporter.export(RECORDS, ({ code }) => seen.push(`told ${code}`));
@@ -225,7 +225,7 @@ test('forceFlush and shutdown wait for what is under way, retries included, and 
   expect(await asModel).toEqual(await asReal);
 });
 
-test('the model has the fields of the real exporter by which it can be told', () => {
+test('the simulated HTTP exporter has the fields by which the real one is recognised', () => {
   const clock = new ManualClock();
   const asModel = officialHttpExporter(new Collector(clock), { id: 'p1', clock });
   const asReal = new OTLPLogExporter({ url: 'http://127.0.0.1:1/v1/logs' });

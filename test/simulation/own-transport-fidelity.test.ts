@@ -89,7 +89,7 @@ const WEATHERS: Weather[] = [
   { kind: 'half-answer', status: 200, end: 'hang' },
 ];
 
-test.each(WEATHERS)('%j is told as by the real transport', async (weather) => {
+test.each(WEATHERS)('the simulated transport reports %j as the real one does', async (weather) => {
   const server = await WeatheredServer.start(weather);
   const isSilent = weather.kind === 'hang' || (weather.kind === 'half-answer' && weather.end === 'hang');
   const options = isSilent ? { timeoutMillis: SILENCE_MILLIS } : {};
@@ -101,7 +101,7 @@ test.each(WEATHERS)('%j is told as by the real transport', async (weather) => {
   await real.close();
 });
 
-test('a refused connection is told as by the real transport', async () => {
+test('the simulated transport reports a refused connection as the real one does', async () => {
   const server = await WeatheredServer.start(HEALTHY);
   const real = realTransport(server.url);
   await server.sink.stop();
@@ -133,7 +133,7 @@ async function both(
   return { real, model: await modelSteps };
 }
 
-test('an aborted request is told by the reason of its signal', async () => {
+test('the simulated transport fails an aborted request with the reason of its signal, as the real one does', async () => {
   const { real, model } = await both({ kind: 'hang', takes: false }, {}, async (transport, requests) => {
     const controller = new AbortController();
     const post = told(transport.post(REQUEST, controller.signal));
@@ -144,7 +144,7 @@ test('an aborted request is told by the reason of its signal', async () => {
   expect(model).toEqual(real);
 });
 
-test('closing ends what is under way, and what comes after', async () => {
+test('the simulated transport fails requests under way and later ones when it is closed, as the real one does', async () => {
   const { real, model } = await both({ kind: 'hang', takes: false }, {}, async (transport, requests) => {
     const post = told(transport.post(REQUEST, NEVER));
     await requests(1);
@@ -154,7 +154,7 @@ test('closing ends what is under way, and what comes after', async () => {
   expect(model).toEqual(real);
 });
 
-test('of half an answer that is closed, or aborted, use is made, or none', async () => {
+test('the simulated transport treats half an answer that is closed or aborted as the real one does', async () => {
   const half: Weather = { kind: 'half-answer', status: 503, end: 'hang' };
   const { real, model } = await both(half, {}, async (transport, requests) => {
     const controller = new AbortController();
@@ -170,7 +170,7 @@ test('of half an answer that is closed, or aborted, use is made, or none', async
   expect(model).toEqual(real);
 });
 
-test('connections are as many as are needed, kept alive, and not more than the limit', async () => {
+test('the simulated transport makes as many connections as the real one, within the same limit', async () => {
   const sent = async (transport: OtlpTransport): Promise<void> => {
     await transport.post(REQUEST, NEVER);
     await transport.post(REQUEST, NEVER);

@@ -1,5 +1,6 @@
 /** A few hundred runs of the simulator: what it promises of itself, and what the package promises in them. */
 
+import '../support/legal-moves.ts';
 import { expect, test } from 'vitest';
 import { playSeeds } from '../../simulation/batch.ts';
 import { KNOWN_FAILURES } from '../../simulation/known-failures.ts';
@@ -11,13 +12,15 @@ import { storyOf } from '../../simulation/story.ts';
 const SEEDS = 100;
 const known = new Set(KNOWN_FAILURES.map(({ property }) => property));
 
-test(`in ${SEEDS} runs nothing is violated but what is known`, { timeout: 240_000 }, async () => {
+test(`no property but those that are known to fail is violated in ${SEEDS} runs`, {
+  timeout: 240_000,
+}, async () => {
   const { violations } = await playSeeds(Array.from({ length: SEEDS }, (_, seed) => seed));
   expect(violations.filter(({ property }) => !known.has(property))).toEqual([]);
 });
 
 test.each(KNOWN_FAILURES)(
-  'known failure: $property: $because',
+  'the property "$property" is known to fail because $because',
   { timeout: 240_000 },
   async ({ property, example }) => {
     const { violations } = await play(planOf(example));
@@ -36,7 +39,7 @@ test('the same seed is the same run, to the last line of its story', async () =>
   }
 });
 
-test('a plan can be kept in notes and made of them again', () => {
+test('a plan can be written as notes and read back from them', () => {
   for (let seed = 0; seed < 50; seed++) {
     const plan = planOfSeed(seed);
     expect(planOf(JSON.parse(JSON.stringify(notesOf(plan))))).toEqual(plan);

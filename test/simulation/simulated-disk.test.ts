@@ -329,7 +329,7 @@ const SCRIPTS: Readonly<Record<string, readonly Step[]>> = {
   ],
 };
 
-test.for(Object.entries(SCRIPTS))('as on a real disk: %s', async ([, steps]) => {
+test.for(Object.entries(SCRIPTS))('%s, as on a real disk', async ([, steps]) => {
   const parent = temporaryDirectory();
   for (const isSync of [false, true]) {
     await expectSame(
@@ -339,7 +339,7 @@ test.for(Object.entries(SCRIPTS))('as on a real disk: %s', async ([, steps]) => 
   }
 });
 
-test('whatever is called, in whatever order, the answers and the errors are those of a real disk', async () => {
+test('any calls in any order give the answers and the errors of a real disk', async () => {
   const parent = temporaryDirectory();
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(anyStep, fc.boolean()), { maxLength: 60 }), (steps) =>

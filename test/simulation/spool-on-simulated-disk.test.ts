@@ -3,12 +3,13 @@
 import { expect, test } from 'vitest';
 import type { DiskWeather } from '../../simulation/disk/disk-weather.ts';
 import { SimulatedDisk } from '../../simulation/disk/simulated-disk.ts';
+import { recordsOnDisk } from '../../simulation/disk/spool-contents.ts';
 import type { SpoolSettings } from '../../src/options/spool-settings.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { runs } from '../support/property-runs.ts';
 import { SeededClock } from '../support/seeded-clock.ts';
 import { SpoolEvents } from '../support/spool-listener.ts';
-import { entryOf, LEASE_MILLIS, nameOf, spoolSettings } from '../support/spool-member.ts';
+import { appendTo, entryOf, LEASE_MILLIS, nameOf, spoolSettings } from '../support/spool-member.ts';
 
 const DIRECTORY = '/var/spool';
 
@@ -18,8 +19,8 @@ function openSpool(
   id: string,
   settings: Partial<SpoolSettings>,
 ): Spool {
-  const spool = new Spool(spoolSettings(DIRECTORY, settings), new SpoolEvents(), clock, disk.view(id));
-  spool.open();
+  const spool = new Spool(spoolSettings(DIRECTORY, settings), clock, disk.view(id));
+  spool.open(new SpoolEvents());
   return spool;
 }
 
@@ -57,7 +58,7 @@ async function appendUntil(
     const isBig = clock.random() < 0.3;
     const entry = entryOf(name, { bytes: isBig ? 20_000 : 60 });
     // What ends after the end was not stored as far as anybody knows.
-    void spool.append(entry).then((kept) => !isOver && kept !== undefined && stored.add(name));
+    void appendTo(spool, entry).then((kept) => !isOver && kept !== undefined && stored.add(name));
     await clock.advance(Math.floor(clock.random() * 100));
   }
   isOver = true;
@@ -76,7 +77,7 @@ const WEATHERS: readonly (readonly [string, DiskWeather])[] = [
   ['on a disk that becomes full', { freeBytes: 100_000 }],
 ];
 
-test.for(WEATHERS)('what was stored is found after the death of its process, %s', async ([, weather]) => {
+test.for(WEATHERS)('stored entries are found after the death of their process, %s', async ([, weather]) => {
   let storedInAll = 0;
   for (let seed = 0; seed < runs(4).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -88,7 +89,7 @@ test.for(WEATHERS)('what was stored is found after the death of its process, %s'
   expect(storedInAll).toBeGreaterThan(0);
 });
 
-test('what was stored is found after a loss of power, when the spool syncs always', async () => {
+test('stored entries are found after a loss of power if the spool syncs always', async () => {
   let storedInAll = 0;
   for (let seed = 0; seed < runs(10).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -100,7 +101,7 @@ test('what was stored is found after a loss of power, when the spool syncs alway
   expect(storedInAll).toBeGreaterThan(50);
 });
 
-test('a loss of power can take what was stored, when the spool never syncs', async () => {
+test('a loss of power can take stored entries if the spool never syncs', async () => {
   let lost = 0;
   for (let seed = 0; seed < runs(10).numRuns; seed++) {
     const clock = new SeededClock(seed);
@@ -109,4 +110,31 @@ test('a loss of power can take what was stored, when the spool never syncs', asy
     lost += missing(stored, await recover(disk, clock)).length;
   }
   expect(lost).toBeGreaterThan(0);
+});
+
+test('the records that a spool holds are counted on the disk: written, and not settled', async () => {
+  const clock = new SeededClock(1);
+  const disk = new SimulatedDisk(clock);
+  const spool = openSpool(disk, clock, 'one', {});
+  const stored = Promise.all([
+    appendTo(spool, entryOf('one', { records: 10 })),
+    appendTo(spool, entryOf('two SPFR', { records: 5 })),
+  ]);
+  await clock.advance(100);
+  const [one, two] = await stored;
+  if (one === undefined || two === undefined) throw new Error('they are to be stored');
+  expect(recordsOnDisk(disk.files)).toBe(15);
+  spool.settle(one, 2, 4);
+  spool.settle(one, 4, 4);
+  await clock.advance(100);
+  expect(recordsOnDisk(disk.files)).toBe(9);
+  spool.settle(two, 0, 5);
+  await clock.advance(100);
+  expect(recordsOnDisk(disk.files)).toBe(4);
+  const cut = new Map([...disk.files].map(([path, bytes]) => [path, bytes.subarray(0, -1)]));
+  // Half of the last frame is gone, and half of the last note, which was that of it.
+  expect(recordsOnDisk(cut)).toBe(4);
+  spool.settle(one, 0, 10);
+  await clock.advance(100);
+  expect(recordsOnDisk(disk.files)).toBe(0);
 });

@@ -25,7 +25,7 @@ test('a rate limit lets one request pass, and the next when its share of a minut
   expect(await answers(network, 5, 1_001)).toEqual(['200', '503', '200', '503', '200']);
 });
 
-test('a rate limit with a burst lets so many requests pass together', async () => {
+test('a rate limit with a burst lets that many requests pass together', async () => {
   const network = new SimulatedNetwork({
     kind: 'rate-limit',
     requestsPerMinute: 60,
@@ -37,7 +37,7 @@ test('a rate limit with a burst lets so many requests pass together', async () =
 });
 
 test.each(['seconds', 'date'] as const)(
-  'who asked for time, and until when, is on record (%s)',
+  'the wait that a Retry-After in the form of %s asks for is on record, with its end',
   async (retryAfterForm) => {
     const network = new SimulatedNetwork({
       kind: 'rate-limit',
@@ -59,7 +59,7 @@ test.each(['seconds', 'date'] as const)(
   },
 );
 
-test('a memory limit refuses what does not fit beside what it holds, and takes it when that has drained', async () => {
+test('a memory limit refuses what does not fit beside what it holds, and takes it after that has drained', async () => {
   const bytes = encodedRequest(['p1-0 ']).length;
   const network = new SimulatedNetwork({
     kind: 'memory-limit',
@@ -80,7 +80,7 @@ test.each([
   ['413', 413],
   ['400-said', 400],
   ['400-unsaid', 400],
-] as const)('a size limit (%s) refuses only what is larger', async (how, status) => {
+] as const)('a size limit (%s) refuses only larger requests', async (how, status) => {
   const limit = encodedRequest(['p1-0 ', 'p1-1 ']).length;
   const network = new SimulatedNetwork({ kind: 'size-limit', bytes: limit, how });
   const [fits, larger] = [network.post(2), network.post(3)] as [Post, Post];
@@ -89,26 +89,29 @@ test.each([
   expect(network.collector.arrivals.records).toBe(2);
 });
 
-test.each([502, 503, 'reset', 'refused'] as const)('of a partial outage by %s a share fails', async (how) => {
-  const network = new SimulatedNetwork({ kind: 'partial', share: 0.3, how });
-  const fails = [0.1, 0.9, 0.3, 0.29, 0.5];
-  const posts: Post[] = [];
-  for (const chance of fails) {
-    network.clock.chance = chance;
-    // A connection of its own for each: the dead upstream refuses connections, not requests.
-    const { clock, collector } = network;
-    const transport = new SimulatedTransport(collector, { id: 'p1', clock });
-    const post = { status: undefined as number | undefined } as Post;
-    transport.post(encodedRequest([`p1-${posts.length}`]), new AbortController().signal).then(
-      ({ status }) => Object.assign(post, { status }),
-      (error) => Object.assign(post, { error }),
-    );
-    posts.push(post);
-    await network.advance(10);
-  }
-  expect(posts.map(({ status }) => status === 200)).toEqual([false, true, true, false, true]);
-  expect(network.collector.arrivals.records).toBe(3);
-});
+test.each([502, 503, 'reset', 'refused'] as const)(
+  'a partial outage by %s fails a share of the requests',
+  async (how) => {
+    const network = new SimulatedNetwork({ kind: 'partial', share: 0.3, how });
+    const fails = [0.1, 0.9, 0.3, 0.29, 0.5];
+    const posts: Post[] = [];
+    for (const chance of fails) {
+      network.clock.chance = chance;
+      // A connection of its own for each: the dead upstream refuses connections, not requests.
+      const { clock, collector } = network;
+      const transport = new SimulatedTransport(collector, { id: 'p1', clock });
+      const post = { status: undefined as number | undefined } as Post;
+      transport.post(encodedRequest([`p1-${posts.length}`]), new AbortController().signal).then(
+        ({ status }) => Object.assign(post, { status }),
+        (error) => Object.assign(post, { error }),
+      );
+      posts.push(post);
+      await network.advance(10);
+    }
+    expect(posts.map(({ status }) => status === 200)).toEqual([false, true, true, false, true]);
+    expect(network.collector.arrivals.records).toBe(3);
+  },
+);
 
 test('a slow recovery answers faster and faster', async () => {
   const network = new SimulatedNetwork({
@@ -132,7 +135,7 @@ test('a slow recovery answers faster and faster', async () => {
   expect(took[2]).toBe(100);
 });
 
-test('of a partial success the last records are rejected, and the answer says so', async () => {
+test('a partial success rejects the last records, and the answer says so', async () => {
   const network = new SimulatedNetwork({ kind: 'partial-success', share: 0.25 });
   const post = network.post(8);
   await network.advance(10);
@@ -151,7 +154,7 @@ test('a poisoned record spoils its request, and no other', async () => {
   expect(posts.map(({ status }) => status)).toEqual([400, 200, 400]);
 });
 
-test('latency deviates by chance, and grows with the size of a request where the weather says so', async () => {
+test('the latency deviates by chance, and grows with the size of a request where the weather says so', async () => {
   const network = new SimulatedNetwork({
     kind: 'healthy',
     latencyMillis: 100,
@@ -181,7 +184,7 @@ test('a connection that the server closed while it was idle is not used again', 
   expect(network.collector.requests.map(({ connection }) => connection)).toEqual([1, 1, 2]);
 });
 
-test('what met the end of an idle connection is sent again over a new one', async () => {
+test('a request that meets the end of an idle connection is sent again over a new one', async () => {
   const network = new SimulatedNetwork(
     { kind: 'healthy', ...NO_JITTER },
     { idle: { afterMillis: 5_000, how: 'closed' } },
@@ -209,7 +212,7 @@ test('a request that wants a connection of its own gets one, and the idle ones a
   expect(network.collector.requests.map(({ connection }) => connection)).toEqual([1, 2, 2]);
 });
 
-test('a connection has its own time to be made in, where the request says so; the answer has not', async () => {
+test('a connection has a time of its own to be made in, where the request says so, and the answer has not', async () => {
   const network = new SimulatedNetwork({ kind: 'black-hole' });
   const lost = network.post(1, '', { connectTimeoutMillis: 3_000 });
   await network.advance(3_000);
@@ -223,7 +226,7 @@ test('a connection has its own time to be made in, where the request says so; th
   expect(slow.status).toBe(200);
 });
 
-test('a request after silences is given its time once more for each of them, six times in all at most', async () => {
+test('a request after silences is given its time once more for each of them, and six times at most', async () => {
   for (const [silences, millis] of [
     [1, 20_000],
     [5, 60_000],
@@ -238,7 +241,7 @@ test('a request after silences is given its time once more for each of them, six
   }
 });
 
-test('on a connection that something on the way has forgotten nothing comes through, on a new one everything', async () => {
+test('a connection that the network has forgotten passes nothing, and a new one everything', async () => {
   const network = new SimulatedNetwork(
     { kind: 'healthy' },
     { idle: { afterMillis: 5_000, how: 'forgotten' } },
@@ -254,7 +257,7 @@ test('on a connection that something on the way has forgotten nothing comes thro
   expect(network.collector.requests.map(({ answer }) => answer)).toEqual(['200', 'lost', '200']);
 });
 
-test('a restart resets idle connections, and the next request makes a new one', async () => {
+test('a restart of the simulated collector resets idle connections, and the next request makes a new one', async () => {
   const network = new SimulatedNetwork();
   network.post();
   await network.advance(100);
@@ -266,7 +269,7 @@ test('a restart resets idle connections, and the next request makes a new one', 
   expect(network.collector.requests.map(({ connection }) => connection)).toEqual([1, 2]);
 });
 
-test('a stopped process hears of its answers when it goes on', async () => {
+test('a stopped process receives its answers when it goes on', async () => {
   const network = new ManualClock();
   const collector = new Collector(network);
   // A clock of its own, which the test lets stand still.
@@ -285,7 +288,7 @@ test('a stopped process hears of its answers when it goes on', async () => {
   expect(status).toBe(200);
 });
 
-test('what an export was asked to do, and what came of it, is on record', async () => {
+test('the request and the result of every export are on record', async () => {
   const network = new SimulatedNetwork({ kind: 'failing', status: 503 });
   network.post(3);
   await network.advance(10);

@@ -16,7 +16,7 @@ const run = (world: World): Promise<void> =>
     () => {},
   );
 
-test('events happen in the order of their times, and of their scheduling where those are the same', async () => {
+test('events happen in the order of their times, and then in that of their scheduling', async () => {
   const { world, seen } = worldWithProcess();
   const at = (millis: number, name: string) =>
     world.schedule(BEGINNING + millis, () => seen.push(`${world.now - BEGINNING} ${name}`));
@@ -29,7 +29,7 @@ test('events happen in the order of their times, and of their scheduling where t
   expect(seen).toEqual(['10 a', '10 b', '20 c', '20 d']);
 });
 
-test('every promise that can be kept is kept before the next event', async () => {
+test('every promise that can settle settles before the next event', async () => {
   const { world, seen } = worldWithProcess();
   world.schedule(BEGINNING, async () => {
     for (let turn = 0; turn < 50; turn++) await null;
@@ -40,14 +40,14 @@ test('every promise that can be kept is kept before the next event', async () =>
   expect(seen).toEqual(['promises', 'event']);
 });
 
-test('something that wakes itself without end is found', async () => {
+test('a process that wakes itself without end is detected', async () => {
   const { world } = worldWithProcess();
   const again = () => world.clock.immediate(again);
   again();
   await expect(run(world)).rejects.toThrow(Livelock);
 });
 
-test('what becomes due while a process is stopped happens when it goes on, in order, and its clock has gone on', async () => {
+test('events due while a process is stopped happen in order when it goes on, and its clock has gone on', async () => {
   const { world, process, seen } = worldWithProcess();
   const startedAt = process.clock.now();
   const note = (name: string) => () => seen.push(`${Math.round(process.clock.now() - startedAt)} ${name}`);
@@ -74,7 +74,7 @@ test('synchronous work takes time of its own process, and of no other', async ()
   expect(seen).toEqual(['busy until 60', 'other at 20', 'then at 60']);
 });
 
-test('nothing of a process that was killed happens any more', async () => {
+test('a process that was killed does nothing any more', async () => {
   const { world, process, seen } = worldWithProcess();
   process.clock.timer(() => seen.push('timer'), 10);
   process.events.on('exit', () => seen.push('exit'));

@@ -1,13 +1,20 @@
 /** Bounds that are reached, disks that fail in between, and ends that come one after the other. */
 
-import { unlinkSync } from 'node:fs';
+import { unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FaultyFiles } from '../support/faulty-files.ts';
 import { promptFiles } from '../support/prompt-files.ts';
 import { droppedTotal } from '../support/records.ts';
 import { httpError } from '../support/scripted-exporter.ts';
-import { entryOf, LEASE_MILLIS, namesOf, SpoolMember, spoolDirectory } from '../support/spool-member.ts';
+import {
+  appendTo,
+  entryOf,
+  LEASE_MILLIS,
+  namesOf,
+  SpoolMember,
+  spoolDirectory,
+} from '../support/spool-member.ts';
 import { inOrder, numbers, SpooledHarness } from '../support/spooled-harness.ts';
 
 const MIB = 1024 * 1024;
@@ -50,7 +57,7 @@ describe('the bound', () => {
       let isDone = false;
       void first.disk.hold('unlink');
       for (let index = 60; index < 70; index++)
-        void first.spool.append(entryOf(`${index}`, { bytes: 16_000 }));
+        void appendTo(first.spool, entryOf(`${index}`, { bytes: 16_000 }));
       await first.rest();
       const [path] = first.disk.heldPaths;
       if (what === 'has been done' && path !== undefined) {
@@ -77,7 +84,8 @@ describe('the bound', () => {
       for (const member of [neighbour, first]) await member.pass(LEASE_MILLIS / 4);
     }
     void first.disk.hold('unlink');
-    for (let index = 30; index < 45; index++) void first.spool.append(entryOf(`${index}`, { bytes: 16_000 }));
+    for (let index = 30; index < 45; index++)
+      void appendTo(first.spool, entryOf(`${index}`, { bytes: 16_000 }));
     await first.rest();
     expect(first.disk.heldCalls).toBe(1);
     await neighbour.drain();
@@ -160,7 +168,7 @@ describe('a write that fails', () => {
     const member = await SpoolMember.open(directory, { fsync: 'always' });
     await member.store(entryOf('a'));
     member.disk.fail({ on: ['datasync'], code: 'EIO', times: 1 });
-    expect(await member.finish(member.spool.append(entryOf('b')))).toBeUndefined();
+    expect(await member.finish(appendTo(member.spool, entryOf('b')))).toBeUndefined();
     await member.pass(5_000);
     await member.store(entryOf('c'));
     await member.rest();
@@ -325,6 +333,38 @@ describe('replays', () => {
     expect(inOrder(h.delivered)).toEqual(numbers(0, 30));
     expect(droppedTotal(h.stats)).toBe(0);
   });
+
+  test.each(['the process is shut down', 'the collector comes back'])(
+    'that wait in a directory that becomes a file are dropped as damaged, and none is spooled when %s',
+    async (next) => {
+      const h = new SpooledHarness(
+        { ...patient, spool: { leaseMillis: 1_000 } },
+        ['hang'],
+        await left(3_000, {
+          maxQueueSize: 10_000,
+          spool: { mode: 'always' },
+        }),
+      );
+      await h.advance(1_000);
+      expect(h.stats.recovered).toBe(3_000);
+      h.removeDirectory();
+      writeFileSync(h.directory, '');
+      await h.advance(2_000);
+      // The others are in memory, and can be sent.
+      const lost = h.stats.dropped.spool_corrupt;
+      expect(lost).toBeGreaterThan(1_500);
+      if (next === 'the process is shut down') expect(await h.shutdown()).toBeLessThan(5_050);
+      else {
+        h.exporter.script = ['succeed'];
+        h.exporter.calls[0]?.fail(httpError(503));
+        await h.advance(60_000);
+        expect(h.stats.exported).toBe(3_000 - lost);
+      }
+      const { dropped, spooled, inFlight, exported } = h.stats;
+      expect([spooled.records, spooled.bytes, inFlight.records]).toEqual([0, 0, 0]);
+      expect(exported + dropped.spool_corrupt).toBe(3_000);
+    },
+  );
 
   test('that are small are not read back by the thousand', async () => {
     const before = await left(3_000, {

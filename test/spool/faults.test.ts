@@ -6,7 +6,14 @@ import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SpoolEntry } from '../../src/spool/format/entry.ts';
 import { bytesBelow, type Call, filesBelow, WRITING } from '../support/faulty-files.ts';
-import { entryOf, LEASE_MILLIS, namesOf, SpoolMember, spoolDirectory } from '../support/spool-member.ts';
+import {
+  appendTo,
+  entryOf,
+  LEASE_MILLIS,
+  namesOf,
+  SpoolMember,
+  spoolDirectory,
+} from '../support/spool-member.ts';
 
 /** The first back-off after a failure, and some. */
 const BACKOFF_MILLIS = 1_100;
@@ -25,7 +32,7 @@ type Append = (member: SpoolMember, name: string, bytes?: number) => Promise<boo
 
 /** @returns whether it was stored; then it is the spool's. */
 const appendInTurn: Append = async ({ spool, events }, name, bytes = 40) => {
-  const entry = await events.during(() => spool.append(entryOf(name, { bytes })));
+  const entry = await events.during(() => appendTo(spool, entryOf(name, { bytes })));
   if (entry !== undefined) spool.release(entry);
   return entry !== undefined;
 };
@@ -324,7 +331,7 @@ test('closeSync on a disk that fails does not throw', async () => {
   const member = await SpoolMember.open(await spoolDirectory());
   await member.store(entryOf('a'));
   member.disk.hold('write');
-  void member.spool.append(entryOf('b'));
+  void appendTo(member.spool, entryOf('b'));
   await member.rest();
   member.disk.fail({ on: [...WRITING, 'close'], code: 'EIO' });
   expect(() => member.spool.closeSync()).not.toThrow();
@@ -337,7 +344,7 @@ test('closed for good, it refuses and does not throw', async () => {
   const entry = await member.store(entryOf('a'));
   await member.close();
   await member.close();
-  expect(await member.spool.append(entryOf('b'))).toBeUndefined();
+  expect(await appendTo(member.spool, entryOf('b'))).toBeUndefined();
   expect(member.spool.appendSync(entryOf('c'))).toBeUndefined();
   expect(member.spool.next()).toBeUndefined();
   expect(() => member.spool.settle(entry, 0, 1)).not.toThrow();
@@ -382,7 +389,7 @@ test('a read-only disk refuses, keeps what it has, and gives it once it can be w
 
   const member = new SpoolMember(directory);
   const cure = member.disk.fail({ on: WRITING, code: 'EROFS' });
-  expect(() => member.spool.open()).not.toThrow();
+  expect(() => member.spool.open(member.events)).not.toThrow();
   await member.pass(3 * LEASE_MILLIS);
   expect(await appendInTurn(member, 'refused')).toBe(false);
   expect(member.spool.isUsable).toBe(false);
@@ -402,7 +409,7 @@ test.each(['ENOSPC', 'EROFS', 'EIO', 'ENOENT'])(
     const directory = await spoolDirectory();
     const member = new SpoolMember(directory);
     const cure = member.disk.fail({ on: ['mkdir', 'stat'], code });
-    expect(() => member.spool.open()).not.toThrow();
+    expect(() => member.spool.open(member.events)).not.toThrow();
     await member.rest();
     expect(member.spool.isUsable).toBe(false);
     expect(member.spool.degradedBecause).toContain(code);
@@ -419,7 +426,7 @@ test('a directory that is removed is made again, and what the spool alone had in
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   await member.store(entryOf('lost', { records: 3 }));
-  const held = await member.spool.append(entryOf('held', { records: 4 }));
+  const held = await appendTo(member.spool, entryOf('held', { records: 4 }));
   rmSync(directory, { recursive: true });
   await member.pass(2 * LEASE_MILLIS);
   expect(member.events.droppedRecords('spool_corrupt')).toBe(3);

@@ -9,7 +9,9 @@ import type { NewEntry } from '../../src/spool/format/entry.ts';
 import {
   ACK_BYTES,
   acksIn,
+  FENCE_AT,
   FRAME_HEADER_BYTES,
+  fenceBytes,
   frameField,
   frameHeader,
   isFrameHeader,
@@ -96,13 +98,30 @@ test('a frame with any bit turned over, cut off, or with a length above the larg
 describe("a segment's header", () => {
   test('gives the salt, and none when any bit of it is turned over', () => {
     const header = segmentHeader(0xfedc_ba98);
-    expect(parseSegmentHeader(header)).toEqual({ kind: 'known', salt: 0xfedc_ba98 });
-    for (let bit = 0; bit < SEGMENT_HEADER_BYTES * 8; bit++) {
+    expect(parseSegmentHeader(header)).toEqual({ kind: 'known', salt: 0xfedc_ba98, end: undefined });
+    for (let bit = 0; bit < FENCE_AT * 8; bit++) {
       const bytes = Buffer.from(header);
       bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
       expect(parseSegmentHeader(bytes), `bit ${bit}`).toEqual({ kind: 'damaged' });
     }
     expect(parseSegmentHeader(header.subarray(0, -1))).toEqual({ kind: 'damaged' });
+  });
+
+  test('says where the segment ends by its fence, and nothing of that when any bit of it is turned over', () => {
+    const header = segmentHeader(5);
+    for (const end of [SEGMENT_HEADER_BYTES, 1_234, 2 ** 33 + 7]) {
+      fenceBytes(end, 5).copy(header, FENCE_AT);
+      expect(parseSegmentHeader(header)).toEqual({ kind: 'known', salt: 5, end });
+    }
+    for (let bit = FENCE_AT * 8; bit < SEGMENT_HEADER_BYTES * 8; bit++) {
+      const bytes = Buffer.from(header);
+      bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
+      expect(parseSegmentHeader(bytes), `bit ${bit}`).toEqual({ kind: 'known', salt: 5, end: undefined });
+    }
+    for (const none of [fenceBytes(1_234, 6), fenceBytes(0, 5), Buffer.alloc(12)]) {
+      none.copy(header, FENCE_AT);
+      expect(parseSegmentHeader(header)).toEqual({ kind: 'known', salt: 5, end: undefined });
+    }
   });
 
   test('of a newer version is known as one by its first 16 bytes, whatever follows', () => {
@@ -149,7 +168,7 @@ describe('a partition of format 1 that was written once', () => {
 
   test('has each number where the document says', () => {
     const segment = readFileSync(join(PARTITION, '00000001.seg'));
-    const frame = 24 + 72 + 150;
+    const frame = 36 + 72 + 150;
     expect(segment.toString('latin1', 0, 8)).toBe('SPILLWAY');
     expect(segment.readUInt32LE(8)).toBe(1);
     expect(segment.readUInt32LE(12)).toBe(crc32(segment.subarray(0, 12)));
@@ -167,7 +186,7 @@ describe('a partition of format 1 that was written once', () => {
     const directory = await spoolDirectory();
     cpSync(FIXTURE, directory, { recursive: true });
     const member = await SpoolMember.open(directory);
-    expect(member.events.recoveries).toEqual([2 + 4]);
+    expect(member.events.recoveries).toEqual([2, 4]);
     expect(member.spool.oldestUnixMillis).toBe(Date.UTC(2026, 0, 2, 12));
     const found = await member.drain();
     expect(found.map(({ payload, remaining }) => [payload.toString(), remaining])).toEqual([

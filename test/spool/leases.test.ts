@@ -1,16 +1,30 @@
 /** Several processes at one spool: nobody takes from the living, the dead leave nothing behind, nothing has two owners. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { NewEntry, SpoolEntry } from '../../src/spool/format/entry.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
+import { FENCE_AT, fenceBytes, parseSegmentHeader } from '../../src/spool/format/layout.ts';
 import { FaultyFiles, filesBelow } from '../support/faulty-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { promptFiles } from '../support/prompt-files.ts';
 import {
+  appendTo,
   entryOf,
   LEASE_MILLIS,
+  nameOf,
   namesOf,
   passAll,
   SpoolMember,
@@ -31,6 +45,13 @@ async function writer(
   const member = await SpoolMember.open(directory, {}, new StoppableClock(startMillis), disk);
   for (const name of names) await member.store(entryOf(name, { records: 2 }));
   return member;
+}
+
+/** Of the event loop, while the disk is held: the member does not come to rest. */
+async function turnsUntil({ clock }: SpoolMember, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!condition() && performance.now() < deadline) await clock.settle();
+  expect(condition()).toBe(true);
 }
 
 /** Its calls are answered immediately, so that they are the same ones in the same order each time. */
@@ -71,7 +92,7 @@ describe('from the living', () => {
     }
     expect(watcher.events.recoveries).toEqual([]);
     expect(owner.events.ownershipLosses).toEqual([]);
-    expect(owner.spool.areLeasesValid(owner.clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(owner.clock.now())).toBe(true);
     await Promise.all([owner.close(), watcher.close()]);
   });
 
@@ -81,7 +102,7 @@ describe('from the living', () => {
     const owner = await SpoolMember.open(directory);
     const pauses = ['mkdir', 'open', 'write', 'rename'] as const;
     const releases = pauses.map((call) => owner.disk.hold(call));
-    const append = owner.spool.append(entryOf('a'));
+    const append = appendTo(owner.spool, entryOf('a'));
     for (const letGo of releases) {
       await owner.rest();
       await watcher.pass(LEASE_MILLIS / 2);
@@ -215,6 +236,56 @@ describe('from the dead', () => {
     await Promise.all(rivals.map((rival) => rival.close()));
   });
 
+  describe('with several segments', () => {
+    /** Two segments, the second of which is read when the test says so. */
+    async function halfScanned() {
+      const directory = await spoolDirectory();
+      const settings = { maxBytes: 1024 * 1024 };
+      const owner = await SpoolMember.open(directory, settings);
+      for (const name of ['a', 'b']) await owner.store(entryOf(name, { bytes: 200_000 }));
+      await owner.close();
+      const { promise: gate, resolve: letGo } = Promise.withResolvers<void>();
+      let opens = 0;
+      const disk = new FaultyFiles({
+        ...nodeFiles,
+        async open(path, flags, mode) {
+          // At first its header is read.
+          if (path.endsWith('00000002.seg') && ++opens === 2) await gate;
+          return await nodeFiles.open(path, flags, mode);
+        },
+      });
+      const heir = new SpoolMember(directory, settings, new ManualClock(), disk);
+      heir.spool.open(heir.events);
+      await turnsUntil(heir, () => heir.events.recoveredRecords === 1);
+      return { directory, heir, letGo };
+    }
+
+    test('the first one can be sent, and goes, while the second one is read', async () => {
+      const { directory, heir, letGo } = await halfScanned();
+      const entry = heir.spool.next() as SpoolEntry;
+      expect(nameOf((await heir.spool.read(entry)) as Buffer)).toBe('a');
+      heir.spool.settle(entry, 0, 1);
+      await turnsUntil(heir, () => filesBelow(directory, '.seg').length === 1);
+      letGo();
+      await turnsUntil(heir, () => heir.events.recoveredRecords === 2);
+      expect(namesOf(await heir.drain())).toEqual(['b']);
+      await heir.close();
+      expect(filesBelow(directory)).toEqual([]);
+      expect(heir.events.warnings).toEqual([]);
+    });
+
+    test('the second one is left to the next process when the heir ends while it is read', async () => {
+      const { directory, heir, letGo } = await halfScanned();
+      const closed = heir.spool.close();
+      letGo();
+      await closed;
+      expect(heir.spool.records).toBe(1);
+      const next = await SpoolMember.open(directory);
+      expect(namesOf(await next.drain())).toEqual(['a', 'b']);
+      await next.close();
+    });
+  });
+
   test('nothing is lost when an heir dies in any call of taking over', async () => {
     let hasDied = true;
     for (let calls = 1; hasDied; calls++) {
@@ -222,13 +293,13 @@ describe('from the dead', () => {
       await (await writer(directory, ['a', 'b'], 1_000, new FaultyFiles(promptFiles))).crash();
       const heir = prompt(directory);
       heir.disk.diesAfterCalls = calls;
-      heir.spool.open();
+      heir.spool.open(heir.events);
       await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       hasDied = heir.disk.isDead;
       if (hasDied) expect(heir.events.ownershipLosses).toEqual([]);
       await heir.crash();
       const next = prompt(directory);
-      next.spool.open();
+      next.spool.open(next.events);
       await next.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
       expect(namesOf(await next.drain()), `died in call ${calls}`).toEqual(['a', 'b']);
       await next.close();
@@ -247,7 +318,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
     const owner = prompt(directory, { fsync: 'always' });
     owner.disk.diesAfterCalls = calls;
     try {
-      owner.spool.open();
+      owner.spool.open(owner.events);
     } catch {
       // Died in making the directory.
     }
@@ -258,7 +329,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
         const isSync = name === 'b' || name === 'd';
         const entry = isSync
           ? owner.spool.appendSync(entryOf(name))
-          : await owner.spool.append(entryOf(name));
+          : await appendTo(owner.spool, entryOf(name));
         if (entry === undefined || owner.disk.isDead) return;
         if (name === 'c') owner.spool.settle(entry, 0, 1);
         else stored.push(name);
@@ -274,7 +345,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
     hasDied = owner.disk.isDead;
     await owner.crash();
     const heir = prompt(directory);
-    heir.spool.open();
+    heir.spool.open(heir.events);
     await heir.pass(SURELY_MILLIS, LEASE_MILLIS / 4);
     const names = namesOf(await heir.drain());
     expect(
@@ -293,16 +364,16 @@ describe('one who was stopped', () => {
     const owner = await writer(directory, ['a']);
     await owner.pass(LEASE_MILLIS);
     const clock = owner.clock as StoppableClock;
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
-    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS / 4)).toBe(true);
-    expect(owner.spool.areLeasesValid(clock.now() + LEASE_MILLIS)).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now() + LEASE_MILLIS / 4)).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now() + LEASE_MILLIS)).toBe(false);
     await owner.rest();
     clock.stop(20 * LEASE_MILLIS);
     const changes = owner.events.changes;
-    expect(owner.events.during(() => owner.spool.areLeasesValid(clock.now()))).toBe(false);
+    expect(owner.events.during(() => owner.spool.renewLapsedLeases(clock.now()))).toBe(false);
     await owner.rest();
     expect(owner.events.changes).toBeGreaterThan(changes);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     expect(owner.events.ownershipLosses).toEqual([]);
     expect(owner.events.untimely).toEqual([]);
     expect(namesOf(await owner.drain())).toEqual(['a']);
@@ -319,16 +390,16 @@ describe('one who was stopped', () => {
     clock.stop(LEASE_MILLIS);
     await letGo();
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     await owner.close();
   });
 
   test('finds its partition taken, drops what was in it from its counts, and sends none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
-    const held = await owner.spool.append(entryOf('held', { records: 3 }));
+    const held = await appendTo(owner.spool, entryOf('held', { records: 3 }));
     const given = owner.spool.next();
     const heir = await SpoolMember.open(directory);
     await heir.pass(SURELY_MILLIS);
@@ -336,7 +407,7 @@ describe('one who was stopped', () => {
 
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     // It looks more than once.
     await owner.pass(200, 50);
     // What its caller has is not the spool's to count.
@@ -358,7 +429,7 @@ describe('one who was stopped', () => {
 
     // It goes on with a partition of its own.
     await owner.store(entryOf('new'));
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     expect(namesOf(await owner.drain())).toEqual(['new']);
     expect(namesOf(await heir.drain())).toEqual(['a', 'b', 'held']);
     await Promise.all([owner.close(), heir.close()]);
@@ -372,7 +443,7 @@ describe('one who was stopped', () => {
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
     // Before any timer of it could fire: whoever says that it is stored must mean it.
-    const lateAppend = owner.spool.append(entryOf('late'));
+    const lateAppend = appendTo(owner.spool, entryOf('late'));
     const later = owner.spool.appendSync(entryOf('later'));
     expect(later?.state).toBe('stored');
     const late = await owner.finish(lateAppend);
@@ -421,7 +492,11 @@ describe('one who was stopped', () => {
       expect(heir.events.recoveries).toEqual([1]);
       // It has read its clock before it was stopped, and writes when it goes on.
       isStopped = true;
-      const entry = await owner.finish(Promise.resolve(owner.spool[way](entryOf('late'))));
+      const entry = await owner.finish(
+        Promise.resolve(
+          way === 'append' ? appendTo(owner.spool, entryOf('late')) : owner.spool.appendSync(entryOf('late')),
+        ),
+      );
       expect(isStopped).toBe(false);
       if (entry !== undefined) owner.spool.release(entry);
       await passAll([owner, heir], SURELY_MILLIS);
@@ -430,6 +505,136 @@ describe('one who was stopped', () => {
       await Promise.all([owner.close(), heir.close()]);
     },
   );
+
+  describe('in a write that the disk ends meanwhile', () => {
+    /** An owner that hears of the end of its writes when the test says so. */
+    async function stoppedInWrite(entries: readonly NewEntry[]) {
+      const directory = await spoolDirectory();
+      const clock = new StoppableClock();
+      let thawed: Promise<void> | undefined;
+      let isOnDisk = false;
+      const disk = new FaultyFiles({
+        ...nodeFiles,
+        async writev(...args) {
+          const bytes = await nodeFiles.writev(...args);
+          // Not those to the lease.
+          if (args[2] > 0) {
+            isOnDisk = true;
+            await thawed;
+          }
+          return bytes;
+        },
+      });
+      const owner = await SpoolMember.open(directory, {}, clock, disk);
+      const before = await owner.store(entryOf('a'));
+      const { promise, resolve } = Promise.withResolvers<void>();
+      thawed = promise;
+      isOnDisk = false;
+      const appended = entries.map((entry) => appendTo(owner.spool, entry));
+      await turnsUntil(owner, () => isOnDisk);
+      const thaw = async () => {
+        clock.stop(SURELY_MILLIS);
+        resolve();
+        return await owner.finish(Promise.all(appended));
+      };
+      return { directory, owner, before, thaw };
+    }
+
+    test.each(['sent it all', 'sent none of it yet'])(
+      'stores nothing twice when the heir has %s',
+      async (progress) => {
+        const { directory, owner, thaw } = await stoppedInWrite([entryOf('b', { records: 2 }), entryOf('c')]);
+        const heir = await SpoolMember.open(directory);
+        await heir.pass(SURELY_MILLIS);
+        const found = progress === 'sent it all' ? namesOf(await heir.drain()) : [];
+        await heir.pass(LEASE_MILLIS);
+        const states = (await thaw()).map((entry) => entry?.state);
+        expect(states).toEqual(['takenOver', 'takenOver']);
+        // 'a'; what its caller has of the others is dropped by the caller, who is told to look.
+        expect(owner.events.ownershipLosses).toEqual([1, 0]);
+        expect(owner.spool.records).toBe(0);
+        await passAll([owner, heir], SURELY_MILLIS);
+        found.push(...namesOf(await heir.drain()), ...namesOf(await owner.drain()));
+        expect(found).toEqual(['a', 'b', 'c']);
+        expect(owner.disk.misuses).toEqual([]);
+        await owner.store(entryOf('new'));
+        await Promise.all([owner.close(), heir.close()]);
+      },
+    );
+
+    test('is found once by the process after the heir as well', async () => {
+      const { directory, owner, thaw } = await stoppedInWrite([entryOf('b')]);
+      const heir = await SpoolMember.open(directory);
+      await heir.pass(SURELY_MILLIS);
+      await thaw();
+      await Promise.all([owner.close(), heir.close()]);
+      const next = await SpoolMember.open(directory);
+      expect(namesOf(await next.drain())).toEqual(['a', 'b']);
+      await next.close();
+    });
+
+    test('stores it anew, once, when the heir had looked before it was on disk', async () => {
+      const directory = await spoolDirectory();
+      const clock = new StoppableClock();
+      const owner = await SpoolMember.open(directory, {}, clock);
+      await owner.store(entryOf('a'));
+      const letGo = owner.disk.hold('write');
+      const appended = appendTo(owner.spool, entryOf('b'));
+      await turnsUntil(owner, () => owner.disk.heldCalls === 1);
+      const heir = await SpoolMember.open(directory);
+      await heir.pass(SURELY_MILLIS);
+      expect(heir.events.recoveredRecords).toBe(1);
+      clock.stop(SURELY_MILLIS);
+      await letGo();
+      const entry = (await owner.finish(appended)) as SpoolEntry;
+      expect(entry.state).toBe('stored');
+      owner.spool.release(entry);
+      await Promise.all([owner.close(), heir.close()]);
+      // What came behind the fence is nobody's, in whatever order they are read.
+      const next = await SpoolMember.open(directory);
+      expect(namesOf(await next.drain()).toSorted()).toEqual(['a', 'b']);
+      await next.close();
+    });
+  });
+
+  test('while it wrote synchronously, leaves to the heir what that found, and stores it no second time', async () => {
+    const directory = await spoolDirectory();
+    const clock = new StoppableClock();
+    let isStopped = false;
+    /** What another process does while this one stands still in a call: as far as the files tell. */
+    const takeOver = (fd: number) => {
+      isStopped = false;
+      const segment = filesBelow(directory, '.seg')[0] as string;
+      const header = parseSegmentHeader(readFileSync(segment));
+      if (header.kind !== 'known') throw new Error('no segment');
+      writeSync(fd, fenceBytes(fstatSync(fd).size, header.salt), 0, 12, FENCE_AT);
+      const taken = join(directory, 'partition-0123456789abcdef');
+      renameSync(dirname(segment), taken);
+      unlinkSync(join(taken, 'lease'));
+      clock.stop(SURELY_MILLIS);
+    };
+    const disk = new FaultyFiles({
+      ...nodeFiles,
+      writeSync(fd, buffer, position) {
+        const bytes = nodeFiles.writeSync(fd, buffer, position);
+        if (isStopped && buffer.byteLength === 40) takeOver(fd);
+        return bytes;
+      },
+    });
+    const owner = await SpoolMember.open(directory, {}, clock, disk);
+    await owner.store(entryOf('a'));
+    isStopped = true;
+    const entry = owner.spool.appendSync(entryOf('b')) as SpoolEntry;
+    expect(isStopped).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
+    await owner.pass(200, 50);
+    expect(entry.state).toBe('takenOver');
+    const heir = await SpoolMember.open(directory);
+    expect(namesOf(await heir.drain())).toEqual(['a', 'b']);
+    expect(owner.spool.records).toBe(0);
+    await Promise.all([owner.close(), heir.close()]);
+    expect(filesBelow(directory, '.seg')).toEqual([]);
+  });
 
   test('and renews just before the heir takes its partition has it back', async () => {
     const directory = await spoolDirectory();
@@ -440,9 +645,9 @@ describe('one who was stopped', () => {
     expect(heir.disk.heldCalls).toBe(1);
     const clock = owner.clock as StoppableClock;
     clock.stop(SURELY_MILLIS);
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(false);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(false);
     await owner.rest();
-    expect(owner.spool.areLeasesValid(clock.now())).toBe(true);
+    expect(owner.spool.renewLapsedLeases(clock.now())).toBe(true);
     await letGo();
     await heir.rest();
     expect(heir.events.recoveries).toEqual([]);

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { SpoolEntry } from '../../src/spool/format/entry.ts';
 import { runs } from '../support/property-runs.ts';
 import {
+  appendTo,
   entryOf,
   LEASE_MILLIS,
   nameOf,
@@ -144,7 +145,7 @@ class Neighbours {
       member.spool.release(entry);
     };
     if (isAtOnce) stored(member.spool.appendSync(entryOf(name)));
-    else void member.spool.append(entryOf(name)).then(stored);
+    else void appendTo(member.spool, entryOf(name)).then(stored);
   }
 
   /** Sends one thing, at once, if that is allowed. */
@@ -153,13 +154,13 @@ class Neighbours {
     const entry = spool.next();
     if (entry === undefined) return;
     const payload = this.#letGo[this.members.indexOf(member)] ? undefined : await spool.read(entry);
-    if (payload === undefined || !spool.areLeasesValid(clock.now())) return spool.requeue(entry);
+    if (payload === undefined || !spool.renewLapsedLeases(clock.now())) return spool.requeue(entry);
     const name = nameOf(payload);
     this.#note(name, member, entry);
     for (const other of this.#entries.get(name) ?? []) {
       if (other.member === member || !this.members.includes(other.member)) continue;
       const isThere = other.entry.state === 'stored' && other.entry.remaining.length > 0;
-      expect(isThere && other.member.spool.areLeasesValid(clock.now()), `${name} may be sent by two`).toBe(
+      expect(isThere && other.member.spool.renewLapsedLeases(clock.now()), `${name} may be sent by two`).toBe(
         false,
       );
     }

@@ -7,7 +7,7 @@ import type { SpoolEntry } from '../../src/spool/format/entry.ts';
 import { bytesBelow, filesBelow } from '../support/faulty-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { runs } from '../support/property-runs.ts';
-import { LEASE_MILLIS, SpoolMember, spoolDirectory } from '../support/spool-member.ts';
+import { appendTo, LEASE_MILLIS, SpoolMember, spoolDirectory } from '../support/spool-member.ts';
 import {
   count,
   isEvicted,
@@ -136,7 +136,7 @@ class Scenario {
     member.disk.maxWriteBytes = this.#maxCallBytes;
     member.disk.maxReadBytes = this.#maxCallBytes;
     this.#member = member;
-    member.spool.open();
+    member.spool.open(member.events);
     // The one before may have died, and what it left is all to be taken over.
     await member.pass(2 * LEASE_MILLIS, LEASE_MILLIS / 4);
     const { least, most } = this.#expected();
@@ -242,7 +242,7 @@ class Scenario {
       added.holder = 'spool';
       events.during(() => spool.release(stored));
     };
-    if (isInTurn) this.#underWay.add(events.during(() => spool.append(entry)).then(add));
+    if (isInTurn) this.#underWay.add(events.during(() => appendTo(spool, entry)).then(add));
     else add(events.during(() => spool.appendSync(entry)));
   }
 
@@ -298,7 +298,7 @@ class Scenario {
     void disk.hold('write');
     for (const { records, bytes } of shapes) {
       const entry = modelEntry(this.#sequence++, records, bytes);
-      void spool.append(entry);
+      void appendTo(spool, entry);
       this.#model.add(entry, this.#epoch, 'unknown');
     }
     await this.#member.rest();
@@ -382,7 +382,7 @@ class Scenario {
     expect(this.#member.disk.misuses).toEqual([]);
     expect(events.warnings).toEqual([]);
     expect(spool.isUsable).toBe(true);
-    expect(spool.areLeasesValid(clock.now())).toBe(true);
+    expect(spool.renewLapsedLeases(clock.now())).toBe(true);
     const bytes = bytesBelow(this.#directory, '.seg') + bytesBelow(this.#directory, '.ack');
     expect(bytes).toBeLessThanOrEqual(this.#maxBytes + SLACK_BYTES);
     expect(Math.abs(spool.bytes - bytes), when).toBeLessThanOrEqual(SLACK_BYTES);
@@ -445,7 +445,7 @@ test('what is given out is not evicted, and an append that finds no room is refu
   };
   take();
   for (;;) {
-    const entry = await member.spool.append(modelEntry(sequence++, 1, 20_000));
+    const entry = await appendTo(member.spool, modelEntry(sequence++, 1, 20_000));
     if (entry === undefined) break;
     member.spool.release(entry);
     take();
@@ -459,6 +459,6 @@ test('what is given out is not evicted, and an append that finds no room is refu
   for (const entry of given) expect(await member.spool.read(entry)).toBeDefined();
   for (const entry of given) member.spool.settle(entry, 0, 1);
   await member.rest();
-  expect(await member.spool.append(modelEntry(sequence, 1, 20_000))).toBeDefined();
+  expect(await appendTo(member.spool, modelEntry(sequence, 1, 20_000))).toBeDefined();
   await member.close();
 });

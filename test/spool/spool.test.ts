@@ -7,6 +7,7 @@ import type { NewEntry, SpoolEntry } from '../../src/spool/format/entry.ts';
 import { bytesBelow, filesBelow } from '../support/faulty-files.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
+  appendTo,
   entryOf,
   LEASE_MILLIS,
   nameOf,
@@ -19,7 +20,7 @@ import {
 const FRAME_BYTES = 72;
 
 async function append(member: SpoolMember, entry: NewEntry): Promise<SpoolEntry> {
-  const stored = await member.spool.append(entry);
+  const stored = await appendTo(member.spool, entry);
   expect(stored, `stored: ${member.spool.degradedBecause}`).toBeDefined();
   return stored as SpoolEntry;
 }
@@ -55,14 +56,14 @@ describe('the directory', () => {
     if (_what !== 'is in a file') mkdirSync(dirname(directory));
     prepare(directory);
     const member = new SpoolMember(directory);
-    expect(() => member.spool.open()).toThrow(
+    expect(() => member.spool.open(member.events)).toThrow(
       expect.objectContaining({
         code: 'ERR_SPILLWAY_OPTION',
         message: expect.stringMatching(/'spool\.directory' must be a directory.*got '/),
       }),
     );
     expect(member.spool.isUsable).toBe(false);
-    expect(await member.spool.append(entryOf('a'))).toBeUndefined();
+    expect(await appendTo(member.spool, entryOf('a'))).toBeUndefined();
   });
 
   // As root, which these are run as in containers, no permission is missing: the disk has to say so.
@@ -71,7 +72,7 @@ describe('the directory', () => {
     mkdirOf(directory, 0o555);
     const member = new SpoolMember(directory);
     member.disk.fail({ on: ['access'], code: 'EACCES' });
-    expect(() => member.spool.open()).toThrow(
+    expect(() => member.spool.open(member.events)).toThrow(
       expect.objectContaining({
         code: 'ERR_SPILLWAY_OPTION',
         message: expect.stringContaining('made, entered and written to (EACCES)'),
@@ -171,7 +172,7 @@ describe('an entry', () => {
 
   test('that is larger than the spool is refused, and no trouble', async () => {
     const member = await SpoolMember.open(await spoolDirectory(), { maxBytes: 10_000 });
-    expect(await member.spool.append(entryOf('a', { bytes: 10_000 }))).toBeUndefined();
+    expect(await appendTo(member.spool, entryOf('a', { bytes: 10_000 }))).toBeUndefined();
     expect(member.spool.appendSync(entryOf('a', { bytes: 10_000 }))).toBeUndefined();
     expect(member.spool.isUsable).toBe(true);
     expect(await append(member, entryOf('b', { bytes: 9_000 }))).toBeDefined();
@@ -336,7 +337,7 @@ test('flushSync answers what waits for a slow disk, which is as good as stored',
   member.disk.hold('write');
   const answers: string[] = [];
   const add = (name: string) =>
-    member.spool.append(entryOf(name)).then((entry) => answers.push(`${name} ${entry?.state}`));
+    appendTo(member.spool, entryOf(name)).then((entry) => answers.push(`${name} ${entry?.state}`));
   void add('under way');
   await member.rest();
   void add('waiting');
@@ -356,7 +357,7 @@ test('flushSync keeps its word when the write that was under way fails after it'
   const member = await SpoolMember.open(directory);
   await member.store(entryOf('0'));
   const letGo = member.disk.hold('write');
-  const append = member.spool.append(entryOf('under way'));
+  const append = appendTo(member.spool, entryOf('under way'));
   await member.rest();
   member.spool.flushSync();
   const stored = await append;
@@ -375,7 +376,7 @@ test('after closeSync what comes is stored all the same, each in a partition tha
   await member.store(entryOf('before'));
   member.spool.closeSync();
   for (const name of ['late', 'later']) expect(member.spool.appendSync(entryOf(name))).toBeDefined();
-  expect(await member.spool.append(entryOf('never'))).toBeUndefined();
+  expect(await appendTo(member.spool, entryOf('never'))).toBeUndefined();
   expect(member.disk.openFiles).toBe(0);
   expect(member.clock.pendingTimers).toBe(0);
   const heir = await SpoolMember.open(directory);
@@ -392,11 +393,11 @@ test('a disk without room for another file lets what was left on it be taken ove
   }
   const heir = new SpoolMember(directory);
   heir.disk.freeBytes = 0;
-  heir.spool.open();
+  heir.spool.open(heir.events);
   await heir.pass(2 * LEASE_MILLIS);
   expect(namesOf(await heir.drain()).toSorted()).toEqual(['close', 'crash']);
   await heir.pass(LEASE_MILLIS);
-  expect(heir.spool.areLeasesValid(heir.clock.now())).toBe(true);
+  expect(heir.spool.renewLapsedLeases(heir.clock.now())).toBe(true);
   await heir.close();
   expect(filesBelow(directory)).toEqual([]);
 });
@@ -405,7 +406,7 @@ test('an append at once while a partition is being made leaves one partition', a
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   const letGo = member.disk.hold('rename');
-  const first = member.spool.append(entryOf('first'));
+  const first = appendTo(member.spool, entryOf('first'));
   await member.rest();
   expect(member.spool.appendSync(entryOf('second'))).toBeDefined();
   await letGo();

@@ -1,8 +1,9 @@
 /** A driver between a real queue and a sender that a test answers for, on a manual clock. */
 
+import './legal-moves.ts';
 import { Driver, type DriverSettings } from '../../src/delivery/driver.ts';
 import { Recovery } from '../../src/delivery/recovery.ts';
-import type { Outcome } from '../../src/delivery/sender.ts';
+import type { AttemptHints, Outcome } from '../../src/delivery/sender.ts';
 import { AsyncSinkQueue } from '../../src/queue/async-sink-queue.ts';
 import type { QueueLimits } from '../../src/queue/queue-contract.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
@@ -11,6 +12,7 @@ import { record } from './records.ts';
 
 export interface Sent {
   readonly bodies: readonly unknown[];
+  readonly hints: AttemptHints | undefined;
   answer(outcome: Outcome): void;
   reject(error: unknown): void;
 }
@@ -63,7 +65,13 @@ export class DriverHarness {
     this.recovery = new Recovery({ retry, breaker }, this.clock.random);
     this.driver = new Driver(
       this.queue,
-      { send: (batch) => this.#send(batch.toArray().map(({ body }) => body)) },
+      {
+        send: (batch, _, hints) =>
+          this.#send(
+            batch.toArray().map(({ body }) => body),
+            hints,
+          ),
+      },
       this.recovery,
       { concurrency: { start: 1, max: 1 }, retry, ...settings },
       {
@@ -94,9 +102,9 @@ export class DriverHarness {
     return this.told.filter(([word]) => word === what).map(([, ...rest]) => rest);
   }
 
-  #send(bodies: readonly unknown[]): Promise<Outcome> {
+  #send(bodies: readonly unknown[], hints: AttemptHints | undefined): Promise<Outcome> {
     const { promise, resolve: answer, reject } = Promise.withResolvers<Outcome>();
-    this.sent.push({ bodies, answer, reject });
+    this.sent.push({ bodies, hints, answer, reject });
     const outcome = this.decide?.(bodies);
     if (outcome !== undefined) answer(outcome);
     return promise;

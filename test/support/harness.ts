@@ -1,5 +1,6 @@
 /** A processor on a manual clock in front of a scripted exporter. */
 
+import './legal-moves.ts';
 import { SpillwayLogRecordProcessor, type SpillwayOptions } from '../../src/index.ts';
 import { ManualClock } from './manual-clock.ts';
 import { expectLaw, record } from './records.ts';

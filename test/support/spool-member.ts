@@ -61,13 +61,13 @@ export class SpoolMember {
   ) {
     this.clock = clock;
     this.disk = disk;
-    this.spool = new Spool(spoolSettings(directory, overrides), this.events, clock, disk.files);
+    this.spool = new Spool(spoolSettings(directory, overrides), clock, disk.files);
   }
 
   /** Opened, and at rest: what can be taken over at once is. */
   static async open(...args: ConstructorParameters<typeof SpoolMember>): Promise<SpoolMember> {
     const member = new SpoolMember(...args);
-    member.spool.open();
+    member.spool.open(member.events);
     await member.rest();
     return member;
   }
@@ -93,7 +93,7 @@ export class SpoolMember {
 
   /** An entry of the spool's own. */
   async store(entry: NewEntry): Promise<SpoolEntry> {
-    const stored = await this.spool.append(entry);
+    const stored = await appendTo(this.spool, entry);
     if (stored === undefined) throw new Error(`not stored: ${this.spool.degradedBecause}`);
     this.spool.release(stored);
     return stored;
@@ -136,6 +136,11 @@ export class SpoolMember {
     }
     return await work;
   }
+}
+
+/** Stores an entry in its turn. @returns undefined when it is refused. */
+export function appendTo(spool: Spool, entry: NewEntry): Promise<SpoolEntry | undefined> {
+  return new Promise((resolve) => spool.store(entry, resolve));
 }
 
 /** Time passes for all of them alike. */

@@ -22,7 +22,7 @@ function logThrough(say: () => void): void {
 const line = (text: string) => `otel-spillway: component/0: ${text}`;
 
 describe('drops', () => {
-  test('the first turn of an episode is reported as one number, the rest in one summary per 30 s', async () => {
+  test('the first turn of an episode of drops is reported as one number, and the rest in one summary per 30 s', async () => {
     const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('queue_full', 1);
     n.dropped('queue_full', 2);
@@ -41,7 +41,7 @@ describe('drops', () => {
     expect(lines.slice(2)).toEqual([line('dropped more log records: rejected 1')]);
   });
 
-  test('30 s without any end the episode: the next one is reported at once', async () => {
+  test('an episode of drops ends after 30 s without any, and the next one is reported immediately', async () => {
     const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('queue_full', 1);
     await clock.advance(30_000);
@@ -54,7 +54,7 @@ describe('drops', () => {
     ]);
   });
 
-  test('the end says what has not been said yet, and leaves no timer', async () => {
+  test('the closing of diagnostics reports the drops that are still unreported, and leaves no timer', async () => {
     const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('queue_full', 1);
     await clock.settle();
@@ -66,7 +66,7 @@ describe('drops', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('what a shutdown loses in several steps is one number, said at its end', async () => {
+  test('the losses of a shutdown in several steps are reported as one number at its end', async () => {
     const { diagnostics: n, clock, lines } = diagnostics();
     n.dropped('shutdown', 980);
     await clock.advance(40_000);
@@ -80,7 +80,7 @@ describe('drops', () => {
     expect(lines.slice(1)).toEqual([line('dropping log records: shutdown 5')]);
   });
 
-  test('a diag logger that drops records itself cannot recurse', async () => {
+  test('a diag logger that drops records itself does not recurse', async () => {
     const clock = new ManualClock();
     const n = new Diagnostics('component/0', clock, undefined);
     let said = 0;
@@ -95,7 +95,7 @@ describe('drops', () => {
 });
 
 describe('onDrop', () => {
-  test('is called once per reason and turn, and not from within the drop', async () => {
+  test('onDrop is called once per reason and turn, and not from within the drop', async () => {
     const events: DropEvent[] = [];
     const { diagnostics: n, clock } = diagnostics((event) => events.push(event));
     const immediate = vi.spyOn(clock, 'immediate');
@@ -114,7 +114,7 @@ describe('onDrop', () => {
     expect(events.slice(2)).toEqual([{ reason: 'shed', records: 3 }]);
   });
 
-  test('what is dropped inside it is told in a later turn', async () => {
+  test('a drop inside onDrop is reported in a later turn', async () => {
     const events: DropEvent[] = [];
     const { diagnostics: n, clock } = diagnostics((event) => {
       events.push(event);
@@ -125,7 +125,7 @@ describe('onDrop', () => {
     expect(events).toHaveLength(3);
   });
 
-  test('gets the last ones at the end, and none of them twice', async () => {
+  test('onDrop gets the last drops at the end, and none of them twice', async () => {
     const events: DropEvent[] = [];
     const { diagnostics: n, clock } = diagnostics((event) => events.push(event));
     n.dropped('shutdown', 9);
@@ -136,7 +136,7 @@ describe('onDrop', () => {
 });
 
 describe('callbacks of the host', () => {
-  test('that throw, or reject, are reported and stay without effect', async () => {
+  test('a callback of the host that throws or rejects is reported and has no other effect', async () => {
     const { diagnostics: n, clock, lines } = diagnostics();
     const thrown = () => {
       throw new Error('host bug');
@@ -151,7 +151,7 @@ describe('callbacks of the host', () => {
     expect(() => n.call(undefined, 1)).not.toThrow();
   });
 
-  test('that throw all the time do not disturb the processor', async () => {
+  test('callbacks of the host that always throw do not disturb the processor', async () => {
     const thrown = () => {
       throw Object.create(null);
     };
@@ -172,7 +172,7 @@ describe('callbacks of the host', () => {
 });
 
 describe('warnings', () => {
-  test('of one topic come at most once per 30 s', async () => {
+  test('warnings of one topic come at most once per 30 s', async () => {
     const { diagnostics: n, clock, lines } = diagnostics();
     n.warn('a', 'first');
     n.warn('a', 'second');
@@ -184,7 +184,7 @@ describe('warnings', () => {
     expect(lines).toEqual([line('first'), line('other'), line('fourth')]);
   });
 
-  test('a diag logger that throws is no harm', () => {
+  test('a diag logger that throws does no harm', () => {
     logThrough(() => {
       throw new Error('logger bug');
     });

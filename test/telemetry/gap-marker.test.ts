@@ -4,7 +4,7 @@ import { SeverityNumber } from '@opentelemetry/api-logs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DROP_REASONS, type DropReason } from '../../src/common/errors.ts';
-import { noSeverities, severityRange } from '../../src/common/severity-counts.ts';
+import { noSeverities, oneRecordOf, severityRange } from '../../src/common/severity-counts.ts';
 import { VERSION } from '../../src/common/version.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { EPISODE_END_MILLIS, GapMarker, LONG_EPISODE_MILLIS } from '../../src/telemetry/gap-marker.ts';
@@ -39,8 +39,8 @@ function severities(counts: Partial<Record<keyof typeof SeverityNumber, number>>
   return all;
 }
 
-describe('when', () => {
-  test('an episode is reported once, when 10 s have passed without a loss', async () => {
+describe('the time of a report', () => {
+  test('a gap is reported once, when 10 s have passed without a loss', async () => {
     const { clock, markers, gaps } = marked();
     gaps.lost('queue_full', 3);
     await clock.advance(9_000);
@@ -56,7 +56,7 @@ describe('when', () => {
     expect(markers).toHaveLength(1);
   });
 
-  test('an episode that goes on is reported every 60 s, each time with what was lost since', async () => {
+  test('a gap that goes on is reported every 60 s, each time with the losses since the last report', async () => {
     const { clock, markers, gaps } = marked();
     for (let second = 0; second < 150; second++) {
       gaps.lost('queue_full', 1);
@@ -72,7 +72,7 @@ describe('when', () => {
     expect(markers.map(recordsOf)).toEqual([60, 60, 30]);
   });
 
-  test('without a delivery after the last loss there is no report, and the first one brings it', async () => {
+  test('a gap is not reported before a delivery after its last loss, and the first delivery brings the report', async () => {
     const { clock, markers, gaps } = marked();
     gaps.delivered();
     gaps.lost('queue_full', 1);
@@ -84,7 +84,7 @@ describe('when', () => {
     expect(markers.map(recordsOf)).toEqual([2]);
   });
 
-  test('a delivery in the middle of an episode does not bring its report early', async () => {
+  test('a delivery in the middle of a gap does not bring its report early', async () => {
     const { clock, markers, gaps } = marked();
     gaps.lost('queue_full', 1);
     await clock.advance(5_000);
@@ -94,7 +94,7 @@ describe('when', () => {
     expect(markers).toHaveLength(1);
   });
 
-  test('a report that waits for a delivery is made up to date by the losses that come meanwhile', async () => {
+  test('a gap report that waits for a delivery includes the losses that come meanwhile', async () => {
     const { clock, markers, gaps } = marked();
     gaps.lost('queue_full', 1);
     await clock.advance(30_000);
@@ -105,7 +105,7 @@ describe('when', () => {
     expect(markers.map(recordsOf)).toEqual([2]);
   });
 
-  test('flush reports at once, likely to arrive or not, and nothing twice', async () => {
+  test('a flush reports a gap immediately, whether the report is likely to arrive or not, and nothing twice', async () => {
     const { clock, markers, gaps } = marked();
     gaps.flush();
     expect(markers).toEqual([]);
@@ -117,18 +117,21 @@ describe('when', () => {
     expect(markers.map(recordsOf)).toEqual([2]);
   });
 
-  test.each(['self', 'already_shutdown'] as const)('records dropped as %s are no gap', async (reason) => {
-    const { clock, markers, gaps } = marked();
-    gaps.lost(reason, 1_000);
-    gaps.lostOne(reason, 9);
-    expect(clock.pendingTimers).toBe(0);
-    gaps.flush();
-    gaps.lost('shed', 1);
-    gaps.flush();
-    expect(markers.map(recordsOf)).toEqual([1]);
-  });
+  test.each(['self', 'already_shutdown'] as const)(
+    'records dropped as %s are not reported as a gap',
+    async (reason) => {
+      const { clock, markers, gaps } = marked();
+      gaps.lost(reason, 1_000);
+      gaps.lost(reason, 1, oneRecordOf(9));
+      expect(clock.pendingTimers).toBe(0);
+      gaps.flush();
+      gaps.lost('shed', 1);
+      gaps.flush();
+      expect(markers.map(recordsOf)).toEqual([1]);
+    },
+  );
 
-  test('nothing is reported before a record was admitted, as there is no resource to report it from', async () => {
+  test('no gap is reported before a record was admitted, as there is no resource to report it from', async () => {
     const { clock, markers, gaps } = marked();
     gaps.resource = undefined;
     gaps.lost('shed', 1);
@@ -141,7 +144,7 @@ describe('when', () => {
     expect(markers.map(recordsOf)).toEqual([1]);
   });
 
-  test('after close nothing is reported, and no timer is left or set', async () => {
+  test('a closed gap marker reports nothing, and leaves or sets no timer', async () => {
     const { clock, markers, gaps } = marked();
     gaps.lost('queue_full', 1);
     gaps.close();
@@ -156,20 +159,18 @@ describe('when', () => {
   });
 });
 
-describe('what it costs', () => {
-  test('one timer, however many records are lost, and none that keeps the process alive', async () => {
-    const { clock, gaps } = marked();
-    for (let index = 0; index < 1_000; index++) gaps.lostOne('queue_full', 9);
-    expect(clock.pendingTimers).toBe(1);
-    expect(clock.keepAliveTimers).toBe(0);
-    await clock.advance(3_600_000);
-    expect(clock.pendingTimers, 'a report that waits for a delivery needs no timer').toBe(0);
-  });
+test('the gap marker has one timer, however many records are lost, and none that keeps the process alive', async () => {
+  const { clock, gaps } = marked();
+  for (let index = 0; index < 1_000; index++) gaps.lost('queue_full', 1, oneRecordOf(9));
+  expect(clock.pendingTimers).toBe(1);
+  expect(clock.keepAliveTimers).toBe(0);
+  await clock.advance(3_600_000);
+  expect(clock.pendingTimers, 'a report that waits for a delivery needs no timer').toBe(0);
 });
 
-describe('no feedback loop', () => {
-  test('a marker that is lost does not lead to another one', async () => {
-    const { clock, markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+describe('feedback', () => {
+  test('a gap report that is lost does not lead to another one', async () => {
+    const { clock, markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     gaps.lost('queue_full', 5);
     for (let minute = 0; minute < 10; minute++) {
       gaps.delivered();
@@ -179,8 +180,8 @@ describe('no feedback loop', () => {
     expect(markers.map(recordsOf)).toEqual([5]);
   });
 
-  test('what was held back because it could be the marker is in the next report', async () => {
-    const { clock, markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+  test('a loss that could be the gap report itself is held back for the next report', async () => {
+    const { clock, markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     gaps.lost('queue_full', 5);
     gaps.flush();
     await clock.advance(20_000);
@@ -192,24 +193,24 @@ describe('no feedback loop', () => {
     expect(markers[1]?.attributes['spillway.gap.last_time']).toBe(iso(clock.epochMillis + 21_000));
   });
 
-  test('there are never more markers than records lost beside them, even if every marker is lost', async () => {
-    const { markers, gaps } = marked((_, self) => self.lostOne('queue_full', 13));
+  test('gap reports are never more than the records lost beside them, even if every report is lost', async () => {
+    const { markers, gaps } = marked((_, self) => self.lost('queue_full', 1, oneRecordOf(13)));
     for (let loss = 0; loss < 20; loss++) {
-      gaps.lostOne('rejected', 9);
+      gaps.lost('rejected', 1, oneRecordOf(9));
       for (let again = 0; again < 5; again++) gaps.flush();
     }
     expect(markers).toHaveLength(20);
   });
 });
 
-describe('what it says', () => {
-  test('everything: how many, when, why and how severe, as a WARN record of the application', async () => {
+describe('the content of a report', () => {
+  test('a gap report says how many, when, why and how severe, as a WARN record of the application', async () => {
     const { clock, markers, gaps } = marked();
     clock.epochMillis = Date.UTC(2026, 5, 1) + 250;
     gaps.lost('queue_full', 4, severities({ INFO: 3, ERROR4: 1 }));
     await clock.advance(1_500);
-    gaps.lostOne('shed', 5);
-    gaps.lostOne('shed', undefined);
+    gaps.lost('shed', 1, oneRecordOf(5));
+    gaps.lost('shed', 1, oneRecordOf(undefined));
     gaps.lost('rejected', 2);
     gaps.delivered();
     await clock.advance(EPISODE_END_MILLIS);
@@ -242,14 +243,14 @@ describe('what it says', () => {
     ]);
   });
 
-  test('one loss in a sentence of its own', () => {
+  test('a gap of one loss is reported in a sentence of its own', () => {
     const { clock, markers, gaps } = marked();
-    gaps.lostOne('rejected', 9);
+    gaps.lost('rejected', 1, oneRecordOf(9));
     gaps.flush();
     expect(markers[0]?.body).toBe(`1 log record was lost at ${iso(clock.wallNow())}: rejected 1.`);
   });
 
-  test('the order and the span of the times hold when the wall clock is set back during the episode', async () => {
+  test('the order and the span of the times of a gap hold when the wall clock is set back meanwhile', async () => {
     const { clock, markers, gaps } = marked();
     gaps.lost('queue_full', 1);
     await clock.advance(5_000);
@@ -260,7 +261,7 @@ describe('what it says', () => {
     expect(markers[0]?.attributes['spillway.gap.last_time']).toBe(iso(clock.wallNow()));
   });
 
-  test('a queue takes it in like any other record', () => {
+  test('a batch takes in a gap report like any other record', () => {
     const { markers, gaps } = marked();
     gaps.lost('queue_full', 12);
     gaps.flush();
@@ -291,14 +292,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant({ do: 'flush' as const }),
 );
 
-test('whatever happens, every loss is in exactly one report, by count, reason and severity', async () => {
+test('every loss is in exactly one gap report, by count, reason and severity, whatever happens', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.boolean(), async (steps, losesMarkers) => {
       let lost = 0;
       const lose = (gaps: GapMarker, reason: DropReason, records: number, severity: number | undefined) => {
         if (reason !== 'self' && reason !== 'already_shutdown') lost += records;
         if (severity === undefined) gaps.lost(reason, records);
-        else for (let index = 0; index < records; index++) gaps.lostOne(reason, severity);
+        else for (let index = 0; index < records; index++) gaps.lost(reason, 1, oneRecordOf(severity));
       };
       let canLose = losesMarkers;
       const { clock, markers, gaps } = marked((_, self) => canLose && lose(self, 'queue_full', 1, 13));

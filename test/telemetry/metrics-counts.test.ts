@@ -12,7 +12,7 @@ const down = { fail: new Error('down') };
 const NO_DROPS = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0]));
 
 describe('the queue', () => {
-  test('is reported with what is in flight, in records and in bytes, beside its limits', async () => {
+  test('the metrics of the queue include what is in flight, in records and in bytes, beside the limits', async () => {
     const limits = { maxQueueSize: 100, maxQueueBytes: 500_000, maxExportBatchSize: 10 };
     const h = new Metered(limits, 'hang');
     h.emit(25);
@@ -31,7 +31,7 @@ describe('the queue', () => {
     await h.end();
   });
 
-  test('has a lower limit in bytes while memory is short', async () => {
+  test('the limit of the queue in bytes is reported lower while memory is short', async () => {
     const h = new Metered({ maxQueueBytes: 500_000 });
     h.memoryUseRatio = 0.85;
     await h.advance(1_000);
@@ -42,7 +42,7 @@ describe('the queue', () => {
     await h.end();
   });
 
-  test('tells the age of its oldest record in seconds, and 0 when it is empty', async () => {
+  test('the age of the oldest record is reported in seconds, and as 0 when the queue is empty', async () => {
     const h = new Metered({}, down);
     const age = async () => (await h.collect()).value('spillway.oldest_record.age');
     expect(await age()).toBe(0);
@@ -57,7 +57,7 @@ describe('the queue', () => {
     await h.end();
   });
 
-  test('has a spool that holds nothing where there is none', async () => {
+  test('the spool is reported as empty where there is none', async () => {
     const h = new Metered();
     h.emit(3);
     const collected = await h.collect();
@@ -68,7 +68,7 @@ describe('the queue', () => {
 });
 
 describe('processed records', () => {
-  test('are counted when they are handed to the exporter, once and not once per attempt', async () => {
+  test('records are counted as processed when they are handed to the exporter, once and not once per attempt', async () => {
     const h = new Metered({ maxExportBatchSize: 10 }, down, down, 'hang');
     h.emit(15);
     const count = async () => (await h.collect()).by(processed, 'error.type');
@@ -86,7 +86,7 @@ describe('processed records', () => {
     await h.end();
   });
 
-  test('are counted once when a batch is halved until each part fits', async () => {
+  test('records are counted as processed once when their batch is halved until each part fits', async () => {
     const h = new Metered({ maxExportBatchSize: 8 });
     h.exporter.decide = (records) => (records.length > 1 ? { fail: httpError(413) } : 'succeed');
     h.emit(8);
@@ -182,29 +182,32 @@ const drops: Partial<Record<DropReason, DropScenario>> = {
 };
 
 describe('dropped records', () => {
-  test.each(Object.entries(drops))('are counted by reason: %s', async (reason, scenario) => {
-    const h = new Metered(scenario.options, ...(scenario.script ?? []));
-    // The exporter hangs through shutdown where the scenario needs metrics to be read in its course.
-    h.exporter.onShutdown = () => new Promise(() => {});
-    await scenario.run(h);
-    await h.advance(2_000);
-    const collected = await h.collect();
-    const { offered, dropped } = h.stats;
-    expect(dropped[reason as DropReason]).toBe(scenario.dropped);
-    expect(collected.value('spillway.records.offered')).toBe(offered);
-    expect(collected.by('spillway.records.dropped', 'spillway.drop.reason')).toEqual({
-      ...NO_DROPS,
-      [reason]: scenario.dropped,
-    });
-    // Each record is counted as processed once at most, whether it was passed on or dropped before that.
-    const { '': passed, ...errors } = collected.by(processed, 'error.type');
-    expect(errors).toEqual(scenario.unpassed === 0 ? {} : { [reason]: scenario.unpassed });
-    expect(Number(passed) + scenario.unpassed).toBeLessThanOrEqual(offered);
-    await h.advance(60_000);
-    await h.end();
-  });
+  test.each(Object.entries(drops))(
+    'records dropped as %s are counted by that reason',
+    async (reason, scenario) => {
+      const h = new Metered(scenario.options, ...(scenario.script ?? []));
+      // The exporter hangs through shutdown where the scenario needs metrics to be read in its course.
+      h.exporter.onShutdown = () => new Promise(() => {});
+      await scenario.run(h);
+      await h.advance(2_000);
+      const collected = await h.collect();
+      const { offered, dropped } = h.stats;
+      expect(dropped[reason as DropReason]).toBe(scenario.dropped);
+      expect(collected.value('spillway.records.offered')).toBe(offered);
+      expect(collected.by('spillway.records.dropped', 'spillway.drop.reason')).toEqual({
+        ...NO_DROPS,
+        [reason]: scenario.dropped,
+      });
+      // Each record is counted as processed once at most, whether it was passed on or dropped before that.
+      const { '': passed, ...errors } = collected.by(processed, 'error.type');
+      expect(errors).toEqual(scenario.unpassed === 0 ? {} : { [reason]: scenario.unpassed });
+      expect(Number(passed) + scenario.unpassed).toBeLessThanOrEqual(offered);
+      await h.advance(60_000);
+      await h.end();
+    },
+  );
 
-  test('are 0 for every reason from the start, so that the first loss is an increase', async () => {
+  test('the count of every drop reason is 0 from the start, so that the first loss is an increase', async () => {
     const h = new Metered();
     const counted = async () => (await h.collect()).by('spillway.records.dropped', 'spillway.drop.reason');
     expect(await counted()).toEqual(NO_DROPS);

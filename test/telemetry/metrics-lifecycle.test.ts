@@ -11,7 +11,7 @@ const queueSize = 'otel.sdk.processor.log.queue.size';
 afterEach(() => metrics.disable());
 
 describe('the MeterProvider', () => {
-  test('may be registered after the processor was built: totals counted before that are not lost', async () => {
+  test('a MeterProvider registered after the processor was built gets the totals counted before', async () => {
     const h = new Harness({ maxQueueSize: 10, maxExportBatchSize: 5 }, 'succeed', 'succeed', 'hang');
     h.emit(10);
     await h.settle();
@@ -32,7 +32,7 @@ describe('the MeterProvider', () => {
     await h.end();
   });
 
-  test('is found when the next export ends at the latest, so that its duration is not missed', async () => {
+  test('a MeterProvider is found when the next export ends at the latest, so that its duration is recorded', async () => {
     const h = new Harness({ maxExportBatchSize: 1 });
     h.emit();
     const telemetry = new Telemetry();
@@ -44,7 +44,7 @@ describe('the MeterProvider', () => {
     await h.end();
   });
 
-  test('may be replaced: the new one is reported to, and the old one no longer', async () => {
+  test('a MeterProvider can be replaced: the new one is reported to, and the old one no longer', async () => {
     const [old, replacement] = [new Telemetry('delta'), new Telemetry('delta')];
     metrics.setGlobalMeterProvider(old.provider);
     const h = new Harness({});
@@ -58,7 +58,7 @@ describe('the MeterProvider', () => {
     await h.end();
   });
 
-  test('is found at the shutdown at the latest, so that a short job reports its totals', async () => {
+  test('a MeterProvider is found at the shutdown at the latest, so that a short job reports its totals', async () => {
     const h = new Harness({}, 'hang');
     const telemetry = new Telemetry();
     metrics.setGlobalMeterProvider(telemetry.provider);
@@ -68,7 +68,7 @@ describe('the MeterProvider', () => {
   });
 
   test.each(['meterProvider', 'selfObsMeterProvider'] as const)(
-    'given as %s is preferred to the global one',
+    'a MeterProvider given as %s is preferred to the global one',
     async (option) => {
       const [own, global] = [new Telemetry(), new Telemetry()];
       const h = new Harness({ [option]: own.provider });
@@ -84,7 +84,7 @@ describe('the MeterProvider', () => {
 
 describe('shutdown', () => {
   test.each(['cumulative', 'delta'] as const)(
-    'is followed by one collection that tells what it dropped (%s)',
+    'a shutdown is followed by one collection that reports what it dropped (%s)',
     async (temporality) => {
       const telemetry = new Telemetry(temporality);
       const h = new Harness({ meterProvider: telemetry.provider, maxExportBatchSize: 2 }, 'hang');
@@ -105,7 +105,7 @@ describe('shutdown', () => {
     },
   );
 
-  test('ends the reports: after that collection nothing is observed any more', async () => {
+  test('nothing is observed any more after the collection that follows a shutdown', async () => {
     const telemetry = new Telemetry('delta');
     const h = new Harness({ meterProvider: telemetry.provider });
     h.emit(5);
@@ -115,7 +115,7 @@ describe('shutdown', () => {
     expect((await telemetry.collect()).metrics).toEqual([]);
   });
 
-  test('ends the search for a MeterProvider, too', async () => {
+  test('a shutdown ends the search for a MeterProvider as well', async () => {
     const h = new Harness({});
     h.emit(5);
     await h.end();

@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 describe('instruments', () => {
-  test('have the names, types and units of the contract, and there are no others', async () => {
+  test('the instruments of the processor have the names, types and units of the contract, and there are no others', async () => {
     const h = new Metered();
     await exercise(h);
     expect((await h.collect()).instruments).toEqual({
@@ -52,7 +52,7 @@ describe('instruments', () => {
     await h.end();
   });
 
-  test('come from a meter that bears the name and version of the package, and each has a description', async () => {
+  test('the instruments come from a meter with the name and version of the package, and each has a description', async () => {
     const h = new Metered();
     await exercise(h);
     const collected = await h.collect();
@@ -62,7 +62,7 @@ describe('instruments', () => {
     await h.end();
   });
 
-  test('tell on every point which processor speaks, so that two of them do not mix', async () => {
+  test('every point of the processor names it, so that two processors do not mix', async () => {
     const telemetry = new Telemetry();
     const options = { meterProvider: telemetry.provider };
     const both = [new Harness(options), new Harness(options)] as const;
@@ -84,7 +84,7 @@ describe('instruments', () => {
     for (const h of both) await h.end();
   });
 
-  test('tell processors of two copies of the package apart, as ES modules and CommonJS have them', async () => {
+  test('the names of components differ between two copies of the package, as ES modules and CommonJS have them', async () => {
     const telemetry = new Telemetry();
     vi.resetModules();
     const copy = await import('../../src/telemetry/metrics.ts');
@@ -98,7 +98,7 @@ describe('instruments', () => {
     expect((await telemetry.collect()).points('otel.sdk.exporter.log.inflight')).toHaveLength(2);
   });
 
-  test('give the SDK no reason to warn, with two processors on one provider', async () => {
+  test('two processors on one provider give the SDK no reason to warn', async () => {
     const warn = vi.fn();
     const telemetry = new Telemetry();
     const first = new Harness({ meterProvider: telemetry.provider });
@@ -112,7 +112,7 @@ describe('instruments', () => {
     await second.end();
   });
 
-  test('have buckets that tell milliseconds from seconds, and seconds from minutes', async () => {
+  test('the histograms have buckets that tell milliseconds from seconds, and seconds from minutes', async () => {
     const h = new Metered({ maxExportBatchSize: 1, exportTimeoutMillis: 0 }, 'hang');
     for (const millis of [3, 30, 300, 3_000, 30_000, 300_000]) {
       h.emit();
@@ -133,7 +133,7 @@ describe('instruments', () => {
 });
 
 describe('the circuit breaker', () => {
-  test('reports all three states, 1 for the current one, and one opening and one return for an outage of many probes', async () => {
+  test('the breaker is reported by three states, and an outage of many probes as one opening and one return', async () => {
     const h = new Metered(
       { retry: { initialDelayMillis: 10, maxDelayMillis: 10 }, breaker: { failureThreshold: 2 } },
       down,
@@ -164,7 +164,7 @@ describe('the circuit breaker', () => {
     await h.end();
   });
 
-  test('is reported as closed where it is turned off', async () => {
+  test('the breaker is reported as closed where it is turned off', async () => {
     const h = new Metered({ breaker: false, retry: { initialDelayMillis: 1, maxDelayMillis: 1 } }, down);
     h.emit();
     await h.advance(1_100);
@@ -178,7 +178,7 @@ describe('the circuit breaker', () => {
 });
 
 describe('durations', () => {
-  test('of exports are recorded in seconds, one for each attempt, by its outcome', async () => {
+  test('the durations of exports are recorded in seconds, one for each attempt, by its outcome', async () => {
     const h = new Metered({ maxExportBatchSize: 1, retry: { initialDelayMillis: 10 } }, 'hang');
     const answers = [
       () => h.exporter.lastCall.fail(new Error('down')),
@@ -209,7 +209,7 @@ describe('durations', () => {
     await h.end();
   });
 
-  test('of delivery count from onEmit to the acknowledgement, waits and retries included, one per batch', async () => {
+  test('the duration of a delivery lasts from onEmit to the acknowledgement, waits and retries included, one per batch', async () => {
     const h = new Metered({ maxExportBatchSize: 2, retry: { initialDelayMillis: 1_000 } }, down, 'hang');
     h.clock.chance = 1 - 2 ** -53;
     h.emit();
@@ -223,7 +223,7 @@ describe('durations', () => {
     await h.end();
   });
 
-  test('of delivery are not recorded for what is dropped', async () => {
+  test('the duration of a delivery is not recorded for dropped records', async () => {
     const h = new Metered({}, { fail: httpError(422) });
     h.emit(3);
     await h.advance(1_000);

@@ -109,7 +109,7 @@ test('a scrape shows every metric under the name, type and unit that Prometheus 
   await h.end();
 });
 
-test('the samples add up as the law does, while records wait, are dropped and are delivered', async () => {
+test('the samples of a scrape add up as the law does, while records wait, are dropped and are delivered', async () => {
   const h = metered({ maxQueueSize: 20, maxExportBatchSize: 10, maxQueueBytes: 1_000_000 });
   h.exporter.script = ['succeed', 'hang'];
   h.emit(10);
@@ -135,7 +135,7 @@ test('the samples add up as the law does, while records wait, are dropped and ar
   await h.end();
 });
 
-test('durations come as histograms of seconds', async () => {
+test('durations are scraped as histograms of seconds', async () => {
   const h = metered({ maxExportBatchSize: 1 });
   h.exporter.script = ['hang'];
   h.emit();
@@ -153,7 +153,7 @@ test('durations come as histograms of seconds', async () => {
   await h.end();
 });
 
-test('the state of the breaker can be charted: three series, of which one is 1', async () => {
+test('the state of the breaker is scraped as three series, of which one is 1', async () => {
   const h = metered({ maxExportBatchSize: 1, breaker: { failureThreshold: 1 } });
   const states = async () => {
     const now = await scrape();
@@ -173,7 +173,7 @@ test('the state of the breaker can be charted: three series, of which one is 1',
   await h.end();
 });
 
-test('after a shutdown the last scrape holds: the losses are told, the queue is empty, no counter goes back', async () => {
+test('the last scrape after a shutdown has every loss and an empty queue, and no counter has gone back', async () => {
   const h = metered({ maxExportBatchSize: 10 });
   h.exporter.script = ['succeed', 'hang'];
   h.emit(10);

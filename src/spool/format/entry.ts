@@ -4,7 +4,7 @@ import type { SeverityCounts } from '../../common/severity-counts.ts';
 
 /** A batch to be kept. */
 export interface NewEntry {
-  /** An OTLP `ExportLogsServiceRequest`; not to be changed until the promise of `append` is settled. */
+  /** An OTLP `ExportLogsServiceRequest`; not to be changed until `store` has answered. */
   readonly payload: Uint8Array;
   readonly records: number;
   readonly severities: SeverityCounts;

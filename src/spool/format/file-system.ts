@@ -34,6 +34,8 @@ export interface SpoolFiles {
   accessSync(path: string): void;
   openSync(path: string, flags: string, mode: number): number;
   closeSync(fd: number): void;
+  /** May read less than there is room for. @returns the bytes read, 0 at the end. */
+  readSync(fd: number, buffer: Uint8Array, position: number): number;
   /** May write less than it was given. @returns the bytes written. */
   writeSync(fd: number, buffer: Uint8Array, position: number): number;
   datasyncSync(fd: number): void;
@@ -79,6 +81,7 @@ export const nodeFiles: SpoolFiles = {
   accessSync: (path) => fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK),
   openSync: (path, flags, mode) => fs.openSync(path, flags, mode),
   closeSync: (fd) => fs.closeSync(fd),
+  readSync: (fd, buffer, position) => fs.readSync(fd, buffer, 0, buffer.byteLength, position),
   writeSync: (fd, buffer, position) => fs.writeSync(fd, buffer, 0, buffer.byteLength, position),
   datasyncSync: (fd) => fs.fdatasyncSync(fd),
   renameSync: (from, to) => fs.renameSync(from, to),
@@ -110,6 +113,22 @@ export async function readFully(
   let done = 0;
   while (done < enough) {
     const read = await files.read(fd, buffer.subarray(done), position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}
+
+/** Synchronous {@link readFully}. */
+export function readFullySync(
+  files: Pick<SpoolFiles, 'readSync'>,
+  fd: number,
+  buffer: Uint8Array,
+  position: number,
+): number {
+  let done = 0;
+  while (done < buffer.byteLength) {
+    const read = files.readSync(fd, buffer.subarray(done), position + done);
     if (read === 0) break;
     done += read;
   }
@@ -192,6 +211,11 @@ export function codeOf(error: unknown): string | undefined {
 
 export function isMissing(error: unknown): boolean {
   return codeOf(error) === 'ENOENT';
+}
+
+/** Whether there is no such file, nor the directory it was in: that can be a file now. */
+export function isGone(error: unknown): boolean {
+  return isMissing(error) || codeOf(error) === 'ENOTDIR';
 }
 
 /** Such as `ENOSPC: no space left on device`: without the path, which the message of Node ends with. */

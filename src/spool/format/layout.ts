@@ -5,7 +5,9 @@ import { crc32 } from './checksum.ts';
 import type { NewEntry } from './entry.ts';
 
 export const FORMAT_VERSION = 1;
-export const SEGMENT_HEADER_BYTES = 24;
+export const SEGMENT_HEADER_BYTES = 36;
+/** Of the fence, which is the last part of the header of a segment. */
+export const FENCE_AT = 24;
 export const FRAME_HEADER_BYTES = 72;
 export const ACK_BYTES = 16;
 /** Far above any batch; what claims more is damage, and no reason to allocate. */
@@ -19,6 +21,8 @@ const VERSION_AT = 8;
 const VERSION_CRC_AT = 12;
 const SEGMENT_SALT_AT = 16;
 const SEGMENT_CRC_AT = 20;
+const FENCE_BYTES = 12;
+const FENCE_CRC_AT = 8;
 
 const SALT_AT = 4;
 const INDEX_AT = 8;
@@ -36,7 +40,12 @@ const UINT32 = 2 ** 32;
 
 /** What the first bytes of a segment say. A damaged header says nothing, and the frames may still be good. */
 export type SegmentHeader =
-  | { readonly kind: 'known'; readonly salt: number }
+  | {
+      readonly kind: 'known';
+      readonly salt: number;
+      /** Where the segment ends by its fence; undefined when it has none, and ends with the file. */
+      readonly end: number | undefined;
+    }
   | { readonly kind: 'newer'; readonly version: number }
   | { readonly kind: 'damaged' };
 
@@ -60,8 +69,27 @@ export function parseSegmentHeader(bytes: Buffer): SegmentHeader {
   }
   const version = bytes.readUInt32LE(VERSION_AT);
   if (version > FORMAT_VERSION) return { kind: 'newer', version };
-  const isSound = crc32(bytes.subarray(0, SEGMENT_CRC_AT)) === bytes.readUInt32LE(SEGMENT_CRC_AT);
-  return isSound ? { kind: 'known', salt: bytes.readUInt32LE(SEGMENT_SALT_AT) } : { kind: 'damaged' };
+  if (crc32(bytes.subarray(0, SEGMENT_CRC_AT)) !== bytes.readUInt32LE(SEGMENT_CRC_AT))
+    return { kind: 'damaged' };
+  const salt = bytes.readUInt32LE(SEGMENT_SALT_AT);
+  return { kind: 'known', salt, end: fenceIn(bytes, salt) };
+}
+
+/** What is written at `FENCE_AT` to say where a segment ends. */
+export function fenceBytes(end: number, salt: number): Buffer {
+  const bytes = Buffer.alloc(FENCE_BYTES);
+  bytes.writeUInt32LE(end % UINT32, 0);
+  bytes.writeUInt32LE(Math.trunc(end / UINT32), 4);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, FENCE_CRC_AT), salt), FENCE_CRC_AT);
+  return bytes;
+}
+
+function fenceIn(header: Buffer, salt: number): number | undefined {
+  const fence = header.subarray(FENCE_AT, FENCE_AT + FENCE_BYTES);
+  const end = fence.readUInt32LE(4) * UINT32 + fence.readUInt32LE(0);
+  const isSound = crc32(fence.subarray(0, FENCE_CRC_AT), salt) === fence.readUInt32LE(FENCE_CRC_AT);
+  // Zeros are no fence, whatever their checksum is.
+  return isSound && end >= SEGMENT_HEADER_BYTES ? end : undefined;
 }
 
 /** @param payloadCrc `crc32(entry.payload)`. */

@@ -28,7 +28,8 @@ export interface ScannedSegment {
 
 export class SegmentScan {
   readonly #window: FileWindow;
-  readonly #bytes: number;
+  /** Where the segment ends: with the file, or at its fence. */
+  #bytes: number;
   #header: SegmentHeader = { kind: 'damaged' };
   #salt: number | undefined;
   #damagedBytes = 0;
@@ -49,7 +50,10 @@ export class SegmentScan {
     const start = await this.#window.from(0, SEGMENT_HEADER_BYTES);
     this.#header = parseSegmentHeader(start);
     if (this.#header.kind === 'newer') return;
-    if (this.#header.kind === 'known') this.#salt = this.#header.salt;
+    if (this.#header.kind === 'known') {
+      this.#salt = this.#header.salt;
+      this.#bytes = Math.min(this.#bytes, this.#header.end ?? Number.POSITIVE_INFINITY);
+    }
     let offset = this.#header.kind === 'known' ? SEGMENT_HEADER_BYTES : 0;
     while (this.#bytes - offset > 0) {
       const header = await this.#frameAt(offset);

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { isMissing, readFully, type SpoolFiles, writeFully } from '../format/file-system.ts';
+import { isGone, readFully, type SpoolFiles, writeFully } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { FILE_MODE, isMovingName, LEASE_NAME } from '../format/names.ts';
 
@@ -121,7 +121,7 @@ export class Lease {
       return 'gone';
     } catch (error) {
       this.#lastError = error;
-      return isMissing(error) ? 'vanished' : 'failed';
+      return isGone(error) ? 'vanished' : 'failed';
     }
   }
 
@@ -147,7 +147,7 @@ export class Lease {
       if (!(await this.#files.readFile(this.#path)).equals(next)) return 'lost';
     } catch (error) {
       this.#lastError = error;
-      return isMissing(error) ? 'missing' : 'failed';
+      return isGone(error) ? 'missing' : 'failed';
     }
     this.#heartbeat++;
     this.#confirmedAt = startedAt;

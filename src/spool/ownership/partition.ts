@@ -38,6 +38,8 @@ export class Partition {
   bornAt = Number.POSITIVE_INFINITY;
   /** Among those of the same age. */
   readonly order = partitionsSoFar++;
+  /** Whether all that was in it when it was taken over is known. */
+  isScanned: boolean;
   /** Another process has it. */
   isOwnershipLost = false;
   readonly #files: SpoolFiles;
@@ -47,6 +49,7 @@ export class Partition {
     this.name = partitionName(id);
     this.path = join(settings.directory, this.name);
     this.isRecovered = isRecovered;
+    this.isScanned = !isRecovered;
     this.lease = new Lease(this.path, settings.leaseMillis, clock, files);
     this.#files = files;
   }

@@ -25,6 +25,8 @@ export interface ActiveSegmentContext extends PartitionContext {
   partitionMade(partition: Partition): void;
   /** Finds out whether a partition is still this process's. @returns false when it is not, or that cannot be found out. */
   confirm(partition: Partition): Promise<boolean>;
+  /** Another process has what was just stored. */
+  takenOver(): void;
   /** Nothing more is written to a segment. */
   completed(segment: Segment): void;
 }

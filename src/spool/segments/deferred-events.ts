@@ -14,26 +14,26 @@ export interface Loss {
 }
 
 export class DeferredEvents implements SpoolListener {
-  readonly #listener: SpoolListener;
+  /** Nothing happens before there is one. */
+  listener: SpoolListener | undefined;
   readonly #deliverLater: () => void;
   #pending: (() => void)[] = [];
   #isWakePending = false;
 
-  constructor(listener: SpoolListener, clock: Clock) {
-    this.#listener = listener;
+  constructor(clock: Clock) {
     this.#deliverLater = coalesced(clock, () => this.deliver());
   }
 
   recovered(...args: Parameters<SpoolListener['recovered']>): void {
-    this.#defer(() => this.#listener.recovered(...args));
+    this.#defer(() => this.listener?.recovered(...args));
   }
 
   takenOver(...args: Parameters<SpoolListener['takenOver']>): void {
-    this.#defer(() => this.#listener.takenOver(...args));
+    this.#defer(() => this.listener?.takenOver(...args));
   }
 
   dropped(...args: Parameters<SpoolListener['dropped']>): void {
-    this.#defer(() => this.#listener.dropped(...args));
+    this.#defer(() => this.listener?.dropped(...args));
   }
 
   droppedAll(reason: 'spool_full' | 'spool_corrupt', losses: readonly Loss[]): void {
@@ -43,7 +43,7 @@ export class DeferredEvents implements SpoolListener {
   }
 
   warn(...args: Parameters<SpoolListener['warn']>): void {
-    this.#defer(() => this.#listener.warn(...args));
+    this.#defer(() => this.listener?.warn(...args));
   }
 
   wake(): void {
@@ -51,7 +51,7 @@ export class DeferredEvents implements SpoolListener {
     this.#isWakePending = true;
     this.#defer(() => {
       this.#isWakePending = false;
-      this.#listener.wake();
+      this.listener?.wake();
     });
   }
 

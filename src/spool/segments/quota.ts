@@ -41,9 +41,8 @@ export class SpoolQuota {
   }
 
   /** What was another's until now is in the stock, and is not to be counted twice until the next look at the others. */
-  tookOver(segments: readonly Segment[]): void {
-    const bytes = segments.reduce((sum, segment) => sum + segment.bytesOnDisk, 0);
-    this.otherBytes = Math.max(0, this.otherBytes - bytes);
+  tookOver(segment: Segment): void {
+    this.otherBytes = Math.max(0, this.otherBytes - segment.bytesOnDisk);
   }
 
   fits(bytes: number): boolean {

@@ -3,6 +3,7 @@
 import { type SpoolFiles, writeFully, writeFullySync } from '../format/file-system.ts';
 import { segmentHeader } from '../format/layout.ts';
 import { FILE_MODE } from '../format/names.ts';
+import { fencedEnd, fencedEndSync } from '../ownership/fence.ts';
 import type { Segment } from './segment.ts';
 
 /** A write that failed: so many bytes of it are in the file. */
@@ -22,8 +23,11 @@ export class SegmentFile {
   /** Whether there is anything that a loss of power would take. */
   isDirty = true;
   #underWay: Promise<unknown> = Promise.resolve();
-  #writes = 0;
+  #calls = 0;
+  /** Nothing is begun any more … */
   #isClosed = false;
+  /** … and what is under way has the file until this is false. */
+  #isOpen = true;
 
   private constructor(segment: Segment, fd: number, files: SpoolFiles) {
     this.segment = segment;
@@ -33,7 +37,7 @@ export class SegmentFile {
 
   /** @throws what the file system does. */
   static async create(segment: Segment, isDurable: boolean, files: SpoolFiles): Promise<SegmentFile> {
-    const fd = await files.open(segment.path, 'wx', FILE_MODE);
+    const fd = await files.open(segment.path, 'wx+', FILE_MODE);
     const file = new SegmentFile(segment, fd, files);
     try {
       await file.write([segmentHeader(segment.salt)], 0);
@@ -47,7 +51,7 @@ export class SegmentFile {
   }
 
   static createSync(segment: Segment, isDurable: boolean, files: SpoolFiles): SegmentFile {
-    const fd = files.openSync(segment.path, 'wx', FILE_MODE);
+    const fd = files.openSync(segment.path, 'wx+', FILE_MODE);
     const file = new SegmentFile(segment, fd, files);
     try {
       file.writeSync(segmentHeader(segment.salt), 0);
@@ -68,6 +72,16 @@ export class SegmentFile {
   writeSync(bytes: Uint8Array, offset: number): void {
     this.isDirty = true;
     writeFullySync(this.#files, this.#fd, bytes, offset);
+  }
+
+  /** Where the part of it ends that another process has taken over; undefined when that is not known. @throws what the file system does. */
+  async fencedEnd(): Promise<number | undefined> {
+    return this.#isOpen ? await this.#during(fencedEnd(this.#fd, this.#files)) : undefined;
+  }
+
+  /** Synchronous {@link fencedEnd}. */
+  fencedEndSync(): number | undefined {
+    return fencedEndSync(this.#fd, this.#files);
   }
 
   /** @throws what the file system does. */
@@ -95,22 +109,30 @@ export class SegmentFile {
     this.#isClosed = true;
     // Before that its number would be free for another file, to which what is under way would go.
     await this.#underWay;
+    this.#isOpen = false;
     await this.#files.close(this.#fd).catch(() => {});
   }
 
   /** At once. What is under way keeps it open: its number must not become another file's. */
   closeSync(): void {
-    if (this.#isClosed || this.#writes > 0) return;
+    if (this.#isClosed || this.#calls > 0) return;
     this.#isClosed = true;
+    this.#isOpen = false;
     this.#files.closeSync(this.#fd);
   }
 
-  #during<T>(work: Promise<T>): Promise<T> {
-    this.#writes++;
-    this.#underWay = Promise.allSettled([this.#underWay, work]).then(() => {
-      this.#writes--;
-    });
+  /** `close` waits until `work` has ended. */
+  keepOpenFor<T>(work: Promise<T>): Promise<T> {
+    this.#underWay = Promise.allSettled([this.#underWay, work]);
     return work;
+  }
+
+  #during<T>(call: Promise<T>): Promise<T> {
+    this.#calls++;
+    const ended = () => {
+      this.#calls--;
+    };
+    return this.keepOpenFor(call.finally(ended));
   }
 
   async #write(buffers: readonly Uint8Array[], offset: number): Promise<void> {

@@ -30,9 +30,9 @@ export class SegmentList {
     return undefined;
   }
 
-  /** Whether there is any segment of a partition. */
-  has(partition: Partition): boolean {
-    return this.#segments.some((segment) => segment.partition === partition);
+  /** Whether there is any segment of a partition, or may be one that was not found yet. */
+  mayHave(partition: Partition): boolean {
+    return !partition.isScanned || this.#segments.some((segment) => segment.partition === partition);
   }
 
   add(...segments: readonly Segment[]): void {
@@ -46,6 +46,26 @@ export class SegmentList {
   remove(segment: Segment): void {
     const at = this.#segments.indexOf(segment);
     if (at >= 0) this.#segments.splice(at, 1);
+  }
+
+  /**
+   * A partition is another process's, or its files are gone.
+   * @param lost is told of each segment whose files are gone, while what waits in it is still known.
+   * @returns how many records were held by the spool alone.
+   */
+  leave(partition: Partition, isTakenOver: boolean, lost: (segment: Segment) => void): number {
+    let records = 0;
+    for (const segment of this.#segments.filter((one) => one.partition === partition)) {
+      records += segment.records;
+      if (isTakenOver) segment.fate = 'takenOver';
+      else {
+        lost(segment);
+        segment.markGone();
+      }
+      // What is given out is in the memory of whoever has it.
+      if (isTakenOver || segment.records === 0) this.remove(segment);
+    }
+    return records;
   }
 
   /** The oldest frame that waits; it is given out. */

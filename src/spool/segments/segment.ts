@@ -7,7 +7,7 @@ import { ACK_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/l
 import { countRecords, without } from '../format/record-ranges.ts';
 import type { Partition } from '../ownership/partition.ts';
 
-/** Who has a frame's records: nobody yet, the caller of `append`, the spool alone, the caller of `next`, nobody any more. */
+/** Who has a frame's records: nobody yet, the caller of `store`, the spool alone, the caller of `next`, nobody any more. */
 const WRITING = 0;
 const HELD = 1;
 const WAITING = 2;

@@ -1,0 +1,81 @@
+/** Plays one scenario: a witness, a real Collector in front of it, a service, and what happens to the Collector meanwhile. */
+
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { epochMillis } from '../soak/witness.ts';
+import { CollectorProcess } from './collector-process.ts';
+import type { Facts } from './judge.ts';
+import type { Scenario } from './scenarios.ts';
+import { ServiceProcess } from './service-process.ts';
+import { Witness } from './witness.ts';
+
+const POLL_MILLIS = 20;
+/** In which a process finds what is on disk. */
+const FOUND_MILLIS = 2_000;
+
+export async function play(
+  binary: string,
+  { lane, hasSpool, recordsPerSecond, limits = {}, latencyMillis, act, end }: Scenario,
+): Promise<Facts> {
+  const directory = await mkdtemp(join(tmpdir(), 'otel-spillway-collector-'));
+  const spoolDirectory = join(directory, 'spool');
+  const witness = await Witness.start();
+  if (latencyMillis !== undefined) witness.answerAfter(latencyMillis);
+  const collector = new CollectorProcess(binary, directory);
+  let service: ServiceProcess | undefined;
+  let killedMillis: number | undefined;
+  let backMillis: number | undefined;
+  try {
+    const { httpUrl, grpcUrl } = await collector.configure(witness.logsUrl, limits);
+    await collector.start();
+    const plan = {
+      lane,
+      url: lane.includes('grpc') ? grpcUrl : `${httpUrl}/v1/logs`,
+      recordsPerSecond,
+      ...(hasSpool && { spoolDirectory }),
+    };
+    service = await ServiceProcess.start(plan);
+    await act({
+      async outage(millis) {
+        const start = performance.now();
+        killedMillis = epochMillis();
+        await collector.kill();
+        witness.expect();
+        await sleep(millis - (performance.now() - start));
+        backMillis = await collector.start();
+      },
+      async recovery(maxMillis) {
+        const deadline = performance.now() + maxMillis;
+        while (witness.firstSince === undefined && performance.now() < deadline) await sleep(POLL_MILLIS);
+      },
+    });
+    const ended = end === 'SIGTERM' ? await service.terminate() : await service.finish();
+    const { failures, said } = service;
+    if (end === 'SIGTERM' && hasSpool) {
+      service = await ServiceProcess.start({ ...plan, recordsPerSecond: 0 });
+      await sleep(FOUND_MILLIS);
+      await service.finish();
+    }
+    const killed = killedMillis ?? Number.POSITIVE_INFINITY;
+    return {
+      ended,
+      arrived: [...witness.first.values()],
+      again: witness.again,
+      killedMillis,
+      failedMillis: failures.find((atMillis) => atMillis >= killed),
+      backMillis,
+      firstSinceMillis: backMillis === undefined ? undefined : witness.firstSince,
+      peakRequests: witness.peakRequests,
+      left: hasSpool ? await readdir(spoolDirectory) : [],
+      said,
+      collectorSaid: collector.printed,
+    };
+  } finally {
+    service?.kill();
+    await collector.kill();
+    await witness.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}

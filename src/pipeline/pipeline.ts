@@ -1,0 +1,192 @@
+/** Builds the parts of a processor, each from those that it stands on. */
+
+import { type Clock, systemClock } from '../common/clock.ts';
+import type { Environment } from '../common/validation.ts';
+import { Wake } from '../common/wake.ts';
+import { Driver } from '../delivery/driver.ts';
+import type { ExporterAdapter } from '../delivery/exporter-adapter.ts';
+import { ExporterFlush } from '../delivery/exporter-flush.ts';
+import { Recovery } from '../delivery/recovery.ts';
+import { TimeoutSender } from '../delivery/timeout-sender.ts';
+import { DurableQueue, type DurableQueueListener } from '../durable/durable-queue.ts';
+import { Replay } from '../durable/replay.ts';
+import { SpoolOverflow } from '../durable/spool-overflow.ts';
+import type { SpillwayOptions } from '../options/options.ts';
+import { checkOptions, resolveSettings, type Settings } from '../options/settings.ts';
+import { SpillwayOtlpLogExporter } from '../otlp/exporter.ts';
+import type { ProcessEvents } from '../process/exit-hooks.ts';
+import { memoryUseRatio, usableMemoryBytes } from '../process/memory-use.ts';
+import { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
+import { Backpressure } from '../queue/backpressure.ts';
+import type { EmittedRecord, LogBatch } from '../queue/log-batch.ts';
+import type { QueueListener } from '../queue/queue-contract.ts';
+import { nodeFiles, type SpoolFiles } from '../spool/format/file-system.ts';
+import { Spool } from '../spool/spool.ts';
+import { GapMarker } from '../telemetry/gap-marker.ts';
+import { Telemetry } from '../telemetry/telemetry.ts';
+import { adapterFor } from './adapter-for.ts';
+import { MemoryLimiter } from './memory-limiter.ts';
+import { callExporterOf, ShutdownSequence } from './shutdown-sequence.ts';
+
+/** What the tests replace: time, memory, files, and the process around it. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly memoryUseRatio: () => number;
+  readonly files?: SpoolFiles;
+  /** Default: this process. */
+  readonly process?: ProcessEvents;
+  readonly environment?: Environment;
+  readonly usableMemoryBytes?: () => number;
+}
+
+/** The parts of a processor, as its methods and those who look at it use them. */
+export interface Pipeline {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly queue: AsyncSinkQueue<LogBatch>;
+  readonly recovery: Recovery;
+  readonly durable: DurableQueue<LogBatch> | undefined;
+  readonly backpressure: Backpressure;
+  readonly memoryLimiter: MemoryLimiter | undefined;
+  readonly shutdownSequence: ShutdownSequence;
+  /** Counts a record and admits it. */
+  readonly offer: (record: EmittedRecord) => void;
+}
+
+interface Ground {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly adapter: ExporterAdapter<LogBatch>;
+  /** Makes driver and spiller look for work. */
+  readonly wake: Wake;
+  readonly news: News;
+}
+
+/** What queue and disk tell of their work. */
+type News = QueueListener & DurableQueueListener;
+
+/**
+ * From the ground up, so that each part is there when another is given it: what hears of everything (telemetry), how the
+ * exporter is spoken to (adapter), what records are kept in (queue and disk), what moves them (recovery and driver), what
+ * watches over them (backpressure, memory limiter), what ends them all, and last the gap marker, which emits records itself.
+ * News for a part that is not there yet goes through a `Wake`, to which that part is added when it is.
+ *
+ * @throws SpillwayError `ERR_SPILLWAY_OPTION`, naming the option, its range and the value.
+ */
+export function buildPipeline(
+  options: SpillwayOptions,
+  {
+    clock,
+    memoryUseRatio: useRatio,
+    files = nodeFiles,
+    process: events = process,
+    environment = process.env,
+    usableMemoryBytes: usableBytes = usableMemoryBytes,
+  }: Surroundings = { clock: systemClock, memoryUseRatio },
+): Pipeline {
+  checkOptions(options);
+  const exporter = options.exporter ?? new SpillwayOtlpLogExporter();
+  const adapterFactory = adapterFor(exporter);
+  const settings = resolveSettings(options, environment, usableBytes(), adapterFactory.defaults);
+  const roomMade = new Wake();
+  const telemetry = new Telemetry(options, roomMade.raise, clock);
+
+  const exporterFlush = new ExporterFlush(() => callExporterOf({ exporter, telemetry }, 'forceFlush'), clock);
+  const adapter = adapterFactory.open({
+    maxRecordBytes: settings.maxRecordBytes,
+    meterProvider: options.meterProvider ?? options.selfObsMeterProvider,
+    clock,
+    exporting: () => exporterFlush.exporting(),
+  });
+
+  const wake = new Wake();
+  const news: News = {
+    dropped: telemetry.dropped.bind(telemetry),
+    recovered: telemetry.recovered.bind(telemetry),
+    warn: telemetry.diagnostics.warn.bind(telemetry.diagnostics),
+    wake: wake.raise,
+  };
+  const ground = { settings, clock, telemetry, adapter, wake, news };
+  const { queue, durable } = buildQueue(ground, files);
+  const { recovery, driver } = buildDelivery(ground, queue, durable);
+  durable?.open(news);
+
+  const backpressure = new Backpressure(() => queue.pressure);
+  roomMade.add(() => backpressure.update());
+  const memoryLimiter =
+    settings.memoryLimit &&
+    new MemoryLimiter(settings.memoryLimit, settings.maxQueueBytes, {
+      queue,
+      diagnostics: telemetry.diagnostics,
+      clock,
+      memoryUseRatio: useRatio,
+      wake: roomMade.raise,
+    });
+
+  const watched = { settings, clock, telemetry, queue, recovery, durable, backpressure, memoryLimiter };
+  const ending = { ...watched, exporter, exporterFlush, driver, process: events };
+  const shutdownSequence = new ShutdownSequence(ending, settings.shutdown.timeoutMillis);
+  const offer = (record: EmittedRecord) => {
+    telemetry.ledger.offered++;
+    queue.admit(record);
+    if (shutdownSequence.isExiting) shutdownSequence.storeAtExit();
+  };
+  if (settings.gapMarker) telemetry.marker = new GapMarker(offer, clock);
+  return { ...watched, shutdownSequence, offer };
+}
+
+/** What records are kept in: the queue, and behind it the disk, from which they come back. */
+function buildQueue(
+  { settings, clock, adapter, news }: Ground,
+  files: SpoolFiles,
+): Pick<Pipeline, 'queue' | 'durable'> {
+  const { openBatch, codec } = adapter;
+  if (settings.spool === undefined) {
+    return { queue: new AsyncSinkQueue(settings, openBatch, news, clock.now), durable: undefined };
+  }
+  const { maxReplayBytes, replayShare } = settings.spool;
+  const { warn, wake } = news;
+  const spool = new Spool(settings.spool, clock, files);
+  const disk = {
+    overflow: new SpoolOverflow({ spool, codec, clock, warn, wake }),
+    settings: settings.spool,
+    clock,
+    warn,
+  };
+  const queue = new AsyncSinkQueue(settings, openBatch, news, clock.now, disk);
+  const maxReplays = Math.max(1, Math.floor(settings.maxConcurrentExports * replayShare));
+  const replay = new Replay(spool, codec, { maxReplayBytes, maxReplays }, news, clock);
+  return { queue, durable: new DurableQueue(queue, spool, replay, replayShare) };
+}
+
+/** What moves records: when the destination may be asked, and the loop that does. */
+function buildDelivery(
+  { settings, clock, telemetry, adapter, wake }: Ground,
+  queue: Pipeline['queue'],
+  durable: Pipeline['durable'],
+): { readonly recovery: Recovery; readonly driver: Driver<LogBatch> } {
+  const recovery = new Recovery(settings, clock.random, (change) => {
+    telemetry.breakerChanged(change);
+    queue.spiller?.breakerChanged(change.to === 'closed');
+  });
+  // The time limit has to hold whatever the adapter does, a callback that never comes included. Retry and
+  // breaker are not wrappers around it but the driver's: a batch that has to wait goes back to the queue,
+  // where it can be overtaken, evicted, halved or flushed.
+  const sender = new TimeoutSender(adapter.sender, settings.exportTimeoutMillis, clock);
+  const driver = new Driver(
+    durable?.scheduler ?? queue,
+    sender,
+    recovery,
+    {
+      concurrency: { start: adapter.startingExports, max: settings.maxConcurrentExports },
+      retry: settings.retry,
+    },
+    telemetry,
+    clock,
+  );
+  wake.add(() => driver.wake());
+  if (queue.spiller !== undefined) wake.add(queue.spiller.wake);
+  return { recovery, driver };
+}
