@@ -12,6 +12,7 @@ await withTemporaryDirectory(async (directory) => {
     { what: 'unpacked, source maps included', bytes: unpackedBytes, budgetBytes: 2_816 * kibi },
     { what: 'code a process loads (ESM)', bytes: sum(/^dist\/index\.mjs$/), budgetBytes: 432 * kibi },
     { what: 'code a process loads (CommonJS)', bytes: sum(/^dist\/index\.cjs$/), budgetBytes: 432 * kibi },
+    { what: 'what is preloaded', bytes: sum(/^dist\/register\.mjs$/), budgetBytes: 32 * kibi },
     { what: 'command line', bytes: sum(/^dist\/cli\.mjs$/), budgetBytes: 144 * kibi },
   ];
   const problems: string[] = [];
