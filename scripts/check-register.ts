@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { cp, mkdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startCollector } from '../demo/collector/collector.ts';
-import { conclude, pack, root, runOrThrow, withTemporaryDirectory } from './tools.ts';
+import { conclude, pack, root, run, runOrThrow, withTemporaryDirectory } from './tools.ts';
 
 const source = join(root, 'test/register');
 const REGISTER = 'otel-spillway/register';
@@ -186,8 +186,34 @@ async function play(scenario: Scenario, directory: string): Promise<string | und
   }
 }
 
+function report(name: string, problem: string | undefined): void {
+  tried++;
+  console.log(`${name}: ${problem === undefined ? 'ok' : 'failed'}`);
+  if (problem === undefined) return;
+  console.log(problem.trimEnd());
+  problems.push(name);
+}
+
+/** Text that Node itself evaluates, whatever is preloaded. */
+async function evaluate(flag: string, cwd: string, says?: RegExp): Promise<string | undefined> {
+  const args = [flag, REGISTER, '--print', '6 * 7'];
+  const { status, stdout, output } = await run(process.execPath, args, { cwd });
+  const saysSo = says === undefined ? output === stdout : says.test(output);
+  return status === 0 && stdout === '42\n' && saysSo ? undefined : `${status}\n${output}`;
+}
+
 await withTemporaryDirectory(async (packDirectory) => {
   const { tarball } = await pack(packDirectory);
+  await withTemporaryDirectory(async (directory) => {
+    const own = join(directory, 'node_modules/otel-spillway');
+    await mkdir(own, { recursive: true });
+    await runOrThrow('tar', ['-xzf', tarball, '--strip-components=1', '-C', own]);
+    for (const flag of ['--import', '--require']) {
+      const name = `alone: ${flag} says what to install, and the application runs`;
+      if (isWanted(name))
+        report(name, await evaluate(flag, directory, /npm install @opentelemetry\/sdk-logs/));
+    }
+  });
   for (const generation of ['3.x', '0.2xx']) {
     await install(join(source, generation));
     await withTemporaryDirectory(async (directory) => {
@@ -201,15 +227,14 @@ await withTemporaryDirectory(async (packDirectory) => {
       for (const scenario of scenarios) {
         const name = `${generation}: ${scenario.name}`;
         if (!isWanted(name)) continue;
-        tried++;
-        const problem = await play(scenario, directory);
-        console.log(`${name}: ${problem === undefined ? 'ok' : 'failed'}`);
-        if (problem === undefined) continue;
-        console.log(problem.trimEnd());
-        problems.push(name);
+        report(name, await play(scenario, directory));
+      }
+      for (const flag of ['--import', '--require']) {
+        const name = `${generation}: ${flag}, text from the command line`;
+        if (isWanted(name)) report(name, await evaluate(flag, directory));
       }
     });
   }
 });
 if (tried === 0) problems.push('nothing was tried');
-conclude(problems, `register: every record of ${tried} applications arrives`);
+conclude(problems, `register: ${tried} applications run, and every record of theirs arrives`);

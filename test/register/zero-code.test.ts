@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { startCollector } from '../../demo/collector/collector.ts';
-import { childEnv } from '../support/child-coverage.ts';
+import { childEnv, measuredEnv } from '../support/child-coverage.ts';
 
 const root = join(import.meta.dirname, '../..');
 const apps = join(import.meta.dirname, 'apps');
@@ -37,7 +37,11 @@ interface Ended {
 async function run(args: readonly string[], env: Record<string, string>, cwd = apps): Promise<Ended> {
   const child = spawn(process.execPath, args, {
     cwd,
-    env: { ...childEnv(), OTEL_NODE_RESOURCE_DETECTORS: 'env', ...env },
+    env: {
+      ...(args.includes('signal') ? childEnv() : measuredEnv()),
+      OTEL_NODE_RESOURCE_DETECTORS: 'env',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     timeout: 15_000,
     killSignal: 'SIGKILL',
