@@ -43,7 +43,7 @@ async function run(args: readonly string[], env: Record<string, string>, cwd = a
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    timeout: 15_000,
+    timeout: 25_000,
     killSignal: 'SIGKILL',
   });
   const texts = { stdout: '', stderr: '' };
