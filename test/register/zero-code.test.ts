@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, type TestContext, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startCollector } from '../../demo/collector/collector.ts';
 import { childEnv, measuredEnv } from '../support/child-coverage.ts';
 
@@ -13,14 +13,13 @@ const root = join(import.meta.dirname, '../..');
 const apps = join(import.meta.dirname, 'apps');
 const REGISTER = join(root, 'src/register.ts');
 
-/** Tests that run concurrently each have a context of their own. */
-async function collector({ onTestFinished }: TestContext) {
+async function collector() {
   const started = await startCollector({ keep: 'records' });
   onTestFinished(() => started.close());
   return started;
 }
 
-async function temporaryDirectory({ onTestFinished }: TestContext): Promise<string> {
+async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'otel-spillway-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
@@ -33,7 +32,7 @@ interface Ended {
   readonly said: readonly string[];
 }
 
-/** A message of the application is answered with SIGTERM. */
+/** A message of the application is answered with SIGTERM. Not several concurrently: the first has to compile what the others share. */
 async function run(args: readonly string[], env: Record<string, string>, cwd = apps): Promise<Ended> {
   const child = spawn(process.execPath, args, {
     cwd,
@@ -61,8 +60,8 @@ async function run(args: readonly string[], env: Record<string, string>, cwd = a
 const owed = (name: string) => Array.from({ length: 100 }, (_, index) => `${name} ${index}`);
 const bodies = (records: readonly { body: unknown }[]) => records.map(({ body }) => body);
 
-test.concurrent('What an ES module logs with pino arrives when the process ends by itself, with the resource of the environment', async (context) => {
-  const { url, records } = await collector(context);
+test('What an ES module logs with pino arrives when the process ends by itself, with the resource of the environment', async () => {
+  const { url, records } = await collector();
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: url,
     OTEL_SERVICE_NAME: 'shop',
@@ -78,17 +77,17 @@ test.concurrent('What an ES module logs with pino arrives when the process ends 
   });
 });
 
-test.concurrent('What a CommonJS module logs with pino arrives on SIGTERM, by which the process then ends', async (context) => {
-  const { url, records } = await collector(context);
+test('What a CommonJS module logs with pino arrives on SIGTERM, by which the process then ends', async () => {
+  const { url, records } = await collector();
   const args = ['--require', REGISTER, 'pino.cjs', 'signal', 'first'];
   const { how } = await run(args, { OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(how).toBe('SIGTERM');
   expect(bodies(records())).toEqual(owed('first'));
 });
 
-test.concurrent('What is logged with winston before process.exit() waits in the spool that a variable names', async (context) => {
-  const { url, records } = await collector(context);
-  const spool = join(await temporaryDirectory(context), 'spool');
+test('What is logged with winston before process.exit() waits in the spool that a variable names', async () => {
+  const { url, records } = await collector();
+  const spool = join(await temporaryDirectory(), 'spool');
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SPILLWAY_SPOOL_DIRECTORY: spool };
   await run(['--require', REGISTER, 'winston.cjs', 'exit', 'first'], env);
   await run(['--import', REGISTER, 'winston.mjs', 'natural', 'second'], env);
@@ -96,16 +95,16 @@ test.concurrent('What is logged with winston before process.exit() waits in the 
   expect(records()).toHaveLength(200);
 });
 
-test.concurrent('An application that closes by itself after a signal can log until its end', async (context) => {
-  const { url, records } = await collector(context);
+test('An application that closes by itself after a signal can log until its end', async () => {
+  const { url, records } = await collector();
   const { how } = await run(['--require', REGISTER, 'closing.cjs'], { OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(how).toBe(0);
   expect(bodies(records())).toEqual(['working', 'closing', 'closed']);
 });
 
-test.concurrent('With an SDK of the 0.2xx releases its logs API has the provider', async (context) => {
-  const { url, records } = await collector(context);
-  const directory = await temporaryDirectory(context);
+test('With an SDK of the 0.2xx releases its logs API has the provider', async () => {
+  const { url, records } = await collector();
+  const directory = await temporaryDirectory();
   const modules = join(directory, 'node_modules/@opentelemetry');
   await mkdir(modules, { recursive: true });
   await symlink(join(root, 'node_modules/sdk-logs-0.2xx'), join(modules, 'sdk-logs'));
@@ -117,8 +116,8 @@ test.concurrent('With an SDK of the 0.2xx releases its logs API has the provider
   expect(records()).toMatchObject([{ body: 'emitted', resource: { 'telemetry.sdk.version': '2.12.1' } }]);
 });
 
-test.concurrent('Wrong values are warned of once and ignored, also where it is registered twice', async (context) => {
-  const { url, records } = await collector(context);
+test('Wrong values are warned of once and ignored, also where it is registered twice', async () => {
+  const { url, records } = await collector();
   const wrong = {
     OTEL_SPILLWAY_MAX_QUEUE_BYTES: 'lots',
     OTEL_SPILLWAY_OVERFLOW: 'drop',
@@ -142,7 +141,7 @@ test.concurrent('Wrong values are warned of once and ignored, also where it is r
   expect(bodies(records())).toEqual(owed('first'));
 });
 
-test.concurrent('On a Node that is too old it prints one sentence, and the application runs', async () => {
+test('On a Node that is too old it prints one sentence, and the application runs', async () => {
   const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.20.2' } })`;
   const args = ['--import', pretend, '--import', REGISTER, '--print', '6 * 7'];
   const { how, printed, said } = await run(args, {});
