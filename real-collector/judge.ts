@@ -16,6 +16,8 @@ export interface Facts {
   readonly backMillis: number | undefined;
   /** When the first record arrived since the Collector was killed. */
   readonly firstSinceMillis: number | undefined;
+  /** What each answer took, at least. */
+  readonly latencyMillis: number;
   /** Most requests under way at the same time. */
   readonly peakRequests: number;
   /** What is left in the spool's directory. */
@@ -62,7 +64,8 @@ export function figuresOf(facts: Facts, lane: Lane): Figures {
     excused: unanswered(again, killedMillis),
     outageMillis,
     feltMillis: isSeen && firstSinceMillis !== undefined ? firstSinceMillis - failedMillis : undefined,
-    promisedMillis: outageMillis === undefined ? undefined : promised(outageMillis, lane),
+    promisedMillis:
+      outageMillis === undefined ? undefined : promised(outageMillis, lane) + facts.latencyMillis,
     resumedMillis:
       backMillis === undefined || firstSinceMillis === undefined
         ? undefined
@@ -160,9 +163,9 @@ export const restartClaims = (lane: Lane): Claim[] => [
   ...always,
   losesNothing,
   resumes,
-  resumesSoon,
-  // The others send one request after another.
-  ...(lane === 'own' ? [severalWereUnderWay] : []),
+  isFeltAsPromised,
+  // The others try again when they like, with one request after another.
+  ...(lane === 'own' ? [resumesSoon, severalWereUnderWay] : []),
 ];
 export const limitClaims = [...always, losesNothing, wasRefused, wastesLittle];
 export const refusalClaims = [...always, losesNothing, wasRefused];
