@@ -10,11 +10,19 @@ export function noSeverities(): number[] {
   return new Array<number>(SEVERITY_RANGES.length).fill(0);
 }
 
-/** The index of a severity number's range; 0 for what is none, which an application in plain JavaScript may pass. */
-export function severityRange(severityNumber: unknown): number {
-  return typeof severityNumber === 'number' && severityNumber >= 1 && severityNumber <= 24
-    ? ((severityNumber - 1) >> 2) + 1
+/** A severity number of the data model, 1 to 24; 0 for what is none, which an application in plain JavaScript may pass. */
+export function validSeverity(severityNumber: unknown): number {
+  return typeof severityNumber === 'number' &&
+    severityNumber >= 1 &&
+    severityNumber <= 24 &&
+    (severityNumber | 0) === severityNumber
+    ? severityNumber
     : 0;
+}
+
+/** The index of a severity number's range; 0 for what is none. */
+export function severityRange(severityNumber: unknown): number {
+  return (validSeverity(severityNumber) + 3) >> 2;
 }
 
 const ONE_OF_EACH: readonly SeverityCounts[] = SEVERITY_RANGES.map((_, range) =>

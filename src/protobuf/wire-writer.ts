@@ -41,6 +41,16 @@ export class WireWriter {
     this.#view = viewOf(this.buffer);
   }
 
+  /** How much more fits within the limit. */
+  get left(): number {
+    return this.limit - this.position;
+  }
+
+  /** @throws LimitReached if `bytes` more do not fit; no room is made for them. */
+  demand(bytes: number): void {
+    if (bytes > this.left) throw limitReached();
+  }
+
   /** Makes room for `bytes` more. @throws LimitReached */
   ensure(bytes: number): void {
     const needed = this.position + bytes;
@@ -49,7 +59,7 @@ export class WireWriter {
 
   /** Doubles, so that the copying is O(1) per byte in the long run, but a large buffer only by so much. */
   #grow(needed: number): void {
-    if (needed > this.limit) throw new LimitReached('there is too much to write');
+    if (needed > this.limit) throw limitReached();
     const length = this.buffer.length;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(length * 2, length + MAX_GROWTH_BYTES)));
     this.buffer.copy(larger, 0, 0, this.position);
@@ -218,6 +228,10 @@ export class WireWriter {
     this.putVarint32(start, length);
     return needed;
   }
+}
+
+function limitReached(): LimitReached {
+  return new LimitReached('there is too much to write');
 }
 
 /** How many bytes a length takes as a varint. */

@@ -120,9 +120,8 @@ export class RecordBatch implements LogBatch {
   }
 }
 
-/** Applications in plain JavaScript may pass anything as a severity. */
 function severityOf({ severityNumber }: RecordSnapshot): number {
-  return typeof severityNumber === 'number' && severityNumber > 0 ? severityNumber : 0;
+  return severityNumber ?? 0;
 }
 
 function isPending(resource: EmittedRecord['resource'] | undefined): boolean {

@@ -1,14 +1,16 @@
 /** A log record as it was when it was emitted, with an estimate of the heap it occupies. */
 
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import { validSeverity } from '../common/severity-counts.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
+import { readProperty } from './plain-value.ts';
 import {
   cutString,
   keyBytes,
+  MIN_MEMBER_BYTES,
   primitiveBytes,
   setOwn,
   stringBytes,
-  UNREADABLE,
   ValueCopier,
 } from './value-copy.ts';
 
@@ -40,27 +42,35 @@ export class RecordSnapshot {
   /** Private, so that an exporter that prints or spreads a record does not see it. */
   readonly #bytes: number;
 
-  constructor(record: EmittedRecord, maxBytes: number) {
+  constructor(record: EmittedRecord | RecordSnapshot, maxBytes: number) {
     this.hrTime = record.hrTime;
     this.hrTimeObserved = record.hrTimeObserved;
     this.spanContext = record.spanContext;
     this.severityText = textOrNothing(record.severityText);
-    this.severityNumber = record.severityNumber;
+    this.severityNumber = severityOrNothing(record.severityNumber);
     this.eventName = textOrNothing(record.eventName);
     this.resource = record.resource;
     this.instrumentationScope = record.instrumentationScope;
-    this.droppedAttributesCount = record.droppedAttributesCount;
+    this.droppedAttributesCount = validCount(record.droppedAttributesCount);
 
     // The fast path of nearly every record: body and attributes are primitives and fit.
-    const attributes = ownAttributes(record.attributes);
+    const maxAttributes = maxBytes / MIN_MEMBER_BYTES;
+    const tooMany = keysIfMore(record.attributes, maxAttributes);
+    const attributes =
+      tooMany === undefined
+        ? ownAttributes(record.attributes)
+        : readOneByOne(record.attributes, tooMany.slice(0, maxAttributes + 1));
     const body: unknown = record.body;
     const bodyBytes = primitiveBytes(body);
     const named = RECORD_BYTES + namesBytes(this.severityText, this.eventName);
     let bytes = named + bodyBytes;
     let plain = bodyBytes >= 0;
     for (const key in attributes) {
-      const size = primitiveBytes(attributes[key]);
+      const value = attributes[key];
+      const size = primitiveBytes(value);
       if (size < 0) plain = false;
+      // As it comes back from disk.
+      else if (value === undefined) setOwn(attributes, key, null);
       bytes += size + keyBytes(key);
     }
     if (plain && bytes <= maxBytes) {
@@ -70,7 +80,8 @@ export class RecordSnapshot {
       return;
     }
 
-    const whole = bytes <= maxBytes ? copyWhole(body, attributes, maxBytes - named) : undefined;
+    const copier = new ValueCopier(maxBytes - named);
+    const whole = bytes <= maxBytes ? copyWhole(copier, body, attributes) : undefined;
     if (whole !== undefined) {
       this.attributes = whole.attributes;
       this.body = whole.body;
@@ -82,10 +93,11 @@ export class RecordSnapshot {
     this.severityText = this.severityText && cutString(this.severityText, nameBytes);
     this.eventName = this.eventName && cutString(this.eventName, nameBytes);
     const cut = RECORD_BYTES + namesBytes(this.severityText, this.eventName);
-    const fitted = cutDown(body, attributes, maxBytes - cut);
+    const fitted = cutDown(copier, body, attributes, maxBytes - cut);
     this.attributes = fitted.attributes;
     this.body = fitted.body;
     this.droppedAttributesCount += fitted.droppedAttributes;
+    if (tooMany !== undefined) this.droppedAttributesCount += tooMany.length - Object.keys(attributes).length;
     this.#bytes = cut + fitted.bytes;
   }
 
@@ -101,15 +113,15 @@ interface Fitted {
   readonly bytes: number;
 }
 
-/** @returns undefined if body and attributes do not fit into `budgetBytes`. */
-function copyWhole(body: unknown, attributes: Attributes, budgetBytes: number): Fitted | undefined {
-  const copier = new ValueCopier(budgetBytes);
+/** @returns undefined if body and attributes do not fit into the copier's budget. */
+function copyWhole(copier: ValueCopier, body: unknown, attributes: Attributes): Fitted | undefined {
   const copy: Attributes = {};
   for (const key in attributes) {
     copier.spend(keyBytes(key));
     setOwn(copy, key, copier.copy(attributes[key]));
+    if (copier.truncated) return undefined;
   }
-  const bodyCopy = copier.copy(body);
+  const bodyCopy = copyBody(copier, body);
   if (copier.truncated) return undefined;
   return { body: bodyCopy, attributes: copy, droppedAttributes: 0, bytes: copier.spentBytes };
 }
@@ -121,9 +133,9 @@ const MIN_SHARE_BYTES = 128;
 const MARK_BYTES = 96;
 
 /** Small attributes are kept whole; the body and large ones share the rest, so that none pushes out the others. */
-function cutDown(body: unknown, attributes: Attributes, budgetBytes: number): Fitted {
+function cutDown(copier: ValueCopier, body: unknown, attributes: Attributes, budgetBytes: number): Fitted {
   const available = budgetBytes - MARK_BYTES;
-  const copier = new ValueCopier(0);
+  copier.restart(0);
   const kept: Attributes = {};
   let droppedAttributes = 0;
   const keep = (key: string, allowedBytes: number) => {
@@ -135,6 +147,8 @@ function cutDown(body: unknown, attributes: Attributes, budgetBytes: number): Fi
 
   const large: string[] = [];
   for (const key in attributes) {
+    // It was cut down before.
+    if (key === TRUNCATED_ATTRIBUTE) continue;
     const valueBytes = primitiveBytes(attributes[key]);
     const bytes = valueBytes + keyBytes(key);
     if (valueBytes < 0 || bytes > SMALL_BYTES) large.push(key);
@@ -148,14 +162,28 @@ function cutDown(body: unknown, attributes: Attributes, budgetBytes: number): Fi
     else droppedAttributes++;
   }
   copier.allow(available - copier.spentBytes);
-  const bodyCopy = copier.copy(body);
+  const bodyCopy = copyBody(copier, body);
   kept[TRUNCATED_ATTRIBUTE] = true;
   return { body: bodyCopy, attributes: kept, droppedAttributes, bytes: copier.spentBytes + MARK_BYTES };
 }
 
-/** Applications in plain JavaScript may pass anything as a name. */
+/** A body that is undefined is none. */
+function copyBody(copier: ValueCopier, body: unknown): unknown {
+  return body === undefined ? undefined : copier.copy(body);
+}
+
+/** Applications in plain JavaScript may pass anything as a name. An empty one is none, as in OTLP. */
 function textOrNothing(name: string | undefined): string | undefined {
-  return typeof name === 'string' ? name : undefined;
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function severityOrNothing(severityNumber: unknown): ReadableLogRecord['severityNumber'] {
+  return validSeverity(severityNumber) || undefined;
+}
+
+/** A count as OTLP has it, in 32 bits; 0 for what is none. */
+export function validCount(count: unknown): number {
+  return typeof count === 'number' && count >>> 0 === count ? count : 0;
 }
 
 function namesBytes(severityText = '', eventName: string | undefined): number {
@@ -163,29 +191,28 @@ function namesBytes(severityText = '', eventName: string | undefined): number {
   return eventName === undefined ? severityBytes : severityBytes + stringBytes(eventName);
 }
 
+/** The names of the attributes if they are more than `max`: most of their values need not be read then. */
+function keysIfMore(source: object, max: number): string[] | undefined {
+  try {
+    const keys = Object.keys(source);
+    return keys.length > max ? keys : undefined;
+  } catch {
+    // Unreadable names count as none.
+    return undefined;
+  }
+}
+
 /** A getter that throws costs only its own attribute. It is rare, so the fast path does not look for one. */
 function ownAttributes(source: object): Attributes {
   try {
     return { ...source };
   } catch {
-    return readOneByOne(source);
+    return readOneByOne(source, keysIfMore(source, 0) ?? []);
   }
 }
 
-function readOneByOne(source: object): Attributes {
+function readOneByOne(source: object, keys: readonly string[]): Attributes {
   const copy: Attributes = {};
-  let keys: string[] = [];
-  try {
-    keys = Object.keys(source);
-  } catch {
-    // Unreadable keys count as none.
-  }
-  for (const key of keys) {
-    try {
-      setOwn(copy, key, (source as Attributes)[key]);
-    } catch {
-      setOwn(copy, key, UNREADABLE);
-    }
-  }
+  for (const key of keys) setOwn(copy, key, readProperty(source, key));
   return copy;
 }

@@ -1,5 +1,16 @@
 /** Copies and weighs the values a log record can carry, however hostile, within a byte budget. */
 
+import {
+  bigIntText,
+  Fields,
+  isInt64,
+  isLiteral,
+  isObject,
+  plainOf,
+  readProperty,
+  UNREADABLE,
+} from './plain-value.ts';
+
 /*
  * Sizes are estimates of V8 heap bytes on a 64-bit Node.js (8-byte pointers), made in constant time per value: between
  * half and twice the real growth of the heap (the tests measure it). Sharing is not seen: a slice keeps the whole
@@ -20,8 +31,13 @@ export const MAX_DEPTH = 31;
 
 const TOO_DEEP = '[too deep]';
 const CIRCULAR = '[circular]';
-export const UNREADABLE = '[unreadable]';
 const ELLIPSIS = '…';
+
+/** An item of a list takes a slot, a member of a map a key as well. */
+const MIN_ITEM_BYTES = SLOT_BYTES;
+export const MIN_MEMBER_BYTES = KEY_BYTES + SLOT_BYTES;
+/** The keys of a larger map are remembered while its record is copied: to list them takes longer than all else. */
+const MANY_KEYS = 1_000;
 
 const SHORT_STRING_LENGTH = 128;
 
@@ -34,17 +50,11 @@ export function stringBytes(text: string): number {
   return STRING_HEADER_BYTES + (sample > 0xff ? length * 2 : length);
 }
 
-/** As in JSON: OTLP has no dates, and a plain exporter must get equal values from memory and from disk. */
-function dateText(date: Date): string {
-  const millis = date.getTime();
-  return Number.isNaN(millis) ? 'Invalid Date' : new Date(millis).toISOString();
-}
-
 export function keyBytes(key: string): number {
   return key.length > LONG_KEY_LENGTH ? KEY_BYTES + stringBytes(key) : KEY_BYTES;
 }
 
-/** The bytes of a value that needs no copy; -1 for one that does, or that cannot be kept (functions, symbols). */
+/** The bytes of a value that needs no copy; -1 for one that does, or that is kept as another one. */
 export function primitiveBytes(value: unknown): number {
   switch (typeof value) {
     case 'string':
@@ -55,9 +65,6 @@ export function primitiveBytes(value: unknown): number {
     case 'boolean':
     case 'undefined':
       return SLOT_BYTES;
-    case 'bigint':
-      // Weighed as two 64-bit digits; larger ones are rare.
-      return SLOT_BYTES + HEAP_NUMBER_BYTES * 2;
     case 'object':
       return value === null ? SLOT_BYTES : -1;
     default:
@@ -92,8 +99,16 @@ export class ValueCopier {
   truncated = false;
   #budgetBytes: number;
   readonly #ancestors = new Set<object>();
+  #keysOfLarge: Map<object, readonly string[]> | undefined;
 
   constructor(budgetBytes: number) {
+    this.#budgetBytes = budgetBytes;
+  }
+
+  /** Begins anew with this budget. */
+  restart(budgetBytes: number): void {
+    this.spentBytes = 0;
+    this.truncated = false;
     this.#budgetBytes = budgetBytes;
   }
 
@@ -113,37 +128,42 @@ export class ValueCopier {
   }
 
   /**
-   * A deep copy of plain data, as an OTLP encoder sees it: own enumerable properties, and dates as text. Never throws:
-   * unreadable, circular and too deep values become a short text, and values that do not fit become undefined.
+   * A deep copy, of values that OTLP can hold. Never throws: what is unreadable, circular or too deep becomes a short
+   * text, and what has no value (undefined, functions) null. It reads no more than the budget has room for.
+   * @returns undefined if the value does not fit.
    */
   copy(value: unknown, depth = 0): unknown {
-    const bytes = primitiveBytes(value);
-    if (bytes >= 0) {
-      const left = this.#budgetBytes - this.spentBytes;
-      if (bytes <= left) {
-        this.spentBytes += bytes;
-        return value;
-      }
-      const isWorthCutting = typeof value === 'string' && left >= MIN_CUT_BYTES;
-      const cut = isWorthCutting ? this.#text(cutString(value, left)) : undefined;
-      this.#overflow();
-      return cut;
-    }
-    if (typeof value !== 'object' || value === null) return this.#text(undefined);
-    if (depth >= MAX_DEPTH) return this.#text(TOO_DEEP);
-    if (this.#ancestors.has(value)) return this.#text(CIRCULAR);
-    this.#ancestors.add(value);
-    try {
-      return this.#copyObject(value, depth);
-    } catch {
-      return this.#text(UNREADABLE);
-    } finally {
-      this.#ancestors.delete(value);
+    switch (typeof value) {
+      case 'object':
+        return value === null ? this.#kept(null) : this.#copyObject(value, depth);
+      case 'undefined':
+      case 'function':
+        return this.#kept(null);
+      case 'bigint':
+        // Exporters know no bigint: JSON throws, and the official ones send an empty value.
+        return this.#primitive(exactNumber(value) ?? bigIntText(value));
+      case 'symbol':
+        return this.#primitive(String(value));
+      default:
+        return this.#primitive(value as string | number | boolean);
     }
   }
 
-  #text(text: string | undefined): string | undefined {
-    return this.spend(primitiveBytes(text)) ? text : undefined;
+  #primitive(value: string | number | boolean): unknown {
+    const bytes = primitiveBytes(value);
+    const left = this.#budgetBytes - this.spentBytes;
+    if (bytes <= left) {
+      this.spentBytes += bytes;
+      return value;
+    }
+    const isWorthCutting = typeof value === 'string' && left >= MIN_CUT_BYTES;
+    const cut = isWorthCutting ? this.#kept(cutString(value, left)) : undefined;
+    this.#overflow();
+    return cut;
+  }
+
+  #kept(value: string | null): string | null | undefined {
+    return this.spend(primitiveBytes(value)) ? value : undefined;
   }
 
   /** After a value that did not fit, nothing more is copied: a copy is always a beginning of the original. */
@@ -152,55 +172,96 @@ export class ValueCopier {
     this.#budgetBytes = this.spentBytes;
   }
 
-  #isFull(): boolean {
-    if (this.spentBytes < this.#budgetBytes) return false;
-    this.#overflow();
-    return true;
-  }
-
   #copyObject(value: object, depth: number): unknown {
-    if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
-    if (value instanceof Uint8Array) return this.#copyBytes(value);
-    if (Array.isArray(value)) return this.#copyArray(value, depth);
-    if (value instanceof Date) return this.#text(dateText(value));
-    const copy: Record<string, unknown> = {};
-    for (const key of Object.keys(value)) {
-      const before = this.spentBytes;
-      if (!this.spend(keyBytes(key))) break;
-      const item = this.#copyProperty(value, key, depth);
-      if (item !== undefined) setOwn(copy, key, item);
-      else if (this.#isFull()) break;
-      else this.spentBytes = before;
+    if (depth >= MAX_DEPTH) return this.#kept(TOO_DEEP);
+    if (this.#ancestors.has(value)) return this.#kept(CIRCULAR);
+    this.#ancestors.add(value);
+    try {
+      if (Array.isArray(value)) return this.#copyList(value, depth);
+      if (isLiteral(value)) return this.#copyMap(value, depth);
+      const maxItems = (this.#budgetBytes - this.spentBytes) / MIN_ITEM_BYTES;
+      const plain = plainOf(value, maxItems);
+      if (!isObject(plain)) return this.copy(plain, depth);
+      if (plain instanceof Uint8Array) return this.#copyBytes(plain);
+      if (plain instanceof Fields) return this.#copyFields(plain, depth);
+      const isList = Array.isArray(plain) || ArrayBuffer.isView(plain);
+      return isList ? this.#copyList(plain as ArrayLike<unknown>, depth) : this.#copyMap(plain, depth);
+    } catch {
+      return this.#kept(UNREADABLE);
+    } finally {
+      this.#ancestors.delete(value);
     }
-    return copy;
   }
 
   #copyBytes(value: Uint8Array): Uint8Array | undefined {
-    if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
-    // Not the value's own slice(): a Buffer's is a view of the same memory.
-    const bytes = Uint8Array.prototype.slice.call(value, 0, this.#budgetBytes - this.spentBytes);
+    if (!this.spend(OBJECT_HEADER_BYTES * 2)) return undefined;
+    const bytes = value.slice(0, this.#budgetBytes - this.spentBytes);
     this.spentBytes += bytes.length;
     if (bytes.length < value.length) this.#overflow();
     return bytes;
   }
 
-  #copyArray(value: readonly unknown[], depth: number): unknown[] {
+  #copyList(value: ArrayLike<unknown>, depth: number): unknown[] | undefined {
+    if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
     const items: unknown[] = [];
     for (let index = 0; index < value.length; index++) {
-      const item = this.#copyProperty(value, index, depth);
-      if (item === undefined && this.#isFull()) break;
+      if (!this.#hasRoomFor(MIN_ITEM_BYTES)) break;
+      const item = this.copy(readProperty(value, index), depth + 1);
+      if (item === undefined) break;
       items.push(item);
     }
     return items;
   }
 
-  #copyProperty(holder: object, key: string | number, depth: number): unknown {
-    let value: unknown;
-    try {
-      value = (holder as Record<string | number, unknown>)[key];
-    } catch {
-      return this.#text(UNREADABLE);
+  #copyMap(value: object, depth: number): Record<string, unknown> | undefined {
+    if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
+    const copy: Record<string, unknown> = {};
+    for (const key of this.#keysOf(value)) {
+      if (!this.#hasRoomFor(MIN_MEMBER_BYTES)) break;
+      const item = readProperty(value, key);
+      // A getter may have deleted a property after the keys were listed.
+      if (item === undefined && !Object.hasOwn(value, key)) this.spend(KEY_BYTES);
+      else if (!this.#copyMember(copy, key, item, depth)) break;
     }
-    return this.copy(value, depth + 1);
+    return copy;
   }
+
+  #copyFields({ keys, values }: Fields, depth: number): Record<string, unknown> | undefined {
+    if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
+    const copy: Record<string, unknown> = {};
+    for (let index = 0; index < keys.length; index++) {
+      if (!this.#copyMember(copy, keys[index] as string, values[index], depth)) break;
+    }
+    return copy;
+  }
+
+  #copyMember(target: Record<string, unknown>, key: string, value: unknown, depth: number): boolean {
+    if (!this.spend(keyBytes(key))) return false;
+    const item = this.copy(value, depth + 1);
+    if (item === undefined) return false;
+    setOwn(target, key, item);
+    return true;
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    if (this.spentBytes + bytes <= this.#budgetBytes) return true;
+    this.#overflow();
+    return false;
+  }
+
+  #keysOf(value: object): readonly string[] {
+    const known = this.#keysOfLarge?.get(value);
+    if (known !== undefined) return known;
+    const keys = Object.keys(value);
+    if (keys.length > MANY_KEYS) {
+      this.#keysOfLarge ??= new Map();
+      this.#keysOfLarge.set(value, keys);
+    }
+    return keys;
+  }
+}
+
+function exactNumber(value: bigint): number | undefined {
+  const number = Number(value);
+  return isInt64(value) && BigInt(number) === value ? number : undefined;
 }

@@ -125,21 +125,19 @@ function asOfficialCanSay(value: unknown): unknown {
   // It sends an empty value for a bigint; we send the integer, or beyond 64 bits its digits, as the
   // specification maps integers to AnyValue.
   if (typeof value === 'bigint') return 'a bigint';
+  // It sends an empty value for a symbol, too; we send its text.
+  if (typeof value === 'symbol') return 'a symbol';
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(asOfficialCanSay);
-  // It sends an undefined attribute as an empty value; we leave it out, as JSON does.
-  return definedIn(value);
+  // It takes every other object for a map of its own enumerable properties; so do we take class instances and literals.
+  return sayable(value);
 }
 
 /** It gets times before 1970 wrong; we wrap around, which a reader of signed integers undoes. */
 const officialTime = ([seconds, nanos]: readonly [number, number]) => [Math.max(0, seconds), nanos];
 
-function definedIn(attributes: object): object {
-  return Object.fromEntries(
-    Object.entries(attributes)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key, asOfficialCanSay(value)]),
-  );
+function sayable(attributes: object): object {
+  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, asOfficialCanSay(value)]));
 }
 
 /** Defaults that it sends, of records and resources and of scopes, and we do not; they mean the same. */
@@ -161,7 +159,7 @@ function withoutDefaults(request: PlainRequest): unknown {
 }
 
 function sayableSource<S extends { attributes?: object | undefined }>(source: S): S {
-  return { ...source, ...(source.attributes && { attributes: definedIn(source.attributes) }) };
+  return { ...source, ...(source.attributes && { attributes: sayable(source.attributes) }) };
 }
 
 test('a request says the same as that of the official serializer, apart from the listed differences', () => {
@@ -171,20 +169,32 @@ test('a request says the same as that of the official serializer, apart from the
       const scopes = new Map(
         records.map(({ instrumentationScope: scope }) => [scope, sayableSource(scope as object)]),
       );
-      const sayable = records.map((item) => ({
+      const theirs = records.map((item) => ({
         ...item,
         hrTime: officialTime(item.hrTime),
         hrTimeObserved: officialTime(item.hrTimeObserved),
         body: asOfficialCanSay(item.body),
-        attributes: definedIn(item.attributes),
+        attributes: sayable(item.attributes),
         resource: resources.get(item.resource),
         instrumentationScope: scopes.get(item.instrumentationScope),
       })) as unknown as EmittedRecord[];
-      const official = ProtobufLogsSerializer.serializeRequest(sayable) as Uint8Array;
-      expectSame(withoutDefaults(decodeRequest(encode(sayable))), withoutDefaults(decodeRequest(official)));
+      const official = ProtobufLogsSerializer.serializeRequest(theirs) as Uint8Array;
+      expectSame(withoutDefaults(decodeRequest(encode(theirs))), withoutDefaults(decodeRequest(official)));
     }),
     runs(12),
   );
+});
+
+test('what is undefined is an empty value, in attributes, maps and lists, as in the official encoding', () => {
+  const fields = {
+    body: { a: undefined, list: [undefined] },
+    attributes: { b: undefined, c: { d: undefined } },
+  };
+  const official = ProtobufLogsSerializer.serializeRequest([record(fields)]) as Uint8Array;
+  expect(withoutDefaults(decodeRequest(encode([record(fields)])))).toEqual(
+    withoutDefaults(decodeRequest(official)),
+  );
+  expect(oneValue(fields)?.attributes[0]).toEqual({ key: 'b', value: {} });
 });
 
 test('each listed difference from the official serializer still exists', () => {
@@ -194,8 +204,12 @@ test('each listed difference from the official serializer still exists', () => {
   expect(oneValue({ body: -0 })?.body).toEqual({ doubleValue: -0 });
   expect(official({ body: 5n })?.body).toEqual({});
   expect(oneValue({ body: 5n })?.body).toEqual({ intValue: '5' });
-  expect(official({ attributes: { a: undefined } })?.attributes).toEqual([{ key: 'a', value: {} }]);
-  expect(oneValue({ attributes: { a: undefined } })?.attributes).toEqual([]);
+  expect(official({ body: Symbol('s') })?.body).toEqual({});
+  expect(oneValue({ body: Symbol('s') })?.body).toEqual({ stringValue: 'Symbol(s)' });
+  for (const body of [new Date(0), new Map([['a', 1]]), new Set([1]), new Error('e')]) {
+    expect(official({ body })?.body).toEqual({ kvlistValue: { values: [] } });
+    expect(oneValue({ body })?.body).not.toEqual({ kvlistValue: { values: [] } });
+  }
   const hrTime = [-1, 0];
   expect(official({ hrTime })?.timeUnixNano).not.toBe(expectedNanos([-1, 0]));
   expect(oneValue({ hrTime })?.timeUnixNano).toBe(expectedNanos([-1, 0]));

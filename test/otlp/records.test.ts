@@ -1,5 +1,9 @@
 /** What records look like that have passed the OTLP adapter, and where they go when nobody says so. */
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -8,6 +12,7 @@ import { OTLPLogExporter as OTLPLogExporterOf2xx } from 'exporter-logs-otlp-http
 import * as sdk2xx from 'sdk-logs-0.2xx';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../../src/index.ts';
+import { diagLines } from '../support/diag-lines.ts';
 import { everyField } from '../support/every-field.ts';
 import { startSink } from '../support/http-sink.ts';
 import {
@@ -18,6 +23,8 @@ import {
   processorTo,
 } from '../support/otlp-pipeline.ts';
 import { expectLaw } from '../support/records.ts';
+
+const require = createRequire(import.meta.url);
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -102,6 +109,45 @@ describe('records', () => {
     ]);
     expect(collector.records()[0]?.attributes).not.toHaveProperty('more');
   });
+
+  test.each<[string, typeof resourceFromAttributes]>([
+    ['3.x', resourceFromAttributes],
+    [
+      '2.x',
+      createRequire(require.resolve('sdk-logs-0.2xx'))('@opentelemetry/resources').resourceFromAttributes,
+    ],
+  ])(
+    'the attributes of a pending resource of @opentelemetry/resources %s are read without a message',
+    async (_, from) => {
+      const lines = diagLines();
+      const collector = await collectorWith({ keep: 'records' });
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const exporter = new sdk3.InMemoryLogRecordExporter();
+      const directory = mkdtempSync(join(tmpdir(), 'otel-spillway-'));
+      onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+      const processors = [
+        processorTo(collector),
+        ...[false as const, { directory, mode: 'always' as const }].map((spool) =>
+          accountedFor(new SpillwayLogRecordProcessor({ exporter, memoryLimit: false, spool })),
+        ),
+      ];
+      const provider = new sdk3.LoggerProvider({
+        resource: from({ 'service.name': 'shop', 'host.id': promise }).merge(
+          from({ 'service.name': 'overridden', 'host.name': 'h' }),
+        ),
+        processors,
+      });
+      provider.getLogger('test').emit({ body: 'early' });
+      for (const processor of processors) expect(processor.stats().offered).toBe(1);
+      resolve('i-1');
+      await provider.forceFlush();
+      expect(lines).toEqual([]);
+      const resource = { 'service.name': 'overridden', 'host.name': 'h', 'host.id': 'i-1' };
+      expect(collector.records()[0]?.resource).toEqual(resource);
+      const exported = exporter.getFinishedLogRecords().map((item) => item.resource.attributes);
+      expect(exported).toEqual([resource, resource]);
+    },
+  );
 
   type Sdk = Pick<typeof sdk3, 'LoggerProvider' | 'BatchLogRecordProcessor'>;
   test.each<[string, Sdk, (url: string) => sdk3.LogRecordExporter]>([

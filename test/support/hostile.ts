@@ -61,6 +61,17 @@ const unfolding = (): unknown =>
 const endless = () =>
   new Proxy([], { get: (_, key) => (key === 'length' ? Number.POSITIVE_INFINITY : () => {}) });
 
+/** Each prototype is another proxy. */
+const endlessPrototypes = (): object => new Proxy({ a: 1 }, { getPrototypeOf: endlessPrototypes });
+
+const ownCause = () => {
+  const error = Object.assign(new Error('e'), { stack: 's' });
+  return Object.defineProperty(error, 'cause', { value: error });
+};
+const manyProperties = Object.fromEntries(
+  Array.from({ length: 100_000 }, (_, index) => [`key-${index}`, index]),
+);
+
 const deleting = () => {
   const value: Record<string, number> = {};
   const get = () => {
@@ -107,7 +118,7 @@ export const hostileValues: readonly HostileValue[] = [
   hostile('what an object inherits', () => Object.create({ inherited: 1 }), map()),
   hostile('a null prototype', () => Object.assign(Object.create(null), { a: 1 }), map({ a: integer(1) })),
   hostile('a function', () => fail, {}),
-  hostile('a symbol', () => Symbol('s'), {}),
+  hostile('a symbol', () => Symbol('s'), text('Symbol(s)')),
   hostile('a property named by a symbol', () => ({ [Symbol('s')]: 1 }), map()),
   hostile('a property that is not enumerable', () => Object.defineProperty({}, 'a', { value: 1 }), map()),
   hostile('a __proto__ key', () => JSON.parse('{"__proto__": {"a": 1}}'), {
@@ -123,13 +134,74 @@ export const hostileValues: readonly HostileValue[] = [
   hostile('a list whose getter throws', () => Object.defineProperty([1, 2], 1, { get: fail }), {
     ...list(integer(1), text('[unreadable]')),
   }),
-  hostile('a date', () => new Date(0), map()),
-  hostile('a map', () => new Map([['a', 1]]), map()),
-  hostile('a set', () => new Set([1]), map()),
-  hostile('an error', () => Object.assign(new Error('e'), { code: 'E' }), map({ code: text('E') })),
-  hostile('a boxed string', () => new String('ab'), map({ 0: text('a'), 1: text('b') })),
-  hostile('an array of doubles', () => new Float64Array([1.5]), map({ 0: { doubleValue: 1.5 } })),
-  hostile('a data view', () => new DataView(new ArrayBuffer(2)), map()),
+  hostile('a date', () => new Date(0), text('1970-01-01T00:00:00.000Z')),
+  hostile('a date that is none', () => Object.create(Date.prototype), text('[unreadable]')),
+  hostile('a map', () => new Map([['a', 1]]), map({ a: integer(1) })),
+  hostile('a map that is none', () => Object.create(Map.prototype), text('[unreadable]')),
+  hostile('a set', () => new Set([1]), list(integer(1))),
+  hostile(
+    'an error that is none',
+    () => Object.create(Error.prototype),
+    map({ name: text('Error'), message: text('') }),
+  ),
+  hostile(
+    'an error whose stack throws',
+    () => Object.defineProperty(new Error('e'), 'stack', { get: fail }),
+    {
+      ...map({ name: text('Error'), message: text('e'), stack: text('[unreadable]') }),
+    },
+  ),
+  hostile('an error that is its own cause', ownCause, {
+    ...map({ name: text('Error'), message: text('e'), stack: text('s'), cause: text('[circular]') }),
+  }),
+  hostile('an error with 100,000 properties', () => Object.assign(new Error('e'), manyProperties)),
+  hostile(
+    'a map with keys of all kinds',
+    () =>
+      new Map<unknown, unknown>([
+        [true, 1],
+        ['true', 2],
+        [new Date(0), 3],
+        [{}, 4],
+        [{}, 5],
+      ]),
+    map({
+      'true (0)': integer(1),
+      true: integer(2),
+      '1970-01-01T00:00:00.000Z': integer(3),
+      '[object]': integer(4),
+      '[object] (4)': integer(5),
+    }),
+  ),
+  hostile(
+    'a map with a key that cannot be read',
+    () => new Map([[revoked({}), 1]]),
+    map({ '[unreadable]': integer(1) }),
+  ),
+  hostile(
+    'a toJSON that throws',
+    () =>
+      new (class {
+        toJSON = fail;
+      })(),
+    text('[unreadable]'),
+  ),
+  hostile(
+    'a toJSON that returns itself',
+    () =>
+      new (class {
+        a = 1;
+        toJSON() {
+          return this;
+        }
+      })(),
+    map({ a: integer(1) }),
+  ),
+  hostile('a boxed string', () => new String('ab'), text('ab')),
+  hostile('an array of doubles', () => new Float64Array([1.5]), list({ doubleValue: 1.5 })),
+  hostile('a data view', () => new DataView(new ArrayBuffer(2)), bytes(0, 0)),
+  hostile('a proxy of a buffer', () => new Proxy(new ArrayBuffer(2), {}), text('[unreadable]')),
+  hostile('prototypes without end', endlessPrototypes),
   hostile('a buffer from the pool', () => Buffer.from('abc'), bytes(97, 98, 99)),
   hostile('bytes in shared memory', () => new Uint8Array(new SharedArrayBuffer(3)).fill(7), bytes(7, 7, 7)),
   hostile('bytes that were transferred away', detached, text('[unreadable]')),
@@ -143,9 +215,11 @@ interface HostileField {
   /** The record is lost; otherwise the fields in `missing` are. */
   readonly refused?: true;
   readonly missing?: readonly string[];
+  /** It is compared there before it is encoded. */
+  readonly isRefusedByQueue?: true;
 }
 
-const counts = [Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300, 2 ** 40, 1.5, '17', null, {}];
+const counts = [Number.NaN, -1, Number.POSITIVE_INFINITY, 1e20, 1e300, 2 ** 40, 1.5, '17', null, {}, 17n];
 const ids = ['', 'ab', 'g'.repeat(32), '0'.repeat(31), '0'.repeat(64), 'é'.repeat(32), 5, null, {}];
 const named = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value));
 
@@ -154,6 +228,7 @@ export const hostileFields: readonly HostileField[] = [
     ['severityNumber', 'droppedAttributesCount'].map((field) => ({
       name: `${field} ${named(count)}`,
       fields: () => ({ [field]: count }),
+      missing: [field],
     })),
   ),
   ...[5, null, Symbol('s'), { toString: fail }, revoked({})].flatMap((name, index) =>
@@ -175,11 +250,16 @@ export const hostileFields: readonly HostileField[] = [
   { name: 'a time of no numbers', fields: () => ({ hrTime: [Number.NaN, 'x'], hrTimeObserved: [{}, null] }) },
   { name: 'a time of fractions', fields: () => ({ hrTime: [0.5, 0.5] }) },
   { name: 'no time', fields: () => ({ hrTime: undefined }), refused: true },
-  { name: 'a severity that is a symbol', fields: () => ({ severityNumber: Symbol('s') }), refused: true },
+  {
+    name: 'a severity that is a symbol',
+    fields: () => ({ severityNumber: Symbol('s') }),
+    missing: ['severityNumber'],
+    isRefusedByQueue: true,
+  },
   {
     name: 'a count that throws',
     fields: () => ({ droppedAttributesCount: { valueOf: fail } }),
-    refused: true,
+    missing: ['droppedAttributesCount'],
   },
 ];
 

@@ -121,20 +121,34 @@ export function expectedValue(value: unknown): PlainValue {
         : { doubleValue: value };
     case 'bigint':
       return isInt64(value) ? { intValue: String(value) } : { stringValue: String(value) };
+    case 'symbol':
+      return { stringValue: String(value) };
     case 'object':
       if (value === null) return {};
       if (value instanceof Uint8Array) return { bytesValue: Buffer.from(value).toString('base64') };
       if (Array.isArray(value)) return { arrayValue: { values: Array.from(value, expectedValue) } };
+      if (value instanceof Set) return expectedValue([...value]);
+      if (value instanceof Date) return { stringValue: value.toJSON() ?? 'Invalid Date' };
+      if (value instanceof Map) return { kvlistValue: { values: membersOf(value) } };
+      if (value instanceof Error) return expectedError(value);
       return { kvlistValue: { values: keyValues(value) } };
     default:
       return {};
   }
 }
 
+function expectedError(error: Error): PlainValue {
+  const { name, message, stack, cause } = error;
+  const hidden = Object.entries({ name, message, stack, cause }).filter(([, value]) => value !== undefined);
+  return { kvlistValue: { values: [...keyValues(Object.fromEntries(hidden)), ...keyValues(error)] } };
+}
+
 function keyValues(attributes: object): PlainKeyValue[] {
-  return Object.entries(attributes)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => ({ key: key.toWellFormed(), value: expectedValue(value) }));
+  return membersOf(Object.entries(attributes));
+}
+
+function membersOf(entries: Iterable<[string, unknown]>): PlainKeyValue[] {
+  return Array.from(entries, ([key, value]) => ({ key: key.toWellFormed(), value: expectedValue(value) }));
 }
 
 const isInt64 = (value: bigint) => BigInt.asIntN(64, value) === value;

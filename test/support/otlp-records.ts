@@ -84,7 +84,15 @@ const leaf = fc.oneof(
   { weight: 1, arbitrary: anyBytes },
   { weight: 1, arbitrary: fc.boolean() },
   { weight: 1, arbitrary: fc.constantFrom(null, undefined, () => 1, Symbol('s')) },
+  { weight: 1, arbitrary: fc.date({ noInvalidDate: false }) },
 );
+
+function anError([message, cause, code]: [string, unknown, string]): Error {
+  const error = Object.assign(new Error(message, { cause }), { code });
+  // Short: where it was made is of no interest.
+  error.stack = `Error: ${message}`;
+  return error;
+}
 
 const anyValue = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -92,6 +100,11 @@ const anyValue = fc.letrec((tie) => ({
     leaf,
     fc.array(tie('value'), { maxLength: 6 }),
     fc.dictionary(anyKey, tie('value'), { maxKeys: 6 }),
+    fc
+      .array(fc.tuple(fc.string({ maxLength: 30 }), tie('value')), { maxLength: 4 })
+      .map((all) => new Map(all)),
+    fc.array(tie('value'), { maxLength: 4 }).map((all) => new Set(all)),
+    fc.tuple(anyText, tie('value'), fc.string({ maxLength: 10 })).map(anError),
   ),
 })).value;
 

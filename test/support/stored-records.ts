@@ -57,9 +57,24 @@ function storedValue(value: unknown): unknown {
     case 'bigint':
       if (BigInt.asIntN(64, value) !== value) return value.toString();
       return BigInt(Number(value)) === value ? Number(value) : value;
+    case 'symbol':
+      return String(value);
     case 'object':
       if (value === null) return null;
       if (value instanceof Uint8Array) return Uint8Array.from(value);
+      if (value instanceof Date) return value.toJSON() ?? 'Invalid Date';
+      if (value instanceof Set) return Array.from(value, storedValue);
+      if (value instanceof Map) return storedMap(Object.fromEntries(value));
+      if (value instanceof Error) {
+        const { name, message, stack, cause } = value;
+        return storedMap({
+          name,
+          message,
+          stack,
+          ...(cause !== undefined && { cause }),
+          ...(value as object),
+        });
+      }
       return Array.isArray(value) ? Array.from(value, storedValue) : storedMap(value);
     case 'number':
     case 'boolean':
@@ -71,9 +86,7 @@ function storedValue(value: unknown): unknown {
 
 function storedMap(map: object): Fields {
   return Object.fromEntries(
-    Object.entries(map)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key.toWellFormed(), storedValue(value)]),
+    Object.entries(map).map(([key, value]) => [key.toWellFormed(), storedValue(value)]),
   );
 }
 
@@ -85,8 +98,7 @@ function storedTime([seconds, nanos]: readonly [number, number]): [number, numbe
 }
 
 const text = (value: string | undefined) => value?.toWellFormed() || undefined;
-const isEmpty = (attributes: object | undefined) =>
-  attributes === undefined || Object.values(attributes).every((value) => value === undefined);
+const isEmpty = (attributes: object | undefined) => Object.keys(attributes ?? {}).length === 0;
 
 /** A field that is undefined is no other than one that is not there. */
 function present(fields: Fields): Fields {

@@ -2,7 +2,8 @@
 
 import { WireWriter } from '../../protobuf/wire-writer.ts';
 import type { EmittedRecord } from '../../queue/log-batch.ts';
-import { cutString, ValueCopier } from '../../records/value-copy.ts';
+import { isObject } from '../../records/plain-value.ts';
+import { cutString, setOwn, ValueCopier } from '../../records/value-copy.ts';
 import {
   RESOURCE_ATTRIBUTES,
   RESOURCE_OR_SCOPE,
@@ -56,7 +57,7 @@ export class EnvelopeEncoder {
     const known = this.#resources.get(resource);
     if (known !== undefined) return known;
     const envelope = envelopeOf(
-      (writer) => writeReadable(writer, RESOURCE_ATTRIBUTES, () => resource.attributes),
+      (writer) => writeReadable(writer, RESOURCE_ATTRIBUTES, () => attributesNow(resource)),
       () => resource.schemaUrl,
     );
     if (isObject(resource) && !isPending(resource)) this.#resources.set(resource, envelope);
@@ -87,6 +88,24 @@ export class EnvelopeEncoder {
 
 export function isPending(resource: Resource): boolean {
   return read(() => resource.asyncAttributesPending) === true;
+}
+
+/**
+ * Of a pending resource what is known so far. It is read as the SDK reads it (the first of a name wins), but by
+ * itself: the SDK's own getter reports an error as long as attributes are pending.
+ */
+function attributesNow(resource: Resource): unknown {
+  if (!isPending(resource) || typeof resource.getRawAttributes !== 'function') return resource.attributes;
+  const attributes: Record<string, unknown> = {};
+  for (const [key, value] of resource.getRawAttributes()) {
+    const isKnown = value !== undefined && value !== null && !isPromiseLike(value);
+    if (isKnown && !Object.hasOwn(attributes, key)) setOwn(attributes, key, value);
+  }
+  return attributes;
+}
+
+function isPromiseLike(value: unknown): boolean {
+  return isObject(value) && typeof (value as { then?: unknown }).then === 'function';
 }
 
 function envelopeOf(writeFields: (writer: WireWriter) => void, schemaUrl: () => unknown): Envelope {
@@ -138,8 +157,4 @@ function read<T>(get: () => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

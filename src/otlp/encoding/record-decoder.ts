@@ -27,10 +27,9 @@ const TWO_32 = 0x1_0000_0000;
 
 /**
  * Reads a record, with its tag and length, from the reader's position to its limit. It differs from the emitted record:
- * - undefined inside lists, functions and symbols are null; attributes that are undefined are missing
- * - a bigint is a number if that is exact, and a text beyond 64 bits; any object is a map of its own enumerable
- *   properties
- * - an empty severity text or event name, and severity 0, are undefined
+ * - undefined and functions are null; an object is what `plainOf` says it stands for
+ * - a bigint is a number if that is exact, and a text beyond 64 bits
+ * - an empty severity text or event name, and what is no severity, are undefined
  * - lone surrogates are U+FFFD, and keys that become equal by that are one
  * - identifiers are in lower case, or empty if invalid; trace state and remoteness are missing
  * - times are a signed count of nanoseconds, from 1677 to 2262

@@ -1,8 +1,9 @@
 /** Encodes a log record as an OTLP `LogRecord` within a size limit, shortened if necessary. */
 
+import { validSeverity } from '../../common/severity-counts.ts';
 import { LimitReached, type WireWriter } from '../../protobuf/wire-writer.ts';
 import type { EmittedRecord } from '../../queue/log-batch.ts';
-import { RecordSnapshot } from '../../records/record-snapshot.ts';
+import { RecordSnapshot, validCount } from '../../records/record-snapshot.ts';
 import {
   ATTRIBUTES,
   BODY,
@@ -49,10 +50,11 @@ function writeLogRecord(writer: WireWriter, record: EncodableRecord): void {
   let position = start + reserved;
   writer.buffer[position] = TIME;
   position = writer.putTime(position + 1, record.hrTime);
-  const severityNumber = record.severityNumber;
-  if (severityNumber !== undefined && severityNumber > 0) {
+  const severityNumber = validSeverity(record.severityNumber);
+  if (severityNumber > 0) {
     writer.buffer[position] = SEVERITY_NUMBER;
-    position = writer.putVarint32(position + 1, severityNumber);
+    writer.buffer[position + 1] = severityNumber;
+    position += 2;
   }
   writer.position = position;
   writeText(writer, SEVERITY_TEXT, record.severityText);
@@ -65,9 +67,10 @@ function writeLogRecord(writer: WireWriter, record: EncodableRecord): void {
   const attributes = record.attributes;
   if (attributes != null) writeAttributes(writer, ATTRIBUTES, attributes as Record<string, unknown>);
   writer.ensure(FIXED_BYTES);
-  if (record.droppedAttributesCount > 0) {
+  const droppedAttributes = validCount(record.droppedAttributesCount);
+  if (droppedAttributes > 0) {
     writer.byte(DROPPED_ATTRIBUTES);
-    writer.varint32(record.droppedAttributesCount);
+    writer.varint32(droppedAttributes);
   }
   const span = record.spanContext;
   if (span != null) {
@@ -137,9 +140,12 @@ export function writeFitting(writer: WireWriter, record: EmittedRecord, maxBytes
     // A value is unreadable, circular or too deep: the snapshot has a placeholder for it.
     budget = maxBytes * UNREADABLE_BUDGET;
   }
-  while (!isWritten(writer, new RecordSnapshot(record, budget), maxBytes)) {
+  let snapshot = new RecordSnapshot(record, budget);
+  while (!isWritten(writer, snapshot, maxBytes)) {
     if (budget <= MIN_BUDGET_BYTES) throw new RangeError('the record cannot be cut down to maxRecordBytes');
     budget = Math.max(budget * CUT_SHARE, MIN_BUDGET_BYTES);
+    // The record itself is not read again: it may hold far more.
+    snapshot = new RecordSnapshot(snapshot, budget);
   }
 }
 

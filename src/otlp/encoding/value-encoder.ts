@@ -1,6 +1,7 @@
 /** Encodes attribute values and bodies as OTLP `AnyValue`. */
 
 import { lengthBytes, type WireWriter } from '../../protobuf/wire-writer.ts';
+import { bigIntText, Fields, isInt64, isLiteral, isObject, plainOf } from '../../records/plain-value.ts';
 import { MAX_DEPTH } from '../../records/value-copy.ts';
 import {
   ARRAY_VALUE,
@@ -17,8 +18,6 @@ import {
 
 const TWO_32 = 0x1_0000_0000;
 const TWO_63 = 2 ** 63;
-const INT64_MIN = -(1n << 63n);
-const INT64_MAX = (1n << 63n) - 1n;
 
 /** Up to this length, the length prefix of a key is one byte, whatever its characters; longer keys are rare. */
 const SHORT_KEY_LENGTH = 42;
@@ -34,9 +33,9 @@ function placeOf(key: string, depth: number): number {
   return (key.length * 31 + key.charCodeAt(0) * 7 + depth * 3) & 0xff;
 }
 
-/** The typed array's own `length`, which a subclass may override. */
-const byteLengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
-  ?.get as (this: Uint8Array) => number;
+/** The least that an item of a list, and a member of a map, can take. */
+const MIN_ITEM_BYTES = 2;
+const MIN_MEMBER_BYTES = 6;
 
 /** Writes each attribute as a `KeyValue` with `tag`. @throws errors of reading, and RangeError for too deep a value. */
 export function writeAttributes(
@@ -48,14 +47,24 @@ export function writeAttributes(
   // Own properties only: inherited ones were not logged.
   const keys = Object.keys(attributes);
   if (keys.length === 0) return;
+  writer.demand(keys.length * MIN_MEMBER_BYTES);
   // V8 reads all values in one call far faster than one by one. A getter may delete a property during that call.
   const values = Object.values(attributes);
-  const isComplete = values.length === keys.length;
-  for (let index = 0; index < keys.length; index++) {
-    const key = keys[index] as string;
-    const value = isComplete ? values[index] : attributes[key];
-    if (value !== undefined) writeAttribute(writer, tag, key, value, depth);
-  }
+  if (values.length === keys.length) writeMembers(writer, tag, keys, values, depth);
+  else
+    for (const key of keys)
+      if (Object.hasOwn(attributes, key)) writeAttribute(writer, tag, key, attributes[key], depth);
+}
+
+function writeMembers(
+  writer: WireWriter,
+  tag: number,
+  keys: readonly string[],
+  values: readonly unknown[],
+  depth: number,
+): void {
+  for (let index = 0; index < keys.length; index++)
+    writeAttribute(writer, tag, keys[index] as string, values[index], depth);
 }
 
 /** Most attributes have a short key and a short value: one check for room, no guess at lengths. */
@@ -109,10 +118,12 @@ export function writeValue(writer: WireWriter, value: unknown, depth = 0, place 
     writer.byte(STRING_VALUE);
     writer.string(value);
     writer.endLength(start, reserved);
+  } else if (typeof value === 'object') {
+    writeObject(writer, value as object, depth, place);
   } else if (typeof value === 'bigint') {
     writeBigInt(writer, value);
   } else {
-    writeObject(writer, value as object, depth, place);
+    writeValue(writer, String(value));
   }
 }
 
@@ -124,6 +135,7 @@ function isShort(value: unknown): boolean {
     case 'object':
       return value === null;
     case 'bigint':
+    case 'symbol':
       return false;
     default:
       return true;
@@ -160,7 +172,7 @@ function putShort(writer: WireWriter, start: number, value: unknown): number {
       end = start + 3;
       break;
     default:
-    // null, undefined, functions and symbols become the empty AnyValue.
+    // null, undefined and functions become the empty AnyValue.
   }
   buffer[start] = end - start - 1;
   return end;
@@ -176,8 +188,8 @@ function putNumber(writer: WireWriter, start: number, value: number): number {
 }
 
 function writeBigInt(writer: WireWriter, value: bigint): void {
-  if (value < INT64_MIN || value > INT64_MAX) {
-    writeValue(writer, value.toString());
+  if (!isInt64(value)) {
+    writeValue(writer, bigIntText(value));
     return;
   }
   const start = writer.beginLength(1);
@@ -190,33 +202,43 @@ function writeBigInt(writer: WireWriter, value: bigint): void {
 function writeObject(writer: WireWriter, value: object, depth: number, place: number): void {
   // A value this deep is circular, or would be refused by the collector's parser.
   if (depth >= MAX_DEPTH) throw new RangeError('the value is nested too deeply, or circular');
-  if (value instanceof Uint8Array) {
-    writeBytes(writer, value);
+  if (Array.isArray(value) || isLiteral(value)) {
+    writeContainer(writer, value, depth, place);
     return;
   }
+  const plain = plainOf(value, writer.left / MIN_ITEM_BYTES);
+  if (!isObject(plain)) writeValue(writer, plain, depth, place);
+  else if (plain instanceof Uint8Array) writeBytes(writer, plain);
+  else writeContainer(writer, plain, depth, place);
+}
+
+/** Writes a list, or else a map. */
+function writeContainer(writer: WireWriter, value: object, depth: number, place: number): void {
   const reserved = guessedLengthBytes[place] as number;
   const outer = writer.beginLength(reserved);
-  const isArray = Array.isArray(value);
-  writer.byte(isArray ? ARRAY_VALUE : KVLIST_VALUE);
+  const isList = Array.isArray(value) || ArrayBuffer.isView(value);
+  writer.byte(isList ? ARRAY_VALUE : KVLIST_VALUE);
   const inner = writer.beginLength(reserved);
-  if (isArray) {
-    for (let index = 0; index < value.length; index++) {
-      writer.ensure(1);
-      writer.byte(VALUES);
-      writeValue(writer, value[index], depth + 1, (place + 1) & 0xff);
-    }
-  } else {
-    writeAttributes(writer, VALUES, value as Record<string, unknown>, depth + 1);
-  }
+  if (isList) writeItems(writer, value as ArrayLike<unknown>, depth + 1, (place + 1) & 0xff);
+  else if (value instanceof Fields) writeMembers(writer, VALUES, value.keys, value.values, depth + 1);
+  else writeAttributes(writer, VALUES, value as Record<string, unknown>, depth + 1);
   guessedLengthBytes[place] = writer.endLength(inner, reserved);
   writer.endLength(outer, reserved);
 }
 
+function writeItems(writer: WireWriter, items: ArrayLike<unknown>, depth: number, place: number): void {
+  writer.demand(items.length * MIN_ITEM_BYTES);
+  for (let index = 0; index < items.length; index++) {
+    writer.ensure(1);
+    writer.byte(VALUES);
+    writeValue(writer, items[index], depth, place);
+  }
+}
+
 function writeBytes(writer: WireWriter, value: Uint8Array): void {
-  const length = byteLengthOf.call(value);
-  const inner = lengthBytes(length);
+  const inner = lengthBytes(value.length);
   writer.ensure(16);
-  writer.position = writer.putVarint32(writer.position, 1 + inner + length);
-  writer.delimited(BYTES_VALUE, length);
-  writer.raw(value, 0, length);
+  writer.position = writer.putVarint32(writer.position, 1 + inner + value.length);
+  writer.delimited(BYTES_VALUE, value.length);
+  writer.raw(value);
 }
