@@ -41,22 +41,21 @@ export function updatedPage(page: string, played: readonly Played[], version: st
   return `${page.slice(0, before)}${BEGIN}\n\n${facts}\n\n${table}\n\n${page.slice(after)}`;
 }
 
-function rowOf({ scenario, figures, problems }: Played): string[] {
+function rowOf({ scenario, facts, figures, problems }: Played): string[] {
   const { name, lane, hasSpool, claims } = scenario;
   const what = [name, LANE_NAMES[lane], hasSpool ? 'yes' : ''];
   const verdict = claims.length === 0 ? '' : problems.length === 0 ? 'yes' : 'no';
   if (figures === undefined) return [...what, ...HEAD.slice(what.length + 1).map(() => ''), verdict];
   const { offered, lost, twice, outageMillis, feltMillis, promisedMillis, resumedMillis } = figures;
   const { requests, refused } = figures;
-  const hasOutage = resumedMillis !== undefined;
+  const hasOutage = facts?.killedMillis !== undefined;
+  const isUnseen = hasOutage && requests > 0 && outageMillis === undefined;
   return [
     ...what,
     ...[offered, lost, twice].map(count),
-    ...[outageMillis, feltMillis, promisedMillis].map((millis) =>
-      millis === undefined && hasOutage ? 'unseen' : seconds(millis),
-    ),
-    seconds(resumedMillis),
-    hasOutage || requests === 0 ? '' : `${((100 * refused) / requests).toFixed(1)} %`,
+    isUnseen ? 'unseen' : seconds(outageMillis),
+    ...[feltMillis, promisedMillis, resumedMillis].map(seconds),
+    hasOutage ? '' : `${((100 * refused) / requests).toFixed(1)} %`,
     verdict,
   ];
 }

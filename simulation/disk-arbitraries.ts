@@ -121,6 +121,7 @@ const anyTrouble: fc.Arbitrary<DiskTrouble> = often<DiskTrouble>(
     }),
   ],
   [1, fc.record({ weather: fc.record({ shortShare: is(0.5, 0.9) }) })],
+  [2, fc.record({ weather: fc.record({ tornShare: is(0.3, 0.8) }) })],
   [1, fc.record({ weather: fc.record({ freeBytes: is(0, 5_000, 20_000) }) })],
 );
 

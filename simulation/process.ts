@@ -8,7 +8,6 @@ import { EPOCH_MILLIS, type World } from './world.ts';
 /** What a disk's view of a process can do beside serving files. */
 export interface ProcessFiles extends SpoolFiles {
   readonly callsUnderWay: number;
-  readonly isWriting: boolean;
   freeze(): void;
   thaw(): void;
   kill(): void;
@@ -31,8 +30,8 @@ export class SimulatedProcess {
   state: 'running' | 'frozen' | 'dead' = 'running';
   /** How far the wall clock is ahead of the true time. */
   wallSkewMillis = 0;
-  /** When it was stopped, and whether it was writing then. */
-  readonly stops: { readonly from: number; to: number; readonly wasWriting: boolean }[] = [];
+  /** When it was stopped. */
+  readonly stops: { readonly from: number; to: number }[] = [];
   /** When synchronous calls held it up, one after the other, for so long that others could take it for dead. */
   readonly heldUp: { readonly from: number; to: number }[] = [];
   readonly #world: World;
@@ -94,8 +93,7 @@ export class SimulatedProcess {
   freeze(): void {
     if (this.state !== 'running') return;
     this.state = 'frozen';
-    const wasWriting = this.files?.isWriting === true;
-    this.stops.push({ from: this.#world.now, to: Number.POSITIVE_INFINITY, wasWriting });
+    this.stops.push({ from: this.#world.now, to: Number.POSITIVE_INFINITY });
     this.files?.freeze();
   }
 

@@ -33,6 +33,8 @@ export interface DiskWeather {
   readonly freeBytes?: number;
   /** The share of reads and writes that do less than they were asked to; default 0. */
   readonly shortShare?: number;
+  /** The share of writes of several buffers that end behind one of them, whereupon the next call says why: EIO. Default 0. */
+  readonly tornShare?: number;
 }
 
 interface Failure {

@@ -25,6 +25,8 @@ export interface DiskOfViews {
   failureOf(call: Call, isForWriting: boolean): ErrorCode | undefined;
   /** How many bytes of so many a read or a write does. @param ends where buffers end, of which it has several. */
   cut(bytes: number, ends?: readonly number[]): number;
+  /** Where a write that fails in its middle does so; undefined for one that does not. */
+  tear(ends: readonly number[]): number | undefined;
   misused(what: string): void;
 }
 
@@ -57,6 +59,8 @@ export class ProcessView implements SpoolFiles {
   #state: 'running' | 'frozen' | 'dead' = 'running';
   /** Calls that came to their end while it was frozen. */
   #held: CallUnderWay[] = [];
+  /** File descriptors of writes that have failed in their middle: the next write says so. */
+  readonly #torn = new Set<number>();
   /** Its synchronous calls have brought it to this time, before the disk's own clock gets there. */
   #busyUntil = Number.NEGATIVE_INFINITY;
 
@@ -73,12 +77,6 @@ export class ProcessView implements SpoolFiles {
 
   get callsUnderWay(): number {
     return this.#underWay.size;
-  }
-
-  /** Whether anything is on its way into a file. */
-  get isWriting(): boolean {
-    for (const { call } of this.#underWay) if (call === 'write' || call === 'datasync') return true;
-    return false;
   }
 
   /** It stands still: the disk goes on with what it has already, and the process learns nothing of it. */
@@ -302,6 +300,7 @@ export class ProcessView implements SpoolFiles {
       this.#disk.misused(`${this.#id}: close of ${file.path} during a ${other.call}`);
     }
     this.#files.remove(fd);
+    this.#torn.delete(fd);
     this.#disk.tree.close(file);
   }
 
@@ -313,7 +312,10 @@ export class ProcessView implements SpoolFiles {
     ends?: readonly number[],
   ): number {
     const file = this.#file(fd, 'write');
-    const done = Math.min(torn, this.#disk.cut(bytes.byteLength, ends));
+    if (this.#torn.delete(fd)) throw diskError('EIO', 'write');
+    const tornAt = ends === undefined ? undefined : this.#disk.tear(ends);
+    if (tornAt !== undefined) this.#torn.add(fd);
+    const done = Math.min(torn, tornAt ?? this.#disk.cut(bytes.byteLength, ends));
     return this.#disk.tree.write(file, bytes.subarray(0, done), position);
   }
 

@@ -51,6 +51,7 @@ export class SimulatedDisk {
       after: (millis, callback) => this.#after(millis, callback),
       failureOf: (call, isForWriting) => this.#failureOf(call, isForWriting),
       cut: (bytes, ends) => this.#cut(bytes, ends),
+      tear: (ends) => this.#tear(ends),
       misused: (what) => void this.misuses.push(what),
     };
     this.weather = weather;
@@ -168,6 +169,12 @@ export class SimulatedDisk {
     if (failing.calls?.includes(call) === false) return undefined;
     const share = failing.share ?? 1;
     return share === 1 || this.#clock.random() < share ? failing.code : undefined;
+  }
+
+  #tear(ends: readonly number[]): number | undefined {
+    const { tornShare = 0 } = this.#weather;
+    if (tornShare === 0 || ends.length < 2 || this.#clock.random() >= tornShare) return undefined;
+    return ends[Math.floor(this.#clock.random() * (ends.length - 1))];
   }
 
   #cut(bytes: number, ends: readonly number[] = []): number {

@@ -17,8 +17,9 @@ export function recordsOnDisk(files: ReadonlyMap<string, Buffer>): number {
   return records;
 }
 
-function recordsIn(segment: Buffer, acks: Buffer | undefined): number {
-  const header = parseSegmentHeader(segment);
+function recordsIn(file: Buffer, acks: Buffer | undefined): number {
+  const header = parseSegmentHeader(file);
+  const segment = header.kind === 'known' ? file.subarray(0, header.end) : file;
   let salt = header.kind === 'known' ? header.salt : undefined;
   let lastIndex = -1;
   let records = 0;

@@ -59,8 +59,8 @@ function weatherTroubles({ plan, endedAt }: RunSeen): Trouble[] {
   });
 }
 
-function isFailing({ failing, freeBytes }: DiskWeather): boolean {
-  return failing !== undefined || freeBytes !== undefined;
+function isFailing({ failing, freeBytes, tornShare }: DiskWeather): boolean {
+  return failing !== undefined || freeBytes !== undefined || tornShare !== undefined;
 }
 
 function hangs({ plan }: RunSeen): Trouble[] {
@@ -117,7 +117,7 @@ export function stopsOf({ process: { stops, heldUp } }: Life): Span[] {
 }
 
 interface Silence extends Span {
-  /** Whether it may have been writing when that began: what it wrote may be in another's hands by now, and is written again. */
+  /** Whether the disk held it up: what it was writing may be in another's hands by now, and is written again. */
   readonly wasWriting: boolean;
   /** Whether another process was there that could miss it. */
   readonly wasMissed: boolean;
@@ -140,9 +140,14 @@ function findSilences(seen: RunSeen, life: Life): Silence[] {
   const slow = troublesOf(seen).filter(
     ({ fails, callMillis }) => fails || callMillis * RENEWAL_CALLS >= tooLong,
   );
-  const heldUp = [...slow, ...life.process.heldUp].map((span) => ({ ...span, wasWriting: true }));
+  const { stops, heldUp } = life.process;
+  const silent = [
+    // What a process was writing when it was stopped is stored once all the same, thanks to the fences.
+    ...stops.map((span) => ({ ...span, wasWriting: false })),
+    ...[...slow, ...heldUp].map((span) => ({ ...span, wasWriting: true })),
+  ];
   const others = seen.lives.filter((other) => other !== life);
-  return [...life.process.stops, ...heldUp].flatMap(({ from, to, wasWriting }) => {
+  return silent.flatMap(({ from, to, wasWriting }) => {
     if (to - from < tooLong) return [];
     const wasMissed = others.some(({ startedAt, endedAt }) => startedAt <= to && endedAt >= from);
     return [{ from, to, wasWriting, wasMissed }];

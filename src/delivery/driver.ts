@@ -133,16 +133,15 @@ export class Driver<B extends LogBatch> {
   /** Nothing more is sent, and no flush waits any longer; what is in flight may still end. */
   pause(): void {
     this.#isPaused = true;
-    this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
+    this.#flushes.release();
   }
 
   /** Ends all work immediately: what is queued or in flight, and has no copy on disk, is dropped as `shutdown`. */
   stop(): void {
-    if (this.#stop.signal.aborted) return;
     this.#stop.abort(new Error('the processor was shut down'));
     this.#cancelTimer?.();
     this.#source.discard('shutdown');
-    this.#flushes.update(Number.POSITIVE_INFINITY, 0, false);
+    this.#flushes.release();
   }
 
   readonly #turn = (): void => {
@@ -228,12 +227,15 @@ export class Driver<B extends LogBatch> {
         }
         return;
       case 'drop':
-        if (isBisected(outcome)) this.#searches.gaveUp(batch.history.search);
+        this.#searches.gaveUp(batch.history.search);
         this.#source.settle(batch);
         this.#listener.dropped(disposition.reason, records, true, batch.contents.severities());
         return;
       case 'halve':
-        if (isBisected(outcome)) batch.history = this.#searches.halved(batch.history, batch.contents);
+        if (isBisected(outcome)) {
+          const isSaid = outcome.kind === 'malformed';
+          batch.history = this.#searches.halved(batch.history, batch.contents, isSaid);
+        }
         // Both halves go immediately: the wait was for the whole.
         batch.history = heldBackUntil(batch.history, 0);
         this.#source.requeue(batch, true);

@@ -41,6 +41,11 @@ export class FlushRequests {
     });
   }
 
+  /** Nobody is to wait any longer. */
+  release(): void {
+    for (const request of this.#pending) request.settle('done');
+  }
+
   /**
    * @param oldestSequence the oldest batch not done with.
    * @param availableAt when the destination may be called again at the earliest.

@@ -24,8 +24,16 @@ export class Searches {
   /** Where everything is found malformed, spending as much on each batch helps nobody. */
   #maxRefusals = Number.POSITIVE_INFINITY;
 
-  /** A batch is refused, and halved. @returns its history from then on. */
-  halved(history: DeliveryHistory, { records, bytes }: Pick<LogBatch, 'records' | 'bytes'>): DeliveryHistory {
+  /**
+   * A batch is refused, and halved.
+   * @param isSaid whether the destination said that it is the batch: else its parts may be accepted for other reasons.
+   * @returns its history from then on.
+   */
+  halved(
+    history: DeliveryHistory,
+    { records, bytes }: Pick<LogBatch, 'records' | 'bytes'>,
+    isSaid: boolean,
+  ): DeliveryHistory {
     const search = history.search ?? {
       isUnderWay: false,
       maxRefusals: Math.min(this.#maxRefusals, refusalsWorth(records)),
@@ -34,7 +42,7 @@ export class Searches {
       suspect: undefined,
     };
     search.refusals++;
-    search.suspect = { records, bytes };
+    search.suspect = isSaid ? { records, bytes } : undefined;
     return { ...history, search };
   }
 

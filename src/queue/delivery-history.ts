@@ -10,7 +10,7 @@ export interface Search {
   refusals: number;
   /** Whether any part was accepted. */
   wasFruitful: boolean;
-  /** What was refused last and halved, with the records of it that were not accepted since; undefined when one was given up. */
+  /** What was refused last and halved, with the records of it that were not accepted since; undefined when one was given up, or it was not said why. */
   suspect: { records: number; readonly bytes: number } | undefined;
 }
 

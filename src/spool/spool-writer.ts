@@ -10,6 +10,7 @@ import {
   MAX_PAYLOAD_BYTES,
   SEGMENT_HEADER_BYTES,
 } from './format/layout.ts';
+import { type Append, FrameWrite } from './frame-write.ts';
 import type { Partition } from './ownership/partition.ts';
 import { ActiveSegment, type ActiveSegmentContext } from './segments/active-segment.ts';
 import type { Segment } from './segments/segment.ts';
@@ -22,30 +23,13 @@ const MAX_WRITE_BYTES = 4 * 1024 * 1024;
 const LOOKS = 20;
 const LOOK_AGAIN_MILLIS = 50;
 
-interface Append {
-  readonly entry: NewEntry;
-  readonly payloadCrc: number;
-  readonly resolve: (entry: SpoolEntry | undefined) => void;
-}
-
-/** Frames on their way to their place in a file. */
-interface Write {
-  readonly file: SegmentFile;
-  readonly appends: readonly Append[];
-  readonly positions: readonly number[];
-  readonly buffers: readonly Uint8Array[];
-  readonly offset: number;
-  /** Whether its appends have their answer, however it ends. */
-  isAnswered: boolean;
-}
-
 export class SpoolWriter {
   readonly #context: ActiveSegmentContext;
   readonly #clock: Clock;
   readonly #active: ActiveSegment;
   readonly #waiting: Append[] = [];
   #pumping: Promise<void> | undefined;
-  #write: Write | undefined;
+  #write: FrameWrite | undefined;
   #isClosed = false;
 
   constructor(context: ActiveSegmentContext) {
@@ -151,7 +135,7 @@ export class SpoolWriter {
       return;
     }
     if (this.#active.file !== file) return;
-    const write = reserve(file, this.#take(file.segment));
+    const write = new FrameWrite(file, this.#take(file.segment));
     this.#write = write;
     try {
       await file.keepOpenFor(this.#perform(write));
@@ -177,7 +161,7 @@ export class SpoolWriter {
     return this.#waiting.splice(0, count);
   }
 
-  async #perform(write: Write): Promise<void> {
+  async #perform(write: FrameWrite): Promise<void> {
     const { file, buffers, offset } = write;
     const { settings, diskHealth } = this.#context;
     let goodBytes = Number.POSITIVE_INFINITY;
@@ -199,13 +183,15 @@ export class SpoolWriter {
     // A write that took so long may have gone into another's partition by now.
     const isOurs = partition.lease.isValid(this.#clock.now()) || (await this.#context.confirm(partition));
     if (partition.isOwnershipLost) {
-      this.#share(write, await this.#fencedEnd(file));
+      const end = await this.#fencedEnd(file);
+      this.#waiting.unshift(...write.share(end ?? 0));
+      if (end !== undefined) this.#context.takenOver();
       return;
     }
     if (!isOurs) failure ??= partition.lease.lastError;
     // Before the answer, as whoever hears it looks whether the disk works.
     if (failure !== undefined) diskHealth.failed(failure instanceof WriteFailure ? failure.cause : failure);
-    this.#answer(write, isOurs ? goodBytes : 0);
+    write.answer(isOurs ? goodBytes : 0);
     if (failure !== undefined) {
       void this.#active.finish(file, false);
       throw failure;
@@ -214,51 +200,13 @@ export class SpoolWriter {
     if (settings.fsync === 'interval') this.#active.syncLater();
   }
 
-  /** Frames are stored that end within the first `goodBytes` of what was written. */
-  #answer(write: Write, goodBytes: number): void {
-    if (write.isAnswered) return;
-    write.isAnswered = true;
-    const { segment } = write.file;
-    let end = 0;
-    for (const [at, { entry, resolve }] of write.appends.entries()) {
-      end += FRAME_HEADER_BYTES + entry.payload.byteLength;
-      const position = write.positions[at] as number;
-      if (end > goodBytes) segment.failed(position);
-      resolve(end <= goodBytes ? segment.written(position) : undefined);
-    }
-  }
-
   /** Of a file that is another's now: it is about to say what it has taken over, or has said so. */
   async #fencedEnd(file: SegmentFile): Promise<number | undefined> {
     for (let looks = 1; ; looks++) {
-      const end = await file.fencedEnd().catch(() => undefined);
+      const end = await file.fencedEnd();
       if (end !== undefined || file.segment.fate !== 'takenOver' || looks === LOOKS) return end;
       await new Promise<void>((resolve) => void this.#clock.timer(resolve, LOOK_AGAIN_MILLIS));
     }
-  }
-
-  /**
-   * The partition is another's, or may be. What that process found in the file is stored, and its own to send; the rest of
-   * what was written goes into a new partition.
-   */
-  #share(write: Write, fencedEnd = 0): void {
-    if (write.isAnswered) return;
-    write.isAnswered = true;
-    const { segment } = write.file;
-    const again: Append[] = [];
-    let end = write.offset;
-    for (const [at, append] of write.appends.entries()) {
-      end += FRAME_HEADER_BYTES + append.entry.payload.byteLength;
-      const position = write.positions[at] as number;
-      if (end <= fencedEnd) {
-        append.resolve(segment.written(position));
-      } else {
-        segment.failed(position);
-        again.push(append);
-      }
-    }
-    this.#waiting.unshift(...again);
-    if (again.length < write.appends.length && segment.fate === 'takenOver') this.#context.takenOver();
   }
 
   #appendSync(entry: NewEntry, payloadCrc: number, isLastTry = false): SpoolEntry | undefined {
@@ -280,7 +228,7 @@ export class SpoolWriter {
       if (!isLastTry && !segment.partition.lease.isValid(this.#clock.now())) {
         // As in the asynchronous way; a new partition is quicker than an answer.
         const end = offset + FRAME_HEADER_BYTES + entry.payload.byteLength;
-        if (end <= fencedEndOf(file)) return segment.written(position);
+        if (end <= (file.fencedEndSync() ?? 0)) return segment.written(position);
         segment.failed(position);
         return this.#appendSync(entry, payloadCrc, true);
       }
@@ -298,48 +246,22 @@ export class SpoolWriter {
   #rewrite(): void {
     const write = this.#write;
     if (write === undefined || write.isAnswered) return;
-    const { file, buffers } = write;
+    const { file } = write;
     if (!file.segment.partition.lease.isValid(this.#clock.now())) {
-      this.#share(write, fencedEndOf(file));
+      this.#waiting.unshift(...write.share(file.fencedEndSync() ?? 0));
       return;
     }
     try {
-      let { offset } = write;
-      for (const buffer of buffers) {
-        file.writeSync(buffer, offset);
-        offset += buffer.byteLength;
-      }
+      write.repeatSync();
       if (this.#context.settings.fsync === 'always') file.syncSync();
     } catch {
       // Then the other write's result is what counts.
       return;
     }
-    this.#answer(write, Number.POSITIVE_INFINITY);
-  }
-}
-
-/** 0 when it has no fence, or that cannot be found out. */
-function fencedEndOf(file: SegmentFile): number {
-  try {
-    return file.fencedEndSync() ?? 0;
-  } catch {
-    return 0;
+    write.answer(Number.POSITIVE_INFINITY);
   }
 }
 
 function footprint(payload: Uint8Array): number {
   return FRAME_HEADER_BYTES + payload.byteLength + ACK_BYTES;
-}
-
-/** Gives frames their place in the file. */
-function reserve(file: SegmentFile, appends: readonly Append[]): Write {
-  const { segment } = file;
-  const offset = segment.bytes;
-  const buffers: Uint8Array[] = [];
-  const positions = appends.map(({ entry, payloadCrc }) => {
-    const header = frameHeader(entry, segment.salt, segment.frames.length, payloadCrc);
-    buffers.push(header, entry.payload);
-    return segment.begin(header, entry.payload.byteLength);
-  });
-  return { file, appends, positions, buffers, offset, isAnswered: false };
 }

@@ -31,6 +31,29 @@ test('exports that get slower as there are more of them make it shrink', () => {
   expect(limit.current).toBeLessThan(5);
 });
 
+test('what an export takes that is alone is the measure for many', () => {
+  const limit = new ConcurrencyLimit(1, 16);
+  succeed(limit, 1, 20);
+  succeed(limit, 5, 200);
+  expect(limit.current).toBe(1);
+});
+
+test('some milliseconds more are noise', () => {
+  const limit = new ConcurrencyLimit(1, 16);
+  succeed(limit, 4, 2);
+  succeed(limit, 6, 15);
+  expect(limit.current).toBe(11);
+});
+
+test('a network that has become slower is the new normal after a while', () => {
+  const limit = new ConcurrencyLimit(16, 16);
+  succeed(limit, 3, 20);
+  succeed(limit, 15, 80);
+  expect(limit.current).toBeLessThan(10);
+  succeed(limit, 15, 80);
+  expect(limit.current).toBeGreaterThan(10);
+});
+
 test('a destination that has become slower for good is no reason to stay at one', () => {
   const limit = new ConcurrencyLimit(1, 16);
   succeed(limit, 20, 2, false);

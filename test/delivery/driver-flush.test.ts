@@ -46,6 +46,85 @@ describe('a flush', () => {
     expect(await flush).toBe('done');
   });
 
+  test('sends within the turn at the end, before anything else can happen, and otherwise in a turn of the driver', async () => {
+    for (const isEnd of [true, false]) {
+      const h = new DriverHarness({ maxExportBatchSize: 2 });
+      h.queue.admit(record());
+      void h.driver.flush(10_000, isEnd);
+      expect(h.sent).toHaveLength(isEnd ? 1 : 0);
+      await h.clock.settle();
+      expect(h.sent).toHaveLength(1);
+    }
+  });
+
+  test('does not wait for a batch that waits alone, as others get through', async () => {
+    const h = new DriverHarness({}, {}, 99);
+    h.decide = (bodies) => (bodies[0] === 0 ? RETRYABLE : DELIVERED);
+    for (let second = 0; second < 5; second++) {
+      await h.emit(2);
+      await h.clock.advance(1_000);
+    }
+    await h.clock.advance(600);
+    expect(h.queue.records).toBe(1);
+    h.requests();
+    await h.clock.settle();
+    expect(h.requests()).toBe(0);
+    void h.driver.flush(10_000, false);
+    await h.clock.settle();
+    expect(h.requests()).toBeGreaterThanOrEqual(1);
+  });
+
+  /** A driver whose breaker is open, and that has just asked in vain. */
+  async function unavailable() {
+    const h = new DriverHarness({}, {}, 1);
+    h.decide = () => RETRYABLE;
+    await h.emit(1);
+    h.requests();
+    return h;
+  }
+
+  test('that comes after another asks no more often than retries do at first, and is told so', async () => {
+    const h = await unavailable();
+    const results: string[] = [];
+    const flush = async () => {
+      void h.driver.flush(10_000, false).then((result) => results.push(result));
+      await h.clock.settle();
+      return h.requests();
+    };
+    // The first request was no answer to a doubt: nobody has asked yet.
+    expect(await flush()).toBe(1);
+    await h.clock.advance(999);
+    expect(await flush()).toBe(0);
+    await h.clock.advance(1);
+    expect(await flush()).toBe(1);
+    expect(results).toEqual(['unavailable', 'unavailable', 'unavailable']);
+  });
+
+  test('at the end asks whenever somebody asked last', async () => {
+    const h = await unavailable();
+    for (let times = 0; times < 2; times++) {
+      const flush = h.driver.flush(10_000, true);
+      await h.clock.settle();
+      expect(h.requests()).toBe(1);
+      expect(await flush).toBe('unavailable');
+    }
+  });
+
+  test('waits for an answer that is under way although the breaker is open and may not be asked', async () => {
+    const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
+    await h.emit(2);
+    h.sent[0]?.answer(RETRYABLE);
+    await h.clock.settle();
+    h.decide = () => RETRYABLE;
+    const ends: string[] = [];
+    void h.driver.flush(10_000, false).then((result) => ends.push(result));
+    await h.clock.advance(500);
+    expect([h.recovery.breaker, ends]).toEqual(['open', []]);
+    h.sent[1]?.answer(RETRYABLE);
+    await h.clock.settle();
+    expect(ends).toEqual(['unavailable']);
+  });
+
   test('waits for the answers that are under way, although the destination asked for more time than it has', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 99);
     await h.emit(2);

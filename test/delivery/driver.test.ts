@@ -1,7 +1,16 @@
 /** What the driver tells, learns and decides, over a real queue and a sender that answers as it is told. */
 
 import { describe, expect, test } from 'vitest';
-import { DELIVERED, DriverHarness, RETRYABLE, TOO_LARGE, UNSERIALIZABLE } from '../support/driver-harness.ts';
+import type { Outcome } from '../../src/delivery/sender.ts';
+import {
+  DELIVERED,
+  DriverHarness,
+  MALFORMED,
+  RETRYABLE,
+  TOO_LARGE,
+  UNSERIALIZABLE,
+} from '../support/driver-harness.ts';
+import { record } from '../support/records.ts';
 
 describe('the driver tells', () => {
   test('of a batch that arrives at the second attempt: passed once, both attempts with their durations, its age', async () => {
@@ -102,6 +111,27 @@ describe('of the size of requests', () => {
     return h.sent.map(({ bodies }) => bodies.length);
   };
 
+  test('as long as all is well it is that of the batches', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 400 });
+    h.decide = () => DELIVERED;
+    for (let index = 0; index < 1_600; index++) h.queue.admit(record({ body: 'x'.repeat(2_000) }));
+    await h.clock.settle();
+    expect(h.sent.map(({ bodies }) => bodies.length)).toEqual([400, 400, 400, 400]);
+  });
+
+  test('it learns nothing from a suspicion', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 64 });
+    h.decide = () => DELIVERED;
+    await h.emit(16);
+    await h.clock.advance(1_000);
+    h.requests();
+    h.decide = (bodies) => (bodies.length === 64 ? MALFORMED : DELIVERED);
+    await h.emit(64);
+    h.decide = () => DELIVERED;
+    await h.emit(64);
+    expect(h.sent.map(({ bodies }) => bodies.length)).toEqual([64, 32, 32, 64]);
+  });
+
   test('it learns from a batch that is too large, and not from one record', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 16 });
     h.decide = (bodies) => (bodies.length > 10 ? TOO_LARGE : DELIVERED);
@@ -128,6 +158,43 @@ describe('an exporter that throws', () => {
     await h.emit(40);
     expect(h.recovery.breaker).toBe('open');
   });
+});
+
+test('the halves of a batch that was refused three times although others got through are sent immediately', async () => {
+  const refused: Outcome = { kind: 'ambiguous', error: new Error('internal') };
+  const h = new DriverHarness({ maxExportBatchSize: 4 }, {}, 99);
+  h.decide = (bodies) => (bodies.length === 4 && bodies.includes(0) ? refused : DELIVERED);
+  await h.emit(4);
+  while (h.sent.every(({ bodies }) => bodies.length === 4)) {
+    expect(h.sent.length).toBeLessThan(100);
+    await h.emit(4);
+    await h.clock.advance(250);
+  }
+  expect(h.sent.filter(({ bodies }) => bodies.includes(0)).map(({ bodies }) => bodies.length)).toEqual([
+    ...h.sent.filter(({ bodies }) => bodies.length === 4 && bodies.includes(0)).map(() => 4),
+    2,
+  ]);
+  expect(h.sent.filter(({ bodies }) => bodies.length === 2).map(({ bodies }) => bodies)).toEqual([
+    [0, 1],
+    [2, 3],
+  ]);
+  expect(h.toldOf('dropped')).toEqual([]);
+});
+
+test('where all is well the oldest batch goes first, however often it has failed', async () => {
+  const h = new DriverHarness({}, {}, 99);
+  h.decide = (bodies) => (bodies[0] === 0 ? RETRYABLE : DELIVERED);
+  for (let second = 0; second < 6; second++) {
+    await h.emit(2);
+    await h.clock.advance(500);
+  }
+  expect(h.queue.records).toBe(1);
+  h.requests();
+  h.decide = () => DELIVERED;
+  h.queue.admit(record());
+  void h.driver.flush(10_000, true);
+  await h.clock.settle();
+  expect(h.sent.map(({ bodies }) => bodies[0])).toEqual([0, 'a message']);
 });
 
 describe('nothing is sent', () => {

@@ -17,7 +17,7 @@ function waiting() {
     await clock.settle();
     return ended.splice(0);
   };
-  return { clock, ended, add, update };
+  return { clock, ended, add, update, requests };
 }
 
 test('each is done when nothing admitted before it is left', async () => {
@@ -28,6 +28,19 @@ test('each is done when nothing admitted before it is left', async () => {
   expect(await update(4, 0, false)).toEqual([['first', 'done']]);
   expect(await update(5, 0, false)).toEqual([]);
   expect(await update(6, 0, false)).toEqual([['second', 'done']]);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test('all are released together, whatever is left', async () => {
+  const { clock, ended, add, requests } = waiting();
+  add('first', 3, 1_000);
+  add('second', 5, 2_000);
+  requests.release();
+  await clock.settle();
+  expect(ended).toEqual([
+    ['first', 'done'],
+    ['second', 'done'],
+  ]);
   expect(clock.pendingTimers).toBe(0);
 });
 

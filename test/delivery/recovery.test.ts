@@ -153,6 +153,27 @@ describe('recovery', () => {
     expect(machine.permit(500).kind).toBe('alone');
   });
 
+  test('a quick success of a request that was under way with the one that failed says that not all fails', () => {
+    const { machine } = recovery();
+    const [one, other] = [machine.begin(0), machine.begin(0)] as [Attempt, Attempt];
+    machine.end(one, ill, 10);
+    machine.end(other, well, 20);
+    expect(machine.permit(20)).toEqual({ kind: 'free' });
+    expect(machine.failingSince).toBeUndefined();
+  });
+
+  test('what pays is learnt from retries alone, and not from requests that were under way with what failed', () => {
+    const { machine } = recovery();
+    for (let now = 0; now < 500; now += 100) {
+      const [one, other] = [machine.begin(now), machine.begin(now)] as [Attempt, Attempt];
+      machine.end(one, ill, now + 10);
+      machine.end(other, well, now + 20);
+    }
+    let failures = 0;
+    for (; machine.permit(500).kind !== 'not yet'; failures++) machine.end(machine.begin(500), ill, 500);
+    expect(failures).toBe(3);
+  });
+
   describe('behind an exporter that tries again by itself, and hides the refusals before a success', () => {
     test('a success that took long, of a request older than the failure, frees no other request', () => {
       const { machine } = recovery();
@@ -174,8 +195,24 @@ describe('recovery', () => {
         expect(machine.permit(now)).toMatchObject({ kind: 'alone' });
         machine.end(machine.begin(now), well, now + 1_000);
         now += 1_000;
+        expect(machine.permit(now)).toEqual({ kind: 'free' });
       }
     });
+
+    test.each([
+      [700, 'free'],
+      [701, 'alone'],
+    ])(
+      'a success after %d ms, where the quickest takes 5, leaves the next failure with %s requests',
+      (millis, kind) => {
+        const { machine } = recovery();
+        machine.end(machine.begin(0), well, 5);
+        machine.end(machine.begin(10), ill, 20);
+        machine.end(machine.begin(20), well, 20 + millis);
+        machine.end(machine.begin(1_000), ill, 1_010);
+        expect(machine.permit(1_010).kind).toBe(kind);
+      },
+    );
 
     test('where every success takes as long, the destination is slow, and such a retry pays', () => {
       const { machine } = recovery();

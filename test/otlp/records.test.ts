@@ -117,7 +117,7 @@ describe('records', () => {
       createRequire(require.resolve('sdk-logs-0.2xx'))('@opentelemetry/resources').resourceFromAttributes,
     ],
   ])(
-    'of a resource of @opentelemetry/resources %s that is pending are taken in without a message',
+    'the attributes of a pending resource of @opentelemetry/resources %s are read without a message',
     async (_, from) => {
       const lines = diagLines();
       const collector = await collectorWith({ keep: 'records' });

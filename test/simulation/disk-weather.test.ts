@@ -114,6 +114,14 @@ test('a write of several buffers that is cut short ends where one of them does, 
   expect(ends.size).toBeGreaterThan(50);
 });
 
+test('a write that is torn ends behind one of its buffers, and the next one says why', async () => {
+  const { view } = setUp({ latencyMillis: 0, tornShare: 1 });
+  const fd = view.openSync('/a', 'wx', MODE);
+  expect(await view.writev(fd, [FOUR, FOUR], 0)).toBe(4);
+  await expect(view.writev(fd, [FOUR], 4)).rejects.toThrow('EIO');
+  expect(await view.writev(fd, [FOUR], 4)).toBe(4);
+});
+
 test('a synchronous call to a disk that hangs for ever holds up its process for ever', () => {
   const { view, spent } = setUp({ latencyMillis: 0, hangsUntilMillis: Number.POSITIVE_INFINITY });
   expect(() => view.statSync('/')).toThrow('EIO');

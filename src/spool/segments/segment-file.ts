@@ -74,14 +74,19 @@ export class SegmentFile {
     writeFullySync(this.#files, this.#fd, bytes, offset);
   }
 
-  /** Where the part of it ends that another process has taken over; undefined when that is not known. @throws what the file system does. */
+  /** Where the part of it ends that another process has taken over; undefined when that is not known. Never rejects. */
   async fencedEnd(): Promise<number | undefined> {
-    return this.#isOpen ? await this.#during(fencedEnd(this.#fd, this.#files)) : undefined;
+    if (!this.#isOpen) return undefined;
+    return await this.#during(fencedEnd(this.#fd, this.#files)).catch(() => undefined);
   }
 
-  /** Synchronous {@link fencedEnd}. */
+  /** Synchronous {@link fencedEnd}. Never throws. */
   fencedEndSync(): number | undefined {
-    return fencedEndSync(this.#fd, this.#files);
+    try {
+      return fencedEndSync(this.#fd, this.#files);
+    } catch {
+      return undefined;
+    }
   }
 
   /** @throws what the file system does. */
