@@ -18,6 +18,14 @@ export default defineConfig([
     sourcemap: true,
     clean: true,
   },
+  /** What is preloaded: it loads the library itself, and goes on without where that fails. */
+  {
+    ...shared,
+    entry: { register: 'src/register.ts' },
+    format: ['esm', 'cjs'],
+    dts: { sourcemap: false },
+    clean: false,
+  },
   /** The command line: a program of its own, so that nobody who loads the library loads any of it. */
   {
     ...shared,

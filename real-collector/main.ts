@@ -1,7 +1,7 @@
 /**
  * Everything at its default against a real OpenTelemetry Collector: `npm run test:collector` plays all scenarios in some
  * minutes and writes their table into docs/real-collector.md, `-- --short` some of them, `-- grpc "60 s"` those whose
- * names have all these words. Ends with 1 if a promise does not hold.
+ * names have all these words, which `--update` puts into the page. Ends with 1 if a promise does not hold.
  */
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
+    update: { type: 'boolean', default: false },
     'side-by-side': { type: 'string', default: SIDE_BY_SIDE },
   },
 });
@@ -91,8 +92,10 @@ async function main(): Promise<void> {
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   const failed = played.filter(({ problems }) => problems.length > 0);
   await writeFile(RESULTS, JSON.stringify({ tried: played.length, skipped: [] }));
-  if (!values.short && words.length === 0) {
-    await writeFile(PAGE, updatedPage(await readFile(PAGE, 'utf8'), played, binary.version));
+  const isWhole = !values.short && words.length === 0;
+  if (isWhole || values.update) {
+    const { version } = binary;
+    await writeFile(PAGE, updatedPage(await readFile(PAGE, 'utf8'), played, { version, isWhole }));
   }
   console.log(
     `Collector ${binary.version}: ${played.length} scenarios in ${seconds} s, ${failed.length} failed`,

@@ -33,12 +33,33 @@ const HEAD = [
   'holds',
 ];
 
-export function updatedPage(page: string, played: readonly Played[], version: string): string {
+/** The page with what was played in place of what it had of the same scenarios, or of all where all were played. */
+export function updatedPage(
+  page: string,
+  played: readonly Played[],
+  { version, isWhole }: { readonly version: string; readonly isWhole: boolean },
+): string {
   const [before, after] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (before === -1 || after < before) throw new Error('the page has lost its markers');
   const facts = `Collector ${version}. Machine: ${machine()}. Versions: ${versions()}.`;
-  const table = markdownTable({ head: HEAD, rows: played.map(rowOf) });
+  const rows = new Map(isWhole ? [] : rowsOf(page.slice(before, after)).map((row) => [keyOf(row), row]));
+  for (const row of played.map(rowOf)) rows.set(keyOf(row), row);
+  const table = markdownTable({ head: HEAD, rows: [...rows.values()] });
   return `${page.slice(0, before)}${BEGIN}\n\n${facts}\n\n${table}\n\n${page.slice(after)}`;
+}
+
+/** What happens, the lane, and whether there is a spool. */
+const keyOf = (row: readonly string[]) => row.slice(0, 3).join();
+
+function rowsOf(section: string): string[][] {
+  const lines = section.split('\n').filter((line) => line.startsWith('| '));
+  // Below the head and the rule.
+  return lines.slice(2).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 }
 
 function rowOf({ scenario, facts, figures, problems }: Played): string[] {

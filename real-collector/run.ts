@@ -17,12 +17,12 @@ const FOUND_MILLIS = 2_000;
 
 export async function play(
   binary: string,
-  { lane, hasSpool, recordsPerSecond, limits = {}, latencyMillis, act, end }: Scenario,
+  { lane, hasSpool, recordsPerSecond, limits = {}, latencyMillis = 0, act, end }: Scenario,
 ): Promise<Facts> {
   const directory = await mkdtemp(join(tmpdir(), 'otel-spillway-collector-'));
   const spoolDirectory = join(directory, 'spool');
   const witness = await Witness.start();
-  if (latencyMillis !== undefined) witness.answerAfter(latencyMillis);
+  witness.answerAfter(latencyMillis);
   const collector = new CollectorProcess(binary, directory);
   let service: ServiceProcess | undefined;
   let killedMillis: number | undefined;
@@ -67,6 +67,7 @@ export async function play(
       failedMillis: failures.find((atMillis) => atMillis >= killed),
       backMillis,
       firstSinceMillis: backMillis === undefined ? undefined : witness.firstSince,
+      latencyMillis,
       peakRequests: witness.peakRequests,
       left: hasSpool ? await readdir(spoolDirectory) : [],
       said,

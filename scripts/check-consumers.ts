@@ -119,6 +119,13 @@ await withTemporaryDirectory(async (packDirectory) => {
             const result = await run(runtime, [consumer], { cwd: directory, timeoutMillis: 30_000 });
             report(`${generation.name}, ${consumer} on Node ${version}`, result);
           }
+          for (const flag of ['--import', '--require']) {
+            // Its own words would be in the output as well.
+            const args = [flag, 'otel-spillway/register', '--print', '6 * 7'];
+            const result = await run(runtime, args, { cwd: directory, timeoutMillis: 30_000 });
+            const status = result.output === '42\n' ? result.status : `not silent (${result.status})`;
+            report(`${generation.name}, ${flag} register on Node ${version}`, { ...result, status });
+          }
           await checkCommand(generation, directory, runtime);
         }
         await checkTypes(generation, directory);

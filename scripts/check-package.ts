@@ -2,7 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { conclude, pack, run, withTemporaryDirectory } from './tools.ts';
 
-const required = ['LICENSE', 'README.md', 'package.json', 'dist/cli.mjs'];
+const required = [
+  'LICENSE',
+  'README.md',
+  'package.json',
+  'dist/cli.mjs',
+  'dist/register.mjs',
+  'dist/register.cjs',
+];
 const allowed =
   /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts|mjs\.map|cjs\.map))$/;
 

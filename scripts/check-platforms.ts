@@ -147,6 +147,17 @@ await withTemporaryDirectory(async (directory) => {
       `${name} (${version}): is too old, and is told so`,
       status === 0 ? undefined : `${status}\n${output}`,
     );
+    for (const flag of ['--import', '--require']) {
+      const preloaded = await run(command, [flag, 'otel-spillway/register', '--print', '6 * 7'], {
+        cwd: directory,
+      });
+      const isTold = /needs Node 22\.15 or newer, and this is \S+: otel-spillway\/register does nothing\n/;
+      const holds = preloaded.status === 0 && preloaded.stdout === '42\n' && isTold.test(preloaded.output);
+      report(
+        `${name} (${version}): ${flag} register says so and does nothing`,
+        holds ? undefined : `${preloaded.status}\n${preloaded.output}`,
+      );
+    }
   }
   for (const { name, version, command, flags } of runtimes.filter(isThere)) {
     const platform: Platform = {

@@ -25,6 +25,8 @@ const ROOMS = [
   'pipeline',
   'processor.ts',
   'index.ts',
+  'register',
+  'register.ts',
   'cli/console',
   'cli/reading',
   'cli/commands',

@@ -25,6 +25,7 @@ const CONFIGURATION_HTTP = new Set([401, 403, 404, 405, 407, 415]);
 const GRPC_RESOURCE_EXHAUSTED = 8;
 /** CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS: OTLP specification, "Failures". */
 const RETRYABLE_GRPC = new Set([1, 4, 10, 11, 14, 15]);
+const GRPC_UNAVAILABLE = 14;
 const GRPC_INVALID_ARGUMENT = 3;
 /** Retryable by OTLP, but also what tonic (Rust) answers to a message over its limit. */
 const GRPC_OUT_OF_RANGE = 11;
@@ -83,6 +84,8 @@ function retryable(error: unknown, retryAfterMillis: number | undefined, lacksRo
 function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Outcome {
   const retryAfterMillis = retryDelayMillisOf(shape.metadata);
   if (code === GRPC_OUT_OF_RANGE && isAboutSize(shape, error)) return { kind: 'too_large', error };
+  if (code === GRPC_UNAVAILABLE && isUnconnected(shape))
+    return { kind: 'retryable', error, isUnconnected: true };
   if (RETRYABLE_GRPC.has(code)) return retryable(error, retryAfterMillis);
   if (code === GRPC_RESOURCE_EXHAUSTED) {
     // OTLP: retryable only with RetryInfo. Without, it is a message over the receiver's size limit, or a quota.
@@ -101,6 +104,11 @@ function isAboutBody(error: unknown): boolean {
   const { data } = (typeof error === 'object' && error !== null ? error : {}) as { readonly data?: unknown };
   const text = typeof data === 'string' ? data : messageOf(error);
   return /(body|message|payload|entity|request) (is )?(too large|exceeds)/i.test(text);
+}
+
+/** grpc-js, of whatever load balancer, in the time in which its channel does not try to connect, and before that. */
+function isUnconnected({ details }: ExportErrorShape): boolean {
+  return typeof details === 'string' && details.includes('No connection established');
 }
 
 /**

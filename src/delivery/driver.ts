@@ -279,9 +279,10 @@ export class Driver<B extends LogBatch> {
     const othersPassed = haveOthersPassed(batch.history, this.#deliveries);
     batch.history = failed(batch.history, now, this.#deliveries);
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
-    const { retryAfterMillis, lacksRoom } = outcome.kind === 'retryable' ? outcome : {};
+    const { retryAfterMillis, lacksRoom, isUnconnected } = outcome.kind === 'retryable' ? outcome : {};
     if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
-    const verdict = { health: 'unhealthy', retryAfterMillis, refusal: refusalOf(outcome) } as const;
+    const refusal = refusalOf(outcome);
+    const verdict = { health: 'unhealthy', retryAfterMillis, refusal, isUnconnected } as const;
     const counted = this.#recovery.end(attempt, verdict, now);
     // The destination works for others: only this batch waits, so long that others can come before it, and no longer.
     if (othersPassed && this.#recovery.askAt === undefined) {

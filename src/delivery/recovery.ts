@@ -23,6 +23,8 @@ export type BreakerStateName = 'closed' | 'open' | 'half-open';
 
 /** An outage is prolonged by this share of its length at most: there is no doubling to remember. */
 const PROLONGATION = 0.25;
+/** Where a channel prolongs the outage by a back-off of its own: two clocks must not add up. */
+const LONGEST_BESIDE_CHANNEL_MILLIS = 2_000;
 /** Jitter only shortens a wait, to this share of it at least, so that a fleet does not return in step. */
 const SHORTEST_SHARE = 0.75;
 /** Jitter only lengthens what the server asked for, by this share of it … */
@@ -101,6 +103,8 @@ export interface Verdict {
   /** The destination's wish: not to be asked for so long. */
   readonly retryAfterMillis?: number | undefined;
   readonly refusal?: Refusal | undefined;
+  /** Refused by a channel that waits by itself before it connects again: to ask it costs the destination nothing. */
+  readonly isUnconnected?: boolean | undefined;
 }
 
 export interface BreakerChange {
@@ -184,11 +188,11 @@ export class Recovery {
 
   /** @returns whether it was a failure that counts. */
   end(attempt: Attempt, verdict: Verdict, now: number): boolean {
-    const { health, retryAfterMillis, refusal } = verdict;
+    const { health, retryAfterMillis } = verdict;
     if (retryAfterMillis !== undefined) this.#heed(retryAfterMillis, now);
     if (health === 'healthy') this.#succeeded(attempt, now);
     else if (health === 'unknown' || attempt.jumps !== this.#jumps) this.#inconclusive(attempt, now);
-    else return this.#failed(attempt, refusal, now);
+    else return this.#failed(attempt, verdict, now);
     return false;
   }
 
@@ -246,7 +250,7 @@ export class Recovery {
   }
 
   /** Requests that were under way together fail together: only the first of them counts. */
-  #failed(attempt: Attempt, refusal: Refusal | undefined, now: number): boolean {
+  #failed(attempt: Attempt, { refusal, isUnconnected }: Verdict, now: number): boolean {
     if (!this.#isLatest(attempt)) return false;
     this.#seen++;
     const state = this.#state;
@@ -260,17 +264,24 @@ export class Recovery {
         return true;
       }
     }
-    this.#fail(since, failures, now, state.asksAgain);
+    const longest = isUnconnected ? LONGEST_BESIDE_CHANNEL_MILLIS : Number.POSITIVE_INFINITY;
+    this.#fail(since, failures, now, state.asksAgain, longest);
     return true;
   }
 
-  #fail(since: number, failures: number, now: number, asksAgain: boolean): void {
+  #fail(since: number, failures: number, now: number, asksAgain: boolean, longestMillis: number): void {
     const { retry, breaker } = this.#settings;
     const isOpen = breaker !== undefined && failures >= breaker.failureThreshold;
     const [least, most] = isOpen
       ? [breaker.resetTimeoutMillis, breaker.maxResetTimeoutMillis]
       : [retry.initialDelayMillis, retry.maxDelayMillis];
-    const askAt = asksAgain ? now : now + waitMillis(now - since, least, most, this.#random());
+    const millis = waitMillis(
+      now - since,
+      least,
+      Math.min(most, Math.max(least, longestMillis)),
+      this.#random(),
+    );
+    const askAt = asksAgain ? now : now + millis;
     const name = isOpen ? 'open' : 'failing';
     this.#enter({ ...AT_REST, name, since, failures, askAt });
   }

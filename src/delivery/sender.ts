@@ -14,6 +14,8 @@ export type Outcome =
       readonly retryAfterMillis?: number;
       /** Whether the destination said that it has no room now. */
       readonly lacksRoom?: boolean;
+      /** By a channel that connects when a back-off of its own allows it, and refuses meanwhile whatever it is asked. */
+      readonly isUnconnected?: boolean;
     }
   /**
    * Refused in a way that may be about the destination (its configuration, its health) or about this

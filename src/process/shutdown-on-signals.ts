@@ -100,14 +100,15 @@ function listen(): void {
     if (listeners.has(signal)) continue;
     const listener = () => void end(signal);
     listeners.set(signal, listener);
-    process.on(signal, listener);
+    // Before a listener that is called once: where it has been called, nobody would know of it.
+    process.prependListener(signal, listener);
   }
 }
 
 async function end(signal: ProcessSignal): Promise<void> {
   const { waiting, ending, received } = registry;
   const targets = [...waiting].filter(({ signals }) => signals.includes(signal));
-  received.add(signal);
+  if (!isHeardByOthers(signal)) received.add(signal);
   for (const target of targets) {
     waiting.delete(target);
     ending.add(target);

@@ -54,6 +54,12 @@ export function plainOf(value: object, maxItems: number): unknown {
   return isObject(json) ? (converterOf(json)?.(json, maxItems) ?? json) : json;
 }
 
+/** How many items a map or a set has, of which none is read; 0 for all else. */
+export function sizeOf(value: object): number {
+  if (value instanceof Map) return mapSizeOf.call(value);
+  return value instanceof Set ? setSizeOf.call(value) : 0;
+}
+
 function converterOf(value: object): Convert | undefined {
   let prototype: object | null = Object.getPrototypeOf(value);
   for (let steps = 0; prototype !== null && steps < MAX_PROTOTYPES; steps++) {
@@ -173,6 +179,8 @@ const lengthOf = getterOf<number>(typedArrayPrototype, 'length');
 const viewedBufferOf = getterOf<ArrayBuffer>(DataView.prototype, 'buffer');
 const viewedOffsetOf = getterOf<number>(DataView.prototype, 'byteOffset');
 const viewedLengthOf = getterOf<number>(DataView.prototype, 'byteLength');
+const mapSizeOf = getterOf<number>(Map.prototype, 'size');
+const setSizeOf = getterOf<number>(Set.prototype, 'size');
 const hrefOf = getterOf<string>(URL.prototype, 'href');
 
 const converters = new Map<object, Convert>([

@@ -4,15 +4,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { validSeverity } from '../common/severity-counts.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { readProperty } from './plain-value.ts';
-import {
-  cutString,
-  keyBytes,
-  MIN_MEMBER_BYTES,
-  primitiveBytes,
-  setOwn,
-  stringBytes,
-  ValueCopier,
-} from './value-copy.ts';
+import { cutString, keyBytes, primitiveBytes, setOwn, stringBytes, ValueCopier } from './value-copy.ts';
 
 /** The snapshot itself, two timestamps, the attributes object and the slots in the batch's arrays. */
 const RECORD_BYTES = 336;
@@ -54,12 +46,7 @@ export class RecordSnapshot {
     this.droppedAttributesCount = validCount(record.droppedAttributesCount);
 
     // The fast path of nearly every record: body and attributes are primitives and fit.
-    const maxAttributes = maxBytes / MIN_MEMBER_BYTES;
-    const tooMany = keysIfMore(record.attributes, maxAttributes);
-    const attributes =
-      tooMany === undefined
-        ? ownAttributes(record.attributes)
-        : readOneByOne(record.attributes, tooMany.slice(0, maxAttributes + 1));
+    const attributes = ownAttributes(record.attributes);
     const body: unknown = record.body;
     const bodyBytes = primitiveBytes(body);
     const named = RECORD_BYTES + namesBytes(this.severityText, this.eventName);
@@ -97,7 +84,6 @@ export class RecordSnapshot {
     this.attributes = fitted.attributes;
     this.body = fitted.body;
     this.droppedAttributesCount += fitted.droppedAttributes;
-    if (tooMany !== undefined) this.droppedAttributesCount += tooMany.length - Object.keys(attributes).length;
     this.#bytes = cut + fitted.bytes;
   }
 
@@ -191,28 +177,26 @@ function namesBytes(severityText = '', eventName: string | undefined): number {
   return eventName === undefined ? severityBytes : severityBytes + stringBytes(eventName);
 }
 
-/** The names of the attributes if they are more than `max`: most of their values need not be read then. */
-function keysIfMore(source: object, max: number): string[] | undefined {
-  try {
-    const keys = Object.keys(source);
-    return keys.length > max ? keys : undefined;
-  } catch {
-    // Unreadable names count as none.
-    return undefined;
-  }
-}
-
-/** A getter that throws costs only its own attribute. It is rare, so the fast path does not look for one. */
+/**
+ * A getter that throws costs only its own attribute. It is rare, so the fast path does not look for one; nor for too
+ * many attributes, which the SDK limits, to 128 by default.
+ */
 function ownAttributes(source: object): Attributes {
   try {
     return { ...source };
   } catch {
-    return readOneByOne(source, keysIfMore(source, 0) ?? []);
+    return readOneByOne(source);
   }
 }
 
-function readOneByOne(source: object, keys: readonly string[]): Attributes {
+function readOneByOne(source: object): Attributes {
   const copy: Attributes = {};
+  let keys: string[] = [];
+  try {
+    keys = Object.keys(source);
+  } catch {
+    // Unreadable keys count as none.
+  }
   for (const key of keys) setOwn(copy, key, readProperty(source, key));
   return copy;
 }

@@ -35,9 +35,11 @@ const ELLIPSIS = '…';
 
 /** An item of a list takes a slot, a member of a map a key as well. */
 const MIN_ITEM_BYTES = SLOT_BYTES;
-export const MIN_MEMBER_BYTES = KEY_BYTES + SLOT_BYTES;
-/** The keys of a larger map are remembered while its record is copied: to list them takes longer than all else. */
-const MANY_KEYS = 1_000;
+const MIN_MEMBER_BYTES = KEY_BYTES + SLOT_BYTES;
+/** V8 keeps a larger object in a hash table: its keys take longer to list than all else, and are listed once. */
+export const MANY_KEYS = 1_000;
+/** What a member of such an object takes beyond that of a smaller one. */
+const HASHED_MEMBER_BYTES = 32;
 
 const SHORT_STRING_LENGTH = 128;
 
@@ -216,12 +218,14 @@ export class ValueCopier {
   #copyMap(value: object, depth: number): Record<string, unknown> | undefined {
     if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
     const copy: Record<string, unknown> = {};
-    for (const key of this.#keysOf(value)) {
+    const keys = this.#keysOf(value);
+    const hashedBytes = hashedBytesOf(keys);
+    for (const key of keys) {
       if (!this.#hasRoomFor(MIN_MEMBER_BYTES)) break;
       const item = readProperty(value, key);
       // A getter may have deleted a property after the keys were listed.
       if (item === undefined && !Object.hasOwn(value, key)) this.spend(KEY_BYTES);
-      else if (!this.#copyMember(copy, key, item, depth)) break;
+      else if (!this.spend(hashedBytes) || !this.#copyMember(copy, key, item, depth)) break;
     }
     return copy;
   }
@@ -229,7 +233,9 @@ export class ValueCopier {
   #copyFields({ keys, values }: Fields, depth: number): Record<string, unknown> | undefined {
     if (!this.spend(OBJECT_HEADER_BYTES)) return undefined;
     const copy: Record<string, unknown> = {};
+    const hashedBytes = hashedBytesOf(keys);
     for (let index = 0; index < keys.length; index++) {
+      if (!this.spend(hashedBytes)) break;
       if (!this.#copyMember(copy, keys[index] as string, values[index], depth)) break;
     }
     return copy;
@@ -259,6 +265,10 @@ export class ValueCopier {
     }
     return keys;
   }
+}
+
+function hashedBytesOf(keys: readonly string[]): number {
+  return keys.length > MANY_KEYS ? HASHED_MEMBER_BYTES : 0;
 }
 
 function exactNumber(value: bigint): number | undefined {

@@ -60,6 +60,16 @@ const scenarios: Record<string, () => void> = {
       setTimeout(() => clearInterval(service), 300);
     });
   },
+  'had a handler that is called once': () => {
+    process.once('SIGTERM', () => {
+      report('handled');
+      process.exitCode = 5;
+      setTimeout(() => clearInterval(service), 300);
+    });
+    const provider = providerWith(spillway(exporterTo(url)));
+    emit(provider.getLogger('child'), 10);
+    shutdownOnSignals(provider);
+  },
   'has a fast and a slow target': () => {
     const fast = { shutdown: async () => report('fast one ended') };
     const provider = providerWith(spillway(exporterTo(url)));

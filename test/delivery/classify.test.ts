@@ -52,6 +52,13 @@ describe('gRPC status', () => {
     );
   });
 
+  test('UNAVAILABLE because the channel is not connected is told from what the server says', () => {
+    const details = 'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:4317';
+    expect(classify({ code: 14, details })).toMatchObject({ kind: 'retryable', isUnconnected: true });
+    expect(classify({ code: 14, details: 'shutting down' })).not.toHaveProperty('isUnconnected');
+    expect(classify({ code: 14 })).not.toHaveProperty('isUnconnected');
+  });
+
   test('RESOURCE_EXHAUSTED of a quota is not about the size of the batch', () => {
     expect(kindOf(8, { details: 'quota exceeded for logs' })).toBe('ambiguous');
   });

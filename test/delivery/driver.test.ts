@@ -76,6 +76,16 @@ describe('exports at once', () => {
     expect(underWay).toEqual([1, 2, 3, 3, 3]);
   });
 
+  test('do not become more by answers that took nothing', async () => {
+    const h = new DriverHarness({}, settings);
+    await h.emit(20);
+    for (let answered = 0; answered < 5; answered++) {
+      expect(h.sent.length - answered).toBe(1);
+      h.sent[answered]?.answer({ kind: 'rejected', error: new Error('no') });
+      await h.clock.settle();
+    }
+  });
+
   test('do not become more while fewer are under way than are allowed', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 3 } });
     for (let round = 0; round < 5; round++) {

@@ -2,7 +2,13 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Attempt, type BreakerChange, Recovery, waitMillis } from '../../src/delivery/recovery.ts';
+import {
+  type Attempt,
+  type BreakerChange,
+  Recovery,
+  type Verdict,
+  waitMillis,
+} from '../../src/delivery/recovery.ts';
 
 const RETRY = { initialDelayMillis: 1_000, maxDelayMillis: 30_000 };
 const BREAKER = { failureThreshold: 5, resetTimeoutMillis: 1_000, maxResetTimeoutMillis: 30_000 };
@@ -21,7 +27,7 @@ const well = { health: 'healthy' } as const;
 const ill = { health: 'unhealthy' } as const;
 
 /** Plays an outage from `from` to `until` with requests that are answered immediately. @returns when each was sent. */
-function outage(machine: Recovery, from: number, until: number): number[] {
+function outage(machine: Recovery, from: number, until: number, failure: Verdict = ill): number[] {
   const asked: number[] = [];
   let now = from;
   for (;;) {
@@ -32,7 +38,7 @@ function outage(machine: Recovery, from: number, until: number): number[] {
     }
     asked.push(now);
     const attempt = machine.begin(now);
-    machine.end(attempt, now < until ? ill : well, now);
+    machine.end(attempt, now < until ? failure : well, now);
     if (now >= until) return asked;
   }
 }
@@ -50,6 +56,14 @@ describe('recovery', () => {
         },
       ),
     );
+  });
+
+  test('a channel that waits by itself before it connects is asked every two seconds, however long it takes', () => {
+    const { machine } = recovery();
+    const asked = outage(machine, 0, 600_000, { health: 'unhealthy', isUnconnected: true });
+    const waits = asked.slice(1).map((at, index) => at - (asked[index] as number));
+    expect(Math.max(...waits)).toBeLessThanOrEqual(2_000);
+    expect(asked.length).toBeLessThan(310);
   });
 
   test('an outage of an hour costs few requests: some in its first seconds, then two or three a minute', () => {

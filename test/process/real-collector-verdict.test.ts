@@ -36,6 +36,7 @@ function facts(changes: Partial<Facts> = {}, itsStats = stats(), peakPressure = 
     failedMillis: 101_000,
     backMillis: 120_000,
     firstSinceMillis: 122_000,
+    latencyMillis: 0,
     peakRequests: 2,
     left: [],
     said: [],
@@ -63,8 +64,8 @@ describe('the verdict', () => {
       promisedMillis: 25_750,
       resumedMillis: 2_000,
     });
-    expect(problems(outageClaims(false), facts({ firstSinceMillis: 126_751 }))).toEqual([
-      'felt for 25.8 s, 25.8 s promised',
+    expect(problems(outageClaims(false), facts({ firstSinceMillis: 127_300 }))).toEqual([
+      'felt for 26.3 s, 25.8 s promised',
     ]);
   });
 
@@ -110,7 +111,11 @@ test('a restart behind latency has to be over soon after the return, with severa
   expect(problems(restartClaims('own'), facts())).toEqual([]);
   expect(problems(restartClaims('own'), facts({ firstSinceMillis: 123_001 }))).toHaveLength(1);
   expect(problems(restartClaims('own'), facts({ peakRequests: 1 }))).toHaveLength(1);
-  expect(problems(restartClaims('json'), facts({ peakRequests: 1 }))).toEqual([]);
+  expect(problems(restartClaims('json'), facts({ peakRequests: 1, firstSinceMillis: 124_000 }))).toEqual([]);
+  expect(problems(restartClaims('json'), facts({ firstSinceMillis: 127_600 }))).toHaveLength(1);
+  expect(problems(restartClaims('json'), facts({ firstSinceMillis: 127_600, latencyMillis: 1_300 }))).toEqual(
+    [],
+  );
 });
 
 test('a limit of size has to be met, at a tenth of the requests', () => {

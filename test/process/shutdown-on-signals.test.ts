@@ -81,6 +81,16 @@ test('the end is left to another listener for the signal, which is called once a
   expectReceived(collector.ids(), { to: 10 }, 'at least once');
 });
 
+test('the end is left to a listener that is called once, even if it was there first', async () => {
+  const collector = await collectorThatKeepsIds();
+  const child = await runUntilReady('had a handler that is called once', collector.logsUrl);
+  child.kill('SIGTERM');
+  const end = await child.end;
+  expect(end).toMatchObject({ code: 5, signal: null, printed: '' });
+  expect(end.reports.filter((line) => line === 'handled')).toHaveLength(1);
+  expectReceived(collector.ids(), { to: 10 }, 'at least once');
+});
+
 test('a signal has its default effect on a process that no longer listens for it', async () => {
   const collector = await collectorThatKeepsIds();
   const child = await runUntilReady('no longer listens', collector.logsUrl);

@@ -66,6 +66,13 @@ function countedItems(counter: Counter): Record<string, object> {
   };
 }
 
+/** The attributes themselves are not among them: their number is limited by the SDK, which reads them all. */
+const PLACES = [
+  (value: object) => ({ body: value }),
+  (value: object) => ({ attributes: { value } }),
+  (value: object) => ({ body: ['first', { value }] }),
+];
+
 const LANES: [string, () => LogBatch][] = [
   ['our encoder', () => new EncodedBatch(new EnvelopeEncoder(), MAX_RECORD_BYTES, 1_024)],
   ['the snapshot', () => new RecordBatch(MAX_RECORD_BYTES)],
@@ -79,18 +86,18 @@ describe.each(LANES)('%s reads of a record', (_, open) => {
   };
 
   test('no more members of a map than there is room for, and lists their names twice at most', () => {
-    for (const place of ['body', 'attributes']) {
+    for (const place of PLACES) {
       const counter = new Counter();
-      add({ [place]: counter.watch(members) });
+      add(place(counter.watch(members)));
       expect(counter.reads).toBeLessThan(MOST_READS);
       expect(counter.listings).toBeLessThanOrEqual(2);
     }
   });
 
   test('no more getters than there is room for', () => {
-    for (const place of ['body', 'attributes']) {
+    for (const place of PLACES) {
       const counter = new Counter();
-      add({ [place]: counter.getters });
+      add(place(counter.getters));
       expect(counter.reads).toBeLessThan(MOST_READS);
     }
   });
@@ -114,11 +121,9 @@ describe.each(LANES)('%s reads of a record', (_, open) => {
     });
     add({ body: endless, attributes: { sparse: new Array(2 ** 32 - 1) } });
     expect(counter.reads).toBeLessThan(MOST_READS);
+    // To list their indexes as keys took ten seconds.
     const numbers = new Float64Array(20_000_000);
-    const started = performance.now();
     add({ body: numbers, attributes: { numbers } });
-    // It took ten seconds.
-    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   test('none of the attributes that are cut, and marks and counts them', () => {

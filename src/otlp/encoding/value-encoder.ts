@@ -1,8 +1,16 @@
 /** Encodes attribute values and bodies as OTLP `AnyValue`. */
 
 import { lengthBytes, type WireWriter } from '../../protobuf/wire-writer.ts';
-import { bigIntText, Fields, isInt64, isLiteral, isObject, plainOf } from '../../records/plain-value.ts';
-import { MAX_DEPTH } from '../../records/value-copy.ts';
+import {
+  bigIntText,
+  Fields,
+  isInt64,
+  isLiteral,
+  isObject,
+  plainOf,
+  sizeOf,
+} from '../../records/plain-value.ts';
+import { MANY_KEYS, MAX_DEPTH } from '../../records/value-copy.ts';
 import {
   ARRAY_VALUE,
   BOOL_VALUE,
@@ -48,9 +56,10 @@ export function writeAttributes(
   const keys = Object.keys(attributes);
   if (keys.length === 0) return;
   writer.demand(keys.length * MIN_MEMBER_BYTES);
-  // V8 reads all values in one call far faster than one by one. A getter may delete a property during that call.
-  const values = Object.values(attributes);
-  if (values.length === keys.length) writeMembers(writer, tag, keys, values, depth);
+  // V8 reads all values of a small map in one call far faster than one by one, but lists the keys of a large one again.
+  const values = keys.length > MANY_KEYS ? undefined : Object.values(attributes);
+  // A getter may have deleted a property.
+  if (values?.length === keys.length) writeMembers(writer, tag, keys, values, depth);
   else
     for (const key of keys)
       if (Object.hasOwn(attributes, key)) writeAttribute(writer, tag, key, attributes[key], depth);
@@ -206,6 +215,7 @@ function writeObject(writer: WireWriter, value: object, depth: number, place: nu
     writeContainer(writer, value, depth, place);
     return;
   }
+  writer.demand(sizeOf(value) * MIN_ITEM_BYTES);
   const plain = plainOf(value, writer.left / MIN_ITEM_BYTES);
   if (!isObject(plain)) writeValue(writer, plain, depth, place);
   else if (plain instanceof Uint8Array) writeBytes(writer, plain);

@@ -1,0 +1,88 @@
+/** What `register` has to say: each thing once, through `diag` where somebody listens, or as a warning of the process. */
+
+import type { DiagLogger } from '@opentelemetry/api';
+import { causeOf, messageOf, quietly } from '../common/errors.ts';
+import { registered } from './global-api.ts';
+import type { Api } from './packages.ts';
+
+/** Users can silence it: `--disable-warning=OTEL_SPILLWAY_REGISTER`. */
+const CODE = 'OTEL_SPILLWAY_REGISTER';
+
+const LEVELS = ['error', 'warn', 'info', 'debug', 'verbose'] as const;
+type Level = (typeof LEVELS)[number];
+
+interface Line {
+  readonly level: Level;
+  readonly words: readonly unknown[];
+}
+
+/** For what fails before anything is set up. */
+export function warnOfFailure(error: unknown): void {
+  print({ level: 'error', words: [failure(error)] });
+}
+
+function failure(error: unknown): string {
+  return `otel-spillway: register: no logs are collected: ${causeOf(error).replace(/^otel-spillway: /, '')}`;
+}
+
+function print({ level, words }: Line): void {
+  quietly(() => {
+    const diag = registered('diag') as DiagLogger | undefined;
+    const [message = '', ...rest] = words.map((word) => (typeof word === 'string' ? word : messageOf(word)));
+    if (diag !== undefined) diag[level](message, ...rest);
+    else if (level === 'error' || level === 'warn') {
+      process.emitWarning([message, ...rest].join(' '), { code: CODE });
+    }
+  });
+}
+
+/**
+ * During the set-up everything that is said through `diag` is kept: the same thing may be found wrong twice, and whether
+ * somebody listens is known only in the end.
+ */
+export class Announcements {
+  readonly #lines: Line[] = [];
+  #giveBack: (() => void) | undefined;
+
+  warn(message: string): void {
+    this.#lines.push({ level: 'warn', words: [`otel-spillway: register: ${message}`] });
+  }
+
+  failed(error: unknown): void {
+    this.#lines.push({ level: 'error', words: [failure(error)] });
+  }
+
+  info(message: string): void {
+    this.#lines.push({ level: 'info', words: [`otel-spillway: register: ${message}`] });
+  }
+
+  listen({ diag, DiagLogLevel }: Api): void {
+    const previous = registered('diag') as DiagLogger | undefined;
+    const collect =
+      (level: Level) =>
+      (message: string, ...rest: unknown[]) => {
+        this.#lines.push({ level, words: [message, ...rest] });
+      };
+    const collector = Object.fromEntries(LEVELS.map((level) => [level, collect(level)])) as unknown;
+    // What was registered filters by itself.
+    const options = { logLevel: DiagLogLevel.ALL, suppressOverrideMessage: true };
+    if (!diag.setLogger(collector as DiagLogger, options)) return;
+    this.#giveBack = () => {
+      if (previous === undefined) diag.disable();
+      else diag.setLogger(previous, options);
+    };
+  }
+
+  /** @param choose registers the logger that is asked for. */
+  deliver(choose: () => void): void {
+    this.#giveBack?.();
+    quietly(choose);
+    const said = new Set<string>();
+    for (const line of this.#lines) {
+      const text = line.words.map(messageOf).join(' ');
+      if (said.has(text)) continue;
+      said.add(text);
+      print(line);
+    }
+  }
+}

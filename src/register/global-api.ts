@@ -1,0 +1,15 @@
+/** Looks at the slots in which all copies of the OpenTelemetry APIs keep what is registered with them. */
+
+const API = Symbol.for('opentelemetry.js.api.1');
+/** Of `@opentelemetry/api-logs`. */
+const API_LOGS = Symbol.for('io.opentelemetry.js.api.logs');
+
+/** @returns what is registered with `@opentelemetry/api`, of whichever version. */
+export function registered(kind: 'diag' | 'logs'): unknown {
+  const slots = (globalThis as Record<symbol, unknown>)[API] as Record<string, unknown> | undefined;
+  return slots?.[kind];
+}
+
+export function isLoggerProviderRegistered(): boolean {
+  return registered('logs') !== undefined || (globalThis as Record<symbol, unknown>)[API_LOGS] !== undefined;
+}

@@ -1,0 +1,7 @@
+/** An application that knows nothing of OpenTelemetry. */
+import winston from 'winston';
+import { ends, name } from './end.cjs';
+
+const logger = winston.createLogger({ transports: [new winston.transports.Console()] });
+for (let index = 0; index < 100; index++) logger.info(`${name} ${index}`);
+ends();
