@@ -36,7 +36,7 @@ export interface Clock {
 /** Timers take at most 2^31-1 ms; Node turns anything larger into 1 ms, which would make a wait a busy loop. */
 const MAX_TIMER_MILLIS = 0x7fff_ffff;
 
-/** How much too early a Node timer may fire, measured with `performance`. */
+/** Tolerance for Node timers that fire early, as measured with `performance`. */
 const EARLY_MILLIS = 2;
 
 /*

@@ -61,7 +61,7 @@ export class SpillwayError extends Error {
   /** What went wrong, for programs; the message is for people and may change. */
   readonly code: SpillwayErrorCode;
 
-  /** For this package; others have no reason to make one. */
+  /** Called by this package only. */
   constructor(code: SpillwayErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -88,7 +88,7 @@ export function causeOf(error: unknown): string {
   return text.length > MAX_CAUSE_LENGTH ? `${text.slice(0, MAX_CAUSE_LENGTH)} …` : text;
 }
 
-/** Runs code of the application that only reports, and ignores its errors. */
+/** Runs reporting code of the application and ignores its errors. */
 export function quietly(run: () => void): void {
   try {
     run();

@@ -58,7 +58,7 @@ export function choiceOption<T extends string>(
   return value as T;
 }
 
-/** Whether a group of options is enabled: it is not `false`. */
+/** @returns whether the group is enabled, that is, not `false`. */
 export function flag<T extends object>(value: T | false | undefined, name: string): value is T | undefined {
   if (value === false) return false;
   objectOption(value, name, 'an object or false');

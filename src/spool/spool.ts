@@ -170,7 +170,7 @@ export class Spool {
     if (segment.settle(position, first, records)) this.#scheduleCleaning(segment);
   }
 
-  /** The caller has freed the records' memory; those of an evicted or damaged entry are reported as dropped. */
+  /** Leaves the records to the spool alone; those of an evicted or damaged entry are reported as dropped. */
   release(entry: SpoolEntry): void {
     const { segment, position, state } = own(entry);
     if (!segment.release(position)) return;

@@ -9,8 +9,8 @@ const writev = promisify(fs.writev);
 const read = promisify(fs.read);
 
 /**
- * Synchronous calls serve the start, bursts and the exit. Errors are those of `node:fs`; callers throw them on, unless
- * they are documented to never throw or reject.
+ * Synchronous calls serve the start, bursts and the exit. Errors are those of `node:fs`; callers pass them on, unless
+ * they are documented never to throw or reject.
  */
 export interface SpoolFiles {
   mkdir(path: string, mode: number): Promise<void>;
