@@ -15,7 +15,7 @@ function opened() {
   return { claims, others: () => others };
 }
 
-test('A logger is ours when nobody else has constructed an instrumentation', () => {
+test('a logger is ours when nobody else has constructed an instrumentation', () => {
   const { claims, others } = opened();
   expect(claims.isOurs(PINO)).toBe(true);
   // The streams of ours ask for their loggers under the same name.
@@ -24,7 +24,7 @@ test('A logger is ours when nobody else has constructed an instrumentation', () 
   expect(others()).toBe(0);
 });
 
-test('A logger is theirs when another instrumentation was constructed before it was made', () => {
+test('a logger is theirs when another instrumentation was constructed before it was made', () => {
   const { claims, others } = opened();
   claims.asked('@opentelemetry/instrumentation-http');
   claims.asked(PINO);
@@ -33,7 +33,7 @@ test('A logger is theirs when another instrumentation was constructed before it 
   expect(others()).toBe(2);
 });
 
-test('What an application asks for under its own names tells nothing', () => {
+test('what an application asks for under its own names tells nothing', () => {
   const { claims, others } = opened();
   claims.asked('shop');
   expect(claims.isOurs(PINO)).toBe(true);

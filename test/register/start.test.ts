@@ -31,11 +31,11 @@ test.each([
   ['OTEL_SDK_DISABLED', 'True'],
   ['OTEL_LOGS_EXPORTER', 'none'],
   ['OTEL_SPILLWAY_LOGS_EXPORTER', 'none'],
-])('%s=%s: nothing, and silently', (name, value) => {
+])('nothing is done, silently, with %s=%s', (name, value) => {
   expect(startWith({ [name]: value })).toEqual({ said: [], wasLoaded: false });
 });
 
-test('Another exporter than OTLP: nothing, and it says what to do', () => {
+test('another exporter than OTLP is left alone, with a word on what to do', () => {
   const { said, wasLoaded } = startWith({ OTEL_LOGS_EXPORTER: 'console' });
   expect(wasLoaded).toBe(false);
   expect(said).toEqual([expect.stringMatching(/OTEL_LOGS_EXPORTER asks for console: .* in code$/)]);
@@ -46,7 +46,7 @@ test('OTEL_SPILLWAY_LOGS_EXPORTER wins over the variable that is for all SDKs', 
   expect(wasLoaded).toBe(true);
 });
 
-test('Where another provider is registered it does nothing, and says what to do', () => {
+test('another provider that is registered is left alone, with a word on what to do', () => {
   logs.setGlobalLoggerProvider(new LoggerProvider());
   onTestFinished(() => logs.disable());
   const { said, wasLoaded } = startWith({});
@@ -56,7 +56,7 @@ test('Where another provider is registered it does nothing, and says what to do'
   ]);
 });
 
-test('An environment that throws is none', () => {
+test('an environment that throws is none', () => {
   const throwing = new Proxy(
     {},
     {
@@ -70,6 +70,6 @@ test('An environment that throws is none', () => {
   ]);
 });
 
-test('What fails is said in one line and stops nothing', () => {
+test('what fails is said in one line and stops nothing', () => {
   expect(startWith({}).said).toEqual(['otel-spillway: register: no logs are collected: no such module']);
 });

@@ -45,7 +45,7 @@ const options = rowsOf('docs/options.md').map(([name = '', , , range = '', varia
   variable,
 }));
 
-test('The page of register lists every variable, with its option', () => {
+test('the page of register lists every variable, with its option', () => {
   const documented = rowsOf('docs/register.md').filter(([name]) => name?.startsWith('OTEL_SPILLWAY_'));
   expect(documented.map(([name, option]) => [name, option])).toEqual([
     ...VARIABLES.map(({ name, option }) => [name, option]),
@@ -54,7 +54,7 @@ test('The page of register lists every variable, with its option', () => {
   ]);
 });
 
-test('Every option that a text can express has a variable, its own or one of OpenTelemetry', () => {
+test('every option that a text can express has a variable, its own or one of OpenTelemetry', () => {
   const isCode = ({ range }: { range: string }) => /function|MeterProvider|LogRecordExporter/.test(range);
   const named = new Set(VARIABLES.map(({ option }) => option));
   const left = options.filter(
@@ -64,7 +64,7 @@ test('Every option that a text can express has a variable, its own or one of Ope
   expect(left.map(({ name }) => name)).toEqual(['spool']);
 });
 
-test('No variable is for an option that has one of OpenTelemetry, or that there is not', () => {
+test('no variable is for an option that has one of OpenTelemetry, or that there is not', () => {
   const own = options.filter(({ variable }) => variable === '').map(({ name }) => name);
   const exporter = rowsOf('docs/exporter.md').map(([name]) => `exporter.${name}`);
   for (const { option } of VARIABLES) expect([...own, ...exporter]).toContain(option);
@@ -126,7 +126,7 @@ test('Groups are switched on and off, and what is off has no members', () => {
   });
 });
 
-test('What belongs to a spool is said to be of no use without a directory', () => {
+test('what belongs to a spool is said to be of no use without a directory', () => {
   const { options: given, warnings } = optionsOf({ OTEL_SPILLWAY_SPOOL_MODE: 'always' });
   expect(given).not.toHaveProperty('spool');
   expect(warnings).toEqual([
@@ -134,7 +134,7 @@ test('What belongs to a spool is said to be of no use without a directory', () =
   ]);
 });
 
-test('A name that is misspelt is known to be none', () => {
+test('a name that is misspelt is known to be none', () => {
   expect(unknownVariables(['OTEL_SPILLWAY_SPOOL', 'OTEL_SPILLWAY_OVERFLOW', LOGS_EXPORTER, 'PATH'])).toEqual([
     'OTEL_SPILLWAY_SPOOL',
   ]);

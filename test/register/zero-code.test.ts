@@ -60,7 +60,7 @@ async function run(args: readonly string[], env: Record<string, string>, cwd = a
 const owed = (name: string) => Array.from({ length: 100 }, (_, index) => `${name} ${index}`);
 const bodies = (records: readonly { body: unknown }[]) => records.map(({ body }) => body);
 
-test('What an ES module logs with pino arrives when the process ends by itself, with the resource of the environment', async () => {
+test('what an ES module logs with pino arrives when the process ends by itself, with the resource of the environment', async () => {
   const { url, records } = await collector();
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: url,
@@ -77,7 +77,7 @@ test('What an ES module logs with pino arrives when the process ends by itself, 
   });
 });
 
-test('What a CommonJS module logs with pino arrives on SIGTERM, by which the process then ends', async () => {
+test('what a CommonJS module logs with pino arrives on SIGTERM, by which the process then ends', async () => {
   const { url, records } = await collector();
   const args = ['--require', REGISTER, 'pino.cjs', 'signal', 'first'];
   const { how } = await run(args, { OTEL_EXPORTER_OTLP_ENDPOINT: url });
@@ -85,7 +85,7 @@ test('What a CommonJS module logs with pino arrives on SIGTERM, by which the pro
   expect(bodies(records())).toEqual(owed('first'));
 });
 
-test('What is logged with winston before process.exit() waits in the spool that a variable names', async () => {
+test('what is logged with winston before process.exit() waits in the spool that a variable names', async () => {
   const { url, records } = await collector();
   const spool = join(await temporaryDirectory(), 'spool');
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SPILLWAY_SPOOL_DIRECTORY: spool };
@@ -95,7 +95,7 @@ test('What is logged with winston before process.exit() waits in the spool that 
   expect(records()).toHaveLength(200);
 });
 
-test('An application that closes by itself after a signal can log until its end', async () => {
+test('an application that closes by itself after a signal can log until its end', async () => {
   const { url, records } = await collector();
   const { how } = await run(['--require', REGISTER, 'closing.cjs'], { OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(how).toBe(0);
