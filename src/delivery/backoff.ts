@@ -1,13 +1,12 @@
-/** For how long a batch is tried again. */
+/** Decides when a batch has been retried for long enough. */
 
 export interface RetrySettings {
   readonly initialDelayMillis: number;
   readonly maxDelayMillis: number;
-  /** Counted from a batch's admission, or from the beginning of the outage if that came later; Infinity to try for ever. */
+  /** Counted from the admission or, if that is later, from the start of the outage. Infinity: no limit. */
   readonly maxElapsedMillis: number;
 }
 
-/** Whether what fails since `since` has been tried for long enough. */
 export function isExhausted(since: number, now: number, settings: RetrySettings): boolean {
   return now - since >= settings.maxElapsedMillis;
 }

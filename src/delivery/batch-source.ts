@@ -1,4 +1,4 @@
-/** Where the driver gets its batches from, and where it leaves them. */
+/** The interface through which the driver takes batches and returns them. */
 
 import type { DropReason } from '../common/errors.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
@@ -6,28 +6,28 @@ import type { TakeSize } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 
 export interface BatchSource<B extends LogBatch> {
-  /** The lowest sequence number among the batches a flush waits for; Infinity when there is none. */
+  /** Lowest sequence number that a flush waits for; Infinity if there is none. */
   readonly oldestSequence: number;
-  /** Closes what is open. @returns the highest sequence number given so far. */
+  /** Closes open batches. @returns the highest sequence number so far. */
   seal(): number;
-  /** The batch to send next, which is then in flight; see `AsyncSinkQueue.take`. */
+  /** Takes the next batch to send, which is then in flight; see `AsyncSinkQueue.take`. */
   take(
     now: number,
     size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined;
-  /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if there is none. */
+  /** The earliest time at which `take` returns a batch: `now` if it would; Infinity if there is none. */
   dueAt(now: number): number;
-  /** A batch in flight was delivered, or dropped for good. */
+  /** Ends a batch in flight: delivered, or counted as dropped by the caller. */
   settle(batch: QueuedBatch<B>): void;
-  /** A batch in flight goes back to its place; halved first if `halve` is set. */
+  /** Returns a batch in flight to its place, in two halves if `halve` is set. */
   requeue(batch: QueuedBatch<B>, halve?: boolean): void;
-  /** A batch in flight is not to be tried again. */
+  /** Ends the retries of a batch in flight: it is left to the disk or dropped. */
   abandon(batch: QueuedBatch<B>, reason: DropReason): void;
-  /** Lets every batch be sent at once that waits for a time of its own. */
+  /** Lets batches with a back-off of their own be sent immediately. */
   retryNow(): void;
-  /** Gives up every waiting batch that was opened at `openedUntil` or before; what is on disk is not lost. */
+  /** Drops waiting batches that were opened at `openedUntil` or before, except those on disk or being written. */
   expire(openedUntil: number, reason: DropReason): void;
-  /** Gives up everything, in flight or not. */
+  /** Removes all batches, including those in flight; records without a copy on disk are dropped. */
   discard(reason: DropReason): void;
 }

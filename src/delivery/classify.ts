@@ -1,4 +1,4 @@
-/** What a failed export means, by its HTTP status, gRPC code or network error: one table for every exporter. */
+/** Maps the errors of failed exports (HTTP status, gRPC code, network error) to outcomes: one table for all exporters. */
 
 import { messageOf } from '../common/errors.ts';
 import { retryDelayMillisOf } from './grpc-retry-info.ts';
@@ -12,13 +12,13 @@ import type { Outcome } from './sender.ts';
  * - gRPC: `code` is the status code (0 to 16), `details` the message, `metadata` the trailers.
  */
 
-/** HTTP statuses that pass by themselves: OTLP's list (specification, "Retryable Response Codes"), and 408. */
+/** OTLP's list (specification, "Retryable Response Codes"), and 408. */
 const RETRYABLE_HTTP = new Set([408, 429, 502, 503, 504]);
-/** Of those, the ones by which a server says that it has no room: Too Many Requests, Service Unavailable. */
+/** Statuses that report a lack of room: Too Many Requests, Service Unavailable. */
 const LACKS_ROOM_HTTP = new Set([429, 503]);
 /**
- * Refusals of the client, or by something that is no collector, rather than of what was sent: fixing the configuration
- * ends them. A web server answers a POST with 405; whoever knows OTLP in JSON only, with 415.
+ * Caused by the configuration of the client, or by a destination that is no collector, and not by the batch. A web server
+ * answers a POST with 405, a receiver that knows only OTLP/JSON with 415.
  */
 const CONFIGURATION_HTTP = new Set([401, 403, 404, 405, 407, 415]);
 
@@ -27,9 +27,9 @@ const GRPC_RESOURCE_EXHAUSTED = 8;
 const RETRYABLE_GRPC = new Set([1, 4, 10, 11, 14, 15]);
 const GRPC_UNAVAILABLE = 14;
 const GRPC_INVALID_ARGUMENT = 3;
-/** Retryable by OTLP, but also what tonic (Rust) answers to a message over its limit. */
+/** Retryable by OTLP, but also tonic's (Rust) answer to a message over its limit. */
 const GRPC_OUT_OF_RANGE = 11;
-/** UNKNOWN, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED: the batch may be innocent. */
+/** UNKNOWN, NOT_FOUND, PERMISSION_DENIED, UNIMPLEMENTED, INTERNAL, UNAUTHENTICATED: the batch may not be the cause. */
 const AMBIGUOUS_GRPC = new Set([2, 5, 7, 12, 13, 16]);
 const MAX_GRPC_CODE = 16;
 
@@ -39,7 +39,7 @@ interface ExportErrorShape {
   readonly metadata?: unknown;
 }
 
-/** @param error what came with a failed `ExportResult`; undefined when the exporter gave no reason. */
+/** @param error of a failed `ExportResult`; undefined if the exporter gave no reason. */
 export function classify(error: unknown): Outcome {
   try {
     const shape = (typeof error === 'object' && error !== null ? error : {}) as ExportErrorShape;
@@ -49,25 +49,23 @@ export function classify(error: unknown): Outcome {
       if (code >= 100 && code <= 599) return classifyHttp(code, error);
     }
   } catch {
-    // An error that cannot be read says as little as one without a code.
+    // An unreadable error is treated like one without a code.
   }
-  // Numbers that are neither are not about the batch: a DOMException's, for one (its TimeoutError has 23).
+  // Other numbers are not about the batch, such as the code of a DOMException (23 for TimeoutError).
   return { kind: 'retryable', error };
 }
 
-/** @param retryAfterMillis the wish of the destination, which counts where trying again is of use. */
+/** @param retryAfterMillis requested by the destination; used only for retryable statuses. */
 export function classifyHttp(status: number, error: unknown, retryAfterMillis?: number): Outcome {
   if (RETRYABLE_HTTP.has(status)) return retryable(error, retryAfterMillis, LACKS_ROOM_HTTP.has(status));
   if (status === 413) return { kind: 'too_large', error };
-  // The Collector answers a body over its limit with 400 as well, so a 400 need not mean a bad record.
   if (status === 400) return isAboutBody(error) ? { kind: 'too_large', error } : { kind: 'malformed', error };
-  // A redirect is not followed: what it says is that the URL is not the right one.
+  // Redirects are not followed: they mean that the URL is wrong.
   const isRedirect = status >= 300 && status < 400;
   if (isConfigurationStatus(status) || isRedirect || status >= 500) return { kind: 'ambiguous', error };
   return { kind: 'rejected', error };
 }
 
-/** Whether an HTTP status is most likely about the URL or the credentials of the client. */
 export function isConfigurationStatus(status: number): boolean {
   return CONFIGURATION_HTTP.has(status);
 }
@@ -88,7 +86,7 @@ function classifyGrpc(code: number, shape: ExportErrorShape, error: unknown): Ou
     return { kind: 'retryable', error, isUnconnected: true };
   if (RETRYABLE_GRPC.has(code)) return retryable(error, retryAfterMillis);
   if (code === GRPC_RESOURCE_EXHAUSTED) {
-    // OTLP: retryable only with RetryInfo. Without, it is a message over the receiver's size limit, or a quota.
+    // OTLP: retryable only with RetryInfo. Without it, the message exceeds a size limit, or a quota is exhausted.
     if (retryAfterMillis !== undefined) return retryable(error, retryAfterMillis, true);
     return isAboutSize(shape, error) ? { kind: 'too_large', error } : { kind: 'ambiguous', error };
   }
@@ -106,7 +104,7 @@ function isAboutBody(error: unknown): boolean {
   return /(body|message|payload|entity|request) (is )?(too large|exceeds)/i.test(text);
 }
 
-/** grpc-js, of whatever load balancer, in the time in which its channel does not try to connect, and before that. */
+/** grpc-js says so, with any load balancer, before its channel first connects and while the channel backs off. */
 function isUnconnected({ details }: ExportErrorShape): boolean {
   return typeof details === 'string' && details.includes('No connection established');
 }
@@ -114,7 +112,7 @@ function isUnconnected({ details }: ExportErrorShape): boolean {
 /**
  * grpc-go: "received message larger than max (5 vs. 4)"; grpc-js, compressed: "Received message that
  * decompresses to a size larger than 4"; grpc-java: "gRPC message exceeds maximum size 4: 5"; tonic: "decoded
- * message length too large". Not a quota that "exceeds" something: halving does not help against that.
+ * message length too large". A quota that "exceeds" something must not match: halving would not help.
  */
 function isAboutSize(shape: ExportErrorShape, error: unknown): boolean {
   const text = typeof shape.details === 'string' ? shape.details : messageOf(error);

@@ -1,21 +1,20 @@
-/** How many exports may be under way at once: grows while the destination keeps up, shrinks when it does not. */
+/** Adaptive limit of concurrent exports: grows while the destination keeps up, shrinks when it does not. */
 
-/** Exports that take this many times as long as the best one of late say that the destination is busy … */
+/** The destination counts as busy if exports take this many times the best recent duration … */
 const SLOW_FACTOR = 2;
-/** … if it is more than the event loop of a busy process explains. */
+/** … and more on top than a busy event loop explains. */
 const NOISE_MILLIS = 20;
-/** The best duration is forgotten by so much with every export, so that a slower network becomes the new normal. */
+/** The best duration grows by this factor with every export, so that a slower network becomes the new normal. */
 const FORGETTING = 1.02;
-/** The weight of the latest export in the average: one slow export is an accident. */
+/** Weight of the latest export in the average, so that a single slow one changes little. */
 const WEIGHT = 0.2;
-/** What slow exports leave of the limit, each time. */
+/** Factors for the limit after slow exports and after a failure. */
 const DECREASE = 0.9;
-/** What a failure leaves of it. */
 const DECREASE_OF_FAILURE = 0.8;
 
 /**
- * Additive increase, multiplicative decrease, as TCP's congestion control (RFC 5681) has it, with the
- * duration of an export in place of the round trip.
+ * Additive increase, multiplicative decrease, as in TCP's congestion control (RFC 5681), with the duration of an export
+ * in place of the round trip.
  */
 export class ConcurrencyLimit {
   readonly #max: number;
@@ -23,7 +22,6 @@ export class ConcurrencyLimit {
   #bestMillis = Number.POSITIVE_INFINITY;
   #averageMillis = 0;
 
-  /** @param start from here it grows, up to `max`. */
   constructor(start: number, max: number) {
     this.#max = max;
     this.#current = Math.min(start, max);
@@ -33,10 +31,10 @@ export class ConcurrencyLimit {
     return Math.floor(this.#current);
   }
 
-  /** @param wasFull whether all exports allowed were under way: otherwise more would not have been used. */
+  /** @param wasFull whether the limit was reached: otherwise a higher one would not have been used. */
   succeeded(durationMillis: number, wasFull: boolean): void {
     if (this.current === 1) {
-      // One at a time, an export takes as long as the destination needs: there is nothing of ours to wait behind.
+      // A single export waits behind no other of ours: its duration is the time that the destination needs.
       this.#bestMillis = durationMillis;
       this.#averageMillis = durationMillis;
     } else {
@@ -48,12 +46,12 @@ export class ConcurrencyLimit {
     else if (wasFull) this.#current = Math.min(this.#max, this.#current + 1);
   }
 
-  /** A request failed: once for all that were under way together, or one dead upstream of two would close it. */
+  /** Called once for concurrent failures: one dead upstream of two must not close the limit. */
   failed(): void {
     this.#current = Math.max(1, this.#current * DECREASE_OF_FAILURE);
   }
 
-  /** The destination is down, or has no room: it is approached anew. */
+  /** The destination is down or lacks room: start again with one export. */
   restart(): void {
     this.#current = 1;
   }

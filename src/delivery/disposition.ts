@@ -1,4 +1,4 @@
-/** What to do with a batch after an attempt: a pure decision from its outcome and its history. */
+/** Decides what happens to a batch after an attempt: a pure function of its outcome and history. */
 
 import type { DropReason } from '../common/errors.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
@@ -10,21 +10,14 @@ import type { Outcome } from './sender.ts';
 export type Disposition =
   | { readonly action: 'done'; readonly rejectedRecords: number }
   | { readonly action: 'drop'; readonly reason: DropReason }
-  /** Back to the queue in two halves, at once. */
+  /** To the queue, in two halves that are sent immediately. */
   | { readonly action: 'halve' }
-  /** Back to its place in the queue, to be tried again. */
   | { readonly action: 'retry' };
 
-/**
- * An ambiguous refusal is taken as meant for the batch after this many, counted only while other batches
- * got through.
- */
+/** Ambiguous refusals while other batches passed, after which the batch is taken to be the cause. */
 const REFUSALS_WHILE_OTHERS_PASSED = 3;
 
-/**
- * The history must already include this outcome.
- * @param failingSince when the destination began to fail; undefined when it is well, and only this batch is not.
- */
+/** The history must include this outcome. @param failingSince start of the outage; undefined if only this batch fails. */
 export function disposeOf<B extends LogBatch>(
   outcome: Outcome,
   batch: QueuedBatch<B>,
@@ -37,7 +30,7 @@ export function disposeOf<B extends LogBatch>(
     case 'delivered':
       return {
         action: 'done',
-        // A server that claims to have refused more than it was sent must not unbalance the ledger.
+        // A server that reports more refusals than records must not unbalance the ledger.
         rejectedRecords: Math.min(
           Math.max(0, Math.trunc(outcome.rejectedRecords) || 0),
           batch.contents.records,
@@ -52,7 +45,7 @@ export function disposeOf<B extends LogBatch>(
     case 'malformed':
       return bisect(batch, alone);
     case 'ambiguous':
-      // Others get through: it is the batch, or a record in it.
+      // Other batches pass, so the cause is this batch or one of its records.
       if (batch.history.failuresWhileOthersPassed >= REFUSALS_WHILE_OTHERS_PASSED)
         return bisect(batch, alone);
   }

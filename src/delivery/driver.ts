@@ -1,4 +1,4 @@
-/** The one loop that owns the exporter: it takes batches from the queue, sends them, and decides what is next. */
+/** The loop that owns the exporter: it takes batches from the queue, sends them and decides what happens next. */
 
 import type { Cancel, Clock } from '../common/clock.ts';
 import type { DropReason } from '../common/errors.ts';
@@ -27,30 +27,27 @@ import {
 import { SizeLimit } from './size-limit.ts';
 
 export interface DriverSettings {
-  /** Exports at once, at first and at most. */
   readonly concurrency: { readonly start: number; readonly max: number };
   readonly retry: RetrySettings;
 }
 
-/** What the driver tells of its work; it knows nothing of who counts it. */
 export interface DeliveryListener {
   /** Records are handed to the exporter for the first time. */
   passed(records: number): void;
-  /** An attempt ended. */
   attempted(outcome: Outcome, durationMillis: number): void;
-  /** A batch arrived; `ageMillis` is the time since its oldest record was admitted. */
+  /** @param ageMillis since the admission of the oldest record. */
   delivered(records: number, ageMillis: number): void;
-  /** Records were given up after they had been handed to the exporter. A partial success does not say which. */
+  /** Records were dropped after they had been handed over; `severities` is undefined after a partial success. */
   dropped(reason: DropReason, records: number, wasPassed: true, severities?: SeverityCounts): void;
 }
 
-/** An attempt that ends so late without an answer met silence, and not a connection that could not be made. */
+/** A timeout after at least this time means silence; an earlier one may be a failed connection. */
 const SILENCE_MILLIS = 5_000;
-/** How often to look whether the process was frozen, while something is under way … */
+/** Interval of checks for a freeze of the process while exports are in progress. */
 const LOOK_MILLIS = 1_000;
-/** … which it was if a timer comes so late. */
+/** A timer this late proves a freeze. */
 const FROZEN_MILLIS = 2_000;
-/** Until something that is under way has ended. */
+/** The concurrency limit is reached: only the end of an export changes that. */
 const NOT_BY_ITSELF: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY };
 
 export class Driver<B extends LogBatch> {
@@ -69,13 +66,13 @@ export class Driver<B extends LogBatch> {
   readonly #stop = new AbortController();
   #turnIsDue = false;
   #cancelTimer: Cancel | undefined;
-  /** When the next turn should come by itself at the latest. */
+  /** Due time of the timer, from which freezes are measured. */
   #turnDueAt = Number.POSITIVE_INFINITY;
   #activeExports = 0;
   #deliveries = 0;
-  /** Attempts in a row that were answered by silence. */
+  /** Consecutive attempts that ended in silence. */
   #silences = 0;
-  /** When the destination was last asked because it was not well. */
+  /** Start of the last request that tested the destination. */
   #askedAt = Number.NEGATIVE_INFINITY;
   #retries = true;
   #isPaused = false;
@@ -98,7 +95,7 @@ export class Driver<B extends LogBatch> {
     this.#concurrency = new ConcurrencyLimit(settings.concurrency.start, settings.concurrency.max);
   }
 
-  /** There is something new to look at. Cheap and harmless however often it is called. */
+  /** Schedules a turn. Cheap and idempotent. */
   wake(): void {
     if (this.#turnIsDue || this.#stop.signal.aborted) return;
     this.#turnIsDue = true;
@@ -106,9 +103,9 @@ export class Driver<B extends LogBatch> {
   }
 
   /**
-   * Sends what was admitted so far without waiting for delays or back-offs: it begins with one attempt, breaker or not,
-   * unless the server asked for time. Attempts that flushes force are shared by all of them. Never rejects.
-   * @param isEnd whether it is the last: one that may come again forces no attempt before the initial delay has passed.
+   * Sends everything admitted so far without delays. Begins with one attempt, even while the breaker is open, unless the
+   * server asked for time. Concurrent flushes share forced attempts. Never rejects.
+   * @param isEnd the last flush always forces an attempt; others only after the initial delay since the last test.
    */
   flush(timeoutMillis: number, isEnd: boolean): Promise<FlushResult> {
     const upTo = this.#source.seal();
@@ -119,24 +116,23 @@ export class Driver<B extends LogBatch> {
       this.#recovery.askNow(now, isEnd);
     }
     const flush = this.#flushes.add(upTo, timeoutMillis);
-    // Before a disk takes what waits, and nothing is left to ask with.
+    // Synchronously: otherwise a disk could take all batches before one was sent to test the destination.
     if (isEnd) this.#turn();
     else this.wake();
     return flush;
   }
 
-  /** From now on a batch that fails is not tried again by this process. */
   stopRetrying(): void {
     this.#retries = false;
   }
 
-  /** Nothing more is sent, and no flush waits any longer; what is in flight may still end. */
+  /** Sends nothing more and releases all flushes; exports in progress may still end. */
   pause(): void {
     this.#isPaused = true;
     this.#flushes.release();
   }
 
-  /** Ends all work immediately: what is queued or in flight, and has no copy on disk, is dropped as `shutdown`. */
+  /** Ends all work immediately: batches without a copy on disk, queued or in flight, are dropped as `shutdown`. */
   stop(): void {
     this.#stop.abort(new Error('the processor was shut down'));
     this.#cancelTimer?.();
@@ -157,7 +153,7 @@ export class Driver<B extends LogBatch> {
     this.#sleep(now);
   };
 
-  /** A process that was stopped, or whose machine slept, learns of it by a timer that comes much too late. */
+  /** A timer that fires far too late shows that the process was stopped or the machine slept. */
   #noticeFreeze(now: number): void {
     const lateMillis = now - this.#turnDueAt;
     if (lateMillis <= FROZEN_MILLIS) return;
@@ -165,7 +161,7 @@ export class Driver<B extends LogBatch> {
     this.#recovery.timeJumped(lateMillis, now);
   }
 
-  /** One batch in each turn: making a request of it takes a while, in which nothing else gets on. */
+  /** One batch per turn: building a request blocks the event loop for a while. */
   #sendWhatIsDue(now: number): void {
     if (this.#isPaused) return;
     const permit = this.#permit(now);
@@ -194,13 +190,13 @@ export class Driver<B extends LogBatch> {
     try {
       outcome = await this.#sender.send(batch.contents, this.#stop.signal, hints);
     } catch (error) {
-      // A sender does not reject; one that does must not take the loop with it.
+      // Senders must not reject; the loop survives one that does.
       outcome = { kind: 'unserializable', error };
     }
     const wasFull = this.#activeExports >= this.#concurrency.current;
     this.#activeExports--;
     if (search !== undefined) search.isUnderWay = false;
-    // After `stop` the batch is accounted for, and whatever its fate was comes too late.
+    // `stop` has already accounted for the batch.
     if (this.#stop.signal.aborted) return;
     const now = this.#clock.now();
     this.#noticeFreeze(now);
@@ -210,7 +206,7 @@ export class Driver<B extends LogBatch> {
     const isProof = meant.kind === 'delivered' && !this.#recovery.isFailing;
     if (isProof) this.#concurrency.succeeded(durationMillis, wasFull);
     this.#listener.attempted(meant, durationMillis);
-    // One that another process has taken over is none of ours any more; what it says of the destination holds.
+    // Another process accounts for a batch that it took over; the answer is still evidence about the destination.
     if (batch.isInFlight) this.#settle(batch, meant, now);
     this.wake();
   }
@@ -236,7 +232,7 @@ export class Driver<B extends LogBatch> {
           const isSaid = outcome.kind === 'malformed';
           batch.history = this.#searches.halved(batch.history, batch.contents, isSaid);
         }
-        // Both halves go immediately: the wait was for the whole.
+        // The back-off was for the whole batch, not for its halves.
         batch.history = heldBackUntil(batch.history, 0);
         this.#source.requeue(batch, true);
         return;
@@ -247,7 +243,6 @@ export class Driver<B extends LogBatch> {
     }
   }
 
-  /** Draws from an outcome what it says of the destination and of the batch. */
   #learn(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
     const health = destinationHealthOf(outcome, batch.contents.records);
     if (health === 'unhealthy') {
@@ -284,7 +279,7 @@ export class Driver<B extends LogBatch> {
     const refusal = refusalOf(outcome);
     const verdict = { health: 'unhealthy', retryAfterMillis, refusal, isUnconnected } as const;
     const counted = this.#recovery.end(attempt, verdict, now);
-    // The destination works for others: only this batch waits, so long that others can come before it, and no longer.
+    // The destination works for others: only this batch waits, just long enough for others to go first.
     if (othersPassed && this.#recovery.askAt === undefined) {
       const waitsMillis = 2 * this.#settings.retry.initialDelayMillis;
       const millis = waitMillis(0, waitsMillis, waitsMillis, this.#clock.random());
@@ -297,25 +292,25 @@ export class Driver<B extends LogBatch> {
     this.#giveUpExpired(now);
   }
 
-  /** For all that waits, not only for what is tried: counted from its admission or from the beginning of the outage. */
+  /** Applies to all waiting batches, tried or not: counted from their admission or from the start of the outage. */
   #giveUpExpired(now: number): void {
     const { maxElapsedMillis } = this.#settings.retry;
     const openedUntil = now - maxElapsedMillis;
-    // Without any time for retries everything is tried once.
+    // With `maxElapsedMillis` 0 every batch is tried once.
     if (maxElapsedMillis > 0 && (this.#recovery.failingSince ?? now) <= openedUntil) {
       this.#source.expire(openedUntil, 'retry_exhausted');
     }
   }
 
   #permit(now: number): Permit {
-    // Where nothing is tried again there is nothing to back off from.
+    // Without retries there is nothing to back off from.
     if (!this.#retries && this.#recovery.breaker === 'closed') this.#recovery.askNow(now, false);
     const permit = this.#recovery.permit(now);
     const isFull = this.#activeExports >= this.#concurrency.current;
     return permit.kind === 'free' && isFull ? NOT_BY_ITSELF : permit;
   }
 
-  /** Sets the timer for the next thing that happens by itself; everything else calls `wake`. */
+  /** Sets the timer for the next event that only time causes; all others call `wake`. */
   #sleep(now: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;

@@ -1,35 +1,28 @@
-/** The contexts in which exports and callbacks of the host run: marked, so that records emitted inside are recognised. */
+/** Marks the contexts of exports and of host callbacks, so that records emitted inside them are recognised. */
 
 import { type Context, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
 import { type Clock, systemClock } from '../common/clock.ts';
 
-/**
- * The key of core's `suppressTracing`. Context keys are global symbols, so this is the same key in every
- * copy of @opentelemetry/core, and there is no need for one of our own.
- */
+/** The key of core's `suppressTracing`. Context keys are global symbols, shared by all copies of @opentelemetry/core. */
 const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 const ORIGIN = createContextKey('otel-spillway origin');
 
-/**
- * How long what a callback has begun, and does not wait for, still counts as its own. Not for ever: whatever is started
- * in a callback (a server, a stream that others write to) would be deaf from then on.
- */
+/** Work that outlives its callback counts as its own for this long, but not for ever: it may be a server. */
 const AFTERMATH_MILLIS = 1_000;
 
-/** A call of a callback: until when what is emitted in its context is its own. */
+/** Records emitted in the context of this call count as its own before `until`. */
 interface CallbackCall {
   until: number;
   readonly now: () => number;
 }
 
-/** From the root: an export must not inherit, or keep alive, the request in which it happened to start. */
+/** From the root: an export must neither inherit nor keep alive the request during which it started. */
 const EXPORT_CONTEXT = ROOT_CONTEXT.setValue(SUPPRESS_TRACING, true).setValue(ORIGIN, 'export');
 
-// Without a context manager no context is ever active; this still recognises what is emitted synchronously.
+// Without a context manager no context is ever active; the depths still recognise records emitted synchronously.
 let exportDepth = 0;
 let callbackDepth = 0;
 
-/** Runs an exporter's code. */
 export function runExporting<T>(run: () => T): T {
   exportDepth++;
   try {
@@ -39,10 +32,7 @@ export function runExporting<T>(run: () => T): T {
   }
 }
 
-/**
- * Runs a callback of the host, a `diag` logger included. If it is async it lasts until its promise is settled.
- * @throws what the callback throws.
- */
+/** Runs a callback or `diag` logger of the host and throws its errors. An async one lasts until its promise settles. */
 export function runCallback<T>(run: () => T, { now }: Pick<Clock, 'now'> = systemClock): T {
   const call: CallbackCall = { until: Number.POSITIVE_INFINITY, now };
   const ended = () => {
@@ -61,8 +51,8 @@ export function runCallback<T>(run: () => T, { now }: Pick<Clock, 'now'> = syste
 }
 
 /**
- * Whether a record was emitted inside an export or a callback, of this processor or of any other of this package: two
- * that record each other's exports would feed each other for ever, and so would a callback that logs what it is told.
+ * Recognises exports and callbacks of all processors of this package: two that record each other's exports would feed
+ * each other for ever, and so would a callback that logs its events.
  */
 export function originOf(active: Context | undefined): 'export' | 'callback' | undefined {
   if (callbackDepth > 0) return 'callback';

@@ -1,4 +1,4 @@
-/** How an exporter's records travel: what its batches are made of, how one is sent, and how many at once. */
+/** The adapter between an exporter and the pipeline: its form of batches, its sender, and its defaults. */
 
 import type { MeterProvider } from '@opentelemetry/api';
 import type { Clock } from '../common/clock.ts';
@@ -9,41 +9,35 @@ export interface AdapterSettings {
   readonly maxRecordBytes: number;
   readonly meterProvider: MeterProvider | undefined;
   readonly clock: Clock;
-  /** Is told that the exporter's `export()` was given records: it may keep them until it is flushed. */
+  /** Called when `export()` was given records: the exporter may keep them until it is flushed. */
   readonly exporting: () => void;
 }
 
-/** The queue fills the batches and the driver sends them; neither knows what they are made of. */
+/** The queue fills batches and the driver sends them; neither knows their contents. */
 export interface ExporterAdapter<B extends LogBatch> {
   readonly openBatch: OpenBatch<B>;
   readonly sender: Sender<B>;
   readonly codec: BatchCodec<B>;
-  /** Exports at once at first; from there on as many as the destination can take. */
+  /** Initial limit of concurrent exports; it then adapts to the destination. */
   readonly startingExports: number;
 }
 
-/** What an exporter works best with, where the options do not say. */
 export interface AdapterDefaults {
   readonly maxExportBatchSize: number;
   readonly maxConcurrentExports: number;
-  /** Bytes of a batch that the exporter can send at most; undefined where it does not say. */
+  /** Limit for the bytes of a batch; undefined if the exporter sets none. */
   readonly maxRequestBytes?: number;
 }
 
-/** What an exporter gives to the processor that owns it. */
 export interface AdapterFactory<B extends LogBatch> {
   readonly defaults: AdapterDefaults;
   open(settings: AdapterSettings): ExporterAdapter<B>;
 }
 
-/**
- * The property by which an exporter brings an adapter of its own. A registered symbol, so that exporter and
- * processor find each other even if they come from two copies of this package.
- */
+/** The property that holds an exporter's adapter factory. A registered symbol works across two copies of this package. */
 export const ADAPTER: unique symbol = Symbol.for('otel-spillway.adapter.1');
 
-/** The upper end of the range of `maxConcurrentExports`. */
 export const MAX_CONCURRENT_EXPORTS = 64;
 
-/** As the stock processor has them; the specification: export is not called concurrently for one exporter. */
+/** Those of the stock processor; the specification forbids concurrent `export` calls of one exporter. */
 export const PLAIN_DEFAULTS: AdapterDefaults = { maxExportBatchSize: 512, maxConcurrentExports: 1 };

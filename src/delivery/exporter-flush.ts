@@ -1,40 +1,34 @@
-/** When the exporter's own `forceFlush` is called: while somebody waits for a flush, and at its end. */
+/** Calls the exporter's `forceFlush` while a caller waits for a flush, and at the end of that flush. */
 
 import { type Clock, settledWithin } from '../common/clock.ts';
 
 /**
- * An exporter may keep what it was given and complete an export only when it is flushed, so it is flushed after each
- * export that begins while a flush or an end waits. One that takes records and reports success keeps them as well: it
- * is flushed once more when the exports are done.
- *
- * Two calls never overlap while anybody waits for them; one that everybody has given up waiting for is forgotten.
+ * An exporter may complete an export only when flushed, so it is flushed after each export that begins during a flush or
+ * shutdown. It may keep records that it reported as delivered, so it is flushed once more after the last export.
+ * Calls overlap only when no caller waits for the earlier one any more.
  */
 export class ExporterFlush {
   readonly #flush: () => Promise<void>;
   readonly #clock: Clock;
   #waiting = 0;
   #running: Promise<void> | undefined;
-  /** The call after that. */
+  /** Begins when `#running` ends. */
   #next: Promise<void> | undefined;
   /** Whether an export has begun since the last call. */
   isDue = false;
 
-  /** @param flush calls the exporter; it may never end, but does not reject. */
+  /** @param flush calls the exporter; never rejects, but may never end. */
   constructor(flush: () => Promise<void>, clock: Clock) {
     this.#flush = flush;
     this.#clock = clock;
   }
 
-  /** The exporter was given records. */
   exporting(): void {
     this.isDue = true;
     if (this.#waiting > 0) void this.#call();
   }
 
-  /**
-   * Resolves with the result of `flushing` when the exporter has been flushed after that as well, or at `deadline`
-   * (monotonic clock), or when `hurry` aborts.
-   */
+  /** Awaits `flushing` and then one more call, until `deadline` (monotonic clock) or until `hurry` aborts. */
   async during<T>(flushing: Promise<T>, deadline: number, hurry: AbortSignal): Promise<T> {
     this.#waiting++;
     try {
@@ -50,7 +44,7 @@ export class ExporterFlush {
     }
   }
 
-  /** @returns the end of a call that begins from now on. */
+  /** @returns the end of a call that begins no earlier than now. */
   #call(): Promise<void> {
     if (this.#running === undefined) return this.#begin();
     if (this.#next === undefined) {

@@ -1,4 +1,4 @@
-/** Everything that calls a `LogRecordExporter`: batches are sent through it, its `forceFlush` and `shutdown` are bounded. */
+/** All calls to a `LogRecordExporter`: `export`, `forceFlush` and `shutdown`. */
 
 import type { LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../common/clock.ts';
@@ -8,9 +8,7 @@ import { runExporting } from './export-context.ts';
 import { resolved } from './pending-resources.ts';
 import type { Outcome, Sender } from './sender.ts';
 
-/**
- * A `LogRecordExporter` of any release: `forceFlush` became part of the interface only in sdk-logs 0.215.
- */
+/** A `LogRecordExporter` of any release: `forceFlush` became part of the interface only in sdk-logs 0.215. */
 export type AnyLogRecordExporter = Pick<LogRecordExporter, 'export' | 'shutdown'> &
   Partial<Pick<LogRecordExporter, 'forceFlush'>>;
 
@@ -21,7 +19,6 @@ export class ExporterSender implements Sender<RecordBatch> {
   readonly #clock: Clock;
   readonly #exporting: () => void;
 
-  /** @param exporting is told that the exporter was given records. */
   constructor(exporter: AnyLogRecordExporter, clock: Clock, exporting: () => void) {
     this.#exporter = exporter;
     this.#clock = clock;
@@ -39,7 +36,7 @@ export class ExporterSender implements Sender<RecordBatch> {
     return new Promise((resolve) => {
       const threw = (error: unknown) => resolve({ kind: 'unserializable', error });
       try {
-        // A promise settles once, so a callback that comes twice, or after a throw, changes nothing.
+        // A promise settles once: a second callback, or one after a throw, changes nothing.
         const returned: unknown = runExporting(() =>
           this.#exporter.export(records, (result) => {
             resolve(
@@ -47,7 +44,7 @@ export class ExporterSender implements Sender<RecordBatch> {
             );
           }),
         );
-        // The interface returns nothing, but an async function satisfies it, and then rejects.
+        // The interface returns nothing, but an async function satisfies it and may reject.
         if (returned instanceof Promise) returned.catch(threw);
         this.#exporting();
       } catch (error) {
@@ -57,16 +54,13 @@ export class ExporterSender implements Sender<RecordBatch> {
   }
 }
 
-/**
- * Resolves when the exporter is done, which may be never. Never rejects.
- * @param failed is told what the exporter threw or rejected with.
- */
+/** Resolves when the exporter's method has ended, which may be never; never rejects. @param failed receives its error. */
 export function callExporter(
   exporter: AnyLogRecordExporter,
   method: 'forceFlush' | 'shutdown',
   failed: (error: unknown) => void,
 ): Promise<void> {
-  // Inside a promise chain a synchronous throw becomes a rejection.
+  // In a promise chain a synchronous throw becomes a rejection.
   return Promise.resolve()
     .then(() => runExporting(() => exporter[method]?.()))
     .catch(failed);

@@ -1,16 +1,15 @@
-/** The promises that wait for the queue: each is kept when everything admitted before it is accounted for. */
+/** Pending flushes: each resolves when everything admitted before it is accounted for. */
 
 import type { Clock } from '../common/clock.ts';
 
 /**
  * - `done`: every record admitted before the request is delivered, dropped or stored.
- * - `timeout`: its time ran out first.
- * - `unavailable`: the destination will not be called again within that time.
+ * - `unavailable`: the destination will not be called again in time, or the breaker is open.
  */
 export type FlushResult = 'done' | 'timeout' | 'unavailable';
 
 interface FlushRequest {
-  /** The request waits for batches up to this sequence number. */
+  /** Highest sequence number that the request waits for. */
   readonly upTo: number;
   readonly deadline: number;
   readonly settle: (result: FlushResult) => void;
@@ -24,9 +23,7 @@ export class FlushRequests {
     this.#clock = clock;
   }
 
-  /**
-   * Its timer keeps the process alive: somebody holds the promise, and it is kept within `timeoutMillis`.
-   */
+  /** The timer keeps the process alive: a caller awaits the promise, for at most `timeoutMillis`. */
   add(upTo: number, timeoutMillis: number): Promise<FlushResult> {
     return new Promise((resolve) => {
       const settle = (result: FlushResult) => {
@@ -41,20 +38,20 @@ export class FlushRequests {
     });
   }
 
-  /** Nobody is to wait any longer. */
+  /** Resolves all requests as `done`. */
   release(): void {
     for (const request of this.#pending) request.settle('done');
   }
 
   /**
-   * @param oldestSequence the oldest batch not done with.
-   * @param availableAt when the destination may be called again at the earliest.
-   * @param isOpen whether the circuit breaker is open, so that no flush waits for the next probe.
+   * @param oldestSequence of the unsettled batches.
+   * @param availableAt earliest time of the next request to the destination.
+   * @param isOpen whether the breaker is open: no flush waits for the next probe.
    */
   update(oldestSequence: number, availableAt: number, isOpen: boolean): void {
     for (const request of this.#pending) {
       if (oldestSequence > request.upTo) request.settle('done');
-      // Its own timer may be late.
+      // The request's own timer may be late.
       else if (this.#clock.now() >= request.deadline) request.settle('timeout');
       else if (availableAt > request.deadline || isOpen) request.settle('unavailable');
     }

@@ -1,4 +1,4 @@
-/** Finds the delay a gRPC server asks for: google.rpc.RetryInfo in the trailer `grpc-status-details-bin`. */
+/** Finds the delay that a gRPC server requests: google.rpc.RetryInfo in the trailer `grpc-status-details-bin`. */
 
 import { WireReader } from '../protobuf/wire-reader.ts';
 
@@ -15,11 +15,11 @@ const RETRY_DELAY = 0x0a;
 const SECONDS = 0x08;
 const NANOS = 0x10;
 const TRAILER = 'grpc-status-details-bin';
-/** More than a day is as much as a day. */
+/** Longer delays count as one day. */
 const DAY_MILLIS = 86_400_000;
 const RETRY_INFO_TYPE = 'google.rpc.RetryInfo';
 
-/** @returns milliseconds, or undefined when the metadata has no such wish or cannot be read. */
+/** @returns milliseconds; undefined if the metadata requests no delay or cannot be read. */
 export function retryDelayMillisOf(metadata: unknown): number | undefined {
   try {
     const values = (metadata as { get?(key: string): unknown[] } | undefined)?.get?.(TRAILER) ?? [];
@@ -29,12 +29,12 @@ export function retryDelayMillisOf(metadata: unknown): number | undefined {
       if (delayMillis !== undefined) return delayMillis;
     }
   } catch {
-    // Not what it claims to be: then it asks for nothing.
+    // Unreadable metadata requests nothing.
   }
   return undefined;
 }
 
-/** Of the first detail that is a RetryInfo. @throws RangeError when it is not a protobuf message. */
+/** Reads the first RetryInfo. @throws RangeError if the bytes are no protobuf message. */
 function delayMillisIn(status: Uint8Array): number | undefined {
   const reader = new WireReader(status);
   while (reader.next()) {

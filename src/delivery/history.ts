@@ -1,18 +1,17 @@
-/** How the history of a batch goes on: functions from one history to the next. */
+/** Transitions of a batch's delivery history: pure functions from one value to the next. */
 
 import type { DeliveryHistory } from '../queue/delivery-history.ts';
 
-/** It is handed to the exporter once more. */
 export function attempted(history: DeliveryHistory): DeliveryHistory {
   return { ...history, attempts: history.attempts + 1 };
 }
 
-/** Whether other batches got through since this one last failed; `deliveries` counts all batches that were delivered. */
+/** Whether other batches were delivered since this one last failed. @param deliveries of all batches so far. */
 export function haveOthersPassed(history: DeliveryHistory, deliveries: number): boolean {
   return history.failures > 0 && deliveries > history.deliveriesAtLastFailure;
 }
 
-/** It failed in a way that may pass by itself. */
+/** Records a failure that may be temporary. */
 export function failed(history: DeliveryHistory, now: number, deliveries: number): DeliveryHistory {
   const othersPassed = haveOthersPassed(history, deliveries);
   return {
@@ -24,7 +23,7 @@ export function failed(history: DeliveryHistory, now: number, deliveries: number
   };
 }
 
-/** It is not to be sent before this time on the monotonic clock; 0 lets it go immediately. */
+/** @param notBefore on the monotonic clock; 0 lets the batch go immediately. */
 export function heldBackUntil(history: DeliveryHistory, notBefore: number): DeliveryHistory {
   return history.notBefore === notBefore ? history : { ...history, notBefore };
 }

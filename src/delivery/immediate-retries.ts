@@ -1,34 +1,29 @@
-/** Whether a failure is tried again immediately, as one of two upstreams may be dead: that is learnt by trying. */
+/** Decides about immediate retries: they help if one of several upstreams is dead, which earlier retries show. */
 
-/** So many answers to immediate retries are remembered, for so long … */
+/** Number of remembered answers to immediate retries, and how long they are remembered. */
 const REMEMBERED_RETRIES = 16;
 const REMEMBERED_MILLIS = 60_000;
-/** … and before so many are known it is given the benefit of the doubt. */
+/** With fewer answers, immediate retries get the benefit of the doubt. */
 const DOUBTFUL_RETRIES = 4;
-/** The share of immediate retries that have to succeed. */
 const PAYING_SHARE = 0.2;
-/** Failures in a row of which the last is not retried immediately: where that pays, where that is not known … */
+/** The number of consecutive failures from which immediate retries stop. */
 const MISSES_WHERE_IT_PAYS = 8;
 const MISSES_WHERE_UNKNOWN = 3;
-/** … and where it does not. */
 const MISSES_WHERE_POINTLESS = 2;
 
-/**
- * Where the destination itself answered, asking again immediately is of less use. `room`: it has none now; `meant`: an
- * answer that will hardly be another one in a moment (credentials, address).
- */
+/** The destination's own refusal, seldom worth an immediate retry: lack of `room`, or `meant` (credentials, address). */
 export type Refusal = 'room' | 'meant';
 
 export class ImmediateRetries {
   readonly #failureThreshold: number;
   readonly #answers: { readonly at: number; readonly succeeded: boolean }[] = [];
 
-  /** @param failureThreshold failures in a row with which the breaker opens. Default: it never does. */
+  /** @param failureThreshold consecutive failures that open the breaker. Default: it never opens. */
   constructor(failureThreshold = Number.POSITIVE_INFINITY) {
     this.#failureThreshold = failureThreshold;
   }
 
-  /** @param misses failures in a row, this one included. */
+  /** @param misses consecutive failures, including this one. */
   allow(misses: number, refusal: Refusal | undefined, now: number): boolean {
     if (this.pay(refusal, now)) return misses < MISSES_WHERE_IT_PAYS;
     if (refusal === 'meant' || misses >= this.#failureThreshold) return false;
@@ -36,7 +31,7 @@ export class ImmediateRetries {
     return refusal === undefined && misses < MISSES_WHERE_POINTLESS;
   }
 
-  /** Whether they have paid of late. Who says that there is no room is believed, unless several have shown otherwise. */
+  /** Whether recent immediate retries succeeded often enough. A refusal is believed until several answers contradict it. */
   pay(refusal: Refusal | undefined, now: number): boolean {
     const answers = this.#answers;
     while (answers[0] !== undefined && now - answers[0].at > REMEMBERED_MILLIS) answers.shift();

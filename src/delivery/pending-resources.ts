@@ -5,12 +5,12 @@ import { type Clock, settledWithin } from '../common/clock.ts';
 
 type Resource = ReadableLogRecord['resource'];
 
-/** They are waited for this long; then a batch goes with what there is. */
+/** After this time a batch is sent with the attributes that are known. */
 const RESOURCE_WAIT_MILLIS = 5_000;
 
-/** Never rejects: a detector that failed is not the batch's fault. @returns whether they have settled. */
+/** Never rejects: a failed detector must not fail the batch. @returns whether all have settled. */
 export function resolved(resources: Iterable<Resource>, clock: Clock): Promise<boolean> {
-  // Inside a promise chain a synchronous throw becomes a rejection.
+  // In a promise chain a synchronous throw becomes a rejection.
   const work = Promise.resolve().then(() =>
     Promise.all(Array.from(resources, (resource) => resource.waitForAsyncAttributes?.())),
   );

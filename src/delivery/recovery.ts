@@ -1,41 +1,40 @@
-/** Recovery: whether the destination is well, and if it is not, when it is asked next. */
+/** Tracks whether the destination is healthy and decides when a failing one is asked next. */
 
 import type { RetrySettings } from './backoff.ts';
 import { ImmediateRetries, type Refusal } from './immediate-retries.ts';
 
 export interface BreakerSettings {
-  /** Incidents in a row that open it. */
+  /** Consecutive incidents that open the breaker. */
   readonly failureThreshold: number;
-  /** The shortest wait between two probes. */
+  /** Shortest and longest wait between two probes. */
   readonly resetTimeoutMillis: number;
-  /** The longest wait between two probes. */
   readonly maxResetTimeoutMillis: number;
 }
 
 export interface RecoverySettings {
   readonly retry: Pick<RetrySettings, 'initialDelayMillis' | 'maxDelayMillis'>;
-  /** Undefined: the breaker never opens, and `retry` alone bounds the waits. */
+  /** Undefined: the breaker never opens, and only `retry` bounds the waits. */
   readonly breaker: BreakerSettings | undefined;
 }
 
-/** `closed`: exports go out. `open`: nothing is sent until the next probe. `half-open`: a probe is under way. */
+/** `closed`: exports are sent. `open`: nothing is sent until the next probe. `half-open`: a probe is in progress. */
 export type BreakerStateName = 'closed' | 'open' | 'half-open';
 
-/** An outage is prolonged by this share of its length at most: there is no doubling to remember. */
+/** A wait prolongs an outage by at most this share of its length, so no doubling delay has to be remembered. */
 const PROLONGATION = 0.25;
-/** Where a channel prolongs the outage by a back-off of its own: two clocks must not add up. */
+/** Longest wait while a gRPC channel backs off as well: the two waits must not add up. */
 const LONGEST_BESIDE_CHANNEL_MILLIS = 2_000;
-/** Jitter only shortens a wait, to this share of it at least, so that a fleet does not return in step. */
+/** Jitter only shortens a wait, to no less than this share, so that a fleet does not return in step. */
 const SHORTEST_SHARE = 0.75;
-/** Jitter only lengthens what the server asked for, by this share of it … */
+/** Jitter only lengthens a delay that the server requested, by at most this share of it … */
 const WISH_SLACK = 0.1;
-/** … and by this much at most. */
+/** … and by at most this much. */
 const MAX_WISH_SLACK_MILLIS = 5_000;
-/** What the server asks for holds for so long: who asks for more is asked then, as it may be a mistake, or may be over. */
+/** Longest delay that a server can request: a longer one may be a mistake, or be obsolete by then. */
 export const MAX_WISH_MILLIS = 300_000;
-/** Silence after which a failure says nothing of the incident before: there was nothing to send meanwhile. */
+/** A failure starts a new incident if nothing was sent for this long after the destination could be asked. */
 const FORGOTTEN_AFTER_MILLIS = 30_000;
-/** A success that takes no longer than this, or than so many times the quickest one, was had without a wait in between. */
+/** A success within this time, or within this factor of the quickest one, hides no failed attempt. */
 const QUICK_MILLIS = 700;
 const QUICK_FACTOR = 3;
 
@@ -48,23 +47,22 @@ const QUICK_FACTOR = 3;
  *                          └──failure──▶ failing                        one probe of a few records, at askAt
  *
  * The public names: healthy, doubtful, failing and recovering are `closed`; open is `open`, and `half-open` while its
- * probe is under way.
+ * probe is in progress.
  */
 type State = {
-  /** Whether requests may go beside the one that asks. */
+  /** Whether requests may be sent beside the one that tests the destination. */
   readonly isFree: boolean;
-  /** When the destination is asked next. */
   readonly askAt: number;
   readonly isAsking: boolean;
-  /** Whether it is asked once more as soon as it has answered. */
+  /** Whether the destination is asked again immediately after its answer. */
   readonly asksAgain: boolean;
 } & (
   | { readonly name: 'healthy' | 'recovering' }
   | {
       readonly name: 'doubtful' | 'failing' | 'open';
-      /** When the first failure of the incident was seen. */
+      /** When the first failure of the incident was observed. */
       readonly since: number;
-      /** Failures that count. */
+      /** Failures of the incident; concurrent ones count once. */
       readonly failures: number;
     }
 );
@@ -74,10 +72,9 @@ const HEALTHY: State = { ...AT_REST, name: 'healthy', isFree: true };
 const RECOVERING: State = { ...AT_REST, name: 'recovering' };
 
 /**
- * What may be sent now.
- * - `free`: as many requests as the window of the driver allows.
- * - `alone`: one request, and none beside it until it is answered. `isProbe`: it need not carry more than a few
- *   records. `needsFreshConnection`: over a new connection, as the old ones may lead to what is dead.
+ * - `free`: as many requests as the concurrency limit of the driver allows.
+ * - `alone`: one request, with no other until its answer. `isProbe`: a few records suffice. `needsFreshConnection`: used
+ *   connections may lead to a dead upstream.
  * - `not yet`: nothing before `notBefore`; Infinity while an answer is awaited.
  */
 export type Permit =
@@ -85,39 +82,37 @@ export type Permit =
   | { readonly kind: 'alone'; readonly isProbe: boolean; readonly needsFreshConnection: boolean }
   | { readonly kind: 'not yet'; readonly notBefore: number };
 
-/** A request under way, as far as its answer will be judged by when it began. */
+/** A request in progress, with the state at its start, by which its answer is judged. */
 export interface Attempt {
   readonly startedAt: number;
-  /** Failures that had counted when it began: it counts only if none has since. */
+  /** Failures counted before it began: its own counts only if no other was added since. */
   readonly seen: number;
-  /** Jumps of time that had been noticed when it began. */
+  /** Time jumps noticed before it began. */
   readonly jumps: number;
-  /** Whether it was sent to find out, and not because all was well. */
+  /** Whether it was sent to test the destination. */
   readonly isAsk: boolean;
 }
 
-/** What an answer says of the destination. */
 export interface Verdict {
-  /** `unknown`: nothing, for instance because no request could be made. */
+  /** `unknown`: the answer says nothing, for instance because no request could be made. */
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
-  /** The destination's wish: not to be asked for so long. */
   readonly retryAfterMillis?: number | undefined;
   readonly refusal?: Refusal | undefined;
-  /** Refused by a channel that waits by itself before it connects again: to ask it costs the destination nothing. */
+  /** Refused by a channel that backs off on its own: asking it costs the destination nothing. */
   readonly isUnconnected?: boolean | undefined;
 }
 
 export interface BreakerChange {
   readonly from: BreakerStateName;
   readonly to: BreakerStateName;
-  /** When the next probe is sent, on the monotonic clock; undefined unless `to` is `open`. */
+  /** Time of the next probe on the monotonic clock; undefined unless `to` is `open`. */
   readonly probeAt: number | undefined;
 }
 
 const FREE: Permit = { kind: 'free' };
 const NOT_YET: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY };
 
-/** One clock for back-off, breaker and Retry-After; pure but for the state it holds: time and chance are given to it. */
+/** One state machine for back-off, breaker and Retry-After. Deterministic: callers pass in time and randomness. */
 export class Recovery {
   readonly #settings: RecoverySettings;
   readonly #random: () => number;
@@ -125,7 +120,7 @@ export class Recovery {
   #state: State = HEALTHY;
   #seen = 0;
   #jumps = 0;
-  /** The destination's wish, which no flush cuts short. */
+  /** End of the delay requested by the destination, which no flush shortens. */
   #wishedUntil = 0;
   #quickestMillis = Number.POSITIVE_INFINITY;
   readonly #immediateRetries: ImmediateRetries;
@@ -143,24 +138,24 @@ export class Recovery {
     return state.isAsking ? 'half-open' : 'open';
   }
 
-  /** Whether the destination as a whole fails, and not only what is sent to a part of it. */
+  /** Whether the destination as a whole fails, not only one of its upstreams. */
   get isFailing(): boolean {
     return this.#state.name === 'failing' || this.#state.name === 'open';
   }
 
-  /** When the destination is asked next, if it fails and is not being asked now. */
+  /** When the destination is asked next; undefined unless it fails and no answer is awaited. */
   get askAt(): number | undefined {
     const state = this.#state;
     if (!('since' in state) || state.name === 'doubtful' || state.isAsking) return undefined;
     return Math.max(state.askAt, this.#wishedUntil);
   }
 
-  /** When the first failure of the present incident was seen; undefined while there is none. */
+  /** When the first failure of the current incident was observed; undefined without one. */
   get failingSince(): number | undefined {
     return 'since' in this.#state ? this.#state.since : undefined;
   }
 
-  /** Whether the breaker, and not the server's own wish, keeps the destination from being asked. */
+  /** Whether the breaker, and not a delay requested by the server, prevents the next request. */
   isWaitingForProbe(now: number): boolean {
     const state = this.#state;
     return state.name === 'open' && state.askAt > Math.max(now, this.#wishedUntil);
@@ -179,14 +174,14 @@ export class Recovery {
     };
   }
 
-  /** A request that `permit` allows begins. */
+  /** Starts a request that `permit` allows. */
   begin(now: number): Attempt {
     const isAsk = this.#state.name !== 'healthy';
     this.#enter({ ...this.#state, isAsking: isAsk });
     return { startedAt: now, seen: this.#seen, jumps: this.#jumps, isAsk };
   }
 
-  /** @returns whether it was a failure that counts. */
+  /** @returns whether it is a failure that counts. */
   end(attempt: Attempt, verdict: Verdict, now: number): boolean {
     const { health, retryAfterMillis } = verdict;
     if (retryAfterMillis !== undefined) this.#heed(retryAfterMillis, now);
@@ -196,20 +191,14 @@ export class Recovery {
     return false;
   }
 
-  /**
-   * Whoever flushes does not wait out a back-off; what the server asked for holds.
-   * @param isEnd whether nobody will ask later: an answer that is under way already does not do for it.
-   */
+  /** Skips the back-off, but not the server's delay. @param isEnd asks once more after a request that is in progress. */
   askNow(now: number, isEnd: boolean): void {
     const { isAsking, askAt } = this.#state;
     if (!isAsking) this.#enter({ ...this.#state, askAt: Math.min(askAt, now) });
     else if (isEnd) this.#enter({ ...this.#state, asksAgain: true });
   }
 
-  /**
-   * The process did not run for so long (frozen, stopped, asleep): the destination did not fail meanwhile, and what was
-   * under way says nothing of it.
-   */
+  /** The process did not run for `byMillis`: that is no outage, and answers to requests in progress prove nothing. */
   timeJumped(byMillis: number, now: number): void {
     this.#jumps++;
     const state = this.#state;
@@ -225,7 +214,7 @@ export class Recovery {
     switch (state.name) {
       case 'healthy':
       case 'doubtful':
-        // A slow one tells what was: an exporter with retries of its own may have hidden failures behind it.
+        // A slow success may hide failures that the exporter retried itself.
         if (attempt.isAsk && isQuick) this.#immediateRetries.remember(true, now);
         if (isQuick || this.#isLatest(attempt)) this.#enter(HEALTHY);
         return;
@@ -235,12 +224,12 @@ export class Recovery {
       case 'failing':
       case 'open':
         if (this.#isLatest(attempt)) this.#enter(RECOVERING);
-        // An older request: worth asking, but no proof that the destination is well now.
+        // An answer to an older request: worth asking again, but no proof that the destination is healthy now.
         else this.#enter({ ...state, askAt: now });
     }
   }
 
-  /** Not one of before a failure, whose answer comes late. */
+  /** Whether no failure was counted since the attempt began. */
   #isLatest(attempt: Attempt): boolean {
     return attempt.seen === this.#seen;
   }
@@ -249,7 +238,7 @@ export class Recovery {
     if (this.#isLatest(attempt)) this.#enter({ ...this.#state, isAsking: false, askAt: now });
   }
 
-  /** Requests that were under way together fail together: only the first of them counts. */
+  /** Concurrent requests fail together: only the first counts. */
   #failed(attempt: Attempt, { refusal, isUnconnected }: Verdict, now: number): boolean {
     if (!this.#isLatest(attempt)) return false;
     this.#seen++;
@@ -302,9 +291,7 @@ export class Recovery {
 }
 
 /**
- * The wait after a failure, `elapsedMillis` into an outage: a quarter of that, within bounds, so that an outage of any
- * length is felt for a quarter longer at most.
- *
+ * A quarter of the outage so far, within bounds, so that a long outage is prolonged by a quarter at most.
  * @param random in [0, 1).
  */
 export function waitMillis(elapsedMillis: number, least: number, most: number, random: number): number {

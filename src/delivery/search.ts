@@ -1,16 +1,16 @@
-/** The search for the bad records of a refused batch: half by half, depth first, at a bounded price. */
+/** Bisects refused batches to find their bad records: depth first, at a bounded cost. */
 
 import type { DeliveryHistory, Search } from '../queue/delivery-history.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 
-/** So many refusals in a row are met, and a part that is refused after them is given up as a whole … */
+/** Consecutive refusals after which a refused part is given up as a whole … */
 const REFUSALS = 9;
-/** … and so many more for each halving that would lead to a single record: where more is at stake, more may be spent. */
+/** … plus this many for each halving down to a single record: more records justify more requests. */
 const REFUSALS_PER_HALVING = 2;
-/** The share that a search in which nothing was accepted leaves to the next one. */
+/** Share of its budget that a search without any acceptance leaves to the next one. */
 const FRUITLESS_SHARE = 0.25;
 
-/** How many refusals in a row a search may have met when a part of so many records is halved once more. */
+/** The budget of consecutive refusals for halving a part with this many records. */
 export function refusalsWorth(records: number): number {
   return REFUSALS + REFUSALS_PER_HALVING * Math.ceil(Math.log2(records));
 }
@@ -19,16 +19,12 @@ export function mayHalve(search: Search | undefined, records: number): boolean {
   return search === undefined || search.refusals < Math.min(search.maxRefusals, refusalsWorth(records));
 }
 
-/** All searches, each of which is one account that the parts of its batch share. */
+/** Each search is one account, shared by the parts of its batch. */
 export class Searches {
-  /** Where everything is found malformed, spending as much on each batch helps nobody. */
+  /** Shrinks if everything is refused: spending the full budget on each batch would help nobody. */
   #maxRefusals = Number.POSITIVE_INFINITY;
 
-  /**
-   * A batch is refused, and halved.
-   * @param isSaid whether the destination said that it is the batch: else its parts may be accepted for other reasons.
-   * @returns its history from then on.
-   */
+  /** @param isSaid whether the destination blamed the batch: otherwise its parts may be accepted for other reasons. */
   halved(
     history: DeliveryHistory,
     { records, bytes }: Pick<LogBatch, 'records' | 'bytes'>,
@@ -46,7 +42,7 @@ export class Searches {
     return { ...history, search };
   }
 
-  /** A batch, or a part of one, is refused and given up. */
+  /** A refused batch or part is given up. */
   gaveUp(search: Search | undefined): void {
     if (search === undefined) return;
     search.refusals++;
@@ -55,10 +51,7 @@ export class Searches {
     this.#maxRefusals = Math.min(this.#maxRefusals, Math.floor(search.maxRefusals * FRUITLESS_SHARE));
   }
 
-  /**
-   * A batch, or a part of one, was accepted: asking pays, and may go on.
-   * @returns the size of what was refused as a whole, if all of it has been accepted in parts: no record is at fault.
-   */
+  /** An acceptance renews the budget. @returns the size of a refused batch if all its parts were accepted by now. */
   accepted(search: Search | undefined, records: number): number | undefined {
     this.#maxRefusals = Number.POSITIVE_INFINITY;
     if (search === undefined) return undefined;

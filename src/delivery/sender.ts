@@ -1,32 +1,28 @@
-/** The one verb of delivery, and everything that can come of it. */
+/** The interface for sending a batch, and all outcomes of an attempt. */
 
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { Refusal } from './immediate-retries.ts';
 
-/** What became of one attempt to send a batch. Outcomes are data: a sender does not reject. */
+/** Outcomes are data: a sender never rejects. */
 export type Outcome =
-  /** The destination has it; `rejectedRecords` of it were refused (an OTLP partial success). */
+  /** The destination accepted all records but `rejectedRecords` (an OTLP partial success). */
   | { readonly kind: 'delivered'; readonly rejectedRecords: number; readonly message?: string }
-  /** It may pass by itself. `retryAfterMillis`: the destination's own wish, not to be called earlier. */
+  /** May pass. `retryAfterMillis`: delay requested by the destination. */
   | {
       readonly kind: 'retryable';
       readonly error: unknown;
       readonly retryAfterMillis?: number;
-      /** Whether the destination said that it has no room now. */
       readonly lacksRoom?: boolean;
-      /** By a channel that connects when a back-off of its own allows it, and refuses meanwhile whatever it is asked. */
+      /** The exporter's channel refused: it backs off on its own before it connects again. */
       readonly isUnconnected?: boolean;
     }
-  /**
-   * Refused in a way that may be about the destination (its configuration, its health) or about this
-   * batch. Only the fate of other batches can tell.
-   */
+  /** About the destination (its configuration or health) or about this batch: only the fate of other batches can tell. */
   | { readonly kind: 'ambiguous'; readonly error: unknown }
-  /** Refused as malformed: one bad record, or a body over a limit that is not admitted to be one. */
+  /** Refused as malformed: for one bad record, or for a body over a limit that the destination does not mention. */
   | { readonly kind: 'malformed'; readonly error: unknown }
   /**
-   * By the destination or, where `wasSent` is false, by our own limit, which says nothing of the destination.
-   * `isSuspected`: it was not said, but only larger requests than any accepted one are refused.
+   * Refused by the destination or, with `wasSent` false, by our own limit, which says nothing about the destination.
+   * `isSuspected`: inferred, because only requests larger than any accepted one are refused.
    */
   | {
       readonly kind: 'too_large';
@@ -34,30 +30,28 @@ export type Outcome =
       readonly wasSent?: false;
       readonly isSuspected?: boolean;
     }
-  /** The exporter threw: it could not make a request of the batch. */
+  /** The exporter threw: it could not build a request. */
   | { readonly kind: 'unserializable'; readonly error: unknown }
-  /** Refused for good. */
+  /** Refused permanently. */
   | { readonly kind: 'rejected'; readonly error: unknown };
 
-/** How an attempt is to be made while the destination is in doubt; senders that cannot heed it ignore it. */
+/** Hints while the destination is in doubt; senders may ignore them. */
 export interface AttemptHints {
-  /** Not over a connection that was used before: it may lead to what is dead. */
+  /** Connections used before may lead to a dead upstream. */
   readonly freshConnection: boolean;
-  /** Attempts before that were answered by silence: a destination that has become slow needs more time, not less. */
+  /** Consecutive earlier attempts that ended in silence: a destination that became slow needs more time, not less. */
   readonly silences: number;
 }
 
 export interface Sender<B extends LogBatch> {
   /**
-   * Sends a batch once.
-   * @param signal aborts when the result is no longer wanted; a sender that can cancel then does.
-   * @param hints default: the destination is well.
-   * @returns a promise that never rejects; it may stay pending for as long as the destination hangs.
+   * @param signal aborts when the result is no longer needed.
+   * @param hints default: the destination is healthy.
+   * @returns a promise that never rejects, but may stay pending while the destination hangs.
    */
   send(batch: B, signal: AbortSignal, hints?: AttemptHints): Promise<Outcome>;
 }
 
-/** What an outcome says of the destination's health. @param records in the batch that was sent. */
 export function destinationHealthOf(outcome: Outcome, records: number): 'healthy' | 'unhealthy' | 'unknown' {
   switch (outcome.kind) {
     case 'delivered':
@@ -70,23 +64,21 @@ export function destinationHealthOf(outcome: Outcome, records: number): 'healthy
     case 'ambiguous':
       return 'unhealthy';
     case 'unserializable':
-      // One bad record among good ones is an accident; an exporter that throws on everything is broken.
+      // One bad record among good ones is an accident; an exporter that throws on a single record may be broken.
       return records <= 1 ? 'unhealthy' : 'unknown';
   }
 }
 
-/** Whether finding out which record is at fault costs requests of a budget. */
+/** Whether halving after this outcome counts against the budget of a search. */
 export function isBisected(outcome: Outcome): boolean {
   return outcome.kind === 'malformed' || outcome.kind === 'ambiguous';
 }
 
-/** What the destination itself said, as far as it shows. */
 export function refusalOf(outcome: Outcome): Refusal | undefined {
   if (outcome.kind === 'ambiguous') return 'meant';
   return outcome.kind === 'retryable' && outcome.lacksRoom ? 'room' : undefined;
 }
 
-/** Whether it met silence: the time for an answer ran out. */
 export function isTimeout(outcome: Outcome): boolean {
   return outcome.kind === 'retryable' && (outcome.error as { code?: unknown } | null)?.code === 'ETIMEDOUT';
 }

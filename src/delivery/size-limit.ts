@@ -1,65 +1,56 @@
-/** How large a request may be, as far as the destination has let that be known. */
+/** Learns how large a request the destination accepts. */
 
-/** Half of what was refused is tried next. */
+/** Factor for the next request after a refusal. */
 const SHRINK = 0.5;
 const GROWTH = 2;
-/** Limits change, too: one that was learnt is tried again after this time. */
+/** Destinations change: a learnt limit expires after this time. */
 const TRUSTED_MILLIS = 3_600_000;
-/** A request that is larger by so little than one that has just been accepted is not refused for its size. */
+/** A request larger than an accepted one by no more than this factor is not refused for its size. */
 const ALIKE = 1.1;
-/**
- * A destination that lacks room is not helped by requests that are smaller than this: about 512 typical records, the
- * batch of the stock processor.
- */
+/** Smaller requests do not help a destination that lacks room: about 512 typical records, the stock processor's batch. */
 const LEAST_FOR_ROOM_BYTES = 128 * 1024;
-/** After an outage requests start at this size and double with each success. */
+/** Initial limit after an outage; it doubles with each success. */
 const RAMP_START_BYTES = 64 * 1024;
 
-/**
- * Two limits. One was taught by refusals for size and holds until it is old. The other is for a destination that lacks
- * room or comes back from an outage: it grows again with each success.
- */
+/** Two limits: one from refusals for size, which expires; one after a lack of room or an outage, which grows again. */
 export class SizeLimit {
   #taught = Number.POSITIVE_INFINITY;
   #taughtAt = 0;
   #ramp = Number.POSITIVE_INFINITY;
   #lastAccepted = 0;
-  /** Sizes at which one part of a refused batch was refused as well, and nothing was accepted since. */
+  /** Sizes of refused parts, without those that were accepted since. */
   #refusedParts: number[] = [];
 
-  /** Infinity while nothing was refused, and beyond all bounds a while after that. */
+  /** Infinity while no limit is known. */
   maxBytes(now: number): number {
     if (now - this.#taughtAt > TRUSTED_MILLIS) this.#taught = Number.POSITIVE_INFINITY;
     return Math.min(this.#taught, this.#ramp);
   }
 
-  /** Refused for its size, or for that of one record in it: where others of this size are accepted, nothing is learnt. */
+  /** Refused for its size or that of one record. No limit is learnt if requests of this size are accepted. */
   refused(bytes: number, now: number): void {
     if (bytes <= this.#lastAccepted * ALIKE) return;
-    // Halves are not alike: each of them fits.
+    // Halves differ in size: the tolerance lets both fit.
     this.#taught = Math.min(this.#taught, Math.ceil(bytes * SHRINK * ALIKE));
     this.#taughtAt = now;
   }
 
-  /**
-   * A part of a batch that was refused. Where one record is at fault, of all parts of a size the one that has it is
-   * refused, which is no measure for what others can be sent in; where two are, it is their size.
-   */
+  /** One bad record causes one refused part of each size, which shows no limit; a second refused part of a size shows one. */
   refusedPart(bytes: number, now: number): void {
     const isSecond = this.#refusedParts.some((part) => bytes <= part * ALIKE && part <= bytes * ALIKE);
     if (isSecond) this.refused(bytes, now);
     else this.#refusedParts.push(bytes);
   }
 
-  /** Refused for want of room. Where requests of this size have just been accepted, size is not the reason. */
+  /** Refused for lack of room. If requests of this size were just accepted, size is not the reason. */
   lackedRoom(bytes: number): void {
     if (bytes <= this.#lastAccepted * ALIKE) return;
     this.#ramp = Math.min(this.#ramp, Math.max(LEAST_FOR_ROOM_BYTES, Math.ceil(bytes * SHRINK)));
   }
 
-  /** The destination is back from an outage: what backed up meanwhile is not all to arrive in its first moment. */
+  /** Spreads the backlog of an outage, which must not arrive in the first moment. */
   recovered(): void {
-    // It may have come back with another configuration.
+    // The destination may have come back with another configuration.
     this.#taught = Number.POSITIVE_INFINITY;
     this.#refusedParts = [];
     this.#ramp = RAMP_START_BYTES;

@@ -1,13 +1,10 @@
-/** Bounds how long one attempt can take, without letting the next one overlap it while there is hope. */
+/** Bounds the duration of an attempt; the next one does not overlap it during a grace period. */
 
 import type { Clock } from '../common/clock.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { AttemptHints, Outcome, Sender } from './sender.ts';
 
-/**
- * How long an attempt that has timed out keeps its slot. Most exporters cannot be cancelled: a result that
- * comes within this time still counts, so a slow success is not sent twice.
- */
+/** Most exporters cannot be cancelled: one that timed out keeps its slot this long, so a late success is not sent twice. */
 export const GRACE_MILLIS = 5_000;
 
 export class TimeoutSender<B extends LogBatch> implements Sender<B> {
@@ -31,7 +28,7 @@ export class TimeoutSender<B extends LogBatch> implements Sender<B> {
         const message = `export timed out after ${this.#timeoutMillis} ms`;
         const error = Object.assign(new Error(message), { code: 'ETIMEDOUT' });
         attempt.abort(error);
-        // An answer that is there, but has not had its turn in an event loop that was held up, goes first.
+        // An answer that has arrived, but waits for its turn in a blocked event loop, goes first.
         const giveUp = () => this.#clock.immediate(() => finish({ kind: 'retryable', error }));
         cancel = this.#clock.timer(giveUp, GRACE_MILLIS);
       };
