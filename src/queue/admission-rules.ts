@@ -1,4 +1,4 @@
-/** Who may enter the queue: the standing rule to shed, and what memory pressure adds to it. */
+/** Decides which records may enter the queue: by the shed rule, and by restrictions under memory pressure. */
 
 import type { EmittedRecord } from './log-batch.ts';
 
@@ -8,11 +8,11 @@ export interface ShedRule {
   readonly belowSeverity: number;
 }
 
-/** What memory pressure asks of the queue on top of its limits. */
+/** Limits under memory pressure, in addition to those of the queue. */
 export interface Restriction {
-  /** Replaces `maxQueueBytes` where it is smaller. */
+  /** Replaces `maxQueueBytes` if smaller. */
   readonly maxBytes: number;
-  /** Unprotected records that say they are below this severity are refused; 0 refuses none, Infinity all. */
+  /** Unprotected records that state a severity below this are refused; 0 refuses none, Infinity all. */
   readonly minSeverity: number;
 }
 
@@ -27,7 +27,7 @@ const UNRESTRICTED: Restriction = { maxBytes: Number.POSITIVE_INFINITY, minSever
 
 export class AdmissionRules {
   readonly #bounds: Bounds;
-  // Products instead of quotients: nothing is divided per record.
+  // Products instead of quotients: no division per record.
   readonly #shedAboveRecords: number;
   readonly #shedAboveBytes: number;
   readonly #shedBelowSeverity: number;
@@ -42,12 +42,10 @@ export class AdmissionRules {
     this.#shedBelowSeverity = bounds.shed?.belowSeverity ?? 0;
   }
 
-  /** The bound in bytes that holds now. */
   get maxBytes(): number {
     return this.#maxBytes;
   }
 
-  /** Whether memory is so short that only protected records are kept. */
   get refusesUnprotected(): boolean {
     return this.#restriction.minSeverity === Number.POSITIVE_INFINITY;
   }
@@ -57,11 +55,11 @@ export class AdmissionRules {
     this.#maxBytes = Math.min(this.#bounds.maxQueueBytes, this.#restriction.maxBytes);
   }
 
-  /** Why a record of this severity is refused, whatever its size, while the queue holds so much. */
+  /** Why a record is refused, regardless of its size, while the queue holds this much. */
   refusal(severity: number, records: number, bytes: number): 'shed' | 'memory_limit' | undefined {
     if (severity >= this.#bounds.protectSeverity) return undefined;
     if (this.refusesUnprotected) return 'memory_limit';
-    // Severity 0 means that the record does not say: it is not known to be unimportant.
+    // Severity 0 is unspecified: the record is not known to be unimportant.
     if (severity <= 0) return undefined;
     if (severity < this.#restriction.minSeverity) return 'memory_limit';
     if (
@@ -74,7 +72,7 @@ export class AdmissionRules {
   }
 }
 
-/** Of a record that may not be readable. */
+/** Reading the record may throw. */
 export function severityOf(record: EmittedRecord): number {
   try {
     return record.severityNumber ?? 0;

@@ -15,15 +15,12 @@ import { dropTakenOver } from './taken-over.ts';
 import { WaitingBatches } from './waiting-batches.ts';
 
 /**
- * Batches that wait and batches in flight.
- *
  * Invariants, true whenever no method of the queue is running:
- * - what waits and what is in flight are together within `maxQueueSize` and `maxBytes`: room is given
- *   back when a batch is done with, not when it is taken; beyond that is at most what is in flight, has a copy on disk, and
- *   would otherwise cost others their place because the disk takes no more;
- * - what is in flight is at most half of `maxQueueSize` and `maxQueueBytes`, but for a single batch, and for probes;
- * - every record admitted is in exactly one place: waiting, in flight, given out by `settle`, or reported
- *   to `dropped`.
+ * - waiting batches and batches in flight are together within `maxQueueSize` and `maxBytes`: settling a batch frees its
+ *   room, taking it does not. If the disk takes no more, batches in flight with a copy there may be in excess, because they
+ *   would otherwise displace other records;
+ * - batches in flight use at most half of `maxQueueSize` and `maxQueueBytes`, except for a single batch and for probes;
+ * - every admitted record is in exactly one place: waiting, in flight, settled, or reported to `dropped`.
  */
 export class AsyncSinkQueue<B extends LogBatch> {
   readonly #limits: QueueLimits;
@@ -36,11 +33,11 @@ export class AsyncSinkQueue<B extends LogBatch> {
   readonly #occupancy: Occupancy<B>;
   readonly #eviction: Eviction<B>;
   readonly #writes: DiskWrites<B> | undefined;
-  /** What goes to disk of it, and when; undefined where there is no disk. */
+  /** Decides which batches go to disk; undefined without a disk. */
   readonly spiller: Spiller<B> | undefined;
   #sequence = 0;
   #isAdmitting = false;
-  /** Whether there is a record that is in none of the places yet. */
+  /** Whether a record is being read and is in none of these places yet. */
   #isReading = false;
 
   constructor(
@@ -68,7 +65,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#eviction = new Eviction({ ...parts, limits, rules: this.#rules, listener }, this.spiller);
   }
 
-  /** Records waiting in the queue, without those in flight. */
+  /** Without those in flight. */
   get records(): number {
     return this.#waiting.records;
   }
@@ -85,31 +82,29 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return this.#inFlight.bytes;
   }
 
-  /** The bound in bytes that holds now: `maxQueueBytes`, or less under memory pressure. */
+  /** `maxQueueBytes`, or less under memory pressure. */
   get maxBytes(): number {
     return this.#rules.maxBytes;
   }
 
-  /** How full the queue is, 0 to 1, by records or by bytes, whichever is fuller. */
+  /** Fullness from 0 to 1, by records or by bytes, whichever is higher. */
   get pressure(): number {
     return Math.min(1, this.#occupancy.pressure());
   }
 
-  /** When the oldest batch that is not done with was opened; Infinity when there is none. */
+  /** When the oldest unsettled batch was opened; Infinity if there is none. */
   get oldestAt(): number {
     return this.#oldest((batch) => batch.openedAt);
   }
 
-  /** The lowest sequence number among the batches not done with; Infinity when there is none. */
+  /** Lowest sequence number of the unsettled batches; Infinity if there is none. */
   get oldestSequence(): number {
     return this.#oldest((batch) => batch.sequence);
   }
 
   /**
-   * Admits a record, or reports it, or an older one in its place, as dropped. Never throws.
-   *
-   * Reading a record can run code of the application (a getter), and so can reporting a loss (a diag logger).
-   * What that logs is dropped as `self`: it would find the queue in the middle of a change.
+   * Admits a record, or reports it, or an older one in its place, as dropped. Never throws. Getters of the record and the
+   * `diag` logger may run code of the application: its records are dropped as `self`, because the queue is being changed.
    */
   admit(record: EmittedRecord): void {
     if (this.#isAdmitting) {
@@ -124,7 +119,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     }
   }
 
-  /** The process exits in the middle of an admission, by a getter of the record for instance: that record is dropped. */
+  /** Drops the record whose admission is interrupted by the exit of the process, for instance in a getter. */
   abandonAdmission(reason: DropReason): void {
     if (!this.#isReading) return;
     this.#isReading = false;
@@ -149,7 +144,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       batch = this.#waiting.openFor(isProtected) ?? this.#open(isProtected);
       let size = batch.contents.add(record);
       if (batch.contents.bytes > this.#limits.maxExportBatchBytes && batch.contents.records > 1) {
-        // It joined a batch it does not fit in: it opens the next one instead.
+        // The record does not fit: it opens the next batch.
         batch.contents.pop();
         this.#seal(batch);
         batch = this.#open(isProtected);
@@ -158,7 +153,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       this.#isReading = false;
       this.#waiting.gained(batch, 1, size);
     } catch {
-      // Whatever reading the record threw, the batch is as it was.
+      // A failed `add` leaves the batch unchanged.
       if (batch !== undefined) this.#waiting.removeIfEmpty(batch);
       const severities = oneRecordOf(severityOf(record));
       this.#isReading = false;
@@ -172,7 +167,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#eviction.relieve();
   }
 
-  /** Closes the open batches and returns the highest sequence number given so far. */
+  /** Closes open batches. @returns the highest sequence number so far. */
   seal(): number {
     this.#waiting.sealAll();
     this.#listener.wake();
@@ -180,9 +175,9 @@ export class AsyncSinkQueue<B extends LogBatch> {
   }
 
   /**
-   * Takes the batch to send next: the first that is due, and with it what fits. It stays in flight until `settle` or `requeue`.
-   * @param size splits the batch when it is larger.
-   * @param passOver names batches to leave aside as long as there is another.
+   * Takes the first batch that is due, with followers that fit. It is in flight until `settle`, `requeue` or `abandon`.
+   * @param size limit above which the batch is split.
+   * @param passOver names batches to take only if there are no others.
    */
   take(
     now: number,
@@ -193,14 +188,14 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return batch && this.send(batch, size);
   }
 
-  /** Chooses the batch that `take` would start with; one that has to wait for others in flight is remembered for `dueAt`. */
+  /** Chooses the batch for `send`. @returns undefined also while it must wait for batches in flight. */
   choose(
     now: number,
     size: TakeSize,
     passOver?: (batch: QueuedBatch<B>) => boolean,
   ): QueuedBatch<B> | undefined {
     const batch = this.#waiting.next(now, this.#isWriteAhead(), passOver);
-    // A probe is small, and must not wait for requests that hang.
+    // Probes are small and must not wait for requests that hang.
     const isProbe = size.maxRecords !== undefined;
     if (batch === undefined || isProbe || this.#inFlight.batches === 0) return batch;
     const { records, bytes } = batch.amountWithin(size);
@@ -210,7 +205,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return undefined;
   }
 
-  /** Takes the batch that was chosen, or as much of it as fits in one request. */
+  /** Takes the chosen batch, or the part of it that fits in one request. */
   send(batch: QueuedBatch<B>, size: TakeSize): QueuedBatch<B> {
     const most = batch.recordsWithin(size);
     const isWhole = batch.contents.records <= most;
@@ -228,23 +223,23 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return taken;
   }
 
-  /** The earliest time at which `take` has a batch to give; `now` if it has one, Infinity if it is empty or too much is in flight. */
+  /** The earliest time at which `take` returns a batch; Infinity if there is none, or if too much is in flight. */
   dueAt(now: number): number {
     return this.#inFlight.isKeptBack
       ? Number.POSITIVE_INFINITY
       : this.#waiting.dueAt(now, this.#isWriteAhead());
   }
 
-  /** A batch in flight is done with, whatever became of it: its room is free again. */
+  /** Ends a batch in flight, whatever its outcome, and frees its room. */
   settle(batch: QueuedBatch<B>): void {
     if (!this.#inFlight.remove(batch)) return;
     batch.settle();
     this.#writes?.noteBatch();
-    // Its other part may wait to leave memory.
+    // Another part of the batch may wait to leave memory.
     if (batch.copy !== undefined) this.spiller?.wake();
   }
 
-  /** A batch in flight goes back to its place in the queue, or is lost if memory is short; halved first if `halve` is set. */
+  /** Returns a batch in flight to its place, in halves if `halve` is set, or drops it under memory pressure. */
   requeue(batch: QueuedBatch<B>, halve = false): void {
     if (!this.#inFlight.remove(batch)) return;
     if (!batch.isProtected && this.#rules.refusesUnprotected && batch.canLeave && !this.spiller?.isUsable) {
@@ -256,43 +251,43 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.#waiting.putBack(batch);
     if (older !== undefined) this.#waiting.putBack(older);
     this.#writes?.noteBatch();
-    // The bound may have been lowered meanwhile.
+    // The bound may have been lowered while the batch was in flight.
     this.#eviction.relieve();
     this.#listener.wake();
   }
 
-  /** Lets every batch be sent at once that waits for a time of its own. */
+  /** Lets batches with a back-off of their own be sent immediately. */
   retryNow(): void {
     for (const batch of this.#waiting) batch.retryNow();
   }
 
-  /** Puts memory pressure on the queue, or takes it away, and trims it to what is allowed now. */
+  /** Sets or removes memory pressure, and trims the queue to its bounds. */
   restrict(restriction?: Restriction): void {
     this.#rules.restrict(restriction);
     this.#eviction.relieve();
   }
 
-  /** Gives up what is not protected and not in flight. */
+  /** Removes unprotected waiting batches; records without a copy on disk are dropped. */
   discardUnprotected(reason: DropReason): void {
     this.#eviction.discardUnprotected(reason);
   }
 
-  /** Gives up what was opened at `openedUntil` or before and is neither in flight nor on disk. */
+  /** Drops waiting batches that were opened at `openedUntil` or before, except those on disk or being written. */
   expire(openedUntil: number, reason: DropReason): void {
     this.#eviction.expire(openedUntil, reason);
   }
 
-  /** Gives up everything, in flight or not; what has a copy on disk is not lost. */
+  /** Removes all batches, including those in flight; records without a copy on disk are dropped. */
   discard(reason: DropReason): void {
     this.#eviction.discard(reason);
   }
 
-  /** Gives up everything that is not on disk, nor on its way there. */
+  /** Drops all batches that are neither on disk nor being written. */
   discardUnstored(reason: DropReason): void {
     this.#eviction.discardUnstored(reason);
   }
 
-  /** A batch in flight is not to be tried again: it is the disk's, and waits until it can leave memory, or lost. */
+  /** Ends the retries of a batch in flight: it goes to disk or, if it is not stored and the disk is unusable, is dropped. */
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     if (!this.#inFlight.remove(batch)) return;
     if (batch.canLeave && !this.spiller?.isUsable) {
@@ -306,13 +301,13 @@ export class AsyncSinkQueue<B extends LogBatch> {
     this.spiller?.moveToDisk(batch);
   }
 
-  /** Whether all batches up to this sequence number that are still here have a copy on disk. */
+  /** Whether every remaining batch up to this sequence number has a copy on disk. */
   isStoredUpTo(sequence: number): boolean {
     const isSafe = (batch: QueuedBatch<B>) => batch.sequence > sequence || batch.copy !== undefined;
     return [...this.#waiting, ...this.#inFlight].every(isSafe);
   }
 
-  /** Takes out what another process will send, in flight or not. @returns how many records that were. */
+  /** Removes batches that another process has taken over, including those in flight. @returns their records. */
   dropTakenOver(): number {
     const records = dropTakenOver(this.#waiting, this.#inFlight);
     this.#listener.wake();
@@ -330,7 +325,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     return oldest;
   }
 
-  /** Whether a record would only be packed to be dropped again: worth knowing before the work of packing. */
+  /** Checked before packing, which would be wasted on a record that is then dropped. */
   #cannotMakeRoom(isProtected: boolean): boolean {
     const occupancy = this.#occupancy;
     if (!occupancy.isFull()) return false;

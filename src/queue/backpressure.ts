@@ -1,13 +1,13 @@
-/** Lets jobs that can wait wait until the queue has room: asynchronous back-pressure, off the hot path. */
+/** Asynchronous back-pressure off the hot path: jobs that can wait resume when the queue has room. */
 
 import { SpillwayError } from '../common/errors.ts';
 import { invalid } from '../common/validation.ts';
 
-/** For how much room `ready()` waits, and how the wait is given up. */
+/** How much room `ready()` waits for, and how to cancel the wait. */
 export interface ReadyOptions {
-  /** Fullness of the queue to fall below. Default 0.8, range above 0 to 1, else the promise rejects with `ERR_SPILLWAY_OPTION`. */
+  /** The wait ends below this fullness. Default 0.8, range above 0 to 1; otherwise rejects with `ERR_SPILLWAY_OPTION`. */
   below?: number;
-  /** Gives the wait up; the promise then rejects with the signal's reason. */
+  /** Cancels the wait; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -54,7 +54,6 @@ export class Backpressure {
     });
   }
 
-  /** The queue may have become emptier. */
   update(): void {
     if (this.#waiters.size === 0) return;
     const pressure = this.#pressure();

@@ -1,17 +1,14 @@
-/** The batches of one priority class, first in, first out: a deque that can be cut at both ends and takes batches back in order. */
+/** Batches of one priority class, first in, first out: a deque trimmed at both ends that takes batches back in order. */
 
 import type { LogBatch } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
-/**
- * Invariant: batches stand in ascending order of age (`isOlderThan`), so the oldest record of the class is the
- * oldest of the first batch. Only the last batch can be open (still admitting records).
- */
+/** Invariant: oldest batch first (`isOlderThan`), so it has the oldest record; only the last one can be open. */
 export class BatchDeque<B extends LogBatch> {
-  // A head index instead of Array.shift(): taking a batch stays O(1) however many there are.
+  // A head index instead of Array.shift() keeps taking a batch at O(1).
   #items: (QueuedBatch<B> | undefined)[] = [];
   #head = 0;
-  /** The one appended last, wherever it is: asked for every record. */
+  /** The batch appended last, even after its removal; read for every record. */
   #newest: QueuedBatch<B> | undefined;
 
   get length(): number {
@@ -26,7 +23,6 @@ export class BatchDeque<B extends LogBatch> {
     return this.length > 0 ? this.#items[this.#items.length - 1] : undefined;
   }
 
-  /** The batch that records join. */
   get open(): QueuedBatch<B> | undefined {
     const newest = this.#newest;
     return newest !== undefined && newest.place === 'open' ? newest : undefined;
@@ -43,7 +39,7 @@ export class BatchDeque<B extends LogBatch> {
     this.#newest = batch;
   }
 
-  /** Puts a batch back among its elders: almost always at the head. */
+  /** Inserts a batch in order of age: almost always at the head. */
   putBack(batch: QueuedBatch<B>): void {
     let index = this.#head;
     while (index < this.#items.length && (this.#items[index] as QueuedBatch<B>).isOlderThan(batch)) {
@@ -68,7 +64,7 @@ export class BatchDeque<B extends LogBatch> {
     }
   }
 
-  /** Frees the dead slots before the head once they outnumber the living ones, so the cost is O(1) amortised. */
+  /** Frees dead slots before the head once they outnumber the living ones: O(1) amortised. */
   #compact(): void {
     if (this.#head === this.#items.length) {
       this.#items.length = 0;

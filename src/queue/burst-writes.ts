@@ -1,8 +1,8 @@
-/** Whether a burst may wait for the disk: not for a while after several slow writes in a row. */
+/** Decides whether bursts may write synchronously: not for a while after several slow writes in a row. */
 
-/** A write that holds up the application for longer is slow … */
+/** A write that blocks the application for longer is slow … */
 const SLOW_WRITE_MILLIS = 100;
-/** … and so many of them without a quick one in between are a slow disk: a single one is a hiccup. */
+/** … and this many in a row mean a slow disk: a single one is a hiccup. */
 const SLOW_WRITES = 3;
 const FIRST_PAUSE_MILLIS = 250;
 const MAX_PAUSE_MILLIS = 10_000;
@@ -15,7 +15,7 @@ export class BurstWrites {
     return now >= this.#pausedUntil;
   }
 
-  /** @returns whether the disk is too slow, so that bursts have to do without it for a while. */
+  /** @returns whether the disk is too slow, so that bursts do without it for a while. */
   wrote(durationMillis: number, now: number): boolean {
     if (durationMillis <= SLOW_WRITE_MILLIS) {
       this.#slowInARow = 0;

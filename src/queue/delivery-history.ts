@@ -1,34 +1,32 @@
-/** What delivery has tried with a batch so far: one immutable value, which is replaced and which the parts of a batch share. */
+/** The delivery attempts of a batch: one immutable value, shared by the parts of the batch. */
 
-/** The search for what is at fault in a refused batch: one account for all its parts, and the only thing here that changes. */
+/** The search for the bad records of a refused batch: one account for all its parts, and the only mutable value here. */
 export interface Search {
-  /** Whether a part of it is being sent: the others wait for what that tells. */
+  /** Whether a part is being sent: the others wait for its result. */
   isUnderWay: boolean;
-  /** So many refusals in a row are met at most, whatever is at stake. */
+  /** Limit of `refusals`, whatever the number of records. */
   readonly maxRefusals: number;
   /** Refusals since a part was last accepted. */
   refusals: number;
-  /** Whether any part was accepted. */
   wasFruitful: boolean;
-  /** What was refused last and halved, with the records of it that were not accepted since; undefined when one was given up, or it was not said why. */
+  /** The last halved batch, less its accepted records; undefined if a part was given up or the refusal did not blame it. */
   suspect: { records: number; readonly bytes: number } | undefined;
 }
 
-/** The queue looks at `attempts` and `notBefore`; the rest is for delivery alone. */
+/** The queue reads `attempts`, `notBefore` and `search.isUnderWay`; the rest is for delivery. */
 export interface DeliveryHistory {
-  /** How often it was handed to the exporter. */
   readonly attempts: number;
-  /** Not to be sent before this time on the monotonic clock. */
+  /** Earliest time of the next attempt, on the monotonic clock. */
   readonly notBefore: number;
-  /** When it first failed, on the monotonic clock; undefined while it has not. */
+  /** On the monotonic clock; undefined before the first failure. */
   readonly firstFailedAt: number | undefined;
-  /** Failures in a row that may pass by themselves. */
+  /** Failures in a row that may be temporary. */
   readonly failures: number;
-  /** Of those, how many came although other batches had got through since the one before. */
+  /** How many of these followed deliveries of other batches. */
   readonly failuresWhileOthersPassed: number;
-  /** How many batches had been delivered when this one last failed. */
+  /** Number of batches delivered in total when this one last failed. */
   readonly deliveriesAtLastFailure: number;
-  /** Undefined until it is refused. */
+  /** Undefined until the batch is halved after a refusal. */
   readonly search: Search | undefined;
 }
 

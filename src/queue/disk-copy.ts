@@ -1,21 +1,20 @@
-/** A batch's copy on disk, as far as the queue has to know of it. */
+/** The interface of a batch's copy on disk, which the parts of the batch share. */
 
-/** The parts of a batch share its copy. */
 export interface DiskCopy {
-  /** Whether it is there, and ours: a copy can be evicted when its disk space is needed. */
+  /** Whether the copy exists and belongs to this process: it can be evicted or taken over. */
   readonly isStored: boolean;
-  /** Whether it had to give way to others on disk. */
+  /** Whether the copy was deleted to free disk space. */
   readonly isEvicted: boolean;
-  /** Whether another process has taken the copy over, and will send it. */
+  /** Whether another process owns the copy and will send it. */
   readonly isTakenOver: boolean;
-  /** Whether the batch may leave memory now; not while another part of it is still here. */
+  /** Whether the batch may leave memory now: not while another part of it is still here. */
   readonly isReleasable: boolean;
-  /** Whether what it is a copy of may be sent: not while another process may have taken it over unnoticed. */
+  /** False while another process may have taken the copy over unnoticed. */
   maySend(now: number): boolean;
-  /** One more part of the batch shares it. */
+  /** Another part shares the copy from now on. */
   split(): void;
-  /** So many records of a part, from that position of the whole batch on, are done with; so is the part. */
+  /** Settles a part: `records` records from position `offset` of the whole batch on. */
   settle(offset: number, records: number): void;
-  /** A part leaves memory; with the last of them, what is not settled is the disk's to keep. */
+  /** A part leaves memory; after the last part, the disk keeps the unsettled records. */
   release(): void;
 }

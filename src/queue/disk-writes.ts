@@ -1,4 +1,4 @@
-/** Writes batches of the queue to disk, knows what is on its way there, and frees the memory of what is there. */
+/** Writes queued batches to disk, tracks the writes in progress, and frees the memory of stored batches. */
 
 import type { InFlight } from './in-flight.ts';
 import type { LogBatch } from './log-batch.ts';
@@ -8,17 +8,15 @@ import type { Amount } from './queue-contract.ts';
 import type { QueuedBatch, Written } from './queued-batch.ts';
 import type { WaitingBatches } from './waiting-batches.ts';
 
-/** Bytes on their way to disk at the same time: what is being written can neither be sent nor dropped. */
+/** Limit of bytes being written, which can be neither sent nor dropped. */
 const MAX_WRITING_BYTES = 8 * 1024 * 1024;
-/** However small: they are passed over each time that a batch is looked for. */
+/** Limit of batches being written, of any size: every search for a batch passes over them. */
 const MAX_WRITING_BATCHES = 512;
 
-/** The queue, as far as it can go to disk. */
 export interface SpilledQueue<B extends LogBatch> {
   readonly occupancy: Occupancy<B>;
   readonly waiting: WaitingBatches<B>;
   readonly inFlight: InFlight<B>;
-  /** Something has changed. */
   readonly wake: () => void;
 }
 
@@ -28,7 +26,7 @@ export class DiskWrites<B extends LogBatch> {
   #batches = 0;
   #records = 0;
   #bytes = 0;
-  /** False when the waiting batches were looked through in vain: that is too much to do for each record. */
+  /** False after a vain search of the waiting batches: repeating it for each record would be too slow. */
   #mayBeReleasable = false;
 
   constructor(queue: SpilledQueue<B>, overflow: Overflow<B>) {
@@ -36,32 +34,30 @@ export class DiskWrites<B extends LogBatch> {
     this.#overflow = overflow;
   }
 
-  /** How many batches are on their way to disk. */
+  /** Batches being written. */
   get batches(): number {
     return this.#batches;
   }
 
-  /** How much that is. */
   get amount(): Amount {
     return { records: this.#records, bytes: this.#bytes };
   }
 
-  /** Whether no more are to be sent there for now. */
   get isEnough(): boolean {
     return this.#bytes >= MAX_WRITING_BYTES || this.#batches >= MAX_WRITING_BATCHES;
   }
 
-  /** The closed batches that wait and that are not on disk, nor on their way there: oldest first, protected ones last. */
+  /** Closed waiting batches that are neither on disk nor being written: oldest first, protected ones last. */
   *storable(): Generator<QueuedBatch<B>> {
     for (const batch of this.#queue.waiting.sealed()) if (batch.isStorable) yield batch;
   }
 
-  /** The batches in flight that are not on disk, nor on their way there, nor had to give way there. */
+  /** Batches in flight that are neither on disk nor being written, and were not evicted from disk. */
   *storableInFlight(): Generator<QueuedBatch<B>> {
     for (const batch of this.#queue.inFlight) if (batch.isStorable && !batch.wasEvicted) yield batch;
   }
 
-  /** @param freesMemory whether it leaves memory when it is there, unless it is in flight then. */
+  /** @param freesMemory removes the stored batch from memory, unless it is in flight by then. */
   store(batch: QueuedBatch<B>, freesMemory: boolean): void {
     const { records, bytes } = batch.contents;
     batch.writeBegan();
@@ -77,7 +73,7 @@ export class DiskWrites<B extends LogBatch> {
     });
   }
 
-  /** The same synchronously; it stays in memory. */
+  /** Synchronous {@link store}; the batch stays in memory. */
   storeNow(batch: QueuedBatch<B>): void {
     batch.writeBegan();
     this.#writeEnded(batch, this.#overflow.storeNow(batch));
@@ -89,7 +85,7 @@ export class DiskWrites<B extends LogBatch> {
     this.#queue.wake();
   }
 
-  /** What has a copy on disk leaves memory, unless it is in flight. */
+  /** Removes a batch with a copy on disk from memory, unless it is in flight. */
   release(batch: QueuedBatch<B>): void {
     const { copy } = batch;
     if (batch.place === 'sending' || batch.place === 'gone' || !copy?.isReleasable) return;
@@ -98,7 +94,7 @@ export class DiskWrites<B extends LogBatch> {
     copy.release();
   }
 
-  /** Frees the memory of what is on disk as well, oldest first, as long as it is too much. */
+  /** Frees the memory of stored batches, oldest first, until `isTooMuch` is false. */
   releaseStored(isTooMuch: () => boolean): void {
     if (!this.#mayBeReleasable || !isTooMuch()) return;
     for (const batch of [...this.#queue.waiting]) {
@@ -108,7 +104,7 @@ export class DiskWrites<B extends LogBatch> {
     this.#mayBeReleasable = false;
   }
 
-  /** Something became of a batch, so that it, or another part of it, may be releasable now. */
+  /** A batch has changed: it, or another part of it, may be releasable now. */
   noteBatch(): void {
     this.#mayBeReleasable = true;
   }

@@ -1,4 +1,4 @@
-/** What becomes of records that the queue has no room for, or no time: stored if they can be, and lost if not. */
+/** Moves records for which the queue lacks room or time to disk, or drops them. */
 
 import type { DropReason } from '../common/errors.ts';
 import { oneRecordOf } from '../common/severity-counts.ts';
@@ -11,7 +11,6 @@ import type { QueuedBatch } from './queued-batch.ts';
 import type { Spiller } from './spiller.ts';
 import type { WaitingBatches } from './waiting-batches.ts';
 
-/** What is evicted from. */
 export interface EvictedQueue<B extends LogBatch> {
   readonly limits: QueueLimits;
   readonly rules: AdmissionRules;
@@ -21,13 +20,9 @@ export interface EvictedQueue<B extends LogBatch> {
   readonly listener: QueueListener;
 }
 
-/**
- * Memory is kept within the bounds as long as the disk takes what is too much. Where it does not, what is in flight and
- * has a copy on disk is left out of the count: no record is lost because of others that are safe.
- */
+/** Once the disk takes no more, batches in flight with a copy are not counted: safe records must not displace others. */
 export class Eviction<B extends LogBatch> {
   readonly #queue: EvictedQueue<B>;
-  /** What takes records instead of losing them; undefined where there is no disk. */
   readonly #spiller: Spiller<B> | undefined;
 
   constructor(queue: EvictedQueue<B>, spiller: Spiller<B> | undefined) {
@@ -35,24 +30,21 @@ export class Eviction<B extends LogBatch> {
     this.#spiller = spiller;
   }
 
-  /** Gives up records until the bounds hold. */
+  /** Removes records until the bounds hold. */
   relieve(): void {
     const { occupancy } = this.#queue;
     if (occupancy.hasTooMany()) this.#evict('queue_full', (without) => occupancy.hasTooMany(without));
     if (occupancy.isTooHeavy()) this.#evict(this.#weightReason(), (without) => occupancy.isTooHeavy(without));
   }
 
-  /** Gives up what is not protected and not in flight. */
   discardUnprotected(reason: DropReason): void {
     this.#discardWaiting(reason, (batch) => !batch.isProtected && batch.canLeave);
   }
 
-  /** Gives up what was opened at `openedUntil` or before and is neither in flight nor on disk. */
   expire(openedUntil: number, reason: DropReason): void {
     this.#discardWaiting(reason, (batch) => batch.openedAt <= openedUntil && batch.isChangeable);
   }
 
-  /** Gives up everything, in flight or not. */
   discard(reason: DropReason): void {
     for (const batch of [...this.#queue.inFlight]) {
       this.#queue.inFlight.remove(batch);
@@ -61,7 +53,6 @@ export class Eviction<B extends LogBatch> {
     this.#discardWaiting(reason, () => true);
   }
 
-  /** Gives up everything that is not on disk, nor on its way there. */
   discardUnstored(reason: DropReason): void {
     for (const batch of [...this.#queue.inFlight]) {
       if (!batch.isChangeable) continue;
@@ -71,7 +62,7 @@ export class Eviction<B extends LogBatch> {
     this.#discardWaiting(reason, (batch) => batch.isChangeable);
   }
 
-  /** A batch that is not in the queue any more is the disk's, or lost. */
+  /** The batch has left the queue: its copy stays on disk or, without one, its records are dropped. */
   abandon(batch: QueuedBatch<B>, reason: DropReason): void {
     const { copy, contents } = batch;
     batch.end();
@@ -110,7 +101,7 @@ export class Eviction<B extends LogBatch> {
       this.#queue.waiting.evictOne(victim, end);
       this.#queue.listener.dropped(reason, 1, victim.history.attempts > 0, oneRecordOf(severity));
     }
-    // A flush may have waited for just these.
+    // A flush may wait for these records.
     this.#queue.listener.wake();
   }
 }

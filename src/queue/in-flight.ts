@@ -1,10 +1,10 @@
-/** The batches that were taken from the queue and are not done with: they still count against its bounds, and may take half of them. */
+/** Batches taken and not yet settled: they count against the queue's bounds and may use half of them. */
 
 import type { LogBatch } from './log-batch.ts';
 import type { Amount } from './queue-contract.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
-/** What may be in flight of a queue: the other half is left to what is admitted meanwhile, and to what waits for the disk. */
+/** Limit for batches in flight: the other half is for new records and for batches that wait for the disk. */
 export function halfOf(bound: number): number {
   return Math.ceil(bound / 2);
 }
@@ -20,12 +20,11 @@ export class InFlight<B extends LogBatch> implements Iterable<QueuedBatch<B>> {
     this.#most = most;
   }
 
-  /** Whether a batch was kept back for want of room, and nothing has left since. */
+  /** Whether a batch was kept back for lack of room and none has left since. */
   get isKeptBack(): boolean {
     return this.#isKeptBack;
   }
 
-  /** What may come on top. */
   get room(): Amount {
     return { records: this.#most.records - this.#records, bytes: this.#most.bytes - this.#bytes };
   }
@@ -42,7 +41,6 @@ export class InFlight<B extends LogBatch> implements Iterable<QueuedBatch<B>> {
     return this.#bytes;
   }
 
-  /** How much of it has a copy on disk. */
   get stored(): Amount {
     let records = 0;
     let bytes = 0;
@@ -62,7 +60,7 @@ export class InFlight<B extends LogBatch> implements Iterable<QueuedBatch<B>> {
     return this.#batches[Symbol.iterator]();
   }
 
-  /** There is no room for the next batch: it waits until one of these has left. */
+  /** The next batch does not fit: it waits until one of these has left. */
   keepBack(): void {
     this.#isKeptBack = this.#batches.size > 0;
   }
@@ -74,7 +72,7 @@ export class InFlight<B extends LogBatch> implements Iterable<QueuedBatch<B>> {
     this.#bytes += batch.contents.bytes;
   }
 
-  /** @returns false when the batch was not in flight: it was given up meanwhile. */
+  /** @returns false if the batch was no longer in flight. */
   remove(batch: QueuedBatch<B>): boolean {
     if (!this.#batches.delete(batch)) return false;
     this.#isKeptBack = false;

@@ -1,68 +1,49 @@
-/** What a batch is to the queue and the driver: a bounded run of records whose form only the exporter's adapter knows. */
+/** The interface of batches for queue and driver; only the exporter's adapter knows their form. */
 
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 
-/**
- * The record `onEmit` is given. Taken from the processor's own signature because the name of the type
- * differs between the releases of sdk-logs that are supported.
- */
+/** Taken from the signature of `onEmit`: the name of the type differs between supported releases of sdk-logs. */
 export type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
 
-/**
- * Records in the order of their admission.
- *
- * `records` and `bytes` are exact at every moment: the limits of the queue are sums of them. The methods
- * that remove a record return its size so that the caller can give back exactly what was taken.
- */
+/** Records in order of admission. `records` and `bytes` are always exact: the queue's limits are sums of them. */
 export interface LogBatch {
-  /** How many records the batch holds. */
   readonly records: number;
-  /** What those records weigh, in the unit of the adapter: estimated heap bytes, or bytes on the wire. */
+  /** In the adapter's unit: estimated heap bytes, or bytes on the wire. */
   readonly bytes: number;
-  /** The resources in here that do not have all their attributes yet. Never throws. */
+  /** Resources whose attributes have not all resolved. Never throws. */
   readonly pendingResources: readonly EmittedRecord['resource'][];
-  /**
-   * Takes in a record as it is now; what happens to it afterwards no longer matters.
-   * @returns its size in bytes.
-   * @throws whatever reading the record throws; the batch is then as it was.
-   */
+  /** Copies a record. @returns its size in bytes. @throws errors of reading the record; the batch is then unchanged. */
   add(record: EmittedRecord): number;
-  /** Removes the oldest record and returns its size, 0 when there is none. */
+  /** Removes the oldest record. @returns its size, 0 if there was none. */
   shift(): number;
-  /** Removes the newest record and returns its size, 0 when there is none. */
+  /** Removes the newest record. @returns its size, 0 if there was none. */
   pop(): number;
-  /** Takes in the records of the batch that follows this one, of the same kind; that one is not used any more. */
+  /** Takes over the records of the following batch, of the same kind, which must not be used afterwards. */
   append(next: LogBatch): void;
-  /** Moves the oldest `records` records into a new batch, which is returned; this one keeps the rest. */
+  /** Moves the oldest `records` records into a new batch. */
   split(records: number): LogBatch;
-  /** The severity number of the record at this end, 0 when it has none or there is no record. */
+  /** 0 if the record has no severity number, or there is no record. */
   severityAt(end: BatchEnd): number;
-  /** All records by their severity. Looks at each of them. */
+  /** Reads every record. */
   severities(): SeverityCounts;
   /**
-   * Puts the records into the order in which a request has them: resource by resource, and scope by scope
-   * within each, in the order in which those first appeared. It remains the order of what is split off and of what is
-   * left when records are removed. `bytes` stays as it is.
+   * Sorts the records as a request has them: by resource, then by scope, in order of first appearance. The order survives
+   * splits and removals; `bytes` does not change.
    */
   regroup(): void;
 }
 
 export type BatchEnd = 'oldest' | 'newest';
 
-/** Opens an empty batch: the one thing an adapter gives to the queue. */
 export type OpenBatch<B extends LogBatch> = () => B;
 
-/** Turns batches into bytes that can be kept outside of the process, and back. */
 export interface BatchCodec<B extends LogBatch> {
   /**
-   * Regroups the batch first, so that its record `i` is record `i` of what is returned: an OTLP
-   * `ExportLogsServiceRequest`, which may share the memory of the batch and is then good until that changes.
+   * Regroups the batch first, so that its record `i` is record `i` of the result: an OTLP `ExportLogsServiceRequest` that
+   * may share the batch's memory and is valid until the batch changes.
    */
   encode(batch: B): Uint8Array;
-  /**
-   * The records of a request in their order. Nothing of the payload is kept.
-   * @throws RangeError when it is no such request.
-   */
+  /** The records in order, independent of the payload's memory. @throws RangeError if it is no such request. */
   decode(payload: Uint8Array): B;
 }

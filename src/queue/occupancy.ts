@@ -1,4 +1,4 @@
-/** How much the queue holds, against the bounds that hold now. */
+/** Compares the contents of the queue with its current bounds. */
 
 import type { AdmissionRules } from './admission-rules.ts';
 import type { InFlight } from './in-flight.ts';
@@ -8,7 +8,7 @@ import type { WaitingBatches } from './waiting-batches.ts';
 
 const NOTHING: Amount = { records: 0, bytes: 0 };
 
-/** Methods, not getters: V8 calls into its runtime for each use of a private getter, and these are used per record. */
+/** Methods, not getters: V8 calls its runtime for each use of a private getter, and these are used for every record. */
 export class Occupancy<B extends LogBatch> {
   readonly #maxRecords: number;
   readonly #rules: AdmissionRules;
@@ -30,7 +30,7 @@ export class Occupancy<B extends LogBatch> {
     return this.#waiting.bytes + this.#inFlight.bytes;
   }
 
-  /** By records or by bytes, whichever is fuller: 1 is full. @param without what is about to leave. */
+  /** Fullness by records or by bytes, whichever is higher; 1 is full. @param without amount that is about to leave. */
   pressure(without = NOTHING): number {
     return Math.max(
       (this.records() - without.records) / this.#maxRecords,

@@ -1,22 +1,19 @@
-/** What the queue asks of a disk behind it. Calls go down: the disk answers the call that asked, and calls the queue never. */
+/** The queue's interface to a disk. Calls go down: the disk answers its caller and never calls the queue. */
 
 import type { LogBatch } from './log-batch.ts';
 import type { QueuedBatch, Written } from './queued-batch.ts';
 
 export interface Overflow<B extends LogBatch> {
-  /** Whether it may take something. */
+  /** Whether the disk may accept a batch. */
   readonly isUsable: boolean;
-  /**
-   * Begins what has to come before a batch is written, a wait of some seconds for attributes that are not there yet.
-   * @returns whether there is nothing to wait for, or no longer: `wake` tells when that is so.
-   */
+  /** Starts the wait of some seconds for resource attributes. @returns whether it is over; otherwise `wake` follows. */
   prepare(batch: QueuedBatch<B>): boolean;
-  /** Writes a batch, and tells once what came of it, within the call or later. The batch must not change until then. */
+  /** Writes a batch and calls `ended` once, within the call or later. The batch must not change until then. */
   store(batch: QueuedBatch<B>, ended: (written: Written) => void): void;
-  /** The same synchronously. */
+  /** Synchronous {@link store}. */
   storeNow(batch: QueuedBatch<B>): Written;
-  /** Ends synchronously what `store` has begun. */
+  /** Completes synchronously the writes that `store` has begun. */
   flushNow(): void;
-  /** A disk that failed is to be tried again without delay: there may be no other time. */
+  /** Lets a failed disk be tried again without delay: there may be no later chance. */
   retryNow(): void;
 }

@@ -1,10 +1,10 @@
-/** What the queue is told when it is built, and what it tells its owner. */
+/** The limits of a queue, and the events it reports. */
 
 import type { DropReason } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { ShedRule } from './admission-rules.ts';
 
-/** The bounds and rules of a queue; validated by whoever builds it. */
+/** Already validated. */
 export interface QueueLimits {
   readonly maxQueueSize: number;
   readonly maxQueueBytes: number;
@@ -12,14 +12,13 @@ export interface QueueLimits {
   readonly maxExportBatchBytes: number;
   readonly scheduledDelayMillis: number;
   readonly overflow: 'drop-oldest' | 'drop-newest';
-  /** Infinity when no severity is protected. */
+  /** Infinity if no severity is protected. */
   readonly protectSeverity: number;
   readonly shed: ShedRule | undefined;
 }
 
-/** What the queue tells its owner: of records it lost, and that the loop has something new to look at. */
 export interface QueueListener {
-  /** `wasPassed`: the records had been handed to the exporter before, and had come back. */
+  /** @param wasPassed whether the records had been handed to the exporter before. */
   dropped(reason: DropReason, records: number, wasPassed: boolean, severities: SeverityCounts): void;
   /** A batch was opened, became full, or lost records. */
   wake(): void;
@@ -30,10 +29,8 @@ export interface Amount {
   readonly bytes: number;
 }
 
-/** What a request may have, as far as the destination is known. */
+/** Limits of one request. Default: none. */
 export interface TakeSize {
-  /** Default: any number. */
   readonly maxRecords?: number;
-  /** Default: any number. */
   readonly maxBytes?: number;
 }

@@ -1,20 +1,18 @@
-/** A batch on its way: its contents, its place in the order of admission, and its state, which nothing else changes. */
+/** A batch with its position in the order of admission and its state, which only this file changes. */
 
 import { type DeliveryHistory, UNTRIED } from './delivery-history.ts';
 import type { DiskCopy } from './disk-copy.ts';
 import type { LogBatch } from './log-batch.ts';
 import type { Amount, TakeSize } from './queue-contract.ts';
 
-/** A replay was read back from disk, where its records are counted; what is live was admitted by this process. */
+/** `replay`: read back from disk, where its records are counted. `live`: admitted by this process. */
 export type Origin = 'live' | 'replay';
 
-/** Where a batch is. */
 export type Place = 'open' | 'waiting' | 'sending' | 'leaving' | 'gone';
 
-/** What there is of a batch on disk. */
 export type OnDisk = 'none' | 'writing' | 'refused' | 'copy';
 
-/** The legal moves, as the drawing below has them. */
+/** The legal transitions, as drawn below. */
 export const PLACE_EXITS: Readonly<Record<Place, readonly Place[]>> = {
   open: ['waiting', 'sending', 'gone'],
   waiting: ['sending', 'gone'],
@@ -30,7 +28,7 @@ export const DISK_EXITS: Readonly<Record<OnDisk, readonly OnDisk[]>> = {
   copy: ['writing'],
 };
 
-/** What became of writing a batch: its copy, or that the disk will not have it, or that it failed and may be tried again. */
+/** Result of a write: the copy, a refusal of the disk, or a failure that permits another try. */
 export type Written = DiskCopy | 'refused' | 'failed';
 
 /**
@@ -48,28 +46,28 @@ export type Written = DiskCopy | 'refused' | 'failed';
  *      └──── writeEnded ────┴──── retryRefused ─────┘
  * ```
  *
- * - `leaving`: this process will not try it again; it waits to leave memory for the disk.
- * - `gone`: delivered, dropped, left to the disk, or part of another batch.
- * - `writing`: it must not change, nor be sent, until that has ended.
- * - `refused`: no bytes can be made of it, or the disk works and will not have it: there is no room.
+ * - `leaving`: this process does not retry it; it waits to leave memory for the disk.
+ * - `gone`: delivered, dropped, left to the disk, or merged into another batch.
+ * - `writing`: must neither change nor be sent until the write ends.
+ * - `refused`: it cannot be encoded, or a working disk has no room.
  *
- * A move that is not drawn changes nothing, and the method says so by returning false.
+ * A transition that is not drawn changes nothing and returns false.
  */
 export class QueuedBatch<B extends LogBatch> {
   readonly contents: B;
-  /** Position in the order of opening. Parts of a batch share its number, so a flush waits for all of them. */
+  /** Position in the order of opening. Parts of a batch share it, so that a flush waits for all of them. */
   readonly sequence: number;
-  /** When its first record was admitted, on the monotonic clock. */
+  /** Admission time of the first record, on the monotonic clock. */
   readonly openedAt: number;
-  /** Whether its records are at or above `protectSeverity`. */
+  /** Whether the records are at or above `protectSeverity`. */
   readonly isProtected: boolean;
   readonly origin: Origin;
-  /** What delivery has tried with it so far, and replaces. */
+  /** Replaced by delivery. */
   history = UNTRIED;
   #offset = 0;
   #place: Place = 'open';
   #onDisk: OnDisk = 'none';
-  /** Exactly when `#onDisk` is `copy`; it need not be there any more. */
+  /** Defined exactly when `#onDisk` is `copy`; the copy itself may be gone. */
   #copy: DiskCopy | undefined;
 
   constructor(
@@ -86,7 +84,7 @@ export class QueuedBatch<B extends LogBatch> {
     this.origin = origin;
   }
 
-  /** One that was read back: it waits, has its copy, and begins at `offset` of what that is a copy of. */
+  /** A batch read back from disk: waiting, with its copy. @param offset of its first record in the copied batch. */
   static replayed<B extends LogBatch>(
     contents: B,
     { sequence, openedAt, isProtected }: Pick<QueuedBatch<B>, 'sequence' | 'openedAt' | 'isProtected'>,
@@ -111,12 +109,11 @@ export class QueuedBatch<B extends LogBatch> {
     return this.#onDisk;
   }
 
-  /** Position among the parts of one batch: how many records were split off before it. */
+  /** Number of records split off before this part. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** No more records join it. */
   seal(): boolean {
     return this.#move('waiting', 'open');
   }
@@ -137,90 +134,83 @@ export class QueuedBatch<B extends LogBatch> {
     return this.#move('gone');
   }
 
-  /** It is being written. */
   writeBegan(): boolean {
     return this.isStorable && this.#turn('writing', undefined);
   }
 
-  /** It was written, or was not. */
   writeEnded(written: Written): boolean {
     if (this.#onDisk !== 'writing') return false;
     if (written === 'refused') return this.#turn('refused', undefined);
     if (written === 'failed') return this.#turn('none', undefined);
-    // What was delivered, or counted as dropped, while it was being written is not to be found again.
+    // Records that were delivered or dropped during the write must not be replayed.
     if (this.#place === 'gone') written.settle(this.#offset, this.contents.records);
     return this.#turn('copy', written);
   }
 
-  /** Lets it be written after all: there may be room for it by now. */
+  /** Permits another write: the disk may have room by now. */
   retryRefused(): boolean {
     return this.#onDisk === 'refused' && this.#turn('none', undefined);
   }
 
-  /** Its records are done with, in its copy on disk as well. */
+  /** Ends the batch and settles its records on disk. */
   settle(): boolean {
     if (!this.end()) return false;
-    // What was read back is counted by the disk, which has to hear of it even when the file is gone.
+    // The disk counts replayed records, so it must be informed even if the file is gone.
     const copy = this.origin === 'replay' ? this.#copy : this.copy;
     copy?.settle(this.#offset, this.contents.records);
     return true;
   }
 
-  /** When it may be sent, on the monotonic clock: Infinity while another part of a refused batch is. */
+  /** On the monotonic clock; Infinity while another part of the refused batch is being sent. */
   get notBefore(): number {
     return this.history.search?.isUnderWay ? Number.POSITIVE_INFINITY : this.history.notBefore;
   }
 
-  /** Lets it be sent immediately if it waits for a time of its own. */
+  /** Ends the batch's own back-off. */
   retryNow(): void {
     if (this.history.notBefore !== 0) this.history = { ...this.history, notBefore: 0 };
   }
 
-  /** Whether an answer to it is still this process's to account for. */
+  /** Whether this process must account for the answer. */
   get isInFlight(): boolean {
     return this.#place === 'sending' && !(this.origin === 'replay' && this.isTakenOver);
   }
 
-  /** Whether nothing has happened to it that another batch should not be drawn into. */
+  /** Whether another batch may be merged with it: never tried, not delayed, not on disk. */
   get isUntouched(): boolean {
     return this.history.attempts === 0 && this.history.notBefore === 0 && this.#onDisk === 'none';
   }
 
-  /** Its copy on disk, if it has one that is still there. */
+  /** Undefined also after the copy was evicted or taken over. */
   get copy(): DiskCopy | undefined {
     return this.#copy?.isStored ? this.#copy : undefined;
   }
 
-  /** Whether it is another process's to send. */
   get isTakenOver(): boolean {
     return this.#copy?.isTakenOver ?? false;
   }
 
-  /** Whether its copy had to give way: as long as it stays in memory, another one would only push others out in turn. */
+  /** Whether its copy was evicted: while the batch is in memory, another copy would only push others out in turn. */
   get wasEvicted(): boolean {
     return this.#copy?.isEvicted ?? false;
   }
 
-  /** Whether its records may be taken out one by one: a copy on disk would not be the same any more. */
+  /** Whether records may be removed one by one: a copy on disk would no longer match. */
   get isChangeable(): boolean {
     return this.#onDisk !== 'writing' && this.copy === undefined;
   }
 
-  /** Whether it may leave memory: not while another part of it has to stay, and its copy with that. */
+  /** Whether it may leave memory: not while another part that shares its copy is still here. */
   get canLeave(): boolean {
     return this.copy?.isReleasable ?? true;
   }
 
-  /** Whether it could be written to disk now. */
   get isStorable(): boolean {
     if (this.#copy === undefined) return this.#onDisk === 'none';
     return !this.#copy.isStored && !this.#copy.isTakenOver;
   }
 
-  /**
-   * Whether it may be sent as far as the disk is concerned.
-   * @param isWriteAhead whether only what has a copy may.
-   */
+  /** Whether its state on disk permits sending. @param isWriteAhead whether only batches with a copy may be sent. */
   mayBeSent(now: number, isWriteAhead: boolean): boolean {
     if (this.#place === 'leaving' || this.#onDisk === 'writing') return false;
     const { copy } = this;
@@ -229,7 +219,7 @@ export class QueuedBatch<B extends LogBatch> {
     return !isWriteAhead || this.#onDisk === 'refused' || this.wasEvicted;
   }
 
-  /** About how much of it goes into one request. */
+  /** Approximate amount in one request. */
   amountWithin(size: TakeSize): Amount {
     const { records, bytes } = this.contents;
     const most = this.recordsWithin(size);
@@ -242,21 +232,17 @@ export class QueuedBatch<B extends LogBatch> {
     );
   }
 
-  /** How many of its records go into one request. */
   recordsWithin({
     maxRecords = Number.POSITIVE_INFINITY,
     maxBytes = Number.POSITIVE_INFINITY,
   }: TakeSize): number {
     const { records, bytes } = this.contents;
-    // By records, which can be split exactly; by bytes as if all records weighed the same.
+    // Splits are exact by records; by bytes they assume records of equal size.
     const byBytes = bytes > maxBytes ? Math.max(1, Math.floor((records * maxBytes) / bytes)) : records;
     return Math.min(maxRecords, byBytes);
   }
 
-  /**
-   * Moves the older half into a new batch, the larger one if they differ. @returns undefined when it cannot be halved now:
-   * one record, or what is being written, which must stay as it is.
-   */
+  /** Moves the older half, the larger one if they differ, into a new batch. Undefined for one record or during a write. */
   halve(): QueuedBatch<B> | undefined {
     const { records } = this.contents;
     return records > 1 && this.#onDisk !== 'writing' ? this.split(Math.ceil(records / 2)) : undefined;
@@ -273,7 +259,7 @@ export class QueuedBatch<B extends LogBatch> {
     part.#onDisk = this.#onDisk;
     part.#copy = this.#copy;
     this.#offset += records;
-    // Also when it is not there any more: it is told when each of its parts has ended.
+    // Even if the copy is gone: it counts its parts until each has ended.
     this.#copy?.split();
     return part;
   }

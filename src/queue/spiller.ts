@@ -1,4 +1,4 @@
-/** Picks what of the queue goes to disk, has it written without anybody waiting for it, and frees the memory of it. */
+/** Selects batches for the disk, has them written, and frees their memory. */
 
 import { type Cancel, type Clock, coalesced, settledWithin } from '../common/clock.ts';
 import { BurstWrites } from './burst-writes.ts';
@@ -9,27 +9,25 @@ import type { QueuedBatch } from './queued-batch.ts';
 import { spillPlan } from './spill-plan.ts';
 
 export interface SpillSettings {
-  /** `always`: only what is on disk may be sent. */
+  /** `always`: only batches on disk may be sent. */
   readonly mode: 'overflow' | 'always';
-  /** For how long the breaker is not closed before all that waits goes to disk. */
+  /** How long the breaker is not closed before all waiting batches go to disk. */
   readonly spillAfterOpenMillis: number;
-  /** What may be written at the exit of the process, and for how long. */
+  /** Limits for all writes at the exit of the process. */
   readonly exitMaxBytes: number;
   readonly exitTimeoutMillis: number;
 }
 
-/** The disk behind a queue. */
 export interface DiskBehind<B extends LogBatch> {
   readonly overflow: Overflow<B>;
   readonly settings: SpillSettings;
   readonly clock: Clock;
-  /** Something people should know of. */
   readonly warn: (topic: string, message: string) => void;
 }
 
 /**
- * A batch that is on disk stays in memory for as long as there is room. What lacks attributes of its resource that may still
- * come waits some seconds before it is written, unless the process ends or there is no room.
+ * Stored batches stay in memory while there is room. Batches with unresolved resource attributes wait some seconds before
+ * they are written, unless the process ends or there is no room.
  */
 export class Spiller<B extends LogBatch> {
   readonly #queue: SpilledQueue<B>;
@@ -39,22 +37,22 @@ export class Spiller<B extends LogBatch> {
   readonly #clock: Clock;
   readonly #warn: DiskBehind<B>['warn'];
   readonly #burstWrites = new BurstWrites();
-  /** When the breaker left its closed state; undefined while it is in it. */
+  /** When the breaker left its closed state; undefined while it is closed. */
   #brokenSince: number | undefined;
   #isMemoryShort = false;
-  /** How many ask for all that waits to leave memory. */
+  /** Callers that want all waiting batches to leave memory. */
   #drains = 0;
-  /** How many ask for a copy of all that is in memory. */
+  /** Callers that want a copy of everything in memory. */
   #copies = 0;
-  /** Whether the process ends: nothing is waited for any more. */
+  /** Whether the process ends: no batch waits any more. */
   #isLast = false;
-  /** What was written at the exit, and how long that took. */
+  /** Totals of all writes at the exit. */
   #exitBytes = 0;
   #exitMillis = 0;
   #cancelTimer: Cancel | undefined;
   /** Resolve the promises of `drain` and `copy`. */
   readonly #waiters = new Set<() => void>();
-  /** Something may have to be written. Cheap and harmless however often it is called. */
+  /** Schedules a turn. Cheap and idempotent. */
   readonly wake: () => void;
 
   constructor(
@@ -71,12 +69,11 @@ export class Spiller<B extends LogBatch> {
     this.wake = coalesced(clock, () => this.#turn());
   }
 
-  /** Whether the disk may take something. */
   get isUsable(): boolean {
     return this.#overflow.isUsable;
   }
 
-  /** Whether only what has a copy on disk may be sent. */
+  /** Whether only batches with a copy on disk may be sent. */
   get isWriteAhead(): boolean {
     return this.#settings.mode === 'always' && this.#overflow.isUsable;
   }
@@ -92,9 +89,8 @@ export class Spiller<B extends LogBatch> {
   }
 
   /**
-   * Writes everything that is in memory, in flight included. Resolves when that is done, has failed, or
-   * `timeoutMillis` have passed; never rejects.
-   * @param isLast whether there will be no other time: what is left then is written synchronously.
+   * Writes everything in memory, including batches in flight, for at most `timeoutMillis`; never rejects.
+   * @param isLast whether there is no later time: the rest is then written synchronously.
    */
   async drain(timeoutMillis: number, isLast: boolean): Promise<void> {
     this.#drains++;
@@ -106,7 +102,7 @@ export class Spiller<B extends LogBatch> {
     this.wake();
   }
 
-  /** The same, but what waits stays in memory as well, to be sent by this process. */
+  /** Like {@link drain}, but waiting batches stay in memory, to be sent by this process. */
   async copy(timeoutMillis: number): Promise<void> {
     this.#copies++;
     await this.#written(timeoutMillis);
@@ -114,31 +110,24 @@ export class Spiller<B extends LogBatch> {
     this.wake();
   }
 
-  /** A batch that waits is to leave memory for the disk. */
   moveToDisk(batch: QueuedBatch<B>): void {
     if (batch.isStorable) this.#writes.store(batch, true);
     else this.wake();
   }
 
-  /**
-   * Has the disk take what it can, synchronously, as long as it is too much: a burst in one turn of the event loop leaves no
-   * time for anything else, and costs what the writing costs.
-   */
+  /** Frees room synchronously: a burst within one turn of the event loop lets no asynchronous write end. */
   makeRoom(isTooMuch: () => boolean): void {
     this.#writes.releaseStored(isTooMuch);
     while (isTooMuch() && this.#storeOneNow()) this.#writes.releaseStored(isTooMuch);
   }
 
-  /**
-   * Writes everything, in flight included, before the process is gone; within the bounds of the settings, which hold for
-   * all calls together: listeners of the exit may log, and each record of theirs comes here.
-   */
+  /** Writes everything before the process exits. The limits hold for all calls together: listeners of the exit may log. */
   storeAtExit(): void {
     const { exitMaxBytes, exitTimeoutMillis } = this.#settings;
     this.#overflow.retryNow();
     this.#sealAll();
     const batches = [...this.#writes.storableInFlight(), ...this.#writes.storable()];
-    // What is protected is lost last.
+    // Protected records first.
     for (const batch of batches.toSorted((a, b) => Number(b.isProtected) - Number(a.isProtected))) {
       const { bytes } = batch.contents;
       if (this.#exitMillis > exitTimeoutMillis || this.#exitBytes + bytes > exitMaxBytes) break;
@@ -150,7 +139,6 @@ export class Spiller<B extends LogBatch> {
     this.#overflow.flushNow();
   }
 
-  /** Ends the timer. */
   stop(): void {
     this.#cancelTimer?.();
   }
@@ -202,15 +190,15 @@ export class Spiller<B extends LogBatch> {
   }
 
   /**
-   * What is in flight comes last: it stays in memory, but others may have its place.
-   * @returns whether there is more room now, or another batch that could be tried.
+   * Batches in flight come last: they stay in memory, but other records may have their room.
+   * @returns whether there is more room now, or another batch to try.
    */
   #storeOneNow(): boolean {
     if (!this.#overflow.isUsable) return false;
     const startedAt = this.#clock.now();
     this.#sealForWant();
     if (!this.#burstWrites.mayWrite(startedAt)) {
-      // What is on its way to disk is not lost, and leaves room as soon as it is there.
+      // Batches being written are not lost, and leave room once they are stored.
       this.#storeWhile(() => true, true, false);
       return false;
     }
@@ -229,18 +217,18 @@ export class Spiller<B extends LogBatch> {
       );
     }
     if (batch === undefined) return this.#writes.batches === 0;
-    // Another one may be storable.
+    // Another batch may be storable.
     if (batch.copy === undefined) return this.#overflow.isUsable;
     this.#writes.release(batch);
     return true;
   }
 
-  /** Closes what is open when there is nothing else that could be written. */
+  /** Closes open batches if there is nothing else to write. */
   #sealForWant(): void {
     if (this.#writes.batches === 0 && this.#writes.storable().next().done) this.#queue.waiting.sealAll();
   }
 
-  /** All that waits can be tried; what the disk would not have as well: there may be room for it by now. */
+  /** Makes all batches writable, including refused ones: the disk may have room by now. */
   #sealAll(): void {
     const { waiting, inFlight, wake } = this.#queue;
     for (const batch of [...waiting, ...inFlight]) batch.retryRefused();
@@ -248,7 +236,7 @@ export class Spiller<B extends LogBatch> {
     wake();
   }
 
-  /** @returns whether what is in memory was written in time, as far as it can be. */
+  /** @returns whether everything that can be written was written in time. */
   async #written(timeoutMillis: number): Promise<boolean> {
     this.#sealAll();
     this.#turn();
@@ -260,7 +248,7 @@ export class Spiller<B extends LogBatch> {
     return isInTime;
   }
 
-  /** Keeps the promises of `drain` and `copy` when there is nothing left to write, or nowhere to write it. */
+  /** Resolves `drain` and `copy` when nothing is left to write, or the disk is unusable. */
   #resolveWaiters(): void {
     if (this.#waiters.size === 0 || this.#writes.batches > 0) return;
     const isLeft = !this.#writes.storable().next().done || !this.#writes.storableInFlight().next().done;

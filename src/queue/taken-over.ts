@@ -1,4 +1,4 @@
-/** Takes out what another process has taken over, and will send. */
+/** Removes batches that another process has taken over and will send. */
 
 import type { LogBatch } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
@@ -7,7 +7,7 @@ interface Holder<B extends LogBatch> extends Iterable<QueuedBatch<B>> {
   remove(batch: QueuedBatch<B>): unknown;
 }
 
-/** @returns how many records that were. */
+/** @returns the number of removed records. */
 export function dropTakenOver<B extends LogBatch>(...holders: readonly Holder<B>[]): number {
   let records = 0;
   for (const holder of holders) {

@@ -1,4 +1,4 @@
-/** The batches that wait to be sent, in two priority classes: protected ones leave first and lose records last. */
+/** Batches that wait to be sent, in two priority classes: protected ones leave first and lose records last. */
 
 import { BatchDeque } from './batch-deque.ts';
 import type { LogBatch } from './log-batch.ts';
@@ -32,12 +32,10 @@ export class WaitingBatches<B extends LogBatch> {
     return this.#bytes;
   }
 
-  /** The batch that records of this kind join, if there is one. */
   openFor(isProtected: boolean): QueuedBatch<B> | undefined {
     return (isProtected ? this.#protected : this.#ordinary).open;
   }
 
-  /** Appends an empty batch that records will join. */
   open(batch: QueuedBatch<B>): void {
     this.#dequeOf(batch).append(batch);
   }
@@ -46,14 +44,14 @@ export class WaitingBatches<B extends LogBatch> {
     for (const deque of this.#classes) deque.open?.seal();
   }
 
-  /** A batch that stands here has gained records. */
+  /** Updates the totals; `records` and `bytes` are negative for losses. */
   gained(batch: QueuedBatch<B>, records: number, bytes: number): void {
     if (batch.isProtected) this.#protectedRecords += records;
     else this.#ordinaryRecords += records;
     this.#bytes += bytes;
   }
 
-  /** Puts a batch back among its elders. */
+  /** Inserts a batch in order of age. */
   putBack(batch: QueuedBatch<B>): void {
     this.#dequeOf(batch).putBack(batch);
     this.gained(batch, batch.contents.records, batch.contents.bytes);
@@ -64,7 +62,7 @@ export class WaitingBatches<B extends LogBatch> {
     this.gained(batch, -batch.contents.records, -batch.contents.bytes);
   }
 
-  /** Takes the oldest `records` records out of a batch that stands here; the rest keeps its place. */
+  /** Takes the oldest `records` records out of a waiting batch; the rest keeps its place. */
   splitOff(batch: QueuedBatch<B>, records: number): QueuedBatch<B> {
     const before = batch.contents.bytes;
     const part = batch.split(records);
@@ -73,7 +71,7 @@ export class WaitingBatches<B extends LogBatch> {
     return part;
   }
 
-  /** Adds to a batch that was taken out what stands behind it: flushes leave small batches, which together are one request. */
+  /** Flushes leave small batches: those that follow a taken batch join it, so that they cost one request. */
   mergeFollowers(batch: QueuedBatch<B>, most: Amount): void {
     const { contents } = batch;
     while (batch.isUntouched) {
@@ -92,10 +90,7 @@ export class WaitingBatches<B extends LogBatch> {
     }
   }
 
-  /**
-   * The batch to lose a record of, unprotected as long as there is one. Not one with a copy on disk, or with
-   * one in the making, which would not be the same any more.
-   */
+  /** The batch to lose a record, unprotected if possible; never one stored or being written: its copy would not match. */
   victim(end: 'oldest' | 'newest'): QueuedBatch<B> | undefined {
     for (const deque of [this.#ordinary, this.#protected]) {
       if (end === 'newest') {
@@ -107,7 +102,6 @@ export class WaitingBatches<B extends LogBatch> {
     return undefined;
   }
 
-  /** Removes the oldest or newest record of a batch. */
   evictOne(batch: QueuedBatch<B>, end: 'oldest' | 'newest'): void {
     this.gained(batch, -1, -(end === 'newest' ? batch.contents.pop() : batch.contents.shift()));
     this.removeIfEmpty(batch);
@@ -119,10 +113,7 @@ export class WaitingBatches<B extends LogBatch> {
     batch.end();
   }
 
-  /**
-   * The first batch that may be sent now, or, if `passOver` names that one, the first that it does not.
-   * @param isWriteAhead whether only what has a copy on disk may be sent.
-   */
+  /** The first batch that may be sent now and that `passOver` does not exclude; if it excludes all, the first of them. */
   next(
     now: number,
     isWriteAhead: boolean,
@@ -137,7 +128,7 @@ export class WaitingBatches<B extends LogBatch> {
     return first;
   }
 
-  /** The earliest time at which there is a batch to send; `now` if there is one, Infinity if there is none at all. */
+  /** The earliest time at which a batch may be sent: `now` if one may; Infinity if there is none. */
   dueAt(now: number, isWriteAhead: boolean): number {
     let earliest = Number.POSITIVE_INFINITY;
     for (const deque of this.#classes) {
@@ -149,7 +140,7 @@ export class WaitingBatches<B extends LogBatch> {
     return earliest;
   }
 
-  /** Closes open batches that have waited long enough. @returns when the next one has; Infinity if there is none. */
+  /** Closes open batches whose delay has passed. @returns when the next delay passes; Infinity if there is none. */
   sealDue(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const deque of this.#classes) {
@@ -162,14 +153,14 @@ export class WaitingBatches<B extends LogBatch> {
     return next;
   }
 
-  /** What is closed, unprotected batches first: they can wait. */
+  /** Closed batches, unprotected ones first: they can wait longer. */
   *sealed(): Generator<QueuedBatch<B>> {
     for (const deque of [this.#ordinary, this.#protected]) {
       for (const batch of deque) if (batch.place !== 'open') yield batch;
     }
   }
 
-  /** The first batch of each class: the oldest record is in one of them. */
+  /** The first batch of each class: one of them has the oldest record. */
   *firsts(): Generator<QueuedBatch<B>> {
     for (const deque of this.#classes) if (deque.first !== undefined) yield deque.first;
   }
@@ -178,7 +169,7 @@ export class WaitingBatches<B extends LogBatch> {
     for (const deque of this.#classes) yield* deque;
   }
 
-  /** An open protected batch goes along as soon as anything goes: protected records leave first. */
+  /** Open protected batches skip their delay as soon as anything is sent: protected records leave first. */
   *#candidates(now: number, isWriteAhead: boolean): Generator<QueuedBatch<B>> {
     for (const batch of this.#protected) {
       if (batch.notBefore <= now && batch.mayBeSent(now, isWriteAhead)) yield batch;
