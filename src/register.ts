@@ -1,4 +1,4 @@
-/** `node --import otel-spillway/register`: sets up logs from the environment before the application, and never stops it. */
+/** The module of `node --import otel-spillway/register`: sets up logs from the environment, never stops the application. */
 
 import { createRequire } from 'node:module';
 import { processWide } from './process/process-wide.ts';
@@ -9,7 +9,7 @@ import { start } from './register/start.ts';
 const once = processWide('register', () => ({ isDone: false }));
 
 function register(): void {
-  // With `--require` and `--import`, or in a file of the application as well, the first one does it.
+  // `--require`, `--import` and the application may all load it: the first one does the work.
   if (once.isDone) return;
   once.isDone = true;
   const problem = unsupportedNode();
@@ -17,7 +17,7 @@ function register(): void {
     process.stderr.write(`${problem}: otel-spillway/register does nothing\n`);
     return;
   }
-  // A static import that fails would end the process. What is built is one folder, the sources are two.
+  // Not a static import, whose failure would end the process. The build has one folder, the sources have two.
   const url = import.meta.url;
   const require = createRequire(url);
   start(() => require(url.endsWith('.ts') ? './index.ts' : './index.cjs'), url);

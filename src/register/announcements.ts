@@ -1,11 +1,11 @@
-/** What `register` has to say: each thing once, through `diag` where somebody listens, or as a warning of the process. */
+/** Reports of `register`, each once: through `diag` if a logger is registered, otherwise as warnings of the process. */
 
 import type { DiagLogger } from '@opentelemetry/api';
 import { causeOf, messageOf, quietly } from '../common/errors.ts';
 import { registered } from './global-api.ts';
 import type { Api } from './packages.ts';
 
-/** Users can silence it: `--disable-warning=OTEL_SPILLWAY_REGISTER`. */
+/** Users can silence it with `--disable-warning=OTEL_SPILLWAY_REGISTER`. */
 const CODE = 'OTEL_SPILLWAY_REGISTER';
 
 const LEVELS = ['error', 'warn', 'info', 'debug', 'verbose'] as const;
@@ -16,7 +16,7 @@ interface Line {
   readonly words: readonly unknown[];
 }
 
-/** For what fails before anything is set up. */
+/** For failures before anything is set up. */
 export function warnOfFailure(error: unknown): void {
   print({ level: 'error', words: [failure(error)] });
 }
@@ -36,10 +36,7 @@ function print({ level, words }: Line): void {
   });
 }
 
-/**
- * During the set-up everything that is said through `diag` is kept: the same thing may be found wrong twice, and whether
- * somebody listens is known only in the end.
- */
+/** Keeps all `diag` messages until the set-up ends: only then is the logger known, and duplicates can be left out. */
 export class Announcements {
   readonly #lines: Line[] = [];
   #giveBack: (() => void) | undefined;
@@ -64,7 +61,7 @@ export class Announcements {
         this.#lines.push({ level, words: [message, ...rest] });
       };
     const collector = Object.fromEntries(LEVELS.map((level) => [level, collect(level)])) as unknown;
-    // What was registered filters by itself.
+    // The registered logger filters by itself.
     const options = { logLevel: DiagLogLevel.ALL, suppressOverrideMessage: true };
     if (!diag.setLogger(collector as DiagLogger, options)) return;
     this.#giveBack = () => {
@@ -73,7 +70,7 @@ export class Announcements {
     };
   }
 
-  /** @param choose registers the logger that is asked for. */
+  /** @param choose registers the logger that the environment asks for. */
   deliver(choose: () => void): void {
     this.#giveBack?.();
     quietly(choose);

@@ -1,4 +1,4 @@
-/** The instrumentations that hand what pino, winston and bunyan log to OpenTelemetry, as far as they are installed. */
+/** Loads the installed instrumentations that pass logs of pino, winston and bunyan to OpenTelemetry. */
 
 import * as module from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -22,7 +22,7 @@ const packageOf = (logger: LoggerName) => `@opentelemetry/instrumentation-${logg
 
 export interface Bridge {
   readonly logger: LoggerName;
-  /** From where its own dependencies are found. */
+  /** Where the instrumentation is: its dependencies resolve from here. */
   readonly place: Place;
 }
 
@@ -33,10 +33,10 @@ export function installedBridges(places: readonly Place[]): Bridge[] {
   });
 }
 
-/** What both generations have in common. */
+/** Common to both generations of instrumentations. */
 type Instrumentation = new () => { getConfig(): object };
 
-/** Instruments the loggers when they are loaded. */
+/** An instrumentation patches its logger when the application loads that. */
 export function instrument(
   bridges: readonly Bridge[],
   env: EnvironmentReader,
@@ -56,7 +56,7 @@ export function instrument(
   }
 }
 
-/** Whether the command line, or `NODE_OPTIONS`, brings them, before this or after it. */
+/** Whether the command line or `NODE_OPTIONS` loads auto-instrumentations-node, before or after this module. */
 export function bringsAutoInstrumentations(env: EnvironmentReader): boolean {
   return /@opentelemetry[/\\]auto-instrumentations-node/.test(flagsOf(env));
 }
@@ -65,14 +65,14 @@ function flagsOf(env: EnvironmentReader): string {
   return [...process.execArgv, env.text('NODE_OPTIONS') ?? ''].join(' ');
 }
 
-/** The names that auto-instrumentations-node gives them. */
+/** Reads the variables of auto-instrumentations-node. */
 function isWanted(logger: LoggerName, env: EnvironmentReader): boolean {
   const enabled = env.list('OTEL_NODE_ENABLED_INSTRUMENTATIONS');
   const disabled = env.list('OTEL_NODE_DISABLED_INSTRUMENTATIONS') ?? [];
   return (enabled === undefined || enabled.includes(logger)) && !disabled.includes(logger);
 }
 
-/** Asked for its settings whenever the application makes a logger. */
+/** `getConfig` is called whenever the application creates a logger. */
 function yielding(Base: Instrumentation, isOurs: () => boolean): Instrumentation {
   return class extends Base {
     override getConfig() {
@@ -82,7 +82,7 @@ function yielding(Base: Instrumentation, isOurs: () => boolean): Instrumentation
   };
 }
 
-/** What is said of packages without which nothing would arrive, and nobody would say why. */
+/** Warns of missing packages without which logs would be lost silently. */
 export function adviseOnBridges(
   bridges: readonly Bridge[],
   places: readonly Place[],
@@ -108,10 +108,7 @@ interface SyncHooks {
   register(options: { include: string[] }): void;
 }
 
-/**
- * Without a hook what ES modules import is not instrumented, and nobody says so. It is for the loggers alone: to wrap
- * whatever is imported is more than this needs, and some modules do not bear it.
- */
+/** Without a hook, ES modules are silently not instrumented. Only loggers are wrapped: some other modules would break. */
 export function hookImports(bridges: readonly Bridge[], env: EnvironmentReader): void {
   if (/(import-in-the-middle|@opentelemetry[/\\]instrumentation)[/\\]hook\.mjs/.test(flagsOf(env))) return;
   const include = bridges.map(({ logger }) => logger);
@@ -119,7 +116,7 @@ export function hookImports(bridges: readonly Bridge[], env: EnvironmentReader):
   for (const { place } of bridges) {
     const base = find('@opentelemetry/instrumentation', [place]);
     const hook = base?.resolve('import-in-the-middle/hook.mjs');
-    // One for each copy, which as a rule is one.
+    // One hook for each copy of the package; usually there is one.
     if (base === undefined || hook === undefined || hooked.has(hook)) continue;
     hooked.add(hook);
     if (hookSynchronously(base, include)) continue;
@@ -127,7 +124,7 @@ export function hookImports(bridges: readonly Bridge[], env: EnvironmentReader):
   }
 }
 
-/** In newer Node and newer copies; what is older has to do without, and what is newest warns of the other way. */
+/** For newer Node and newer copies of the hook. Others need `module.register`, of which the newest Node warns. */
 function hookSynchronously(base: Place, include: string[]): boolean {
   try {
     const hooks = base.load<SyncHooks>('import-in-the-middle/register-hooks.mjs');
@@ -140,10 +137,7 @@ function hookSynchronously(base: Place, include: string[]): boolean {
   }
 }
 
-/**
- * What Node itself loads for `-e`, `-p` and workers made of text has no parent, and some copies of the hook take that for
- * the file of an application.
- */
+/** Builtins loaded by Node for `-e`, `-p` and workers from text have no parent: some hooks take them for user files. */
 const resolveBuiltin: module.ResolveHookSync = (specifier, context, next) => {
   if (context.parentURL !== undefined || !module.isBuiltin(specifier)) return next(specifier, context);
   const url = specifier.startsWith('node:') ? specifier : `node:${specifier}`;

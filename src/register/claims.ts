@@ -1,10 +1,10 @@
-/** Who instruments a logger: this package, or an SDK that the application starts, and each record would be sent twice. */
+/** Decides who instruments a logger, this package or an SDK of the application: if both did, records would be sent twice. */
 
 const INSTRUMENTATION = '@opentelemetry/instrumentation-';
 
 /**
- * Every instrumentation asks the registered provider for a logger when it is constructed, under the name of its package.
- * Those of others are constructed before the application makes its first logger, or patch nothing.
+ * On construction, an instrumentation asks the registered provider for a logger, with its package name. Those of the
+ * application are constructed before the application creates its first logger, or they patch nothing.
  */
 export class Claims {
   readonly #ours = new Set<string>();
@@ -12,24 +12,24 @@ export class Claims {
   readonly #onOthers: () => void;
   #isOpen = false;
 
-  /** @param onOthers called when somebody else instruments something: an SDK is about to start. */
+  /** @param onOthers called when another instrumentation appears: an SDK is about to start. */
   constructor(onOthers: () => void) {
     this.#onOthers = onOthers;
   }
 
-  /** From now on whatever is constructed is not this package's. */
+  /** Instrumentations constructed from now on are not this package's. */
   open(): void {
     this.#isOpen = true;
   }
 
-  /** The provider is asked for a logger. */
+  /** Called when the provider is asked for a logger. */
   asked(scope: string): void {
     if (!this.#isOpen || !scope.startsWith(INSTRUMENTATION) || this.#ours.has(scope)) return;
     this.#theirs.add(scope);
     this.#onOthers();
   }
 
-  /** The application makes a logger. @returns whether it is for the instrumentation of this package to send its records. */
+  /** Called when the application creates a logger. @returns whether this package's instrumentation sends its records. */
   isOurs(instrumentation: string): boolean {
     if (!this.#isOpen) return true;
     if (this.#theirs.has(instrumentation)) return false;

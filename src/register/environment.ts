@@ -1,4 +1,4 @@
-/** Reads the environment by the rules of the OpenTelemetry specification: empty is unset, what is wrong is said and ignored. */
+/** Reads the environment by the OpenTelemetry specification: empty is unset; invalid values are reported and ignored. */
 
 import { quietly } from '../common/errors.ts';
 
@@ -8,7 +8,7 @@ export class EnvironmentReader {
   readonly #texts: ReadonlyMap<string, string>;
   readonly #warn: Warn;
 
-  /** @param env may be a stand-in of the application's, which throws. */
+  /** @param env may be an object of the application that throws. */
   constructor(env: NodeJS.ProcessEnv, warn: Warn) {
     const texts = new Map<string, string>();
     quietly(() => {

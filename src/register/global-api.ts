@@ -1,10 +1,10 @@
-/** Looks at the slots in which all copies of the OpenTelemetry APIs keep what is registered with them. */
+/** Reads the global slots in which all copies of the OpenTelemetry APIs keep their registrations. */
 
 const API = Symbol.for('opentelemetry.js.api.1');
-/** Of `@opentelemetry/api-logs`. */
+/** Slot of `@opentelemetry/api-logs`. */
 const API_LOGS = Symbol.for('io.opentelemetry.js.api.logs');
 
-/** @returns what is registered with `@opentelemetry/api`, of whichever version. */
+/** @returns the registration with `@opentelemetry/api` of any version. */
 export function registered(kind: 'diag' | 'logs'): unknown {
   const slots = (globalThis as Record<symbol, unknown>)[API] as Record<string, unknown> | undefined;
   return slots?.[kind];

@@ -1,4 +1,4 @@
-/** Makes options of the variables `OTEL_SPILLWAY_*`. A value that is refused is said once, and left out. */
+/** Builds options from the variables `OTEL_SPILLWAY_*`. Refused values are reported once and left out. */
 
 import { messageOf } from '../common/errors.ts';
 import type { EnvironmentReader } from './environment.ts';
@@ -11,7 +11,7 @@ interface Given {
 
 type Options = Record<string, unknown>;
 
-/** Those for the processor have the exporter's own in `exporter`. */
+/** Options of the exporter are in `exporter`. */
 export class OptionsFromEnvironment {
   readonly #env: EnvironmentReader;
   readonly #given = new Map<string, Given>();
@@ -31,10 +31,8 @@ export class OptionsFromEnvironment {
   }
 
   /**
-   * Constructs something. Ranges and dependencies are known to what is constructed alone, which names in its error the
-   * option that it refuses: that one is left out, and it is tried again.
-   *
-   * @throws what is about none of the variables.
+   * Calls `make`, which alone knows ranges and dependencies, again without each option that its error refuses.
+   * @throws errors that concern none of the variables.
    */
   construct<T>(make: (options: Options) => T): T {
     for (;;) {
@@ -54,7 +52,7 @@ export class OptionsFromEnvironment {
     }));
     for (const { path, value } of entries) {
       const [group = '', name] = path;
-      // What is switched off has no members.
+      // A group that is switched off has no members.
       if (name === undefined) options[group] = value;
       else if (options[group] !== false) options[group] = { ...(options[group] as Options), [name]: value };
     }
@@ -68,7 +66,7 @@ export class OptionsFromEnvironment {
     this.#env.wrong(given.variable.name, expected);
     this.#given.delete(given.variable.option);
     if (given.variable.option !== 'spool.directory') return true;
-    // Nothing on disk without a directory.
+    // A spool needs a directory.
     for (const key of this.#given.keys()) if (key.startsWith('spool.')) this.#given.delete(key);
     return true;
   }
@@ -91,7 +89,7 @@ function textValue({ name, kind }: Variable, env: EnvironmentReader): unknown {
   }
 }
 
-/** NaN for what is no number: no range has it. */
+/** NaN if the text is no number: it is outside of every range. */
 function numberOf(text: string): number {
   if (text.toLowerCase() === 'infinity') return Number.POSITIVE_INFINITY;
   return /^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;

@@ -1,4 +1,4 @@
-/** Finds the packages of OpenTelemetry that the application has, from where the application would. */
+/** Finds OpenTelemetry packages from the places where the application would find them. */
 
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
@@ -9,7 +9,6 @@ export type ApiLogs = typeof import('@opentelemetry/api-logs');
 export type SdkLogs = typeof import('@opentelemetry/sdk-logs');
 export type Resources = typeof import('@opentelemetry/resources');
 
-/** A place from which packages can be found. */
 export class Place {
   readonly #require: NodeJS.Require;
 
@@ -17,7 +16,7 @@ export class Place {
     this.#require = createRequire(file);
   }
 
-  /** @returns the file, or undefined where it cannot be found. */
+  /** @returns the file; undefined if there is none. */
   resolve(name: string): string | undefined {
     try {
       return this.#require.resolve(name);
@@ -26,25 +25,25 @@ export class Place {
     }
   }
 
-  /** @throws whatever the package throws, or because it is not there. */
+  /** @throws errors of the package or, if it is missing, of the resolution. */
   load<T>(name: string): T {
     return this.#require(name) as T;
   }
 }
 
-/** @param own the URL of this package, beside which its peers are as a rule. */
+/** @param own the URL of this package, beside which its peers usually are. */
 export function placesOfApplication(own: string): Place[] {
   const directory = process.cwd();
   const [, script] = process.argv;
   return [
     ...(script === undefined ? [] : [resolve(directory, script)]),
-    // From where `--import` finds this package.
+    // From here `--import` resolves this package.
     join(directory, 'package.json'),
     own,
   ].map((file) => new Place(file));
 }
 
-/** @returns the place of the first package of that name, from which its own dependencies can be found. */
+/** @returns the location of the first package with this name, from which its dependencies resolve. */
 export function find(name: string, places: readonly Place[]): Place | undefined {
   for (const place of places) {
     const file = place.resolve(name);

@@ -1,4 +1,4 @@
-/** The resource as NodeSDK makes it of the environment: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, and detectors. */
+/** Builds the resource as NodeSDK does, from `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` and detectors. */
 
 import type { Resource } from '@opentelemetry/resources';
 import type { EnvironmentReader } from './environment.ts';

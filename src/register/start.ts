@@ -1,4 +1,4 @@
-/** What `register` does, in its order: everything from the environment, and everything found where the application is. */
+/** The steps of `register`: settings from the environment, packages from the places of the application. */
 
 import { isMainThread } from 'node:worker_threads';
 import { quietly } from '../common/errors.ts';
@@ -25,10 +25,7 @@ const STOCK_LOGS_EXPORTER = 'OTEL_LOGS_EXPORTER';
 const LOG_LEVELS = ['NONE', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'VERBOSE', 'ALL'] as const;
 const SIGNAL_NAMES = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGBREAK', 'SIGUSR1', 'SIGUSR2'] as const;
 
-/**
- * @param load gives this package, which may fail: its peers may be missing.
- * @param own the URL of this package.
- */
+/** @param load returns this package or throws, for instance if peers are missing. @param own the URL of this package. */
 export function start(load: () => Library, own: string): void {
   const announcements = new Announcements();
   const env = new EnvironmentReader(process.env, (message) => announcements.warn(message));
@@ -130,14 +127,14 @@ function limitsFrom(env: EnvironmentReader): {
   };
 }
 
-/** In both logs APIs: which one a bridge asks depends on when it was released. */
+/** In both logs APIs: the release of a bridge decides which of them it uses. */
 function registerEverywhere(provider: Provider, { logs }: Partial<Api>, places: readonly Place[]): void {
   logs?.setGlobalLoggerProvider(provider);
   const transports = places.flatMap((place) => find('@opentelemetry/winston-transport', [place]) ?? []);
   for (const place of [...places, ...transports]) {
     if (place.resolve('@opentelemetry/api-logs') === undefined) continue;
     const older = place.load<ApiLogs>('@opentelemetry/api-logs');
-    // All copies of it look at the same place.
+    // All copies of the package share one slot.
     older.logs.setGlobalLoggerProvider(
       provider as unknown as Parameters<typeof older.logs.setGlobalLoggerProvider>[0],
     );
@@ -145,10 +142,7 @@ function registerEverywhere(provider: Provider, { logs }: Partial<Api>, places: 
   }
 }
 
-/**
- * What the application does on a signal is not known here. If it listens itself, it may go on, and log: then the end is
- * its own, and what has been logged so far is sent.
- */
+/** An application that listens for the signal may continue and log: it is left running, and only a flush is made. */
 function endOnSignals(provider: Provider, { shutdownOnSignals }: Library, env: EnvironmentReader): void {
   const wanted = env.list(SIGNALS) ?? ['SIGTERM', 'SIGINT'];
   const names = SIGNAL_NAMES.filter((name) => wanted.includes(name));
@@ -161,11 +155,11 @@ function endOnSignals(provider: Provider, { shutdownOnSignals }: Library, env: E
   }
 }
 
-/** As NodeSDK does: only what is asked for is printed. */
+/** Like NodeSDK, prints only if `OTEL_LOG_LEVEL` is set. */
 function listenAsAsked(api: Api | undefined, env: EnvironmentReader, announcements: Announcements): void {
   const text = env.text('OTEL_LOG_LEVEL');
   if (text === undefined || api === undefined || registered('diag') !== undefined) return;
-  // Another one would only complain of the first.
+  // A second logger would only complain about the first.
   if (bringsAutoInstrumentations(env)) return;
   const level = LOG_LEVELS.find((name) => name === text.toUpperCase());
   if (level === undefined) {
@@ -177,10 +171,7 @@ function listenAsAsked(api: Api | undefined, env: EnvironmentReader, announcemen
   diag.setLogger(new DiagConsoleLogger(), { logLevel: DiagLogLevel[level ?? 'INFO'] });
 }
 
-/**
- * From an SDK that starts after this. Child processes inherit the environment, and hear from the other variable that
- * `none` is not meant for them.
- */
+/** Keeps a later SDK from sending logs as well. Child processes inherit `none`, so the other variable overrides it. */
 function keepLogs(): void {
   quietly(() => {
     process.env[LOGS_EXPORTER] ??= 'otlp';

@@ -1,9 +1,9 @@
-/** The variables `OTEL_SPILLWAY_*`: one for each option that a text can express and that no `OTEL_*` variable is for. */
+/** The variables `OTEL_SPILLWAY_*`: one for each option that text can express and no `OTEL_*` variable covers. */
 
 import type { SpillwayOptions } from '../options/options.ts';
 import type { OtlpLogExporterOptions } from '../otlp/options.ts';
 
-/** Collaborators and callbacks are code; the last four have the variables of the stock processor, `OTEL_BLRP_*`. */
+/** Collaborators and callbacks are code; the last four options have variables of the stock processor, `OTEL_BLRP_*`. */
 type NotHere =
   | 'exporter'
   | 'meterProvider'
@@ -26,7 +26,7 @@ interface Configurable extends Omit<SpillwayOptions, NotHere> {
 
 type Kind = 'number' | 'text' | 'boolean';
 
-/** The shape of the options, with kinds for values: an option that is forgotten, or of another kind, is an error of types. */
+/** Mirrors the options: leaving one out, or giving it the wrong kind, is a type error. */
 type Kinds<T> = { readonly [Name in keyof T]-?: KindOf<Exclude<NonNullable<T[Name]>, false>> };
 type KindOf<V> = V extends number
   ? 'number'
@@ -71,19 +71,18 @@ const KINDS: Kinds<Configurable> = {
   },
 };
 
-/** Groups that are on or off. A spool is on when it has a directory. */
+/** Groups that can be switched on or off. A spool is on when it has a directory. */
 const SWITCHES = ['shed', 'breaker', 'memoryLimit'] as const satisfies readonly (keyof Configurable)[];
 
 const PREFIX = 'OTEL_SPILLWAY_';
 
-/** What becomes of the logs here, whatever `OTEL_LOGS_EXPORTER` says to other SDKs. */
+/** Takes precedence over `OTEL_LOGS_EXPORTER`, which other SDKs read. */
 export const LOGS_EXPORTER = `${PREFIX}LOGS_EXPORTER`;
-/** Which signals are listened for. */
 export const SIGNALS = `${PREFIX}SIGNALS`;
 
 export interface Variable {
   readonly name: string;
-  /** The option, as messages and pages name it: `spool.directory`; for the exporter's own, `exporter.userAgent`. */
+  /** As in messages and documentation: `spool.directory`; for options of the exporter, `exporter.userAgent`. */
   readonly option: string;
   readonly kind: Kind | 'switch';
 }
@@ -100,7 +99,7 @@ function variable(option: string, kind: Variable['kind']): Variable {
   return { name: PREFIX + words.toUpperCase(), option, kind };
 }
 
-/** @returns the variables of this package that are not known: misspelt, most likely. */
+/** @returns unknown variables with this package's prefix: most likely misspelt. */
 export function unknownVariables(names: readonly string[]): string[] {
   const known = new Set([...VARIABLES.map(({ name }) => name), LOGS_EXPORTER, SIGNALS]);
   return names.filter((name) => name.startsWith(PREFIX) && !known.has(name));
