@@ -1,5 +1,6 @@
 /** Who may enter the queue: the standing rule to shed, and what memory pressure adds to it. */
 
+import { validSeverity } from '../common/severity-counts.ts';
 import type { EmittedRecord } from './log-batch.ts';
 
 /** Records below `belowSeverity` are refused while the queue is fuller than `above` (0 to 1). */
@@ -77,7 +78,7 @@ export class AdmissionRules {
 /** Of a record that may not be readable. */
 export function severityOf(record: EmittedRecord): number {
   try {
-    return record.severityNumber ?? 0;
+    return validSeverity(record.severityNumber);
   } catch {
     return 0;
   }
