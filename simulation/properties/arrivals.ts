@@ -5,7 +5,7 @@ import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { droppedOf } from '../steps.ts';
 import type { SpillwayStats } from '../subject.ts';
-import { isDiskGood, isDiskTrue } from './disk-troubles.ts';
+import { isDiskGood, isDiskTrue, isHeldUpBeyondLease } from './disk-troubles.ts';
 import { type Finding, isHealthy, isSpoolLarge, type Property, requestsOf, wasRunning } from './property.ts';
 
 /** What the disk may still have under way of what was closed. */
@@ -132,7 +132,7 @@ function lostAtEnd(seen: RunSeen, life: Life, stats: SpillwayStats, missing: rea
   const held = stats.queued.records + stats.inFlight.records;
   // The counts of a clean end are those of the law; what is held then is on disk, or should be.
   if (seen.plan.powerLossAtMillis !== undefined) return missing.length;
-  if (!isDiskTrue(seen)) return Number.POSITIVE_INFINITY;
+  if (!isDiskTrue(seen) || isHeldUpBeyondLease(seen, life)) return Number.POSITIVE_INFINITY;
   if (life.plan.end !== 'kill' && life.end?.isStuck !== true) return 0;
   if (seen.plan.spool?.mode !== 'always' || !isSpoolLarge(seen) || !isDiskGood(seen)) return held;
   const { scheduledDelayMillis = 1_000 } = life.plan.options;

@@ -116,6 +116,15 @@ export function stopsOf({ process: { stops, heldUp } }: Life): Span[] {
   return [...stops, ...heldUp];
 }
 
+/**
+ * Whether synchronous calls took a process longer than its lease. Others then see in the simulation what it wrote when the
+ * calls began, and its lease as older than it is: what they find is not what they could find.
+ */
+export function isHeldUpBeyondLease(seen: RunSeen, { process: { heldUp } }: Life): boolean {
+  const tooLong = leaseMillisOf(seen) * RELIABLE_SHARE;
+  return heldUp.some(({ from, to }) => to - from >= tooLong);
+}
+
 interface Silence extends Span {
   /** Whether the disk held it up: what it was writing may be in another's hands by now, and is written again. */
   readonly wasWriting: boolean;

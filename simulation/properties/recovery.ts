@@ -201,6 +201,7 @@ function crowded(seen: RunSeen, life: Life): Finding[] {
     .toSorted((a, b) => (a.endedAt as number) - (b.endedAt as number));
   let next = 0;
   let failedAt = Number.NEGATIVE_INFINITY;
+  let doubtedAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let successes = 0;
   let underWay: CallSeen[] = [];
@@ -209,9 +210,12 @@ function crowded(seen: RunSeen, life: Life): Finding[] {
       const before = ended[next] as CallSeen;
       // What was under way when another failed, or while the process stood still, says nothing new by its failure.
       const wasHeard = wasRunning(life, before.at, before.endedAt as number);
-      if (meaningOf(before) === 'ill' && before.at >= failedAt && wasHeard) {
+      if (meaningOf(before) === 'ill' && before.at >= doubtedAt) {
+        // Counted or not, it is the one that others under way with it are judged by.
+        doubtedAt = before.endedAt as number;
+        if (!wasHeard) continue;
         failures = successes > 0 ? 1 : failures + 1;
-        failedAt = before.endedAt as number;
+        failedAt = doubtedAt;
         successes = 0;
       } else if (meaningOf(before) === 'good' && before.at >= failedAt) successes++;
     }

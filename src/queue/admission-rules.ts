@@ -1,5 +1,6 @@
 /** Decides which records may enter the queue: by the shed rule, and by restrictions under memory pressure. */
 
+import { validSeverity } from '../common/severity-counts.ts';
 import type { EmittedRecord } from './log-batch.ts';
 
 /** Records below `belowSeverity` are refused while the queue is fuller than `above` (0 to 1). */
@@ -75,7 +76,7 @@ export class AdmissionRules {
 /** Reading the record may throw. */
 export function severityOf(record: EmittedRecord): number {
   try {
-    return record.severityNumber ?? 0;
+    return validSeverity(record.severityNumber);
   } catch {
     return 0;
   }

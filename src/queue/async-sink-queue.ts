@@ -1,7 +1,7 @@
 /** The bounded queue between the application and the exporter: records go in one by one, batches come out. */
 
 import type { DropReason } from '../common/errors.ts';
-import { oneRecordOf } from '../common/severity-counts.ts';
+import { oneRecordOf, validSeverity } from '../common/severity-counts.ts';
 import { AdmissionRules, type Restriction, severityOf } from './admission-rules.ts';
 import { DiskWrites } from './disk-writes.ts';
 import { Eviction } from './eviction.ts';
@@ -131,7 +131,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     let batch: QueuedBatch<B> | undefined;
     this.#isReading = true;
     try {
-      const severity = record.severityNumber ?? 0;
+      const severity = validSeverity(record.severityNumber);
       const isProtected = severity >= this.#limits.protectSeverity;
       const refusal =
         this.#rules.refusal(severity, this.#occupancy.records(), this.#occupancy.bytes()) ??

@@ -223,7 +223,8 @@ export class SpoolWriter {
       file.writeSync(entry.payload, offset + FRAME_HEADER_BYTES);
       if (settings.fsync === 'always') file.syncSync();
       if (settings.fsync === 'interval' && !this.#isClosed) this.#active.syncLater();
-      if (!isLastTry && !segment.partition.lease.isValid(this.#clock.now())) {
+      const { lease } = segment.partition;
+      if (!isLastTry && !lease.isValid(this.#clock.now()) && !lease.isInPlaceSync()) {
         // As in `#perform`, but without waiting for a fence: the second try makes a new partition.
         const end = offset + FRAME_HEADER_BYTES + entry.payload.byteLength;
         if (end <= (file.fencedEndSync() ?? 0)) return segment.written(position);
@@ -245,18 +246,19 @@ export class SpoolWriter {
     const write = this.#write;
     if (write === undefined || write.isAnswered) return;
     const { file } = write;
-    if (!file.segment.partition.lease.isValid(this.#clock.now())) {
-      this.#waiting.unshift(...write.share(file.fencedEndSync() ?? 0));
-      return;
-    }
+    const { lease } = file.segment.partition;
+    let isWritten = true;
     try {
       write.repeatSync();
       if (this.#context.settings.fsync === 'always') file.syncSync();
     } catch {
-      // The result of the asynchronous write counts.
-      return;
+      isWritten = false;
     }
-    write.answer(Number.POSITIVE_INFINITY);
+    const isHeld = lease.isValid(this.#clock.now());
+    // If it failed, the result of the asynchronous write counts.
+    if (isHeld && !isWritten) return;
+    if (isHeld || (isWritten && lease.isInPlaceSync())) write.answer(Number.POSITIVE_INFINITY);
+    else this.#waiting.unshift(...write.share(file.fencedEndSync() ?? 0));
   }
 }
 

@@ -90,6 +90,11 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     for (const record of everyField) for (const logger of loggers) logger.emit(record);
   }
 
+  /** A snapshot has null for an attribute that is undefined: both are the empty value, and the disk gives back null. */
+  function withNulls(attributes: object): object {
+    return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, value ?? null]));
+  }
+
   test('records reach an exporter equal in every field to those of the stock processor', async () => {
     const [theirs, ours] = [new sdk.InMemoryLogRecordExporter(), new sdk.InMemoryLogRecordExporter()];
     const simple = new sdk.SimpleLogRecordProcessor({ exporter: theirs });
@@ -101,7 +106,10 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     expect(expected).toHaveLength(everyField.length * 2);
     for (const [index, record] of actual.entries()) {
       for (const field of FIELDS) {
-        expect(record[field], `${field} of record ${index}`).toEqual(expected[index]?.[field]);
+        const theirField = expected[index]?.[field];
+        expect(record[field], `${field} of record ${index}`).toEqual(
+          field === 'attributes' ? withNulls(theirField as object) : theirField,
+        );
       }
       // Serialisers group by identity.
       expect(record.resource).toBe(expected[index]?.resource);

@@ -537,7 +537,7 @@ describe('one who was stopped', () => {
         resolve();
         return await owner.finish(Promise.all(appended));
       };
-      return { directory, owner, before, thaw };
+      return { directory, owner, clock, before, thaw };
     }
 
     test.each(['sent it all', 'sent none of it yet'])(
@@ -561,6 +561,17 @@ describe('one who was stopped', () => {
         await Promise.all([owner.close(), heir.close()]);
       },
     );
+
+    test('is stored once by a process that ends in it, silent for too long but missed by nobody', async () => {
+      const { directory, owner, clock, thaw } = await stoppedInWrite([entryOf('b')]);
+      clock.stop(SURELY_MILLIS);
+      owner.spool.closeSync();
+      await thaw();
+      const next = await SpoolMember.open(directory);
+      await next.pass(SURELY_MILLIS);
+      expect(namesOf(await next.drain())).toEqual(['a', 'b']);
+      await next.close();
+    });
 
     test('is found once by the process after the heir as well', async () => {
       const { directory, owner, thaw } = await stoppedInWrite([entryOf('b')]);

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { isGone, readFully, type SpoolFiles, writeFully } from '../format/file-system.ts';
+import { isGone, readFully, readFullySync, type SpoolFiles, writeFully } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { FILE_MODE, isMovingName, LEASE_NAME } from '../format/names.ts';
 
@@ -86,6 +86,25 @@ export class Lease {
       this.#renewing = undefined;
     });
     return this.#renewing;
+  }
+
+  /**
+   * Whether the file still holds this lease. Another process replaces it before it fences the segments, so a write that
+   * ended before it was read here is the owner's, or within the fence. Synchronous. Never throws.
+   */
+  isInPlaceSync(): boolean {
+    try {
+      const fd = this.#files.openSync(this.#path, 'r', 0);
+      try {
+        const bytes = Buffer.alloc(LEASE_BYTES);
+        const read = readFullySync(this.#files, fd, bytes, 0);
+        return parseLease(bytes.subarray(0, read))?.token === this.#info.token;
+      } finally {
+        this.#files.closeSync(fd);
+      }
+    } catch {
+      return false;
+    }
   }
 
   async #renew(): Promise<Renewal> {
