@@ -180,17 +180,17 @@ function levelsOf(bytes: Buffer): number {
 
 const one = requestWith(Buffer.of(0x10, 0x09));
 test.each([
-  { name: 'resources', request: Buffer.concat(Array(30_000).fill(one)) },
-  { name: 'scopes', request: field(0x0a, ...Array(30_000).fill(one.subarray(2))) },
+  { name: 'resources', request: Buffer.concat(Array(10_000).fill(one)) },
+  { name: 'scopes', request: field(0x0a, ...Array(10_000).fill(one.subarray(2))) },
   {
     name: 'unknown fields between records',
-    request: field(0x0a, field(0x12, ...Array(30_000).fill(Buffer.of(0x12, 0, 0x20, 1)))),
+    request: field(0x0a, field(0x12, ...Array(10_000).fill(Buffer.of(0x12, 0, 0x20, 1)))),
   },
   {
     name: 'empty records',
-    request: field(0x0a, field(0x12, Buffer.concat(Array(30_000).fill(Buffer.of(0x12, 0))))),
+    request: field(0x0a, field(0x12, Buffer.concat(Array(10_000).fill(Buffer.of(0x12, 0))))),
   },
-])('a request with 30,000 $name is read by every reader', ({ request }) => {
+])('a request with 10,000 $name is read by every reader', ({ request }) => {
   expect(refusalsOf(request)).toEqual([]);
 });
 
