@@ -93,6 +93,8 @@ export class Life {
   #isWaiting = false;
   #isInCallback = false;
   #saidBeforeExit = false;
+  /** Whether the turn that promises are given after `beforeExit` has not come yet. */
+  #isPausing = false;
 
   constructor(
     process: SimulatedProcess,
@@ -161,6 +163,8 @@ export class Life {
   /** Looks whether a process that wants to end by itself can. Called after every event. */
   lookForNaturalEnd(): void {
     if (this.end === undefined || this.plan.end !== 'natural' || this.process.state !== 'running') return;
+    // An event of another process is no reason to look again.
+    if (this.#isPausing) return;
     if (!this.process.isIdle || this.processor.stats().inFlight.records > 0) {
       this.#saidBeforeExit = false;
       return;
@@ -173,7 +177,10 @@ export class Life {
     this.process.events.emit('beforeExit');
     if (this.process.isIdle && this.processor.stats().inFlight.records === 0) {
       // Promises that were kept meanwhile may go on; if they do not, there is nothing left to do.
-      this.process.clock.immediate(() => {});
+      this.#isPausing = true;
+      this.process.clock.immediate(() => {
+        this.#isPausing = false;
+      });
     }
   }
 

@@ -5,7 +5,7 @@ import type { Life } from '../life.ts';
 import type { RunSeen } from '../run.ts';
 import { droppedOf } from '../steps.ts';
 import type { SpillwayStats } from '../subject.ts';
-import { isDiskGood, isDiskTrue, isHeldUpBeyondLease } from './disk-troubles.ts';
+import { isDiskGood, isDiskTrue, isHeldUpBeyondLease, wasDiskGood } from './disk-troubles.ts';
 import { type Finding, isHealthy, isSpoolLarge, type Property, requestsOf, wasRunning } from './property.ts';
 
 /** What the disk may still have under way of what was closed. */
@@ -133,7 +133,10 @@ function lostAtEnd(seen: RunSeen, life: Life, stats: SpillwayStats, missing: rea
   // The counts of a clean end are those of the law; what is held then is on disk, or should be.
   if (seen.plan.powerLossAtMillis !== undefined) return missing.length;
   if (!isDiskTrue(seen) || isHeldUpBeyondLease(seen, life)) return Number.POSITIVE_INFINITY;
-  if (life.plan.end !== 'kill' && life.end?.isStuck !== true) return 0;
+  if (life.plan.end !== 'kill' && life.end?.isStuck !== true) {
+    // A write that hangs at the exit may or may not come to its end.
+    return wasDiskGood(seen, life.end?.calledAt ?? life.endedAt, life.endedAt) ? 0 : held;
+  }
   if (seen.plan.spool?.mode !== 'always' || !isSpoolLarge(seen) || !isDiskGood(seen)) return held;
   const { scheduledDelayMillis = 1_000 } = life.plan.options;
   // What was open when it was stopped is open when it goes on.
