@@ -96,9 +96,9 @@ class Scenario {
     batch.history = { ...batch.history, attempts: batch.history.attempts + 1 };
     if (size.maxRecords === undefined && this.inFlight.length > 0) {
       expect(this.queue.inFlightRecords).toBeLessThanOrEqual(Math.ceil(this.#limits.maxQueueSize / 2));
-      // What is split off weighs its frame as well.
-      const most =
-        Math.ceil(this.#limits.maxQueueBytes / 2) + (size.maxBytes === undefined ? 0 : FRAME_BYTES);
+      // What is split off weighs its frame as well, each part for itself.
+      const frames = size.maxBytes === undefined ? 0 : FRAME_BYTES * (this.inFlight.length + 1);
+      const most = Math.ceil(this.#limits.maxQueueBytes / 2) + frames;
       expect(this.queue.inFlightBytes).toBeLessThanOrEqual(most);
     }
     this.inFlight.push({ batch, records });
