@@ -7,9 +7,9 @@ import { root } from '../scripts/tools.ts';
 
 export const ALERTS = join(root, 'ops/prometheus/alerts.yml');
 export const ALERT_TESTS = join(root, 'ops/prometheus/alerts.test.yml');
-export const DASHBOARD = join(root, 'ops/grafana/otel-spillway.json');
+const DASHBOARD = join(root, 'ops/grafana/otel-spillway.json');
 
-export interface AlertRule {
+interface AlertRule {
   readonly alert: string;
   readonly expr: string;
   readonly for?: string;
