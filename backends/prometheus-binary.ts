@@ -6,8 +6,8 @@ import { builtFromModules, type Program } from '../scripts/programs.ts';
 const VERSION = '0.316.0';
 const MODULE = 'github.com/prometheus/prometheus';
 
-export function prometheusWithOtlp(say: (text: string) => void): Promise<Program> {
-  return builtFromModules(
+export async function prometheusWithOtlp(say: (text: string) => void): Promise<Program> {
+  const program = await builtFromModules(
     {
       name: 'prometheus',
       version: VERSION,
@@ -33,4 +33,7 @@ export function prometheusWithOtlp(say: (text: string) => void): Promise<Program
     },
     say,
   );
+  if ('missing' in program) return program;
+  const [, minor, patch] = program.version.split('.').map(Number);
+  return { ...program, version: `3.${(minor ?? 0) - 300}.${patch}` };
 }
