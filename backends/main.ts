@@ -8,9 +8,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { debianPackage, type Program } from '../scripts/programs.ts';
 import { conclude, root, run } from '../scripts/tools.ts';
+import { playLogBackend } from './log-backend-run.ts';
 import { ALERT_TESTS, ALERTS } from './ops-files.ts';
 import { prometheusWithOtlp } from './prometheus-binary.ts';
 import { playOutage, type Way } from './prometheus-run.ts';
+import { victoriaLogsBinary } from './victoria-logs.ts';
 
 const RESULTS = join(root, 'node_modules/.cache/ops.json');
 const PAGE = join(root, 'docs/what-to-watch.md');
@@ -63,6 +65,11 @@ if (has(built, 'a Prometheus that takes OTLP')) {
 if (ways.length > 0) {
   tried += ways.length;
   problems.push(...(await playOutage(ways, console.log)));
+}
+const store = await victoriaLogsBinary(console.log);
+if (has(store, 'a log store')) {
+  tried++;
+  problems.push(...(await playLogBackend(store.path)));
 }
 await mkdir(dirname(RESULTS), { recursive: true });
 await writeFile(RESULTS, JSON.stringify({ tried, skipped }));
