@@ -9,7 +9,7 @@ import { listCommand } from '../../src/cli/commands/list.ts';
 import { replayCommand } from '../../src/cli/commands/replay.ts';
 import { showCommand } from '../../src/cli/commands/show.ts';
 import { verifyCommand } from '../../src/cli/commands/verify.ts';
-import { VERSION } from '../../src/common/version.ts';
+import { VERSION } from '../../src/common/package.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { CliRun, cli, jsonLinesOf, runHere, spool } from '../support/cli-run.ts';
 import { abandonedSpool, filesIn } from '../support/left-spool.ts';

@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UNTRIED } from '../../src/queue/delivery-history.ts';
-import type { DiskCopy } from '../../src/queue/disk-copy.ts';
 import {
   DISK_EXITS,
+  type DiskCopy,
   type OnDisk,
   PLACE_EXITS,
   type Place,

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolSettings } from '../../src/options/option-groups.ts';
 import {
   appendGarbage,
   bytesBelow,

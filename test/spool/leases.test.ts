@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolSettings } from '../../src/options/option-groups.ts';
 import type { NewEntry, SpoolEntry } from '../../src/spool/format/entry.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { FENCE_AT, fenceBytes, parseSegmentHeader } from '../../src/spool/format/layout.ts';
