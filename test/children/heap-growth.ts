@@ -6,7 +6,7 @@ import { RecordBatch } from '../../src/records/record-batch.ts';
 
 type Emitted = Parameters<ReturnType<LoggerProvider['getLogger']>['emit']>[0];
 
-const RECORDS = 2_500;
+const RECORDS = 5_000;
 const BATCH_RECORDS = 512;
 const WARM_UP_RECORDS = 1_000;
 
