@@ -37,21 +37,24 @@ describe('a batch that is answered once with', () => {
     ['500', { kind: 'status', status: 500 }],
     ['408', { kind: 'status', status: 408 }],
     ['401', { kind: 'status', status: 401 }],
-  ])('%s is lost at once with stock, and arrives with ours', async (_, refusal) => {
-    const collector = await collectorWith();
-    await collector.script(refusal);
-    const startedAt = performance.now();
-    expect(await throughStock(collector, numbered)).toBe(0);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  ])(
+    'a batch that is answered once with %s is lost with stock, and arrives with ours',
+    async (_, refusal) => {
+      const collector = await collectorWith();
+      await collector.script(refusal);
+      const startedAt = performance.now();
+      expect(await throughStock(collector, numbered)).toBe(0);
+      expect(performance.now() - startedAt).toBeLessThan(1_000);
 
-    await collector.script(refusal);
-    const exporter = httpExporter('json', collector.logsUrl, EXPORTER_MILLIS);
-    const pipeline = new LivePipeline({ exporter });
-    pipeline.emit(RECORDS);
-    await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: RECORDS, exports: { attempts: 2, failures: 1 } });
-    expectReceived(collector.ids(), { to: RECORDS });
-  });
+      await collector.script(refusal);
+      const exporter = httpExporter('json', collector.logsUrl, EXPORTER_MILLIS);
+      const pipeline = new LivePipeline({ exporter });
+      pipeline.emit(RECORDS);
+      await pipeline.settled();
+      expect(pipeline.stats).toMatchObject({ exported: RECORDS, exports: { attempts: 2, failures: 1 } });
+      expectReceived(collector.ids(), { to: RECORDS });
+    },
+  );
 });
 
 test('a batch over the collector’s limit is lost with stock, and arrives in pieces with ours', async () => {
@@ -95,11 +98,11 @@ test('a partial success cannot be seen behind an official exporter: to both it i
 
 test('what is left in the queue when a process ends is lost with stock, and arrives with ours', async () => {
   const collector = await collectorWith();
-  await runToEnd('ending.ts', 'emits and ends, with the stock processor', collector.logsUrl);
+  await runToEnd('ending', 'emits and ends, with the stock processor', collector.logsUrl);
   // Two full batches of 100 left by themselves; the last half of one would have waited for company.
   expect(collector.stats().records).toBe(200);
 
   const ours = await collectorWith();
-  await runToEnd('ending.ts', 'emits and ends', ours.logsUrl);
+  await runToEnd('ending', 'emits and ends', ours.logsUrl);
   expectReceived(ours.ids(), { to: 250 });
 });

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { unsupportedNode } from '../../src/common/package.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
-import { unsupportedNode } from '../../src/process/supported-node.ts';
 
 const problemOn = (versions: Record<string, string>) => unsupportedNode(versions as NodeJS.ProcessVersions);
 
