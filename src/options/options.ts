@@ -76,7 +76,10 @@ export interface MemoryLimitOptions {
    * 1, else an error.
    */
   hardRatio?: number;
-  /** Milliseconds between looks. Default 1,000, range 10 to 3,600,000, else an error. */
+  /**
+   * Milliseconds between looks, while records are queued or memory is short. Default 1,000, range 10 to 3,600,000, else
+   * an error.
+   */
   checkIntervalMillis?: number;
 }
 

@@ -122,6 +122,10 @@ export function buildPipeline(
       memoryUseRatio: useRatio,
       wake: roomMade.raise,
     });
+  wake.add(() => {
+    memoryLimiter?.watch();
+    telemetry.watch();
+  });
 
   const watched = { settings, clock, telemetry, queue, recovery, durable, backpressure, memoryLimiter };
   const ending = { ...watched, exporter, exporterFlush, driver, process: events };

@@ -14,7 +14,7 @@ const sizes = (h: Harness) => h.exporter.calls.map(({ records }) => records.leng
 
 describe('a batch goes out', () => {
   test('when it is full by count, at once, and never within onEmit', async () => {
-    const h = new Harness({ maxExportBatchSize: 4 });
+    const h = new Harness({ maxExportBatchSize: 4, memoryLimit: false });
     const timers = h.clock.pendingTimers;
     h.emit(9);
     expect(h.exporter.calls).toHaveLength(0);
