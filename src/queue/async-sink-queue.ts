@@ -23,6 +23,7 @@ import { WaitingBatches } from './waiting-batches.ts';
  */
 export class AsyncSinkQueue<B extends LogBatch> implements BatchSource<B> {
   readonly #limits: QueueLimits;
+  readonly #fullBatchRecords: number;
   readonly #rules: AdmissionRules;
   readonly #openBatch: OpenBatch<B>;
   readonly #listener: QueueListener;
@@ -47,6 +48,7 @@ export class AsyncSinkQueue<B extends LogBatch> implements BatchSource<B> {
     disk?: DiskBehind<B>,
   ) {
     this.#limits = limits;
+    this.#fullBatchRecords = limits.fullBatchRecords ?? limits.maxExportBatchSize;
     this.#rules = new AdmissionRules(limits);
     this.#openBatch = openBatch;
     this.#listener = listener;
@@ -160,7 +162,7 @@ export class AsyncSinkQueue<B extends LogBatch> implements BatchSource<B> {
       return;
     }
     const { records, bytes } = batch.contents;
-    if (records >= this.#limits.maxExportBatchSize || bytes >= this.#limits.maxExportBatchBytes) {
+    if (records >= this.#fullBatchRecords || bytes >= this.#limits.maxExportBatchBytes) {
       this.#seal(batch);
     }
     this.#eviction.relieve();
