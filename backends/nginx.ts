@@ -6,8 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownPort } from '../demo/collector/own-port.ts';
 import { root } from '../scripts/tools.ts';
+import { ownPort } from '../src/testing/own-port.ts';
 
 const SITE = join(root, 'ops/nginx/otlp.conf');
 const MAX_START_MILLIS = 20_000;

@@ -6,7 +6,7 @@ await runExample(
   ['--import', 'otel-spillway/register', 'examples/query/app.cjs'],
   async (example, collector) => {
     await collector.until(({ records }) => records === 4);
-    const [placed, , failed] = collector.records();
+    const [placed, , failed] = collector.records;
     assert.equal(placed?.body, 'order placed');
     assert.deepEqual(placed.attributes, { order: { id: 42, items: 3 }, customer: 'c-17' });
     assert.equal(failed?.attributes['exception.message'], 'card declined');
