@@ -184,7 +184,8 @@ test('a warning of a setting does not throw what the diag logger throws', () => 
     { OTEL_BLRP_SCHEDULE_DELAY: 'x' },
   );
   expect(settings).toMatchObject({ maxExportBatchSize: 5, scheduledDelayMillis: 1_000 });
-  expect(new SpillwayOtlpLogExporter({ headers: { 'x y': '1' } })).toBeInstanceOf(SpillwayOtlpLogExporter);
+  const options: object = { compresion: 'gzip' };
+  expect(new SpillwayOtlpLogExporter(options)).toBeInstanceOf(SpillwayOtlpLogExporter);
 });
 
 describe('environment', () => {
