@@ -49,7 +49,7 @@ describe('a batch refused once with a status (and as Retry-After)', () => {
     name: `${refusal.status}${refusal.what ? ` (${refusal.what})` : ''}`,
     refusal,
   }));
-  test.each(named)('$name arrives once', async ({ refusal }) => {
+  test.each(named)('a batch that is refused once with $name arrives once', async ({ refusal }) => {
     const { what: _, retriedByExporter = false, ...reply } = refusal;
     const collector = await collectorWith();
     await collector.script({ kind: 'status', ...reply });

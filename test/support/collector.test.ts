@@ -177,14 +177,20 @@ describe('what the sender sees', () => {
     expect(protobuf.headers.get('content-type')).toBe('application/x-protobuf');
   });
 
-  test.each([400, 401, 500])('status %i fails the export at once with that code', async (status) => {
-    const collector = await collectorWith({ keep: 'ids', reply: { kind: 'status', status, message: 'no' } });
-    const result = await send(exporterTo(collector, { encoding: 'json' }), records(3));
-    expect(result.code).toBe(ExportResultCode.FAILED);
-    expect(result.error).toMatchObject({ code: status, data: expect.stringContaining('"message":"no"') });
-    expect(collector.stats()).toMatchObject({ requests: 1, records: 0, answers: { [status]: 1 } });
-    expect(collector.ids().size).toBe(0);
-  });
+  test.each([400, 401, 500])(
+    'a status %i of the collector fails the export immediately with that code',
+    async (status) => {
+      const collector = await collectorWith({
+        keep: 'ids',
+        reply: { kind: 'status', status, message: 'no' },
+      });
+      const result = await send(exporterTo(collector, { encoding: 'json' }), records(3));
+      expect(result.code).toBe(ExportResultCode.FAILED);
+      expect(result.error).toMatchObject({ code: status, data: expect.stringContaining('"message":"no"') });
+      expect(collector.stats()).toMatchObject({ requests: 1, records: 0, answers: { [status]: 1 } });
+      expect(collector.ids().size).toBe(0);
+    },
+  );
 
   test('an error in protobuf is a google.rpc.Status message', async () => {
     const collector = await collectorWith({ reply: { kind: 'status', status: 400, message: 'bad' } });
@@ -346,7 +352,7 @@ describe('in a child process', () => {
     expect(collector.ids().size).toBe(100);
   });
 
-  test('it is killed, refuses, comes back on the same port and goes on counting', async () => {
+  test('a collector in a child is killed, refuses, comes back on the same port and goes on counting', async () => {
     const collector = await spawnCollector({ keep: 'records' });
     opened.push(collector);
     const exporter = exporterTo(collector, { timeoutMillis: 500 });
@@ -362,7 +368,7 @@ describe('in a child process', () => {
     expect(collector.records().map((record) => record.attributes.n)).toEqual(records(20).map((_, n) => n));
   });
 
-  test('it is told what to do like the one in this process', async () => {
+  test('a collector in a child takes the same orders as the one in this process', async () => {
     const collector = await spawnCollector();
     opened.push(collector);
     const exporter = exporterTo(collector, { timeoutMillis: 500 });
