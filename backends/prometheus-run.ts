@@ -3,9 +3,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startCollector } from '../demo/collector/collector.ts';
-import { ownPort } from '../demo/collector/own-port.ts';
 import { withTemporaryDirectory } from '../scripts/tools.ts';
+import { ownPort } from '../src/testing/own-port.ts';
+import { TestCollector } from '../src/testing/test-collector.ts';
 import { MeteredProcess } from './metered-process.ts';
 import { panelQueries, variableQueries } from './ops-files.ts';
 import { JOB, METRICS_EVERY_MILLIS, type MeteredPlan } from './prometheus-plan.ts';
@@ -59,8 +59,8 @@ export function playOutage(ways: readonly Way[], say: (text: string) => void): P
     const problems: string[] = [];
     const stops: (() => Promise<unknown>)[] = [];
     try {
-      const collector = await startCollector();
-      stops.push(() => collector.close());
+      const collector = await TestCollector.start();
+      stops.push(() => collector.stop());
       const targets = await Promise.all(
         Object.keys(SERVICES).map(async (instance) => ({ instance, port: await ownPort() })),
       );
@@ -131,7 +131,7 @@ export function playOutage(ways: readonly Way[], say: (text: string) => void): P
       expect('all is well, but for a loss before the first scrape', [LOST_EARLY]);
 
       say('the collector goes');
-      await collector.refuse();
+      await collector.become('dead');
       await watch(MAX_OUTAGE_MILLIS, (_, way) => WHILE_ALL_LIVE.every((name) => seen[way]?.has(name)));
       for (const { way, server } of servers) problems.push(...(await checkPanels(way.name, server)));
       await spooling.kill();
@@ -139,7 +139,7 @@ export function playOutage(ways: readonly Way[], say: (text: string) => void): P
       expect('an outage', [...WHILE_ALL_LIVE, GONE], [LOST_EARLY]);
 
       say('the collector is back, and the process that was killed too');
-      await collector.listen();
+      await collector.become('well');
       const again = await start(targets[2] as (typeof targets)[number], false);
       const last = await watch(MAX_RETURN_MILLIS, (firing) => firing.size === 0);
       for (const [way, firing] of last.entries()) {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownPort } from '../demo/collector/own-port.ts';
+import { ownPort } from '../src/testing/own-port.ts';
 import { ALERTS } from './ops-files.ts';
 
 const MAX_START_MILLIS = 60_000;

@@ -6,8 +6,8 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownPort } from '../demo/collector/own-port.ts';
 import { epochMillis } from '../soak/witness.ts';
+import { ownPort } from '../src/testing/own-port.ts';
 
 export interface CollectorLimits {
   /** Of the HTTP receiver. */

@@ -2,7 +2,7 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { type CollectorProcess, spawnCollector } from '../../demo/collector/client.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import type { Answers } from './child-process.ts';
 import type { GrpcCounts } from './grpc-collector.ts';
 import { ID_ATTRIBUTE } from './records.ts';
@@ -29,32 +29,33 @@ export async function startCollector({
   isGrpc = false,
 }: BenchCollectorOptions): Promise<BenchCollector> {
   if (isGrpc) return startGrpcCollector(latencyMillis);
-  const collector: CollectorProcess = await spawnCollector({
-    latencyMillis,
-    ...(keepsIds && { keep: 'ids', idAttribute: ID_ATTRIBUTE }),
+  const collector = await TestCollector.spawn({
+    condition: { latencyMillis },
+    keep: keepsIds ? 'ids' : 'count',
+    identity: { attribute: ID_ATTRIBUTE },
   });
   return {
     url: collector.logsUrl,
     answers: {
       /** Records decoded so far. The command goes after every report on its way, so none is missed. */
       received: async () => {
-        await collector.behave({});
-        return collector.stats().records;
+        await collector.script();
+        return collector.account().records;
       },
       /** Different ones among them. */
       different: async () => {
-        await collector.behave({});
-        return collector.ids().size;
+        await collector.script();
+        return collector.ids.size;
       },
       /** Resolves when so many records in all were decoded. */
       until: async (records: number) => {
         await collector.until((stats) => stats.records >= records, UNTIL_MILLIS);
       },
-      requests: async () => collector.stats().requests,
-      refuse: () => collector.refuse(),
-      listen: () => collector.listen(),
+      requests: async () => collector.account().requests,
+      refuse: () => collector.become('dead'),
+      listen: () => collector.become({ latencyMillis }),
     },
-    close: () => collector.close(),
+    close: () => collector.stop(),
   };
 }
 

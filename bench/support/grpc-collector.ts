@@ -1,7 +1,7 @@
-/** A process with an OTLP/gRPC collector that decodes what it gets, answers after a while, and counts. */
+/** A process with an OTLP/gRPC collector that counts what it gets and answers after a while. */
 
 import { Server, ServerCredentials, type sendUnaryData, type UntypedHandleCall } from '@grpc/grpc-js';
-import { decodeRequest } from '../../demo/collector/decode.ts';
+import { decodeRequest } from '../../src/testing/decode.ts';
 
 export interface GrpcCounts {
   readonly records: number;
@@ -26,7 +26,7 @@ let records = 0;
 let requests = 0;
 
 function take({ request }: { readonly request: Buffer }, callback: sendUnaryData<Buffer>): void {
-  records += decodeRequest(request, 'protobuf', 'count', undefined).count;
+  records += decodeRequest(request, 'protobuf', 'count').count;
   requests++;
   setTimeout(() => callback(null, Buffer.alloc(0)), latencyMillis);
 }

@@ -2,10 +2,10 @@
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Collector } from '../../demo/collector/protocol.ts';
 import { listCommand } from '../../src/cli/commands/list.ts';
 import { replayCommand } from '../../src/cli/commands/replay.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
+import type { TestCollector } from '../../src/testing/index.ts';
 import { CliRun, runHere, spool } from '../support/cli-run.ts';
 import { startSink } from '../support/http-sink.ts';
 import { abandonedSpool, killedProcess } from '../support/left-spool.ts';
@@ -29,8 +29,8 @@ async function nowhereForLogs(status: number) {
   return { collector, directory: await abandonedSpool() };
 }
 
-async function expectSentNothing(collector: Collector, directory: string): Promise<void> {
-  expect(collector.stats().requests).toBe(1);
+async function expectSentNothing(collector: TestCollector, directory: string): Promise<void> {
+  expect(collector.account().requests).toBe(1);
   const { stdout } = await runHere(listCommand, directory, '--json');
   expect(JSON.parse(stdout).total.records).toBe(30);
 }
@@ -43,7 +43,7 @@ describe('replay', () => {
     expect(end.stdout).toMatch(/^2,000 records sent in [\d.]+ s, [\d,]+ per second\n$/);
     expect(end.stderr).toMatch(/^[\d,]+ records sent, [\d,]+ left, [\d,]+ per second$/m);
     expect(end.code).toBe(0);
-    expect(sorted(collector.ids())).toEqual(once(2_000));
+    expect(sorted(collector.ids)).toEqual(once(2_000));
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -58,7 +58,7 @@ describe('replay', () => {
       ),
     );
     expect(code).toBe(0);
-    expect(sorted(collector.ids())).toEqual(once(30));
+    expect(sorted(collector.ids)).toEqual(once(30));
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -81,7 +81,7 @@ describe('replay', () => {
     expect(code).toBe(3);
     const total = alive.stats().recovered + Number(/^(\d+) record/.exec(stdout)?.[1]);
     expect(total).toBe(10);
-    expect([...collector.ids().keys()].filter((id) => id.startsWith('mine'))).toEqual([]);
+    expect([...collector.ids.keys()].filter((id) => id.startsWith('mine'))).toEqual([]);
   });
 
   test('`replay` gives up on an endpoint that does not answer, and nothing is lost', async () => {
@@ -183,10 +183,10 @@ describe('replay', () => {
     expect(stderr).toMatch(/^otel-spillway: interrupted: what is left goes on being in the spool$/m);
     expect(stdout).toMatch(/records? sent in .*; [\d,]+ records left$/m);
     expect(signal).toBe('SIGINT');
-    expect(collector.ids().size).toBeLessThan(1_000);
-    await collector.behave({ latencyMillis: 0 });
+    expect(collector.ids.size).toBeLessThan(1_000);
+    await collector.become('well');
     expect(await spool('replay', directory, '--endpoint', collector.url)).toMatchObject({ code: 0 });
-    expect([...sorted(collector.ids()).keys()]).toEqual([...once(1_000).keys()]);
+    expect([...sorted(collector.ids).keys()]).toEqual([...once(1_000).keys()]);
     expect(readdirSync(directory)).toEqual([]);
   });
 

@@ -40,7 +40,7 @@ describe('an exporter is recognised as official', () => {
     expect(concurrencyLimitOf(new Exporter({ concurrencyLimit: 3 }))).toBe(3);
   });
 
-  test('if it is a subclass that leaves export() alone', () => {
+  test('a subclass that leaves export() alone counts as the official exporter', () => {
     class Named extends ProtobufExporter {
       readonly name = 'mine';
       override forceFlush() {
@@ -50,7 +50,7 @@ describe('an exporter is recognised as official', () => {
     expect(concurrencyLimitOf(new Named())).toBe(30);
   });
 
-  test('and nothing of it is called or changed', () => {
+  test('the official exporter is recognised without a call or a change', () => {
     const exporter = new OfficialLike(3);
     const frozen = Object.freeze(exporter);
     Object.freeze(exporter._delegate);
@@ -122,7 +122,7 @@ describe('an exporter counts as unknown', () => {
     ['of this package', () => new SpillwayOtlpLogExporter()],
     ['of another make', () => new ScriptedExporter()],
     ['that is an object literal', () => ({ export() {}, shutdown() {}, _delegate: {} })],
-  ])('%s', (_, make) => {
+  ])('an exporter %s is not taken for the official one', (_, make) => {
     expect(concurrencyLimitOf(make())).toBeUndefined();
   });
 });

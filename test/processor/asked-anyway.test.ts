@@ -118,10 +118,10 @@ describe('over sockets', () => {
       const emitted = pipeline.emit(1_000);
       await pipeline.clock.advance(1_000);
       await pipeline.until(({ exports }) => exports.failures === 1);
-      await collector.behave({ reply: { kind: 'accept' } });
+      await collector.become('well');
       void pipeline.processor.shutdown({ strategy });
       await pipeline.until(({ exported }) => exported === emitted);
-      expectReceived(collector.ids(), { to: emitted });
+      expectReceived(collector.ids, { to: emitted });
     },
   );
 
@@ -141,18 +141,18 @@ describe('over sockets', () => {
     const { collector, pipeline } = await askedForTime(6);
     void pipeline.processor.shutdown({ timeoutMillis: 5_000 });
     await pipeline.until(({ dropped }) => dropped.shutdown === 10);
-    expect(collector.stats().requests).toBe(1);
+    expect(collector.account().requests).toBe(1);
   });
 
   test('a time that the collector asked for still holds: an end asks when it is over', async () => {
     const { collector, pipeline } = await askedForTime(3);
     void pipeline.processor.shutdown({ timeoutMillis: 5_000 });
     await pipeline.clock.advance(2_999);
-    expect(collector.stats().requests).toBe(1);
+    expect(collector.account().requests).toBe(1);
     // A tenth longer at most, so that a fleet does not come back in step.
     await pipeline.clock.advance(301);
     await pipeline.until(({ exported }) => exported === 10);
-    expectReceived(collector.ids(), { to: 10 });
+    expectReceived(collector.ids, { to: 10 });
   });
 
   test('a flush shorter than the delay that the collector asked for ends immediately, and says so', async () => {
@@ -162,7 +162,7 @@ describe('over sockets', () => {
     });
     await pipeline.clock.settle();
     await rejected;
-    expect(collector.stats().requests).toBe(1);
+    expect(collector.account().requests).toBe(1);
   });
 });
 

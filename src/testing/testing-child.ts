@@ -1,14 +1,14 @@
 /** The collector's child process: serves until its parent goes away, obeys it and reports to it over IPC. */
-import type { Behaviour, CollectorOptions, Report, ScriptEntry } from './protocol.ts';
-import { type LogsServer, serveLogs } from './server.ts';
+
+import type { Condition, ScriptedReply } from './behaviour.ts';
+import type { Report } from './received.ts';
+import { type LogsServer, type LogsServerOptions, serveLogs } from './server.ts';
 
 /** From the parent; every command is answered with `done` and its number. */
 export type Command =
-  | { number: number; verb: 'start'; options: CollectorOptions }
-  | { number: number; verb: 'behave'; behaviour: Behaviour }
-  | { number: number; verb: 'script'; entries: readonly ScriptEntry[] }
-  | { number: number; verb: 'refuse' }
-  | { number: number; verb: 'listen' };
+  | { number: number; verb: 'start'; options: LogsServerOptions }
+  | { number: number; verb: 'become'; condition: Condition }
+  | { number: number; verb: 'script'; replies: readonly ScriptedReply[] };
 
 /** To the parent. */
 export type Message =
@@ -28,13 +28,9 @@ function tell(message: Message): Promise<void> {
 async function obey(command: Command): Promise<void> {
   if (command.verb === 'start') {
     server = await serveLogs(command.options, (report) => tell({ type: 'report', report }));
-    return;
-  }
-  if (!server) throw new Error('not started');
-  if (command.verb === 'behave') server.behave(command.behaviour);
-  else if (command.verb === 'script') server.script(command.entries);
-  else if (command.verb === 'refuse') await server.refuse();
-  else await server.listen();
+  } else if (server === undefined) throw new Error('not started');
+  else if (command.verb === 'become') await server.become(command.condition);
+  else server.script(command.replies);
 }
 
 process.on('message', async (command: Command) => {

@@ -9,20 +9,13 @@ import {
   SimpleLogRecordProcessor,
 } from '@opentelemetry/sdk-logs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { spawnCollector } from '../../demo/collector/client.ts';
-import { startCollector } from '../../demo/collector/collector.ts';
-import type { Collector, CollectorOptions } from '../../demo/collector/protocol.ts';
+import { TestCollector } from '../../src/testing/index.ts';
+import { collectorWith } from '../support/otlp-pipeline.ts';
 
-const opened: { close(): Promise<void> }[] = [];
+const opened: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((thing) => thing.close()));
+  await Promise.all(opened.splice(0).map((close) => close()));
 });
-
-async function collectorWith(options: CollectorOptions = {}): Promise<Collector> {
-  const collector = await startCollector(options);
-  opened.push(collector);
-  return collector;
-}
 
 /** From `@opentelemetry/core`, which is nobody's direct dependency here. */
 const ExportResultCode = { SUCCESS: 0, FAILED: 1 };
@@ -39,7 +32,7 @@ function exporterTo(
     timeoutMillis,
     ...(gzip ? { compression: 'gzip' as never } : {}),
   });
-  opened.push({ close: () => exporter.shutdown() });
+  opened.push(() => exporter.shutdown());
   return exporter;
 }
 
@@ -71,7 +64,7 @@ type Body = NonNullable<RequestInit['body']>;
 
 /** A request without retries, for what the exporters hide. */
 async function post(
-  collector: Collector,
+  collector: TestCollector,
   body: Body,
   headers: Record<string, string> = {},
 ): Promise<Response> {
@@ -90,14 +83,14 @@ describe('what arrives', () => {
   for (const encoding of ['json', 'protobuf'] as const) {
     for (const gzip of [false, true]) {
       test(`every record of the official ${encoding} exporter is counted ${gzip ? 'with' : 'without'} gzip`, async () => {
-        const collector = await collectorWith({ keep: 'ids', idAttribute: 'n' });
+        const collector = await collectorWith({ keep: 'ids', identity: { attribute: 'n' } });
         const exporter = exporterTo(collector, { encoding, gzip });
         expect((await send(exporter, records(512))).code).toBe(ExportResultCode.SUCCESS);
         expect((await send(exporter, records(88, 512))).code).toBe(ExportResultCode.SUCCESS);
 
         const stats = await collector.until((now) => now.acknowledged === 600);
         const expected = new Map(Array.from({ length: 600 }, (_, n) => [String(n), 1]));
-        expect(collector.ids()).toEqual(expected);
+        expect(collector.ids).toEqual(expected);
         const type = encoding === 'json' ? 'application/json' : 'application/x-protobuf';
         expect(stats).toMatchObject({
           requests: 2,
@@ -117,7 +110,7 @@ describe('what arrives', () => {
     if (!record) throw new Error('no record');
     await send(exporterTo(collector, { encoding: 'json' }), [record]);
     await send(exporterTo(collector, { encoding: 'protobuf' }), [record]);
-    const [fromJson, fromProtobuf] = collector.records();
+    const [fromJson, fromProtobuf] = collector.records;
     expect(fromProtobuf).toEqual(fromJson);
     expect(fromJson).toMatchObject({
       body: 'record 7',
@@ -125,7 +118,7 @@ describe('what arrives', () => {
       severityNumber: 9,
       severityText: 'INFO',
       eventName: 'tested',
-      scope: 'test-scope',
+      scope: { name: 'test-scope', version: '', attributes: {} },
       resource: { 'service.name': 'shop' },
     });
     expect(BigInt(fromJson?.timeUnixNano ?? 0)).toBeGreaterThan(0n);
@@ -136,8 +129,8 @@ describe('what arrives', () => {
     const exporter = exporterTo(collector);
     await send(exporter, records(2));
     await send(exporter, records(1));
-    expect(collector.stats().records).toBe(3);
-    expect([...collector.ids()]).toEqual([
+    expect(collector.account().records).toBe(3);
+    expect([...collector.ids]).toEqual([
       ['record 0', 2],
       ['record 1', 1],
     ]);
@@ -154,7 +147,7 @@ describe('what arrives', () => {
     for (const [body, headers] of bodies) {
       expect((await post(collector, body as Body, headers)).status).toBe(400);
     }
-    expect(collector.stats()).toMatchObject({ malformed: 4, records: 0, answers: { 400: 4 } });
+    expect(collector.account()).toMatchObject({ malformed: 4, records: 0, answers: { 400: 4 } });
   });
 
   test('another path is answered with 404', async () => {
@@ -178,7 +171,7 @@ describe('what the sender sees', () => {
   });
 
   test.each([400, 401, 500])(
-    'a status %i of the collector fails the export immediately with that code',
+    'status %i fails the export with that code and without a retry',
     async (status) => {
       const collector = await collectorWith({
         keep: 'ids',
@@ -187,8 +180,8 @@ describe('what the sender sees', () => {
       const result = await send(exporterTo(collector, { encoding: 'json' }), records(3));
       expect(result.code).toBe(ExportResultCode.FAILED);
       expect(result.error).toMatchObject({ code: status, data: expect.stringContaining('"message":"no"') });
-      expect(collector.stats()).toMatchObject({ requests: 1, records: 0, answers: { [status]: 1 } });
-      expect(collector.ids().size).toBe(0);
+      expect(collector.account()).toMatchObject({ requests: 1, records: 0, answers: { [status]: 1 } });
+      expect(collector.ids.size).toBe(0);
     },
   );
 
@@ -211,7 +204,7 @@ describe('what the sender sees', () => {
     expect(result.code).toBe(ExportResultCode.SUCCESS);
     // An HTTP date has whole seconds only, so up to one of them is lost.
     expect(performance.now() - before).toBeGreaterThan(form === 'seconds' ? 1_900 : 900);
-    expect(collector.stats()).toMatchObject({ records: 3, answers: { 429: 1, 503: 1, 200: 1 } });
+    expect(collector.account()).toMatchObject({ records: 3, answers: { 429: 1, 503: 1, 200: 1 } });
   });
 
   test('scripted replies come in order, repeated as asked, and then the standing reply again', async () => {
@@ -237,7 +230,7 @@ describe('what the sender sees', () => {
         expect(result.error).toMatchObject({ code: status });
         expect((await send(exporterTo(collector, { gzip }), records(1))).code).toBe(ExportResultCode.SUCCESS);
       }
-      expect(collector.stats()).toMatchObject({ records: 2, answers: { [status]: 2, 200: 2 } });
+      expect(collector.account()).toMatchObject({ records: 2, answers: { [status]: 2, 200: 2 } });
     },
   );
 
@@ -246,7 +239,7 @@ describe('what the sender sees', () => {
     const exporter = exporterTo(collector);
     expect((await send(exporter, records(5))).error).toMatchObject({ code: 400 });
     expect((await send(exporter, records(3))).code).toBe(ExportResultCode.SUCCESS);
-    expect(collector.stats().records).toBe(3);
+    expect(collector.account().records).toBe(3);
   });
 
   test('a partial success keeps all but the rejected records, and the official exporters call it a success', async () => {
@@ -259,8 +252,8 @@ describe('what the sender sees', () => {
         ExportResultCode.SUCCESS,
       );
     }
-    expect([...collector.ids()]).toEqual(['record 0', 'record 1', 'record 2'].map((id) => [id, 2]));
-    await collector.behave({ reply: { kind: 'partial', rejected: 1, message: 'too old' } });
+    expect([...collector.ids]).toEqual(['record 0', 'record 1', 'record 2'].map((id) => [id, 2]));
+    await collector.become({ reply: { kind: 'partial', rejected: 1, message: 'too old' } });
     expect(await (await post(collector, oneRecord)).json()).toEqual({
       partialSuccess: { rejectedLogRecords: 1, errorMessage: 'too old' },
     });
@@ -271,13 +264,13 @@ describe('what the sender sees', () => {
     const before = performance.now();
     const three = [0, 1, 2].map(() => send(exporterTo(collector), records(1)));
     await collector.until((now) => now.concurrentRequests === 3);
-    expect(collector.stats().records).toBe(0);
+    expect(collector.account().records).toBe(0);
     await Promise.all(three);
     const tookMillis = performance.now() - before;
     expect(tookMillis).toBeGreaterThanOrEqual(190);
     expect(tookMillis).toBeLessThan(600);
     await collector.until((now) => now.concurrentRequests === 0);
-    expect(collector.stats()).toMatchObject({ records: 3, peakConcurrentRequests: 3 });
+    expect(collector.account()).toMatchObject({ records: 3, peakConcurrentRequests: 3 });
   });
 
   test('a request that hangs runs into the time limit of the exporter', async () => {
@@ -285,7 +278,7 @@ describe('what the sender sees', () => {
     const sent = send(exporterTo(collector, { timeoutMillis: 300 }), records(4));
     await collector.until((now) => now.answers.hang === 1);
     expect((await sent).code).toBe(ExportResultCode.FAILED);
-    expect(collector.stats().records).toBe(0);
+    expect(collector.account().records).toBe(0);
   });
 
   test.each([false, true])('a reset before the response fails the export (stored: %s)', async (stored) => {
@@ -296,19 +289,19 @@ describe('what the sender sees', () => {
     const result = await send(exporterTo(collector, { timeoutMillis: 500 }), records(4));
     expect(result.code).toBe(ExportResultCode.FAILED);
     await expect(post(collector, oneRecord)).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
-    expect(collector.stats()).toMatchObject({
+    expect(collector.account()).toMatchObject({
       records: stored ? 5 : 0,
       acknowledged: 0,
       answers: { reset: 2 },
     });
-    expect(collector.ids().size).toBe(stored ? 5 : 0);
+    expect(collector.ids.size).toBe(stored ? 5 : 0);
   });
 
   test('a reset in the middle of a 200 response passes for a success with the official exporters', async () => {
     const collector = await collectorWith({ reply: { kind: 'reset', at: 'mid-response' } });
     const result = await send(exporterTo(collector, { timeoutMillis: 500 }), records(4));
     expect(result.code).toBe(ExportResultCode.SUCCESS);
-    expect(collector.stats()).toMatchObject({ records: 4, acknowledged: 0 });
+    expect(collector.account()).toMatchObject({ records: 4, acknowledged: 0 });
     const response = await post(collector, oneRecord);
     expect(response.status).toBe(200);
     await expect(response.text()).rejects.toThrow();
@@ -319,19 +312,23 @@ describe('what the sender sees', () => {
     const before = performance.now();
     await send(exporterTo(collector, { timeoutMillis: 300 }), records(4));
     expect(performance.now() - before).toBeGreaterThanOrEqual(290);
-    expect(collector.stats()).toMatchObject({ records: 4, acknowledged: 0, answers: { 'half-response': 1 } });
+    expect(collector.account()).toMatchObject({
+      records: 4,
+      acknowledged: 0,
+      answers: { 'half-response': 1 },
+    });
   });
 
   test('refused connections are taken again on the same port', async () => {
     const collector = await collectorWith();
     const exporter = exporterTo(collector, { timeoutMillis: 500 });
     await send(exporter, records(1));
-    await collector.refuse();
+    await collector.become('dead');
     expect((await send(exporter, records(1))).code).toBe(ExportResultCode.FAILED);
     await expect(post(collector, oneRecord)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
-    await collector.listen();
+    await collector.become('well');
     expect((await send(exporter, records(1))).code).toBe(ExportResultCode.SUCCESS);
-    expect(collector.stats().records).toBe(2);
+    expect(collector.account().records).toBe(2);
   });
 
   test('waiting for counts that do not come ends with what they were', async () => {
@@ -342,44 +339,47 @@ describe('what the sender sees', () => {
 
 describe('in a child process', () => {
   test('what was stored is known although the child is killed while it answers', async () => {
-    const collector = await spawnCollector({ keep: 'ids', reply: { kind: 'hang', stored: true } });
-    opened.push(collector);
+    const collector = await TestCollector.spawn({
+      identity: 'body',
+      condition: { kind: 'hang', stored: true },
+    });
+    opened.push(() => collector.stop());
     const sent = send(exporterTo(collector, { timeoutMillis: 500 }), records(100));
     await collector.until((now) => now.answers.hang === 1);
     await collector.kill();
     expect((await sent).code).toBe(ExportResultCode.FAILED);
-    expect(collector.stats()).toMatchObject({ records: 100, acknowledged: 0, concurrentRequests: 0 });
-    expect(collector.ids().size).toBe(100);
+    expect(collector.account()).toMatchObject({ records: 100, acknowledged: 0, concurrentRequests: 0 });
+    expect(collector.ids.size).toBe(100);
   });
 
-  test('a collector in a child is killed, refuses, comes back on the same port and goes on counting', async () => {
-    const collector = await spawnCollector({ keep: 'records' });
-    opened.push(collector);
+  test('a collector is killed, refuses, comes back on the same port and goes on counting', async () => {
+    const collector = await TestCollector.spawn({ keep: 'records' });
+    opened.push(() => collector.stop());
     const exporter = exporterTo(collector, { timeoutMillis: 500 });
     expect((await send(exporter, records(10))).code).toBe(ExportResultCode.SUCCESS);
     await collector.until((now) => now.acknowledged === 10);
     await collector.kill();
     expect((await send(exporter, records(10))).code).toBe(ExportResultCode.FAILED);
-    await expect(collector.behave({ latencyMillis: 1 })).rejects.toThrow();
+    await expect(collector.become({ latencyMillis: 1 })).rejects.toThrow();
     await collector.restart();
     expect((await send(exporter, records(10, 10))).code).toBe(ExportResultCode.SUCCESS);
     const stats = await collector.until((now) => now.acknowledged === 20);
     expect(stats).toMatchObject({ requests: 2, records: 20, answers: { 200: 2 } });
-    expect(collector.records().map((record) => record.attributes.n)).toEqual(records(20).map((_, n) => n));
+    expect(collector.records.map((record) => record.attributes.n)).toEqual(records(20).map((_, n) => n));
   });
 
-  test('a collector in a child takes the same orders as the one in this process', async () => {
-    const collector = await spawnCollector();
-    opened.push(collector);
+  test('a collector in a child process obeys like the one in this process', async () => {
+    const collector = await TestCollector.spawn();
+    opened.push(() => collector.stop());
     const exporter = exporterTo(collector, { timeoutMillis: 500 });
     await collector.script({ kind: 'status', status: 401 });
     expect((await send(exporter, records(1))).error).toMatchObject({ code: 401 });
-    await collector.behave({ reply: { kind: 'status', status: 500 } });
+    await collector.become({ reply: { kind: 'status', status: 500 } });
     expect((await send(exporter, records(1))).error).toMatchObject({ code: 500 });
-    await collector.refuse();
+    await collector.become('dead');
     await expect(post(collector, oneRecord)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } });
-    await collector.listen();
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become('well');
+    await collector.become('well');
     expect((await send(exporter, records(1))).code).toBe(ExportResultCode.SUCCESS);
   });
 });

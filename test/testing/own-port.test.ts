@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { ownPort } from '../../demo/collector/own-port.ts';
+import { ownPort } from '../../src/testing/own-port.ts';
 
-const MODULE = new URL('../../demo/collector/own-port.ts', import.meta.url);
+const MODULE = new URL('../../src/testing/own-port.ts', import.meta.url);
 /** From here on systems choose for those who ask for any port. */
 const FIRST_CHOSEN_BY_SYSTEMS = 32_768;
 
