@@ -1,10 +1,11 @@
 /** `spool verify`: reads every byte of a spool and reports damage. */
 
 import { messageOf } from '../../common/errors.ts';
+import { visible } from '../../common/visible-text.ts';
 import { type Command, parseCommand } from '../console/command.ts';
 import type { LineWriter } from '../console/output.ts';
 import { EXIT, type ExitCode } from '../console/problem.ts';
-import { bytesText, counted, plain } from '../console/words.ts';
+import { bytesText, counted } from '../console/words.ts';
 import { type Finding, Findings } from '../reading/findings.ts';
 import { remainingRecordsOf } from '../reading/remaining-records.ts';
 import type { StoredBatch } from '../reading/segment-contents.ts';
@@ -73,5 +74,5 @@ async function check(batch: StoredBatch, findings: Findings): Promise<void> {
 }
 
 function lineFor({ kind, path, what }: Finding): string {
-  return plain(`${kind.padEnd(10)}  ${path}: ${what}`);
+  return visible(`${kind.padEnd(10)}  ${path}: ${what}`);
 }

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { visible } from '../../common/visible-text.ts';
 import { reasonOf } from '../../spool/format/file-system.ts';
 import { EXIT, Problem } from './problem.ts';
-import { plain } from './words.ts';
 
 /** Lines are written together: a system call per line would dominate the run time. */
 const CHUNK_LENGTH = 64 * 1024;
@@ -72,7 +72,7 @@ export const standardOutput = new LineWriter(process.stdout, 'standard output');
 export function tell(message: string): void {
   // Overwrites the progress line of a terminal.
   const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
-  process.stderr.write(`${clear}otel-spillway: ${plain(message)}\n`);
+  process.stderr.write(`${clear}otel-spillway: ${visible(message)}\n`);
 }
 
 /** A reader that has seen enough, such as `head`, is no error. */

@@ -12,6 +12,9 @@ import type { Field, Message, Scalar } from './otlp-schema.ts';
 
 export type JsonObject = Record<string, unknown>;
 
+/** In memory, of a message, which takes two bytes at least. */
+const MESSAGE_BYTES = 32;
+
 /**
  * Reads a message up to the reader's limit. @param object fields read so far, for a message that occurs repeatedly.
  * @throws RangeError if it is not such a message, or nested too deeply.
@@ -47,6 +50,7 @@ function readField(
     return;
   }
   const outer = reader.enter();
+  reader.spend(MESSAGE_BYTES);
   if (isRepeated) {
     const values = (object[name] ?? []) as JsonObject[];
     values.push(readMessage(reader, kind, undefined, depth));

@@ -1,5 +1,6 @@
 /** Converts an OTLP request to OTLP/JSON, whole or as lines for the Collector's `otlpjsonfile` receiver. */
 
+import { visibleJson } from '../../common/visible-text.ts';
 import type { Envelope } from '../../otlp/encoding/envelope-encoder.ts';
 import { sectionsOf } from '../../otlp/encoding/request-decoder.ts';
 import { WireReader } from '../../protobuf/wire-reader.ts';
@@ -61,7 +62,7 @@ function* linesAround(
   let bytes = aroundBytes;
   const line = () => ({ text: before + texts.join(',') + after, bytes: bytes - 1, records: texts.length });
   for (const record of records) {
-    const text = JSON.stringify(record);
+    const text = visibleJson(record);
     const recordBytes = Buffer.byteLength(text) + 1;
     if (texts.length > 0 && bytes + recordBytes - 1 > maxBytes) {
       yield line();
@@ -76,7 +77,7 @@ function* linesAround(
 
 /** The JSON of an object up to the first item of its last field, a list. */
 function opened(fields: JsonObject, list: string): string {
-  return JSON.stringify({ ...fields, [list]: [] }).slice(0, -2);
+  return visibleJson({ ...fields, [list]: [] }).slice(0, -2);
 }
 
 function* remainingRecordsOf(reader: WireReader, ranges: readonly number[]): Generator<JsonObject> {

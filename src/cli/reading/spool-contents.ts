@@ -1,7 +1,7 @@
 /** Contents of a spool's directory, read without changing anything while others may write. */
 
 import { join } from 'node:path';
-import { isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
+import { isDirectory, isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FORMAT_VERSION } from '../../spool/format/layout.ts';
 import {
   isMovingName,
@@ -58,6 +58,7 @@ export async function partitionsIn(
   for (const name of (await files.readdir(directory)).toSorted()) {
     if (!isPartitionName(name) && !isMovingName(name)) continue;
     try {
+      if (!(await isDirectory(join(directory, name), files))) continue;
       const lease = await readLease(join(directory, name), files);
       if (lease === 'none') continue;
       const owner = lease && parseLease(lease);

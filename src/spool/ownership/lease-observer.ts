@@ -2,9 +2,9 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
+import { codeOf, isDirectory, isMissing, type SpoolFiles } from '../format/file-system.ts';
 import { isPartitionName, LEASE_NAME } from '../format/names.ts';
-import { expiryMillis, type LeaseInfo, parseLease } from './lease.ts';
+import { expiryMillis, type LeaseInfo, MAX_LEASE_BYTES, parseLease } from './lease.ts';
 
 /**
  * - `free`: no lease, or unchanged until it expired.
@@ -82,16 +82,12 @@ export class LeaseObserver {
 /** @returns the lease; undefined without one, no bytes if it cannot be read, `none` if there is no such partition. */
 export async function readLease(partition: string, files: SpoolFiles): Promise<Buffer | undefined | 'none'> {
   try {
-    return await files.readFile(join(partition, LEASE_NAME));
+    return await files.readFile(join(partition, LEASE_NAME), MAX_LEASE_BYTES);
   } catch (error) {
     if (codeOf(error) === 'ENOTDIR') return 'none';
     if (!isMissing(error)) return Buffer.alloc(0);
   }
-  const isThere = await files.stat(partition).then(
-    (stat) => stat.isDirectory(),
-    () => false,
-  );
-  return isThere ? undefined : 'none';
+  return (await isDirectory(partition, files)) ? undefined : 'none';
 }
 
 export function isSameLease(one: Buffer | undefined, other: Buffer | undefined): boolean {

@@ -6,8 +6,11 @@ import type { Clock } from '../../common/clock.ts';
 import { isGone, readFully, readFullySync, type SpoolFiles, writeFully } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { FILE_MODE, isMovingName, LEASE_NAME } from '../format/names.ts';
+import { isForeign } from '../format/open-file.ts';
 
 const LEASE_BYTES = 256;
+/** Leases of other versions may be larger. A file beyond this is no lease. */
+export const MAX_LEASE_BYTES = 4_096;
 const TOKEN_BYTES = 16;
 /** Bounds of the expiry, whatever a lease claims. */
 const MIN_LEASE_MILLIS = 1_000;
@@ -139,7 +142,9 @@ export class Lease {
   }
 
   async #isOwn(partition: string): Promise<boolean> {
-    const bytes = await this.#files.readFile(join(partition, LEASE_NAME)).catch(() => undefined);
+    const bytes = await this.#files
+      .readFile(join(partition, LEASE_NAME), MAX_LEASE_BYTES)
+      .catch(() => undefined);
     return bytes !== undefined && parseLease(bytes)?.token === this.#info.token;
   }
 
@@ -157,9 +162,11 @@ export class Lease {
         await this.#files.close(fd);
       }
       // Read back by path: the open file may no longer be the one that others see.
-      if (!(await this.#files.readFile(this.#path)).equals(next)) return 'lost';
+      if (!(await this.#files.readFile(this.#path, MAX_LEASE_BYTES)).equals(next)) return 'lost';
     } catch (error) {
       this.#lastError = error;
+      // Whoever put something else in the place of the lease has the partition.
+      if (isForeign(error)) return 'lost';
       return isGone(error) ? 'missing' : 'failed';
     }
     this.#heartbeat++;

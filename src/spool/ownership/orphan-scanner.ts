@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolSettings } from '../../options/spool-settings.ts';
-import type { SpoolFiles } from '../format/file-system.ts';
+import { isDirectory, type SpoolFiles } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { isMovingName, isPartitionName, QUARANTINE_NAME } from '../format/names.ts';
 import { LeaseObserver, type ObservedLease } from './lease-observer.ts';
@@ -36,10 +36,15 @@ export class OrphanScanner {
 
   async scan(isOwn: (name: string) => boolean): Promise<PartitionScan> {
     const names = await this.#files.readdir(this.#directory);
-    const others = names.filter((name) => (isPartitionName(name) || isMovingName(name)) && !isOwn(name));
+    const others: string[] = [];
     let otherBytes = 0;
-    for (const name of [...others, QUARANTINE_NAME]) {
-      if (names.includes(name)) otherBytes += await this.#bytesIn(name);
+    for (const name of names) {
+      const isPartition = (isPartitionName(name) || isMovingName(name)) && !isOwn(name);
+      if (!isPartition && name !== QUARANTINE_NAME) continue;
+      const path = join(this.#directory, name);
+      if (!(await isDirectory(path, this.#files))) continue;
+      if (isPartition) others.push(name);
+      otherBytes += await this.#bytesIn(path);
     }
     const observed = await this.#leases.observe(others);
     const readable = observed.filter(({ info }) => info === undefined || info.format <= FORMAT_VERSION);
@@ -50,8 +55,7 @@ export class OrphanScanner {
     };
   }
 
-  async #bytesIn(name: string): Promise<number> {
-    const directory = join(this.#directory, name);
+  async #bytesIn(directory: string): Promise<number> {
     let bytes = 0;
     for (const file of await this.#files.readdir(directory).catch((): string[] => [])) {
       const stat = await this.#files.stat(join(directory, file)).catch(() => undefined);

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import { codeOf, type SpoolFiles } from '../format/file-system.ts';
+import { codeOf, isDirectory, type SpoolFiles } from '../format/file-system.ts';
 import { DIRECTORY_MODE, QUARANTINE_NAME, segmentName } from '../format/names.ts';
 import type { Segment } from './segment.ts';
 
@@ -31,6 +31,8 @@ export class Quarantine {
       await this.#files.mkdir(this.#directory, DIRECTORY_MODE);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
+      // Through a link, files would be deleted where it leads to.
+      if (!(await isDirectory(this.#directory, this.#files))) throw error;
     }
     const name = `${time}-${partition}-${segmentName(segment.sequence)}`;
     await this.#files.rename(segment.path, join(this.#directory, name));
