@@ -20,7 +20,9 @@ describe('a disk that is full', () => {
     h.emit(50);
     await h.advance(10_000);
     expect(lines.filter((line) => line.includes('spool'))).toEqual([
-      expect.stringMatching(/: the spool cannot be written to \(ENOSPC: .*\): records are kept in memory only$/),
+      expect.stringMatching(
+        /: the spool cannot be written to \(ENOSPC: .*\): records are kept in memory only$/,
+      ),
     ]);
     expect(h.held).toEqual({ memory: 50, disk: 0 });
     expect(droppedTotal(h.stats)).toBe(0);
