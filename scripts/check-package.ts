@@ -10,8 +10,7 @@ const required = [
   'dist/register.mjs',
   'dist/register.cjs',
 ];
-const allowed =
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts|mjs\.map|cjs\.map))$/;
+const allowed = /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts))$/;
 
 await withTemporaryDirectory(async (directory) => {
   const problems: string[] = [];
