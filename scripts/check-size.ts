@@ -8,11 +8,12 @@ await withTemporaryDirectory(async (directory) => {
   const sum = (pattern: RegExp) =>
     files.filter((file) => pattern.test(file.path)).reduce((bytes, file) => bytes + file.size, 0);
   const rows = [
-    { what: 'tarball', bytes: packedBytes, budgetBytes: 272 * kibi },
-    { what: 'unpacked', bytes: unpackedBytes, budgetBytes: 1_088 * kibi },
+    { what: 'tarball', bytes: packedBytes, budgetBytes: 288 * kibi },
+    { what: 'unpacked', bytes: unpackedBytes, budgetBytes: 1_152 * kibi },
     { what: 'code a process loads (ESM)', bytes: sum(/^dist\/index\.mjs$/), budgetBytes: 360 * kibi },
     { what: 'code a process loads (CommonJS)', bytes: sum(/^dist\/index\.cjs$/), budgetBytes: 360 * kibi },
     { what: 'what is preloaded', bytes: sum(/^dist\/register\.mjs$/), budgetBytes: 24 * kibi },
+    { what: 'kit for tests', bytes: sum(/^dist\/testing(-child)?\.mjs$/), budgetBytes: 64 * kibi },
     { what: 'command line', bytes: sum(/^dist\/cli\.mjs$/), budgetBytes: 132 * kibi },
   ];
   const problems: string[] = [];

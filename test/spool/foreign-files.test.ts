@@ -15,8 +15,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
-import { crc32 } from '../../src/spool/format/checksum.ts';
 import { frameHeader, segmentHeader } from '../../src/spool/format/layout.ts';
 import { openFile, openFileSync, readSmallFile } from '../../src/spool/format/open-file.ts';
 import { filesBelow } from '../support/faulty-files.ts';

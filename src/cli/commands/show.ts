@@ -5,8 +5,7 @@ import { SEVERITY_RANGES, severityRange } from '../../common/severity-counts.ts'
 import { visibleJson } from '../../common/visible-text.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
 import { type Command, numberValue, parseCommand, usageProblem } from '../console/command.ts';
-import type { LineWriter } from '../console/output.ts';
-import type { ExitCode } from '../console/problem.ts';
+import type { ExitCode, LineWriter } from '../console/output.ts';
 import { Findings } from '../reading/findings.ts';
 import { requestToJson } from '../reading/otlp-json.ts';
 import type { StoredBatch } from '../reading/segment-contents.ts';

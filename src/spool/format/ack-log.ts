@@ -1,11 +1,9 @@
 /** Writes acknowledgements of settled records beside their segment, many at a time. */
 
-import type { RecordRange } from './entry.ts';
+import { type RecordRange, without } from './entry.ts';
 import { codeOf, isMissing, type SpoolFiles, writeFully, writeFullySync } from './file-system.ts';
-import { ACK_BYTES, writeAck } from './layout.ts';
-import { FILE_MODE } from './names.ts';
+import { ACK_BYTES, FILE_MODE, writeAck } from './layout.ts';
 import { isForeign, type OpenFlags } from './open-file.ts';
-import { without } from './record-ranges.ts';
 
 /** To open the file: as it should be, as it turns out to be, and once what is none has been removed. */
 const MAX_TRIES = 3;

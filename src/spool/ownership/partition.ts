@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import type { SpoolSettings } from '../../options/spool-settings.ts';
+import type { SpoolSettings } from '../../options/option-groups.ts';
 import {
   codeOf,
   isMissing,
@@ -23,7 +23,7 @@ import {
   RELEASED_LEASE_NAME,
   segmentName,
   sequenceOf,
-} from '../format/names.ts';
+} from '../format/layout.ts';
 import { isForeign, type OpenFlags } from '../format/open-file.ts';
 import { makeDirectory, makeDirectorySync } from './directory-check.ts';
 import { Lease } from './lease.ts';
