@@ -2,6 +2,7 @@
 
 import { diag } from '@opentelemetry/api';
 import { messageOf, quietly, SpillwayError } from './errors.ts';
+import { visible } from './visible-text.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -111,7 +112,8 @@ function describeRange(range: NumberRange): string {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 100 ? `${value.slice(0, 100)}…` : value}'`;
+  if (typeof value === 'string')
+    return `'${visible(value.length > 100 ? `${value.slice(0, 100)}…` : value)}'`;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';
