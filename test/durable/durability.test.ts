@@ -10,14 +10,15 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../../src/index.ts';
 import { expectLaw } from '../support/records.ts';
 import { ScriptedExporter } from '../support/scripted-exporter.ts';
+import { scriptPath } from '../support/scripts.ts';
 import { until } from '../support/until.ts';
 
-const CHILD = new URL('../children/lingering.ts', import.meta.url);
+const CHILD = scriptPath('lingering');
 /** Has a process or a thread log in every scenario, each of which has a directory below this one, and ends it. */
 type End = (directory: string, cleanUp: (clean: () => void) => void) => Promise<void>;
 
 async function waitingChild(cleanUp: (clean: () => void) => void, ...args: string[]): Promise<ChildProcess> {
-  const child = fork(CHILD.pathname, args, { execArgv: [] });
+  const child = fork(CHILD, args, { execArgv: [] });
   cleanUp(() => void child.kill('SIGKILL'));
   await once(child, 'message');
   return child;

@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 /** How the child ended, and the numbers of the records that the next process finds. */
 async function endOf(scenario: string) {
   const directory = join(temporaryDirectory(), 'spool');
-  const end = await runToEnd('exiting.ts', scenario, directory);
+  const end = await runToEnd('exiting', scenario, directory);
   return { ...end, found: await foundIn(directory) };
 }
 
@@ -89,7 +89,7 @@ test('so do worker threads, each of which ends like a process', async () => {
 
 test('a process that writes ahead and is killed loses its open batch and nothing else', async () => {
   const directory = join(temporaryDirectory(), 'spool');
-  const child = new ChildRun('exiting.ts', 'writes ahead and waits to be killed', directory);
+  const child = new ChildRun('exiting', 'writes ahead and waits to be killed', directory);
   await child.reported('written');
   child.kill('SIGKILL');
   expect((await child.end).signal).toBe('SIGKILL');

@@ -16,7 +16,7 @@ async function collectorThatKeepsIds(): Promise<TestCollector> {
 }
 
 async function runUntilReady(scenario: string, url = ''): Promise<ChildRun> {
-  const child = new ChildRun('signalled.ts', scenario, url);
+  const child = new ChildRun('signalled', scenario, url);
   await child.reported('ready');
   return child;
 }

@@ -89,11 +89,11 @@ test('a partial success cannot be seen behind an official exporter: to both it i
 
 test('what is left in the queue when a process ends is lost with stock, and arrives with ours', async () => {
   const collector = await collectorWith();
-  await runToEnd('ending.ts', 'emits and ends, with the stock processor', collector.logsUrl);
+  await runToEnd('ending', 'emits and ends, with the stock processor', collector.logsUrl);
   // Two full batches of 100 left by themselves; the last half of one would have waited for company.
   expect(collector.account().records).toBe(200);
 
   const ours = await collectorWith();
-  await runToEnd('ending.ts', 'emits and ends', ours.logsUrl);
+  await runToEnd('ending', 'emits and ends', ours.logsUrl);
   expectReceived(ours.ids, { to: 250 });
 });
