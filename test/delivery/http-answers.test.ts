@@ -30,7 +30,7 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
   );
 
   test.each([401, 403, 429, 500, 503])(
-    'while everything is refused with %i the breaker opens and nothing is lost; all of it arrives once when that ends',
+    'an outage in which all is refused with %i opens the breaker and loses nothing: all arrives once when it ends',
     async (status) => {
       const collector = await collectorWith({ reply: { kind: 'status', status } });
       const pipeline = pipelineTo(collector, OPTIONS);
@@ -59,7 +59,7 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
     expectReceived(collector.ids, { to: emitted, without: [20] });
   });
 
-  test('400 for one bad record among many costs only that record, and says so', async () => {
+  test('a 400 for one bad record among many costs only that record, and says so', async () => {
     const collector = await collectorWith({ poisonedIds: ['300'] });
     const drops: DropEvent[] = [];
     const pipeline = pipelineTo(collector, {
@@ -78,7 +78,7 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
     expect(drops).toEqual([{ reason: 'rejected', records: 1 }]);
   });
 
-  test('400 for many bad records costs only those: as long as others are accepted, the search goes on', async () => {
+  test('a 400 for many bad records costs only those, over HTTP as well: the search goes on while others are accepted', async () => {
     const poisonedIds = ['5', '90', '170', '260', '333', '480'];
     const collector = await collectorWith({ poisonedIds });
     const pipeline = pipelineTo(collector, { maxExportBatchSize: 512 });
@@ -92,7 +92,7 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
     expect(collector.account().requests).toBeLessThanOrEqual(3 + 2 * 9 * poisonedIds.length);
   });
 
-  test('400 for everything in a batch no larger than others drops it as rejected at a bounded cost, and the next good batch arrives', async () => {
+  test('a 400 for everything in one batch drops it as rejected at a bounded cost, and the next good batch arrives', async () => {
     const collector = await collectorWith();
     const pipeline = pipelineTo(collector, OPTIONS);
     const good = pipeline.emit(BATCH_RECORDS, 'x'.repeat(100));

@@ -51,7 +51,7 @@ describe.each(HTTP_EXPORTERS)('behind $exporter', ({ isOurs, pipeline: pipelineT
     expectReceived(collector.ids, { to: emitted });
   });
 
-  test('half a response and then the end of the connection is a success: the status was heard', async () => {
+  test('a response that ends in the middle is a success: the status was heard', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'reset', at: 'mid-response' });
     const pipeline = pipelineTo(collector, OPTIONS);

@@ -49,7 +49,7 @@ describe('a batch refused once with a status (and as Retry-After)', () => {
     name: `${refusal.status}${refusal.what ? ` (${refusal.what})` : ''}`,
     refusal,
   }));
-  test.each(named)('$name arrives once', async ({ refusal }) => {
+  test.each(named)('a batch that is refused once with $name arrives once', async ({ refusal }) => {
     const { what: _, retriedByExporter = false, ...reply } = refusal;
     const collector = await collectorWith();
     await collector.script({ kind: 'status', ...reply });
@@ -68,7 +68,8 @@ describe('a batch refused once with a status (and as Retry-After)', () => {
 test('an exporter that outlasts exportTimeoutMillis is not called again while it is still at it', async () => {
   const collector = await collectorWith();
   await collector.become({ latencyMillis: 150 });
-  const pipeline = pipelineTo(collector, { exportTimeoutMillis: 20, maxExportBatchSize: 10 }, 2_000);
+  const options = { exportTimeoutMillis: 20, maxExportBatchSize: 10, maxConcurrentExports: 1 };
+  const pipeline = pipelineTo(collector, options, 2_000);
   const emitted = pipeline.emit(25);
   await pipeline.settled();
   expect(collector.account()).toMatchObject({ requests: 3, peakConcurrentRequests: 1 });

@@ -31,21 +31,24 @@ describe('a batch that is answered once with', () => {
     ['500', { kind: 'status', status: 500 }],
     ['408', { kind: 'status', status: 408 }],
     ['401', { kind: 'status', status: 401 }],
-  ])('%s is lost at once with stock, and arrives with ours', async (_, refusal) => {
-    const collector = await collectorWith();
-    await collector.script(refusal);
-    const startedAt = performance.now();
-    expect(await throughStock(collector, numbered)).toBe(0);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  ])(
+    'a batch that is answered once with %s is lost with stock, and arrives with ours',
+    async (_, refusal) => {
+      const collector = await collectorWith();
+      await collector.script(refusal);
+      const startedAt = performance.now();
+      expect(await throughStock(collector, numbered)).toBe(0);
+      expect(performance.now() - startedAt).toBeLessThan(1_000);
 
-    await collector.script(refusal);
-    const exporter = httpExporter('json', collector.logsUrl, EXPORTER_MILLIS);
-    const pipeline = new LivePipeline({ exporter });
-    pipeline.emit(RECORDS);
-    await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: RECORDS, exports: { attempts: 2, failures: 1 } });
-    expectReceived(collector.ids, { to: RECORDS });
-  });
+      await collector.script(refusal);
+      const exporter = httpExporter('json', collector.logsUrl, EXPORTER_MILLIS);
+      const pipeline = new LivePipeline({ exporter });
+      pipeline.emit(RECORDS);
+      await pipeline.settled();
+      expect(pipeline.stats).toMatchObject({ exported: RECORDS, exports: { attempts: 2, failures: 1 } });
+      expectReceived(collector.ids, { to: RECORDS });
+    },
+  );
 });
 
 test('a batch over the collector’s limit is lost with stock, and arrives in pieces with ours', async () => {

@@ -256,48 +256,51 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
       emit(count: number, severityNumber: SeverityNumber): void;
     }
 
-    test.each(situations)('%s', async (reason, options, refuse, severityNumber) => {
-      const exporter = new sdk.InMemoryLogRecordExporter();
-      const told: DropEvent[] = [];
-      const clock = new ManualClock();
-      const onDrop = (event: DropEvent) => told.push(event);
-      const processor = new SpillwayLogRecordProcessor(
-        { exporter, memoryLimit: false, onDrop, ...options },
-        { clock, memoryUseRatio: () => stage.memoryUseRatio },
-      );
-      const provider = new sdk.LoggerProvider({ processors: [processor] });
-      const logger = provider.getLogger('test');
-      const emit = (count: number, severityNumber: SeverityNumber) => {
-        for (let index = 0; index < count; index++) logger.emit({ body: index, severityNumber });
-      };
-      const stage: Stage = { processor, clock, memoryUseRatio: 0, emit };
-      emit(1, SeverityNumber.INFO);
-      await clock.advance(SECOND);
-      await refuse(stage);
-      const { offered } = processor.stats();
-      emit(1_000, severityNumber);
-      expectLaw(processor.stats());
-      expect(processor.stats().offered).toBe(offered + 1_000);
-      expect(processor.stats().dropped).toMatchObject({ [reason]: 1_000 });
-      await clock.settle();
-      expect(told).toEqual([{ reason, records: 1_000 }]);
+    test.each(situations)(
+      'a record that is refused as %s is offered and dropped with its reason, reported to onDrop and in the log',
+      async (reason, options, refuse, severityNumber) => {
+        const exporter = new sdk.InMemoryLogRecordExporter();
+        const told: DropEvent[] = [];
+        const clock = new ManualClock();
+        const onDrop = (event: DropEvent) => told.push(event);
+        const processor = new SpillwayLogRecordProcessor(
+          { exporter, memoryLimit: false, onDrop, ...options },
+          { clock, memoryUseRatio: () => stage.memoryUseRatio },
+        );
+        const provider = new sdk.LoggerProvider({ processors: [processor] });
+        const logger = provider.getLogger('test');
+        const emit = (count: number, severityNumber: SeverityNumber) => {
+          for (let index = 0; index < count; index++) logger.emit({ body: index, severityNumber });
+        };
+        const stage: Stage = { processor, clock, memoryUseRatio: 0, emit };
+        emit(1, SeverityNumber.INFO);
+        await clock.advance(SECOND);
+        await refuse(stage);
+        const { offered } = processor.stats();
+        emit(1_000, severityNumber);
+        expectLaw(processor.stats());
+        expect(processor.stats().offered).toBe(offered + 1_000);
+        expect(processor.stats().dropped).toMatchObject({ [reason]: 1_000 });
+        await clock.settle();
+        expect(told).toEqual([{ reason, records: 1_000 }]);
 
-      // What comes after the end is no gap in the log.
-      if (reason === 'already_shutdown') return;
-      stage.memoryUseRatio = 0;
-      await clock.advance(11 * SECOND);
-      emit(1, SeverityNumber.FATAL);
-      await clock.advance(SECOND);
-      await clock.advance(SECOND);
-      const markers = exporter
-        .getFinishedLogRecords()
-        .filter(({ eventName }) => eventName === 'spillway.gap');
-      expect(markers.map(({ attributes }) => attributes)).toMatchObject([
-        { 'spillway.gap.records': 1_000, [`spillway.gap.reason.${reason}`]: 1_000 },
-      ]);
-      expectLaw(processor.stats());
-      await Promise.all([processor.shutdown(), clock.advance(SECOND)]);
-    });
+        // What comes after the end is no gap in the log.
+        if (reason === 'already_shutdown') return;
+        stage.memoryUseRatio = 0;
+        await clock.advance(11 * SECOND);
+        emit(1, SeverityNumber.FATAL);
+        await clock.advance(SECOND);
+        await clock.advance(SECOND);
+        const markers = exporter
+          .getFinishedLogRecords()
+          .filter(({ eventName }) => eventName === 'spillway.gap');
+        expect(markers.map(({ attributes }) => attributes)).toMatchObject([
+          { 'spillway.gap.records': 1_000, [`spillway.gap.reason.${reason}`]: 1_000 },
+        ]);
+        expectLaw(processor.stats());
+        await Promise.all([processor.shutdown(), clock.advance(SECOND)]);
+      },
+    );
   });
 
   test('what an exporter logs, before its first wait or after it, is dropped as self and feeds no loop', async () => {
