@@ -87,6 +87,7 @@ export class Stage {
 
   private constructor(collector: Collector) {
     this.#collector = collector;
+    process.on('exit', () => rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 }));
     this.#actors = perSide((name) => this.#actor(name));
   }
 
@@ -152,7 +153,6 @@ export class Stage {
     clearTimeout(this.#outage);
     for (const name of sideNames) this.#actors[name].side.abandon();
     this.#collector.close();
-    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   get #isPaused(): boolean {
