@@ -1,19 +1,20 @@
-/** The playground's collector: takes OTLP over HTTP from both sides, and is as slow, sick or dead as it is told to be. */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Mood, type PerSide, perSide, type SideName, sideNames } from '../view.ts';
-import { type Arrivals, arrivalsOf } from './otlp.ts';
+/** The playground's collectors, one for each side: what befalls one befalls the other at the same time. */
+import type { Condition } from '../../src/testing/index.ts';
+import type { ReceivedRecord } from '../../src/testing/received-record.ts';
+import { type LogsServer, serveLogs } from '../../src/testing/server.ts';
+import { type Mood, type PerSide, type SideName, sideNames } from '../view.ts';
 
 export const SLOW_MILLIS = 2_000;
 export const SMALL_BYTES = 32 * 1_024;
 export const LIMIT_SECONDS = 2;
 const FLAKY_SHARE = 0.5;
 
-/** Below the ports that systems give to others: nobody else may listen here while the collector is dead. */
-const FIRST_PORT = 20_000;
-const PORTS = 10_000;
+/** What has arrived in one request, record by record. */
+export interface Arrivals {
+  seqs: number[];
+  /** When each was logged, in milliseconds since the epoch. */
+  times: number[];
+}
 
 export interface Collector {
   readonly urls: PerSide<string>;
@@ -22,87 +23,65 @@ export interface Collector {
   close(): void;
 }
 
+/** Those whose next answer depends on chance, or on the time, are made anew with each request. */
+const CONDITIONS: Record<Exclude<Mood, 'flaky' | 'limited'>, Condition> = {
+  well: 'well',
+  slow: { latencyMillis: SLOW_MILLIS },
+  failing: 503,
+  small: { maxBodyBytes: SMALL_BYTES },
+  dead: 'dead',
+};
+const LIMITED: Condition = { kind: 'status', status: 429, retryAfterSeconds: LIMIT_SECONDS };
+
 /** `onStored` is called before the answer is sent: what a sender knows to be delivered is counted. */
 export async function startCollector(
   onStored: (side: SideName, arrivals: Arrivals) => void,
 ): Promise<Collector> {
   let mood: Mood = 'well';
-  const lastTakenMillis = perSide(() => Number.NEGATIVE_INFINITY);
-  const sockets = new Set<Socket>();
-  const server = createServer((request, response) => {
-    // A connection that ends while the request is read.
-    handle(request, response).catch(() => response.destroy());
-  });
-  server.keepAliveTimeout = 0;
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-  });
 
-  /** @returns the status of a refusal, or undefined. */
-  function refusal(side: SideName, bytes: number): { status: number; retryAfter?: number } | undefined {
-    const now = performance.now();
-    if (mood === 'failing') return { status: 503 };
-    if (mood === 'flaky' && Math.random() < FLAKY_SHARE) return { status: 503 };
-    if (mood === 'small' && bytes > SMALL_BYTES) return { status: 413 };
-    if (mood === 'limited' && now - lastTakenMillis[side] < LIMIT_SECONDS * 1_000)
-      return { status: 429, retryAfter: LIMIT_SECONDS };
-    lastTakenMillis[side] = now;
-    return undefined;
+  async function start(side: SideName): Promise<LogsServer> {
+    let lastTakenMillis = Number.NEGATIVE_INFINITY;
+    // Nothing is reported before there is a request.
+    const server: LogsServer = await serveLogs({ identity: { attribute: 'seq' } }, ({ records }) => {
+      if (records.length > 0) {
+        lastTakenMillis = performance.now();
+        onStored(side, arrivalsOf(records));
+      }
+      // It is also told of requests that begin, and of those that end.
+      if (mood === 'flaky') return server.become(Math.random() < FLAKY_SHARE ? 503 : 'well');
+      if (mood !== 'limited') return;
+      return server.become(performance.now() - lastTakenMillis < LIMIT_SECONDS * 1_000 ? LIMITED : 'well');
+    });
+    return server;
   }
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const side = sideNames.find((name) => request.url === `/${name}/v1/logs`);
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
-    response.setHeader('content-type', 'application/x-protobuf');
-    if (side === undefined) return void response.writeHead(404).end();
-    const refused = refusal(side, body.length);
-    if (refused !== undefined) {
-      if (refused.retryAfter !== undefined) response.setHeader('retry-after', refused.retryAfter);
-      return void response.writeHead(refused.status).end();
-    }
-    if (mood === 'slow') await sleep(SLOW_MILLIS, undefined, { ref: false });
-    // As a real one does, it gives a request up whose sender has gone away.
-    if (response.closed) return;
-    onStored(side, arrivalsOf(body));
-    response.end();
-  }
-
-  async function listen(port: number): Promise<boolean> {
-    try {
-      await once(server.listen(port, '127.0.0.1'), 'listening');
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  let port = FIRST_PORT + (process.pid % PORTS);
-  for (let attempt = 0; !(await listen(port)); attempt++) {
-    if (attempt === 100) throw new Error(`no port is free up to ${port}`);
-    port = FIRST_PORT + ((port + 1) % PORTS);
-  }
+  const [stock, spillway] = await Promise.all([start('stock'), start('spillway')]);
+  const servers: PerSide<LogsServer> = { stock, spillway };
+  const url = ({ port }: LogsServer) => `http://127.0.0.1:${port}/v1/logs`;
 
   return {
-    urls: perSide((side) => `http://127.0.0.1:${port}/${side}/v1/logs`),
+    urls: { stock: url(stock), spillway: url(spillway) },
     get mood() {
       return mood;
     },
     become: async (wanted) => {
-      const wasDead = mood === 'dead';
       mood = wanted;
-      if (wanted === 'dead' && !wasDead) {
-        server.close();
-        for (const socket of sockets) socket.resetAndDestroy();
-      } else if (wanted !== 'dead' && wasDead && !(await listen(port))) {
-        throw new Error(`somebody else listens on port ${port}`);
-      }
+      const condition = wanted === 'flaky' || wanted === 'limited' ? 'well' : CONDITIONS[wanted];
+      await Promise.all(sideNames.map((side) => servers[side].become(condition)));
     },
     close: () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
+      for (const side of sideNames) void servers[side].become('dead');
     },
   };
+}
+
+function arrivalsOf(records: readonly ReceivedRecord[]): Arrivals {
+  const arrivals: Arrivals = { seqs: [], times: [] };
+  for (const { attributes, timeUnixNano } of records) {
+    // A record without a number is none of the service's: the marker of a gap for one.
+    if (typeof attributes.seq !== 'number') continue;
+    arrivals.seqs.push(attributes.seq);
+    arrivals.times.push(Number(timeUnixNano) / 1_000_000);
+  }
+  return arrivals;
 }

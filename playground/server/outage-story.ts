@@ -7,6 +7,8 @@ import { causeOf, plural, seconds } from './words.ts';
 const CAUGHT_UP_SECONDS = 2.5;
 
 interface Outage {
+  /** The one before is not caught up with: what has been said of it need not be said again. */
+  isMore: boolean;
   sinceMillis: number;
   failuresBefore: number;
   lostBefore: number;
@@ -55,16 +57,18 @@ export class OutageStory {
   }
 
   #begin({ nowMillis, lost }: Moment, { state, failingMillis = 0 }: BreakerView, cause: string): Outage {
-    this.#catchingUp = undefined;
+    const isMore = this.#catchingUp !== undefined;
     this.#outage = {
+      isMore,
       sinceMillis: nowMillis - failingMillis,
       failuresBefore: this.#failures,
-      lostBefore: lost,
+      lostBefore: this.#catchingUp?.lostBefore ?? lost,
       most: 0,
       failuresAtOpening: undefined,
       retell: undefined,
     };
-    if (state === 'closed') {
+    this.#catchingUp = undefined;
+    if (state === 'closed' && !isMore) {
       const when = cause === 'HTTP 429' ? ' when Retry-After allows it' : '';
       this.#say('waiting', `Exports fail: ${cause}. What is logged waits, and is tried again${when}.`);
     }
@@ -88,15 +92,17 @@ export class OutageStory {
     }
   }
 
-  #isBack({ failuresAtOpening, sinceMillis, most, lostBefore }: Outage, { nowMillis }: Moment): void {
+  #isBack(outage: Outage, { nowMillis }: Moment): void {
+    const { isMore, failuresAtOpening, sinceMillis, most, lostBefore } = outage;
+    this.#catchingUp = { sinceMillis: nowMillis, lostBefore };
+    this.#outage = undefined;
+    if (isMore && failuresAtOpening === undefined) return;
     const breaker = failuresAtOpening === undefined ? 'The' : 'Breaker closed: the';
     const after = seconds(nowMillis - sinceMillis);
     this.#say(
       'delivered',
       `${breaker} collector answers again, ${after} after the first failure. ${plural(most, 'record')} had to wait.`,
     );
-    this.#catchingUp = { sinceMillis: nowMillis, lostBefore };
-    this.#outage = undefined;
   }
 
   #catchUp(

@@ -1,8 +1,8 @@
 /** One of the two sides: the lives of its service, and an account of every record that any of them logged. */
 import type { FromService, Sample } from '../service/messages.ts';
 import type { Places, ProcessState, SideName, SpoolMode } from '../view.ts';
+import type { Arrivals } from './collector.ts';
 import { Fates } from './fates.ts';
-import type { Arrivals } from './otlp.ts';
 import { ServiceProcess } from './service-process.ts';
 import { pendingIn } from './spool.ts';
 

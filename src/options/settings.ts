@@ -13,13 +13,13 @@ import {
   numberOption,
   warnOfUnknownOptions,
 } from '../common/validation.ts';
-import type { RetrySettings } from '../delivery/backoff.ts';
+import type { RetrySettings } from '../delivery/disposition.ts';
 import { type AdapterDefaults, MAX_CONCURRENT_EXPORTS } from '../delivery/exporter-adapter.ts';
 import type { AnyLogRecordExporter } from '../delivery/exporter-sender.ts';
 import type { BreakerSettings } from '../delivery/recovery.ts';
 import type { MemoryGuardSettings } from '../process/memory-guard.ts';
 import type { ShedRule } from '../queue/admission-rules.ts';
-import { halfOf } from '../queue/in-flight.ts';
+import { halfOf } from '../queue/occupancy.ts';
 import {
   breakerSettings,
   clamp,
@@ -27,11 +27,12 @@ import {
   memoryLimitSettings,
   retrySettings,
   type ShutdownSettings,
+  type SpoolSettings,
   shedSettings,
   shutdownSettings,
+  spoolSettings,
 } from './option-groups.ts';
 import type { SpillwayOptions } from './options.ts';
-import { type SpoolSettings, spoolSettings } from './spool-settings.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -3,15 +3,14 @@
 import type { DropReason } from '../common/errors.ts';
 import { oneRecordOf, validSeverity } from '../common/severity-counts.ts';
 import { AdmissionRules, type Restriction, severityOf } from './admission-rules.ts';
+import { dropTakenOver } from './batch-deque.ts';
 import { DiskWrites } from './disk-writes.ts';
 import { Eviction } from './eviction.ts';
-import { halfOf, InFlight } from './in-flight.ts';
-import type { EmittedRecord, LogBatch, OpenBatch } from './log-batch.ts';
-import { Occupancy } from './occupancy.ts';
-import type { QueueLimits, QueueListener, TakeSize } from './queue-contract.ts';
+import type { EmittedRecord, LogBatch, OpenBatch, TakeSize } from './log-batch.ts';
+import { halfOf, InFlight, Occupancy } from './occupancy.ts';
+import type { QueueLimits, QueueListener } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
 import { type DiskBehind, Spiller } from './spiller.ts';
-import { dropTakenOver } from './taken-over.ts';
 import { WaitingBatches } from './waiting-batches.ts';
 
 /**

@@ -1,8 +1,7 @@
 /** Batches that wait to be sent, in two priority classes: protected ones leave first and lose records last. */
 
 import { BatchDeque } from './batch-deque.ts';
-import type { LogBatch } from './log-batch.ts';
-import type { Amount } from './queue-contract.ts';
+import type { Amount, LogBatch } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 
 /** Invariant: `records` and `bytes` are the sums over all batches whenever no method is running. */

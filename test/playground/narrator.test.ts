@@ -67,6 +67,21 @@ test('the story of an outage says why the breaker opened, when it asks, and when
   ]);
 });
 
+test('a collector that takes a request now and then is one outage in the story', () => {
+  const failing: Partial<Sample> = {
+    waiting: 3_000,
+    lastError: 'HTTP 429 Too Many Requests',
+    breaker: { state: 'closed', failingMillis: 100 },
+  };
+  const behind = { waiting: 2_600 };
+  const said = toldBy('spillway', [{}, failing, behind, failing, behind, failing, behind, {}]);
+  expect(said).toEqual([
+    'Exports fail: HTTP 429. What is logged waits, and is tried again when Retry-After allows it.',
+    'The collector answers again, 0.2 s after the first failure. 3,000 records had to wait.',
+    'Caught up 0.1 s later: all that waited is delivered. Nothing was lost.',
+  ]);
+});
+
 test('losses of the stock processor are one entry while they go on, and a sum when it keeps up again', () => {
   const stock = { breaker: undefined, waitingBytes: undefined };
   const said = toldBy('stock', [

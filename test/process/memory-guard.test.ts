@@ -2,8 +2,14 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HYSTERESIS, MemoryGuard, type MemoryLevel, nextLevel } from '../../src/process/memory-guard.ts';
-import { memoryUseRatio, usableMemoryBytes } from '../../src/process/memory-use.ts';
+import {
+  HYSTERESIS,
+  MemoryGuard,
+  type MemoryLevel,
+  memoryUseRatio,
+  nextLevel,
+  usableMemoryBytes,
+} from '../../src/process/memory-guard.ts';
 import { Harness, upTo } from '../support/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
