@@ -1,5 +1,5 @@
 /** The verdict on each side: what it has lost, what it is doing now, where all its records are. */
-import { count, plural, seconds } from '../server/words.ts';
+import { count, seconds } from '../server/words.ts';
 import { type PerSide, type Places, perSide, type SideName, type SideView, type View } from '../view.ts';
 
 const places: { key: keyof Places; label: string }[] = [
@@ -139,8 +139,8 @@ function stockDepth({ fill }: SideView): string {
   return `${count(Math.round(fill * 2_048))} of ${STOCK_QUEUE} records`;
 }
 
-function spillwayDepth({ places: { waiting }, bytes, fill }: SideView): string {
-  return `${plural(waiting, 'record')}, ${byteSize(bytes.waiting ?? 0)}, ${(fill * 100).toFixed(1)} % full`;
+function spillwayDepth({ bytes, fill }: SideView): string {
+  return `${byteSize(bytes.waiting ?? 0)}, ${(fill * 100).toFixed(1)} % of its bound`;
 }
 
 export function byteSize(bytes: number): string {

@@ -132,12 +132,15 @@ export class Side {
     this.#process?.signal('SIGKILL');
   }
 
-  /** Where all records were when the process was last heard of. */
+  /** Where all records are: what has not arrived, and is neither on disk nor lost, waits. */
   places(): Places {
-    const { waiting, onDisk } = this.held();
-    return { delivered: this.fates.delivered, waiting, onDisk, lost: this.lost };
+    const { logged, delivered } = this.fates;
+    const { onDisk } = this.held();
+    const waiting = Math.max(0, logged - delivered - onDisk - this.lost);
+    return { delivered, waiting, onDisk, lost: this.lost };
   }
 
+  /** What the process held when it was last heard of. */
   held(): { waiting: number; onDisk: number } {
     return { waiting: this.sample.waiting, onDisk: this.sample.onDisk + this.#leftAlone().records };
   }

@@ -190,12 +190,20 @@ export class Stage {
   async #begin(): Promise<void> {
     await this.#pausing(async () => {
       await Promise.all(sideNames.map((name) => this.#start(this.#actors[name])));
-      // The charts begin when there is something to see.
-      this.#startMillis = performance.now();
+      this.#startClock();
     });
     this.#tell(
       `The service is up, twice, and logs ${count(this.#load.rate)} records/s. The collector is well. Now break something.`,
     );
+  }
+
+  /** The charts begin when there is something to see. */
+  #startClock(): void {
+    this.#startMillis = performance.now();
+    this.#moods = [];
+    this.#secondStarts = [];
+    this.#points = 0;
+    for (const name of sideNames) this.#actors[name].history = new History();
   }
 
   async #start({ side, narrator }: Actor): Promise<void> {
@@ -233,9 +241,6 @@ export class Stage {
     this.#timeline = new Timeline(() => this.#now());
     this.#load = new Load(FIRST_RATE);
     this.#spool = 'off';
-    this.#moods = [];
-    this.#secondStarts = [];
-    this.#points = 0;
     this.#actors = perSide((name) => this.#actor(name));
     await this.#begin();
   }
