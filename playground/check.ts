@@ -148,6 +148,34 @@ async function play(): Promise<void> {
     assert.equal(await number('spillway', 'lost'), 0);
   });
 
+  await step(
+    'a burst and each illness of the collector are told, and cost otel-spillway nothing',
+    async () => {
+      const lostBefore = await number('stock', 'lost');
+      await page.getByRole('button', { name: 'Burst' }).click();
+      await told('A burst: 20,000 records').waitFor();
+      await page.waitForFunction(
+        (before) =>
+          Number(document.querySelector('#verdict-stock .lost dd')?.textContent?.replace(',', '')) >
+          before + 5_000,
+        lostBefore,
+      );
+      for (const [name, text] of [
+        ['Slow', 'The collector is slow'],
+        ['Flaky', 'The collector is flaky'],
+        ['Sick', 'The collector is sick'],
+        ['Limited', 'The collector limits the rate'],
+        ['Small', 'The collector has become small'],
+        ['Well', 'The collector is well'],
+      ] as const) {
+        await page.getByRole('radio', { name }).check();
+        await told(text).waitFor();
+        await page.waitForTimeout(1_500);
+      }
+      assert.equal(await number('spillway', 'lost'), 0);
+    },
+  );
+
   await step('an outage during a deploy, with a spool: what waits is on disk, and is sent', async () => {
     await page.getByRole('radio', { name: 'Overflow' }).check();
     for (const side of ['stock', 'spillway'] as const)
@@ -185,6 +213,14 @@ async function play(): Promise<void> {
     assert.equal((await number('stock', 'delivered')) + (await number('stock', 'lost')), total);
   });
 
+  await step('a process that is killed has lost what it had in memory, and the next one is up', async () => {
+    await page.getByRole('radio', { name: '100', exact: true }).check();
+    await page.getByRole('button', { name: 'Kill' }).click();
+    for (const side of ['stock', 'spillway'] as const)
+      await card(side).getByText('process 5 is up').waitFor();
+    await told(/Killed, with [\d,]+ records? waiting in memory\./).waitFor();
+  });
+
   await step('dark and narrow: nothing is wider than the page, and letters can be read', async () => {
     for (const colorScheme of ['dark', 'light'] as const) {
       await page.emulateMedia({ colorScheme });
@@ -197,6 +233,16 @@ async function play(): Promise<void> {
       }
       assert.deepEqual(await unreadable(page), []);
     }
+  });
+
+  await step('a fresh start has nothing of what was before', async () => {
+    await page.getByRole('button', { name: 'Start afresh' }).click();
+    for (const side of ['stock', 'spillway'] as const)
+      await card(side).getByText('process 1 is up').waitFor();
+    await told('The service is up, twice').waitFor();
+    assert.ok((await logged('spillway')) < 5_000);
+    assert.ok(await page.getByRole('radio', { name: 'Off' }).isChecked());
+    assert.equal(await page.locator('#timeline li').last().locator('time').textContent(), '0:00');
   });
 
   await step('nothing was wrong on the console, and nobody else was asked', async () => {

@@ -52,7 +52,7 @@ export function serve(stage: Stage, port: number): Promise<Server> {
   server.on('close', () => clearInterval(frames));
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url ?? '/';
+    const [path = '/'] = (request.url ?? '/').split('?');
     if (!isLocal(request)) return void response.writeHead(403).end('for this machine only');
     if (request.method === 'POST' && path === '/do') return command(request, response);
     if (request.method !== 'GET') return void response.writeHead(405).end();
@@ -102,13 +102,13 @@ function isLocal({ headers }: IncomingMessage): boolean {
 }
 
 function commandIn(text: string): Command | undefined {
-  let command: Command;
+  let command: Command | null;
   try {
     command = JSON.parse(text);
   } catch {
     return undefined;
   }
-  switch (command.do) {
+  switch (command?.do) {
     case 'mood':
       return moods.includes(command.mood) ? command : undefined;
     case 'rate':
