@@ -78,8 +78,12 @@ export async function withTemporaryDirectory<T>(use: (directory: string) => Prom
 }
 
 /** A tool that only its gate needs has a `package.json` of its own, so that nobody else installs it. @returns its folder. */
-export async function installedTool(name: string): Promise<string> {
-  const directory = join(root, 'tools', name);
+export function installedTool(name: string): Promise<string> {
+  return installed(join(root, 'tools', name));
+}
+
+/** @returns the same folder, with the packages of its lock file, which are kept. */
+export async function installed(directory: string): Promise<string> {
   if (!existsSync(join(directory, 'node_modules'))) {
     await runOrThrow('npm', ['ci'], { cwd: directory, timeoutMillis: 300_000 });
   }

@@ -28,11 +28,12 @@ const CONTINUED = /\s*\\\n\s*/g;
 export function programsOf(page: string): Program[] {
   const programs: Program[] = [];
   let dependencies: string[] = [];
-  let files = new Map<string, string>();
+  let inherited: ReadonlyMap<string, string> = new Map();
   for (const section of page.split(/^(?=##+ )/m)) {
     const heading = /^##+ (.*)/.exec(section)?.[1] ?? 'the beginning';
-    // Those of a section are also those of its subsections.
-    files = new Map(section.startsWith('###') ? files : []);
+    const isSubsection = section.startsWith('###');
+    const files = new Map(isSubsection ? inherited : []);
+    if (!isSubsection) inherited = files;
     const lines: string[] = [];
     for (const [, language = '', code = ''] of section.matchAll(FENCE)) {
       const name = /^\/\/ (\S+\.[cm]?js)\n/.exec(code)?.[1];

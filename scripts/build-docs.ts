@@ -1,0 +1,158 @@
+/** Builds the documentation as a site, `site/dist`: the Markdown pages of the repository, and the public types from their docstrings. */
+import { readdirSync, statSync } from 'node:fs';
+import { cp, glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join, posix, relative } from 'node:path';
+import { conclude, installed, root, runOrThrow } from './tools.ts';
+
+const site = join(root, 'site');
+const pages = join(site, 'pages');
+const dist = join(site, 'dist');
+
+const SOURCES = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'docs/**/*.md',
+  'examples/**/README.md',
+];
+const LINK = /(\]\()([^)#\s]+)((?:#[^)\s]*)?\))/g;
+
+const LANGUAGES: Record<string, string> = { '.json': 'json', '.env': 'sh', '.ts': 'ts' };
+
+const problems: string[] = [];
+
+/** Repository paths stay as they are, so that what the pages say of each other does. */
+async function layOut(): Promise<string[]> {
+  const files: string[] = [];
+  for await (const file of glob(SOURCES, { cwd: root, exclude: (name) => name.includes('node_modules') })) {
+    files.push(file);
+  }
+  for (const file of files) {
+    const text = await readFile(join(root, file), 'utf8');
+    const code = file.startsWith('examples/') ? await codeBeside(file) : '';
+    await write(file, `${withPagesForFolders(text, file)}${code}`);
+  }
+  await write('docs/decisions/README.md', await decisions(files));
+  await write(
+    'LICENSE.md',
+    `# License\n\n\`\`\`text\n${await readFile(join(root, 'LICENSE'), 'utf8')}\`\`\`\n`,
+  );
+  for await (const picture of glob('docs/**/*.{svg,png,jpg,webp}', { cwd: root })) {
+    await cp(join(root, picture), join(pages, picture));
+  }
+  return files;
+}
+
+async function write(file: string, text: string): Promise<void> {
+  const path = join(pages, indexOf(file));
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+/** What a folder shows has another name in a site than in a repository. */
+function indexOf(file: string): string {
+  return file.replace(/README\.md$/, 'index.md');
+}
+
+/** A folder, and the license, are pages in the site. */
+function withPagesForFolders(text: string, file: string): string {
+  return text.replaceAll(LINK, (whole, before: string, target: string, after: string) => {
+    if (/^[a-z]+:/.test(target)) return whole;
+    const path = posix.normalize(posix.join(posix.dirname(file), target));
+    const stat = statSync(join(root, path), { throwIfNoEntry: false });
+    if (stat?.isDirectory()) return `${before}${target.replace(/\/$/, '')}/index.md${after}`;
+    if (path === 'LICENSE') return `${before}${target}.md${after}`;
+    return `${before}${indexOf(target)}${after}`;
+  });
+}
+
+async function codeBeside(file: string): Promise<string> {
+  const folder = dirname(join(root, file));
+  const names = readdirSync(folder).filter((name) => /\.([cm]?[jt]s|env)$|^package\.json$/.test(name));
+  const blocks = names.sort().map(async (name) => {
+    const code = await readFile(join(folder, name), 'utf8');
+    return `\n## ${name}\n\n\`\`\`${LANGUAGES[extname(name)] ?? 'js'}\n${code}\`\`\`\n`;
+  });
+  return (await Promise.all(blocks)).join('');
+}
+
+async function decisions(files: readonly string[]): Promise<string> {
+  const lines: string[] = [];
+  for (const file of files.filter((name) => name.startsWith('docs/decisions/')).sort()) {
+    lines.push(`- [${titleOf(await readFile(join(root, file), 'utf8'))}](${basename(file)})`);
+  }
+  return `# Decisions\n\nWhy it is as it is, with what was rejected.\n\n${lines.join('\n')}\n`;
+}
+
+function titleOf(text: string): string {
+  return /^# (.*)/m.exec(text)?.[1] ?? 'untitled';
+}
+
+interface Item {
+  text: string;
+  link?: string;
+  items?: Item[];
+  collapsed?: boolean;
+}
+
+/** The tables of `docs/README.md`, in their order. Every page of `docs/` has to be in one. */
+async function sidebar(files: readonly string[]): Promise<Item[]> {
+  const groups: Item[] = [];
+  const linked = new Set<string>(['docs/README.md']);
+  const text = await readFile(join(pages, 'docs/index.md'), 'utf8');
+  for (const section of text.split(/^## /m).slice(1)) {
+    const items = [...section.matchAll(/^\| \[(.*?)\]\((.*?)\)/gm)].map(
+      ([, title = '', target = '']): Item => {
+        const path = posix.normalize(posix.join('docs', target));
+        linked.add(path);
+        return { text: title, link: `/${path.replace(/README\.md$/, '').replace(/\.md$/, '')}` };
+      },
+    );
+    groups.push({ text: section.split('\n', 1)[0] ?? '', items });
+  }
+  groups[0]?.items?.unshift({ text: 'Front page', link: '/' });
+  for (const file of files) {
+    if (/^docs\/[^/]+\.md$/.test(file) && !linked.has(file))
+      problems.push(`docs/README.md does not name ${file}`);
+  }
+  const api = JSON.parse(await readFile(join(pages, 'api/typedoc-sidebar.json'), 'utf8')) as Item[];
+  return [...groups, { text: 'API', collapsed: true, items: [{ text: 'Overview', link: '/api/' }, ...api] }];
+}
+
+/** VitePress finds links to pages that are not there; this finds those to headings that are not there. */
+async function checkAnchors(): Promise<number> {
+  const ids = new Map<string, Set<string>>();
+  const links: { from: string; to: string; id: string }[] = [];
+  const base = process.env.DOCS_BASE ?? '/';
+  for await (const file of glob('**/*.html', { cwd: dist })) {
+    const html = await readFile(join(dist, file), 'utf8');
+    ids.set(file, new Set([...html.matchAll(/\sid="([^"]+)"/g)].map(([, id = '']) => id)));
+    for (const [, path = '', id = ''] of html.matchAll(/\shref="([^"#:]*)#([^"]+)"/g)) {
+      const target = path === '' ? file : join(dirname(file), path);
+      const to = path.startsWith(base) ? posix.normalize(path.slice(base.length)) : target;
+      links.push({
+        from: file,
+        to: to === '' || to.endsWith('/') ? `${to}index.html` : to,
+        id: decodeURIComponent(id),
+      });
+    }
+  }
+  for (const { from, to, id } of links) {
+    if (id !== 'VPContent' && !ids.get(to)?.has(id)) problems.push(`${from}: ${to} has no heading #${id}`);
+  }
+  return ids.size;
+}
+
+await installed(site);
+await rm(pages, { recursive: true, force: true });
+const files = await layOut();
+const bin = (path: string) => join(site, 'node_modules', path);
+await runOrThrow(process.execPath, [bin('typedoc/bin/typedoc')], { cwd: site, timeoutMillis: 300_000 });
+await writeFile(join(pages, 'sidebar.json'), JSON.stringify(await sidebar(files)));
+await runOrThrow(process.execPath, [bin('vitepress/bin/vitepress.js'), 'build'], {
+  cwd: site,
+  timeoutMillis: 600_000,
+});
+const built = await checkAnchors();
+conclude(problems, `docs: ${built} pages in ${relative(root, dist)}`);
