@@ -33,7 +33,7 @@ async function layOut(): Promise<string[]> {
     const code = file.startsWith('examples/') ? await codeBeside(file) : '';
     await write(file, `${withPagesForFolders(text, file)}${code}`);
   }
-  await write('docs/decisions/README.md', await decisions(files));
+  await write(posix.join('docs/decisions', 'README.md'), await decisions(files));
   await write(
     'LICENSE.md',
     `# License\n\n\`\`\`text\n${await readFile(join(root, 'LICENSE'), 'utf8')}\`\`\`\n`,
@@ -100,7 +100,7 @@ interface Item {
 async function sidebar(files: readonly string[]): Promise<Item[]> {
   const groups: Item[] = [];
   const linked = new Set<string>(['docs/README.md']);
-  const text = await readFile(join(pages, 'docs/index.md'), 'utf8');
+  const text = await readFile(join(pages, 'docs', 'index.md'), 'utf8');
   for (const section of text.split(/^## /m).slice(1)) {
     const items = [...section.matchAll(/^\| \[(.*?)\]\((.*?)\)/gm)].map(
       ([, title = '', target = '']): Item => {

@@ -29,7 +29,8 @@ async function folder(path: string, workspace: Workspace): Promise<Trial> {
   const name = basename(path);
   const directory = join(workspace.directory, name);
   await cp(path, directory, { recursive: true, filter: (file) => basename(file) !== 'node_modules' });
-  const { dependencies, scripts } = await readManifest(directory);
+  const { scripts, ...manifest } = await readManifest(directory);
+  const dependencies = { ...manifest.dependencies, ...manifest.devDependencies };
   for (const [dependency, range] of Object.entries(dependencies)) {
     const tested = workspace.ranges[dependency];
     if (range !== tested)
@@ -52,7 +53,10 @@ async function programs(page: string, workspace: Workspace): Promise<Trial[]> {
     await workspace.link(directory, dependencies);
     // The endpoint is the collector's, whatever the page names.
     const withItsOwn: Check = (start, collector) =>
-      check((more) => start({ ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...more }), collector);
+      check(
+        (more, other) => start({ ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...more }, other),
+        collector,
+      );
     trials.push({ name: `${page}: ${heading}`, directory, run: () => play(directory, args, withItsOwn) });
   }
   return trials;

@@ -7,7 +7,7 @@ export const check: Check = async (start, collector) => {
   for (const path of ['/cart', '/checkout']) assert.equal((await example.get(path)).status, 200);
   assert.deepEqual(await example.terminate(), bySigterm);
 
-  const records = collector.records();
+  const records = collector.records;
   const paths = records.map(({ attributes }) => attributes['url.path']);
   assert.deepEqual(paths, ['/cart', '/checkout']);
   for (const { resource } of records) {

@@ -6,7 +6,7 @@ export const check: Check = async (start, collector) => {
   const example = await start();
   assert.deepEqual(await example.end(), { code: 0, signal: null });
   assert.deepEqual(
-    collector.records().map(({ body }) => body),
+    collector.records.map(({ body }) => body),
     ['order stored'],
   );
 };

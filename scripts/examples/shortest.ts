@@ -5,6 +5,6 @@ import type { Check } from './support/play.ts';
 export const check: Check = async (start, collector) => {
   const example = await start();
   assert.deepEqual(await example.end(), { code: 0, signal: null });
-  const records = collector.records().map(({ severityText, body }) => `${severityText} ${body}`);
+  const records = collector.records.map(({ severityText, body }) => `${severityText} ${body}`);
   assert.deepEqual(records, ['INFO order stored', 'WARN stock is low']);
 };

@@ -11,21 +11,21 @@ export const check: Check = (start, collector) =>
   withTemporaryDirectory(async (directory) => {
     const env = { SPOOL_DIRECTORY: join(directory, 'spool') };
     const first = await start(env);
-    await collector.refuse();
+    await collector.become('dead');
     for (let order = 1; order <= orders; order++) await first.get(`/order/${order}`);
     // Its last request is not answered any more.
     await assert.rejects(first.get('/corrupt'));
     assert.deepEqual(await first.end(), { code: 1, signal: null });
-    assert.equal(collector.stats().records, 0);
+    assert.equal(collector.account().records, 0);
 
-    await collector.listen();
+    await collector.become('well');
     const second = await start(env);
     await collector.until(({ records }) => records === orders + 1, 20_000);
-    const paths = collector.records().map(({ attributes }) => attributes['url.path']);
+    const paths = collector.records.map(({ attributes }) => attributes['url.path']);
     const expected = Array.from({ length: orders }, (_, index) => `/order/${index + 1}`);
     assert.deepEqual(paths, [...expected, '/corrupt']);
     assert.equal((await second.get('/order/0')).status, 200, 'it is up, so a signal finds it listening');
     assert.deepEqual(await second.terminate(), bySigterm);
-    assert.equal(collector.stats().records, orders + 2, 'nothing arrives twice');
+    assert.equal(collector.account().records, orders + 2, 'nothing arrives twice');
     assert.deepEqual(await readdir(env.SPOOL_DIRECTORY), [], 'nothing is left on disk');
   });

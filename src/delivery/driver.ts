@@ -3,16 +3,14 @@
 import type { Cancel, Clock } from '../common/clock.ts';
 import type { DropReason } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
+import { attempted, failed, haveOthersPassed, heldBackUntil } from '../queue/delivery-history.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
+import type { BatchSource } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import type { RetrySettings } from './backoff.ts';
-import type { BatchSource } from './batch-source.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { disposeOf } from './disposition.ts';
-import { Evidence } from './evidence.ts';
+import { disposeOf, type RetrySettings } from './disposition.ts';
+import { Evidence, Probes } from './evidence.ts';
 import { FlushRequests, type FlushResult } from './flush-requests.ts';
-import { attempted, failed, haveOthersPassed, heldBackUntil } from './history.ts';
-import { Probes } from './probes.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
 import { Searches } from './search.ts';
 import {

@@ -4,7 +4,7 @@ import type { Cancel } from '../common/clock.ts';
 import type { SpoolListener } from './format/entry.ts';
 import { isMissing, reasonOf } from './format/file-system.ts';
 import { makeDirectory } from './ownership/directory-check.ts';
-import { type OrphanedPartition, OrphanScanner } from './ownership/orphan-scanner.ts';
+import { type OrphanedPartition, OrphanScanner } from './ownership/lease-observer.ts';
 import type { Partition } from './ownership/partition.ts';
 import type { Segment } from './segments/segment.ts';
 import type { SegmentList } from './segments/segment-list.ts';

@@ -74,7 +74,7 @@ describe.concurrent.for(Object.entries(ENDS))('%s', ([, end]) => {
   });
 
   test.for(['always', 'overflow, after a while without a collector'])(
-    'costs the open batch at most (%s)',
+    'a loss of the process costs the open batch at most (%s)',
     async (scenario, context) => {
       const found = await foundIn(join(parent, scenario));
       context.expect(found).toEqual(found.map((_, index) => index));
@@ -82,7 +82,7 @@ describe.concurrent.for(Object.entries(ENDS))('%s', ([, end]) => {
     },
   );
 
-  test('costs what is in memory only (overflow)', async (context) => {
+  test('a loss of the process costs only what is in memory (overflow)', async (context) => {
     context.expect(readdirSync(join(parent, 'overflow, memory only'))).toEqual([]);
   });
 });

@@ -65,7 +65,7 @@ test('no more is written at the exit than exitMaxBytes', async () => {
   expect(found.length).toBeLessThan(250);
 });
 
-test('of what does not fit into exitMaxBytes, protected records are the last', async () => {
+test('protected records are the last to be left out of what fits into exitMaxBytes', async () => {
   const { found } = await endOf('has protected records and may write less than it has');
   expect(found.slice(-50)).toEqual(upTo(300).slice(250));
   expect(found.length).toBeLessThan(300);
@@ -81,7 +81,7 @@ test('processors of one process share a directory', async () => {
   expect((await endOf('has two processors in one directory')).found).toEqual(upTo(500));
 });
 
-test('so do worker threads, each of which ends like a process', async () => {
+test('worker threads store at their end like processes', async () => {
   const { found, reports } = await endOf('has workers that exit');
   expect(reports.filter((line) => line === 'worker ended with 4').length).toBe(3);
   expect(found).toEqual([...upTo(250), ...upTo(250), ...upTo(250)].sort((a, b) => a - b));

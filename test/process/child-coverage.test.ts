@@ -4,10 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { spawnCollector } from '../../demo/collector/client.ts';
 import { Life } from '../../soak/life.ts';
 import { planDrain } from '../../soak/round-plan.ts';
 import { WitnessProcess } from '../../soak/witness-process.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import { withholdCoverage } from '../support/child-coverage.ts';
 import { ChildRun, runToEnd } from '../support/child-run.ts';
 import { CliRun, cli } from '../support/cli-run.ts';
@@ -61,7 +61,7 @@ function endOfLife(): Promise<unknown> {
 test.each<[string, () => Promise<unknown>]>([
   ['a process that may be killed', () => new ChildRun('ending', 'has nothing to send').end],
   ['a command that may be killed', () => new CliRun(['--version']).end],
-  ['a collector', async () => (await spawnCollector()).close()],
+  ['a collector', async () => (await TestCollector.spawn()).stop()],
   ['a witness of the soak', async () => (await WitnessProcess.start(['a'])).close()],
   ['a process of the soak', endOfLife],
   [

@@ -44,7 +44,7 @@ export function programsOf(page: string): Program[] {
     const install = lines.map((line) => /\bnpm install (.*)/.exec(line)?.[1]).find(Boolean);
     if (install !== undefined) dependencies = install.split(' ').filter(Boolean).map(packageOf);
     const command = lines.map((line) => /^((?:\w+=\S+ )*)node (.*)/.exec(line)).find(Boolean);
-    const manifest = section.matchAll(/- \{ name: ([A-Z_]+), value: '?(.*?)'? \}/g);
+    const manifest = section.matchAll(/- \{ name: ([A-Z_]+), value: ["']?(.*?)["']? \}/g);
     const owed = [...section.matchAll(/<!-- arrives: (.*?)(?: (\{.*\}))? -->/g)].map(
       ([, body = '', attributes = '{}']): Owed => ({ body, attributes: JSON.parse(attributes) }),
     );
@@ -90,9 +90,10 @@ function arrive(owed: readonly Owed[], paths: readonly string[]): Check {
     // A service may have its own way to end when it is told to.
     if (paths.length === 0 || end.signal === null) assert.deepEqual(end, { code: 0, signal: null });
     else assert.deepEqual(end, bySigterm);
-    const arrived = collector
-      .records()
-      .map(({ body, attributes, resource }) => ({ body, attributes: { ...resource, ...attributes } }));
+    const arrived = collector.records.map(({ body, attributes, resource }) => ({
+      body,
+      attributes: { ...resource, ...attributes },
+    }));
     const about = (message: string) => `${message} among\n${JSON.stringify(arrived, undefined, 2)}`;
     for (const { body, attributes } of owed) {
       const index = arrived.findIndex((record) => isLike(record, body, attributes));

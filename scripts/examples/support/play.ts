@@ -2,9 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startCollector } from '../../../demo/collector/collector.ts';
-import { ownPort } from '../../../demo/collector/own-port.ts';
-import type { Collector } from '../../../demo/collector/protocol.ts';
+import { TestCollector } from '../../../src/testing/index.ts';
+import { ownPort } from '../../../src/testing/own-port.ts';
 
 const limitMillis = 40_000;
 
@@ -26,8 +25,9 @@ export interface Running {
 
 /** Judges an example; whatever it throws is what is wrong. */
 export type Check = (
-  start: (env?: Record<string, string>) => Promise<Running>,
-  collector: Collector,
+  /** `npm start`, or another command line of `node`. */
+  start: (env?: Record<string, string>, other?: string[]) => Promise<Running>,
+  collector: TestCollector,
 ) => Promise<void>;
 
 /** A process that a signal it handled has ended still tells its parent so. */
@@ -35,14 +35,14 @@ export const bySigterm: End = { code: null, signal: 'SIGTERM' };
 
 /** @returns what was printed and what went wrong, or undefined. */
 export async function play(directory: string, args: string[], check: Check): Promise<string | undefined> {
-  const collector = await startCollector({ keep: 'records' });
+  const collector = await TestCollector.start({ identity: 'body' });
   const port = await ownPort();
   const signal = AbortSignal.timeout(limitMillis);
   let output = '';
   let stopAll = (): void => {};
 
-  async function start(env: Record<string, string> = {}): Promise<Running> {
-    const child = spawn(process.execPath, args, {
+  async function start(env: Record<string, string> = {}, other = args): Promise<Running> {
+    const child = spawn(process.execPath, other, {
       cwd: directory,
       env: {
         ...environmentWithoutOtel(),
@@ -88,7 +88,7 @@ export async function play(directory: string, args: string[], check: Check): Pro
     return `node ${args.join(' ')} printed:\n${output}\n${error instanceof Error ? error.stack : error}`;
   } finally {
     stopAll();
-    await collector.close();
+    await collector.stop();
   }
 }
 

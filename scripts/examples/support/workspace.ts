@@ -7,6 +7,7 @@ export interface Manifest {
   version: string;
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
+  devDependencies?: Record<string, string>;
 }
 
 export async function readManifest(directory: string): Promise<Manifest> {
@@ -27,7 +28,12 @@ export async function withWorkspace(use: (workspace: Workspace) => Promise<void>
   const tool = await installedTool('examples');
   const installed = join(tool, 'node_modules');
   const [own, others] = await Promise.all([readManifest(root), readManifest(tool)]);
-  const ranges: Record<string, string> = { ...others.dependencies, 'otel-spillway': `^${own.version}` };
+  const ranges: Record<string, string> = {
+    // The runner that examples of tests have is ours.
+    vitest: own.devDependencies?.vitest ?? '',
+    ...others.dependencies,
+    'otel-spillway': `^${own.version}`,
+  };
 
   await withTemporaryDirectory(async (directory) => {
     const { tarball } = await pack(directory);
@@ -47,7 +53,7 @@ export async function withWorkspace(use: (workspace: Workspace) => Promise<void>
           if (ranges[name] === undefined) throw new Error(`tools/examples does not have ${name}`);
           const link = join(target, 'node_modules', name);
           await mkdir(dirname(link), { recursive: true });
-          await symlink(join(installed, name), link);
+          await symlink(join(name === 'vitest' ? join(root, 'node_modules') : installed, name), link);
         }
       },
     });

@@ -1,9 +1,16 @@
-/** Observes the leases of other processes over time: only a lease that changes proves a living owner. */
+/** Observes the leases of other processes over time, and finds orphans: only a lease that changes proves a living owner. */
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
+import type { SpoolSettings } from '../../options/option-groups.ts';
 import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
-import { isPartitionName, LEASE_NAME } from '../format/names.ts';
+import {
+  FORMAT_VERSION,
+  isMovingName,
+  isPartitionName,
+  LEASE_NAME,
+  QUARANTINE_NAME,
+} from '../format/layout.ts';
 import { expiryMillis, type LeaseInfo, parseLease } from './lease.ts';
 
 /**
@@ -96,4 +103,58 @@ export async function readLease(partition: string, files: SpoolFiles): Promise<B
 
 export function isSameLease(one: Buffer | undefined, other: Buffer | undefined): boolean {
   return one === undefined || other === undefined ? one === other : one.equals(other);
+}
+
+/** A partition without a living owner, and the lease by which that was decided. */
+export type OrphanedPartition = Pick<ObservedLease, 'name' | 'lease'>;
+
+export interface PartitionScan {
+  readonly orphans: readonly OrphanedPartition[];
+  /** Bytes of other processes' partitions and of the quarantine. */
+  readonly otherBytes: number;
+  /** Whether any partition has a lease of a newer format. */
+  readonly hasNewer: boolean;
+}
+
+/** Scans the partitions of other processes for orphans and for their size on disk. */
+export class OrphanScanner {
+  readonly #directory: string;
+  readonly #files: SpoolFiles;
+  readonly #leases: LeaseObserver;
+
+  constructor(
+    { directory, leaseMillis }: Pick<SpoolSettings, 'directory' | 'leaseMillis'>,
+    clock: Clock,
+    files: SpoolFiles,
+  ) {
+    this.#directory = directory;
+    this.#files = files;
+    this.#leases = new LeaseObserver(directory, leaseMillis, clock, files);
+  }
+
+  async scan(isOwn: (name: string) => boolean): Promise<PartitionScan> {
+    const names = await this.#files.readdir(this.#directory);
+    const others = names.filter((name) => (isPartitionName(name) || isMovingName(name)) && !isOwn(name));
+    let otherBytes = 0;
+    for (const name of [...others, QUARANTINE_NAME]) {
+      if (names.includes(name)) otherBytes += await this.#bytesIn(name);
+    }
+    const observed = await this.#leases.observe(others);
+    const readable = observed.filter(({ info }) => info === undefined || info.format <= FORMAT_VERSION);
+    return {
+      orphans: readable.filter(({ state }) => state === 'free'),
+      otherBytes,
+      hasNewer: readable.length < observed.length,
+    };
+  }
+
+  async #bytesIn(name: string): Promise<number> {
+    const directory = join(this.#directory, name);
+    let bytes = 0;
+    for (const file of await this.#files.readdir(directory).catch((): string[] => [])) {
+      const stat = await this.#files.stat(join(directory, file)).catch(() => undefined);
+      bytes += stat?.size ?? 0;
+    }
+    return bytes;
+  }
 }
