@@ -1,5 +1,5 @@
 /** Builds the documentation as a site, `site/dist`: the Markdown pages of the repository, and the public types from their docstrings. */
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { cp, glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, posix, relative } from 'node:path';
 import { conclude, installed, root, runOrThrow } from './tools.ts';
@@ -8,40 +8,45 @@ const site = join(root, 'site');
 const pages = join(site, 'pages');
 const dist = join(site, 'dist');
 
-const SOURCES = [
-  'README.md',
-  'CHANGELOG.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  'docs/**/*.md',
-  'examples/**/README.md',
-];
+/** Where the walk along links begins. */
+const FIRST = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/**/*.md'];
+const PICTURE = /\.(svg|png|jpe?g|webp)$/;
 const LINK = /(\]\()([^)#\s]+)((?:#[^)\s]*)?\))/g;
-
-const LANGUAGES: Record<string, string> = { '.json': 'json', '.env': 'sh', '.ts': 'ts' };
+const LANGUAGES: Record<string, string> = {
+  '': 'text',
+  '.cjs': 'js',
+  '.conf': 'nginx',
+  '.env': 'sh',
+  '.mjs': 'js',
+  '.yml': 'yaml',
+};
 
 const problems: string[] = [];
 
-/** Repository paths stay as they are, so that what the pages say of each other does. */
+/** Repository paths stay as they are, so that what the pages say of each other does. @returns the pages. */
 async function layOut(): Promise<string[]> {
-  const files: string[] = [];
-  for await (const file of glob(SOURCES, { cwd: root, exclude: (name) => name.includes('node_modules') })) {
-    files.push(file);
-  }
-  for (const file of files) {
+  const waiting = new Set<string>();
+  for await (const file of glob(FIRST, { cwd: root })) waiting.add(file);
+  // What is added while this goes on is reached as well.
+  for (const file of waiting) {
     const text = await readFile(join(root, file), 'utf8');
-    const code = file.startsWith('examples/') ? await codeBeside(file) : '';
-    await write(file, `${withPagesForFolders(text, file)}${code}`);
+    if (extname(file) === '.md') {
+      const page = withLinksInSite(text, file, (target) => waiting.add(target));
+      await write(file, file.startsWith('examples/') ? `${page}${await codeBeside(file)}` : page);
+    } else if (PICTURE.test(file)) {
+      await cp(join(root, file), join(pages, file));
+    } else {
+      await write(`${file}.md`, `# ${basename(file)}\n${block(file, text)}`);
+    }
   }
+  const files = [...waiting].filter((file) => extname(file) === '.md');
   await write(posix.join('docs/decisions', 'README.md'), await decisions(files));
-  await write(
-    'LICENSE.md',
-    `# License\n\n\`\`\`text\n${await readFile(join(root, 'LICENSE'), 'utf8')}\`\`\`\n`,
-  );
-  for await (const picture of glob('docs/**/*.{svg,png,jpg,webp}', { cwd: root })) {
-    await cp(join(root, picture), join(pages, picture));
-  }
   return files;
+}
+
+function block(file: string, code: string): string {
+  const extension = extname(file);
+  return `\n\`\`\`${LANGUAGES[extension] ?? extension.slice(1)}\n${code}\`\`\`\n`;
 }
 
 async function write(file: string, text: string): Promise<void> {
@@ -55,15 +60,20 @@ function indexOf(file: string): string {
   return file.replace(/README\.md$/, 'index.md');
 }
 
-/** A folder, and the license, are pages in the site. */
-function withPagesForFolders(text: string, file: string): string {
+/** Folders, and files that are neither pages nor pictures, are pages in the site. `found` hears of every file. */
+function withLinksInSite(text: string, page: string, found: (file: string) => void): string {
   return text.replaceAll(LINK, (whole, before: string, target: string, after: string) => {
     if (/^[a-z]+:/.test(target)) return whole;
-    const path = posix.normalize(posix.join(posix.dirname(file), target));
+    const path = posix.normalize(posix.join(posix.dirname(page), target));
     const stat = statSync(join(root, path), { throwIfNoEntry: false });
-    if (stat?.isDirectory()) return `${before}${target.replace(/\/$/, '')}/index.md${after}`;
-    if (path === 'LICENSE') return `${before}${target}.md${after}`;
-    return `${before}${indexOf(target)}${after}`;
+    if (stat?.isDirectory()) {
+      const readme = posix.join(path, 'README.md');
+      if (existsSync(join(root, readme))) found(readme);
+      return `${before}${target.replace(/\/$/, '')}/index.md${after}`;
+    }
+    if (stat?.isFile()) found(path);
+    if (extname(path) === '.md') return `${before}${indexOf(target)}${after}`;
+    return PICTURE.test(path) ? whole : `${before}${target}.md${after}`;
   });
 }
 
@@ -72,7 +82,7 @@ async function codeBeside(file: string): Promise<string> {
   const names = readdirSync(folder).filter((name) => /\.([cm]?[jt]s|env)$|^package\.json$/.test(name));
   const blocks = names.sort().map(async (name) => {
     const code = await readFile(join(folder, name), 'utf8');
-    return `\n## ${name}\n\n\`\`\`${LANGUAGES[extname(name)] ?? 'js'}\n${code}\`\`\`\n`;
+    return `\n## ${name}\n${block(name, code)}`;
   });
   return (await Promise.all(blocks)).join('');
 }
@@ -117,7 +127,16 @@ async function sidebar(files: readonly string[]): Promise<Item[]> {
       problems.push(`docs/README.md does not name ${file}`);
   }
   const api = JSON.parse(await readFile(join(pages, 'api/typedoc-sidebar.json'), 'utf8')) as Item[];
-  return [...groups, { text: 'API', collapsed: true, items: [{ text: 'Overview', link: '/api/' }, ...api] }];
+  // TypeDoc calls them as their files are called.
+  const names: Record<string, string> = { index: 'otel-spillway', testing: 'otel-spillway/testing' };
+  const modules = api.map((item) => ({
+    ...item,
+    text: names[item.text] ?? item.text,
+  }));
+  return [
+    ...groups,
+    { text: 'API', collapsed: true, items: [{ text: 'Overview', link: '/api/' }, ...modules] },
+  ];
 }
 
 /** VitePress finds links to pages that are not there; this finds those to headings that are not there. */
@@ -129,11 +148,12 @@ async function checkAnchors(): Promise<number> {
     const html = await readFile(join(dist, file), 'utf8');
     ids.set(file, new Set([...html.matchAll(/\sid="([^"]+)"/g)].map(([, id = '']) => id)));
     for (const [, path = '', id = ''] of html.matchAll(/\shref="([^"#:]*)#([^"]+)"/g)) {
-      const target = path === '' ? file : join(dirname(file), path);
-      const to = path.startsWith(base) ? posix.normalize(path.slice(base.length)) : target;
+      const isAbsolute = path.startsWith(base);
+      const target = isAbsolute ? path.slice(base.length) : posix.join(posix.dirname(file), path);
+      const page = /(^|\/)$/.test(target) ? `${target}index.html` : target;
       links.push({
         from: file,
-        to: to === '' || to.endsWith('/') ? `${to}index.html` : to,
+        to: path === '' ? file : posix.normalize(page),
         id: decodeURIComponent(id),
       });
     }
