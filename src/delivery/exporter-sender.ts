@@ -18,19 +18,43 @@ export class ExporterSender implements Sender<RecordBatch> {
   readonly #exporter: AnyLogRecordExporter;
   readonly #clock: Clock;
   readonly #exporting: () => void;
+  readonly #concurrencyLimit: number;
+  /** Exports without an answer, with those that were given up: an exporter may still be busy with them. */
+  #unanswered = 0;
+  readonly #waiting: (() => void)[] = [];
 
-  constructor(exporter: AnyLogRecordExporter, clock: Clock, exporting: () => void) {
+  /** @param concurrencyLimit the exporter fails a call beyond so many concurrent ones. */
+  constructor(
+    exporter: AnyLogRecordExporter,
+    clock: Clock,
+    exporting: () => void,
+    concurrencyLimit = Number.POSITIVE_INFINITY,
+  ) {
     this.#exporter = exporter;
     this.#clock = clock;
     this.#exporting = exporting;
+    this.#concurrencyLimit = concurrencyLimit;
   }
 
-  async send(batch: RecordBatch): Promise<Outcome> {
+  async send(batch: RecordBatch, signal: AbortSignal): Promise<Outcome> {
     const records = batch.toArray();
     const pending = batch.pendingResources;
     if (pending.length > 0) await resolved(pending, this.#clock);
-    return this.#export(records);
+    while (this.#unanswered >= this.#concurrencyLimit) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (signal.aborted) return { kind: 'retryable', error: signal.reason };
+    }
+    this.#unanswered++;
+    const outcome = await this.#export(records);
+    // The exporter's own count falls just after its callback.
+    this.#clock.immediate(this.#answered);
+    return outcome;
   }
+
+  readonly #answered = (): void => {
+    this.#unanswered--;
+    for (const proceed of this.#waiting.splice(0)) proceed();
+  };
 
   #export(records: ReadableLogRecord[]): Promise<Outcome> {
     return new Promise((resolve) => {

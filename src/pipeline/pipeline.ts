@@ -6,10 +6,12 @@ import { Driver } from '../delivery/driver.ts';
 import {
   ADAPTER,
   type AdapterFactory,
+  concurrentDefaults,
   type ExporterAdapter,
   PLAIN_DEFAULTS,
 } from '../delivery/exporter-adapter.ts';
 import { type AnyLogRecordExporter, ExporterFlush, ExporterSender } from '../delivery/exporter-sender.ts';
+import { concurrencyLimitOf } from '../delivery/official-exporter.ts';
 import { Recovery } from '../delivery/recovery.ts';
 import { TimeoutSender } from '../delivery/sender.ts';
 import { DurableQueue, type DurableQueueListener } from '../durable/durable-queue.ts';
@@ -17,7 +19,7 @@ import { Replay } from '../durable/replay.ts';
 import { SpoolOverflow } from '../durable/spool-overflow.ts';
 import type { SpillwayOptions } from '../options/options.ts';
 import { checkOptions, resolveSettings, type Settings } from '../options/settings.ts';
-import { RecordBatchCodec } from '../otlp/encoding/record-batch-codec.ts';
+import { RecordBatchCodec } from '../otlp/encoding/batch-codecs.ts';
 import { SpillwayOtlpLogExporter } from '../otlp/exporter.ts';
 import type { ProcessEvents } from '../process/exit-hooks.ts';
 import { memoryUseRatio, usableMemoryBytes } from '../process/memory-guard.ts';
@@ -127,6 +129,10 @@ export function buildPipeline(
       memoryUseRatio: useRatio,
       wake: roomMade.raise,
     });
+  wake.add(() => {
+    memoryLimiter?.watch();
+    telemetry.watch();
+  });
 
   const watched = { settings, clock, telemetry, queue, recovery, durable, backpressure, memoryLimiter };
   const ending = { ...watched, exporter, exporterFlush, driver, process: events };
@@ -209,14 +215,15 @@ class Wake {
 function adapterFor(exporter: AnyLogRecordExporter): AdapterFactory<LogBatch> {
   const own = (exporter as { readonly [ADAPTER]?: AdapterFactory<LogBatch> })[ADAPTER];
   if (own !== undefined) return own;
+  const concurrencyLimit = concurrencyLimitOf(exporter);
   const plain: AdapterFactory<RecordBatch> = {
-    defaults: PLAIN_DEFAULTS,
+    defaults: concurrencyLimit === undefined ? PLAIN_DEFAULTS : concurrentDefaults(concurrencyLimit),
     open: ({ maxRecordBytes, clock, exporting }) => ({
       openBatch: () => new RecordBatch(maxRecordBytes),
-      sender: new ExporterSender(exporter, clock, exporting),
+      sender: new ExporterSender(exporter, clock, exporting, concurrencyLimit),
       codec: new RecordBatchCodec(maxRecordBytes),
-      // An application that allows concurrent exports states that its exporter supports them.
-      startingExports: Number.POSITIVE_INFINITY,
+      // For an unknown exporter, an application that allows concurrent exports states how many are good.
+      startingExports: concurrencyLimit === undefined ? Number.POSITIVE_INFINITY : 1,
     }),
   };
   return plain as AdapterFactory<LogBatch>;

@@ -53,44 +53,55 @@ export function nextLevel(level: MemoryLevel, ratio: number, settings: MemoryGua
   return 'normal';
 }
 
-/** Never forces a garbage collection, which would stop the process. */
+/** Never forces a garbage collection, which would stop the process; sets no timer while there is nothing to guard. */
 export class MemoryGuard {
   readonly #settings: MemoryGuardSettings;
   readonly #readRatio: () => number;
   readonly #onChange: (level: MemoryLevel, ratio: number) => void;
   readonly #clock: Clock;
+  readonly #isNeeded: () => boolean;
   #level: MemoryLevel = 'normal';
   #cancel: Cancel | undefined;
+  #isStopped = false;
 
+  /** @param isNeeded whether there is anything to guard. */
   constructor(
     settings: MemoryGuardSettings,
     readRatio: () => number,
     onChange: (level: MemoryLevel, ratio: number) => void,
     clock: Clock,
+    isNeeded: () => boolean,
   ) {
     this.#settings = settings;
     this.#readRatio = readRatio;
     this.#onChange = onChange;
     this.#clock = clock;
+    this.#isNeeded = isNeeded;
   }
 
-  get level(): MemoryLevel {
+  /** Looks now if it is at rest. */
+  currentLevel(): MemoryLevel {
+    if (this.#cancel === undefined && !this.#isStopped) this.#look();
     return this.#level;
   }
 
-  start(): void {
-    const check = () => {
-      // First, as the listener may stop the guard.
-      this.start();
-      this.#check();
-    };
-    this.#cancel = this.#clock.timer(check, this.#settings.checkIntervalMillis, false, true);
+  /** Looks at each interval until there is nothing to guard and the level is normal. Cheap and idempotent. */
+  watch(): void {
+    if (this.#cancel !== undefined || this.#isStopped) return;
+    this.#cancel = this.#clock.timer(this.#look, this.#settings.checkIntervalMillis, false, true);
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#cancel?.();
     this.#cancel = undefined;
   }
+
+  readonly #look = (): void => {
+    this.#cancel = undefined;
+    this.#check();
+    if (this.#level !== 'normal' || this.#isNeeded()) this.watch();
+  };
 
   #check(): void {
     const ratio = this.#readRatio();

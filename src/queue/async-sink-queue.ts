@@ -8,7 +8,7 @@ import { DiskWrites } from './disk-writes.ts';
 import { Eviction } from './eviction.ts';
 import type { EmittedRecord, LogBatch, OpenBatch, TakeSize } from './log-batch.ts';
 import { halfOf, InFlight, Occupancy } from './occupancy.ts';
-import type { QueueLimits, QueueListener } from './queue-contract.ts';
+import type { BatchSource, QueueLimits, QueueListener } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
 import { type DiskBehind, Spiller } from './spiller.ts';
 import { WaitingBatches } from './waiting-batches.ts';
@@ -21,8 +21,9 @@ import { WaitingBatches } from './waiting-batches.ts';
  * - batches in flight use at most half of `maxQueueSize` and `maxQueueBytes`, except for a single batch and for probes;
  * - every admitted record is in exactly one place: waiting, in flight, settled, or reported to `dropped`.
  */
-export class AsyncSinkQueue<B extends LogBatch> {
+export class AsyncSinkQueue<B extends LogBatch> implements BatchSource<B> {
   readonly #limits: QueueLimits;
+  readonly #fullBatchRecords: number;
   readonly #rules: AdmissionRules;
   readonly #openBatch: OpenBatch<B>;
   readonly #listener: QueueListener;
@@ -47,6 +48,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     disk?: DiskBehind<B>,
   ) {
     this.#limits = limits;
+    this.#fullBatchRecords = limits.fullBatchRecords ?? limits.maxExportBatchSize;
     this.#rules = new AdmissionRules(limits);
     this.#openBatch = openBatch;
     this.#listener = listener;
@@ -160,7 +162,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       return;
     }
     const { records, bytes } = batch.contents;
-    if (records >= this.#limits.maxExportBatchSize || bytes >= this.#limits.maxExportBatchBytes) {
+    if (records >= this.#fullBatchRecords || bytes >= this.#limits.maxExportBatchBytes) {
       this.#seal(batch);
     }
     this.#eviction.relieve();

@@ -11,6 +11,8 @@ export interface QueueLimits {
   readonly maxQueueSize: number;
   readonly maxQueueBytes: number;
   readonly maxExportBatchSize: number;
+  /** Records with which a batch is due; it can still be merged with others. Default: `maxExportBatchSize`. */
+  readonly fullBatchRecords?: number;
   readonly maxExportBatchBytes: number;
   readonly scheduledDelayMillis: number;
   readonly overflow: 'drop-oldest' | 'drop-newest';

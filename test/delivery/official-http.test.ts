@@ -68,7 +68,8 @@ describe('a batch refused once with a status (and as Retry-After)', () => {
 test('an exporter that outlasts exportTimeoutMillis is not called again while it is still at it', async () => {
   const collector = await collectorWith();
   await collector.become({ latencyMillis: 150 });
-  const pipeline = pipelineTo(collector, { exportTimeoutMillis: 20, maxExportBatchSize: 10 }, 2_000);
+  const options = { exportTimeoutMillis: 20, maxExportBatchSize: 10, maxConcurrentExports: 1 };
+  const pipeline = pipelineTo(collector, options, 2_000);
   const emitted = pipeline.emit(25);
   await pipeline.settled();
   expect(collector.account()).toMatchObject({ requests: 3, peakConcurrentRequests: 1 });

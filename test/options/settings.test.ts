@@ -1,9 +1,10 @@
 /** How options and environment are resolved: what contradicts is clamped, what is unknown or bad is said. */
 
 import { join } from 'node:path';
+import { type DiagLogger, diag } from '@opentelemetry/api';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PLAIN_DEFAULTS } from '../../src/delivery/exporter-adapter.ts';
-import { SpillwayLogRecordProcessor } from '../../src/index.ts';
+import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { checkOptions, resolveSettings } from '../../src/options/settings.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { ScriptedExporter } from '../support/scripted-exporter.ts';
@@ -20,7 +21,8 @@ test('the documented defaults hold without options', () => {
   const warnings = diagLines();
   expect(resolve()).toEqual({
     maxQueueSize: 1_048_576,
-    maxExportBatchSize: 512,
+    maxExportBatchSize: 4_096,
+    fullBatchRecords: 512,
     scheduledDelayMillis: 1_000,
     exportTimeoutMillis: 30_000,
     maxQueueBytes: 64 * MIB,
@@ -164,10 +166,32 @@ test.each(['shutdown', 'shed', 'breaker', 'retry', 'memoryLimit', 'spool'])(
   },
 );
 
+test('a warning of a setting does not throw what the diag logger throws', () => {
+  diagLines();
+  const hostile = () => {
+    throw new Error('of the host');
+  };
+  const logger: DiagLogger = {
+    error: hostile,
+    warn: hostile,
+    info: hostile,
+    debug: hostile,
+    verbose: hostile,
+  };
+  diag.setLogger(logger, { suppressOverrideMessage: true });
+  const settings = resolve(
+    { maxQueueLength: 5, maxExportBatchSize: 20, maxQueueSize: 10 },
+    { OTEL_BLRP_SCHEDULE_DELAY: 'x' },
+  );
+  expect(settings).toMatchObject({ maxExportBatchSize: 5, scheduledDelayMillis: 1_000 });
+  const options: object = { compresion: 'gzip' };
+  expect(new SpillwayOtlpLogExporter(options)).toBeInstanceOf(SpillwayOtlpLogExporter);
+});
+
 describe('environment', () => {
   const variables = [
     ['OTEL_BLRP_MAX_QUEUE_SIZE', 'maxQueueSize', 1_048_576, '0'],
-    ['OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'maxExportBatchSize', 512, '-1'],
+    ['OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'maxExportBatchSize', 4_096, '-1'],
     ['OTEL_BLRP_SCHEDULE_DELAY', 'scheduledDelayMillis', 1_000, '2147483648'],
     ['OTEL_BLRP_EXPORT_TIMEOUT', 'exportTimeoutMillis', 30_000, '-5'],
   ] as const;
@@ -232,4 +256,14 @@ test('the defaults of the exporter hold where neither options nor environment sa
   expect(resolveSettings({ exporter, maxQueueSize: 1_000 }, {}, 4096 * MIB, defaults)).toMatchObject({
     maxExportBatchSize: 500,
   });
+});
+
+test('a batch is due with 512 records where nobody chose a size, and with as many as were chosen else', () => {
+  const due = (options: object, env = {}) => resolve(options, env).fullBatchRecords;
+  expect(due({})).toBe(512);
+  expect(due({}, { OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 'many' })).toBe(512);
+  expect(due({ maxQueueSize: 100 })).toBe(50);
+  expect(due({ maxExportBatchSize: 4_096 })).toBe(4_096);
+  expect(due({ maxExportBatchSize: 100 })).toBe(100);
+  expect(due({}, { OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '2000' })).toBe(2_000);
 });

@@ -14,7 +14,7 @@ const sizes = (h: Harness) => h.exporter.calls.map(({ records }) => records.leng
 
 describe('a batch goes out', () => {
   test('a batch that is full by count goes out immediately, and never within onEmit', async () => {
-    const h = new Harness({ maxExportBatchSize: 4 });
+    const h = new Harness({ maxExportBatchSize: 4, memoryLimit: false });
     const timers = h.clock.pendingTimers;
     h.emit(9);
     expect(h.exporter.calls).toHaveLength(0);

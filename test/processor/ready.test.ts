@@ -101,6 +101,7 @@ describe('ready()', () => {
   test('ready() resolves when there is room again because memory is no longer short', async () => {
     const h = new Harness({ maxQueueBytes: 100_000 }, 'hang');
     h.memoryUseRatio = 0.85;
+    h.emit();
     await h.advance(1_000);
     h.emit(1, { body: 'x'.repeat(45_000) });
     const ready = h.processor.ready();
