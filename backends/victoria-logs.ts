@@ -3,8 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownPort } from '../demo/collector/own-port.ts';
 import { builtFromModules, type Program } from '../scripts/programs.ts';
+import { ownPort } from '../src/testing/own-port.ts';
 
 const VERSION = '1.52.1';
 const MODULE = 'github.com/VictoriaMetrics/VictoriaLogs';

@@ -92,6 +92,9 @@ function setUp(
       exporter: new library.SpillwayOtlpLogExporter(exporter as object | undefined),
     });
   });
+  // A spool on a disk that fails is no error of an option, and said to a diag logger by the processor itself.
+  if (env.text('OTEL_LOG_LEVEL') === undefined)
+    processor.health().reasons.forEach(announcements.warn, announcements);
   const claims = new Claims(keepLogs);
   const provider = new (observed(sdk.load<SdkLogs>('@opentelemetry/sdk-logs'), claims))({
     resource: resourceFrom(env, sdk.load<Resources>('@opentelemetry/resources')),

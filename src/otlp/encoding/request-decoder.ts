@@ -19,6 +19,10 @@ import { readAttribute } from './value-decoder.ts';
 
 const EMPTY = Buffer.alloc(0);
 
+/** In memory, of the place of a record, and of a resource or a scope. */
+const RANGE_BYTES = 32;
+const SECTION_BYTES = 512;
+
 /** A message with a repeated field, and all other fields as they are, including unknown ones. */
 interface Section {
   /** Shares memory with the request where possible. */
@@ -48,6 +52,7 @@ function insideEach<T>(reader: WireReader, ranges: readonly number[], read: () =
     reader.limit = ranges[index + 1] as number;
     reader.next();
     reader.enter();
+    reader.spend(SECTION_BYTES);
     results.push(read());
   }
   return results;
@@ -72,6 +77,7 @@ function sectionAt(reader: WireReader, repeated: number): Section {
     if (start === limit) break;
     if (reader.tag !== repeated) throw new RangeError('not an OTLP request: a message is no message');
     reader.skip();
+    reader.spend(RANGE_BYTES);
     ranges.push(start, reader.position);
   }
   const tail = tails.length > 1 ? Buffer.concat(tails) : (tails[0] ?? EMPTY);
