@@ -1,7 +1,7 @@
 /**
  * Plays every claim with each processor, and prints what holds: `npm run conformance` with the stock processor and ours,
  * `-- ./processor.ts` with those of other modules, `-- --only flush` the claims that have the word, `-- --update` writes
- * docs/conformance.md. Ends with 1 if one is broken with the last of the processors.
+ * docs/claims.md. Ends with 1 if one is broken with the last of the processors.
  */
 
 import { readFile, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { type Finding, type Row, tableOf, updatedPage } from './page.ts';
 import { Stage } from './stage.ts';
 import type { Subject } from './subject.ts';
 
-const PAGE = join(import.meta.dirname, '../docs/conformance.md');
+const PAGE = join(import.meta.dirname, '../docs/claims.md');
 const LIMIT_MILLIS = 480_000;
 /** They wait more than they work, but processes that start work. */
 const SIDE_BY_SIDE = 8;

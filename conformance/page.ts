@@ -1,4 +1,4 @@
-/** The table of docs/conformance.md. */
+/** The table of docs/claims.md. */
 
 import { machine, versions } from '../bench/support/machine.ts';
 import { markdownTable } from '../bench/support/table.ts';
