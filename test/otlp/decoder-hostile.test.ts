@@ -3,10 +3,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { jsonLines, requestToJson } from '../../src/cli/reading/otlp-json.ts';
+import { EncodedBatchCodec, RecordBatchCodec } from '../../src/otlp/encoding/batch-codecs.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { EncodedBatchCodec } from '../../src/otlp/encoding/encoded-batch-codec.ts';
 import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
-import { RecordBatchCodec } from '../../src/otlp/encoding/record-batch-codec.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { decodeRequest, recordsIn } from '../support/otlp-oracle.ts';
 import { anyRecords } from '../support/otlp-records.ts';

@@ -1,8 +1,8 @@
 /** Contents of one segment file, read without changing anything. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
+import { EncodedBatchCodec } from '../../otlp/encoding/batch-codecs.ts';
 import type { EncodedBatch } from '../../otlp/encoding/encoded-batch.ts';
-import { EncodedBatchCodec } from '../../otlp/encoding/encoded-batch-codec.ts';
 import { EnvelopeEncoder } from '../../otlp/encoding/envelope-encoder.ts';
 import { isTooLarge, readAcks } from '../../spool/format/ack-reader.ts';
 import { countRecords, type RecordRange, without } from '../../spool/format/entry.ts';
