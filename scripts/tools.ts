@@ -79,13 +79,22 @@ export async function withTemporaryDirectory<T>(use: (directory: string) => Prom
 
 /** A tool that only its gate needs has a `package.json` of its own, so that nobody else installs it. @returns its folder. */
 export function installedTool(name: string): Promise<string> {
-  return installed(join(root, 'tools', name));
+  return installed(join('tools', name));
 }
 
-/** @returns the same folder, with the packages of its lock file, which are kept. */
-export async function installed(directory: string): Promise<string> {
-  if (!existsSync(join(directory, 'node_modules'))) {
-    await runOrThrow('npm', ['ci'], { cwd: directory, timeoutMillis: 300_000 });
+/**
+ * Installs what the `package.json` of a folder names, unless `witness`, one of its packages, is there already.
+ *
+ * @returns the folder.
+ */
+export async function installed(
+  folder: string,
+  witness = '',
+  flags: readonly string[] = [],
+): Promise<string> {
+  const directory = join(root, folder);
+  if (!existsSync(join(directory, 'node_modules', witness))) {
+    await runOrThrow('npm', ['ci', ...flags], { cwd: directory, timeoutMillis: 300_000 });
   }
   return directory;
 }
