@@ -164,7 +164,7 @@ async function checkAnchors(): Promise<number> {
   return ids.size;
 }
 
-await installed(site);
+await installed('site');
 await rm(pages, { recursive: true, force: true });
 const files = await layOut();
 const bin = (path: string) => join(site, 'node_modules', path);
