@@ -1,4 +1,4 @@
-/** The page about conformance has every claim, and what it says of the two processors is what the front page says. */
+/** The page of claims has every one of them, and says of the two processors what the front page says. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const rows = page
   .slice(2)
   .map((line) => line.split(' | ').map((cell) => cell.replace(/^\| |\|$/g, '').trim()));
 
-test('every claim has its row on the page about conformance, in the order in which claims are listed', () => {
+test('every claim has its row on the page, in the order in which claims are listed', () => {
   expect(rows.map(([claim]) => claim)).toEqual(claims.map(({ says }) => says));
   expect(new Set(rows.map(([claim]) => claim)).size).toBe(rows.length);
 });
