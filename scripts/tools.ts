@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 
@@ -92,7 +92,7 @@ export async function installed(
   witness = '',
   flags: readonly string[] = [],
 ): Promise<string> {
-  const directory = join(root, folder);
+  const directory = resolve(root, folder);
   if (!existsSync(join(directory, 'node_modules', witness))) {
     await runOrThrow('npm', ['ci', ...flags], { cwd: directory, timeoutMillis: 300_000 });
   }

@@ -70,10 +70,11 @@ export function makeCharts(): Charts {
           {
             ...ticks,
             grid: { stroke: () => colours.line, width: 1 },
-            size: 48,
+            size: 54,
             gap: 6,
             space: 28,
             values: (_, splits) => splits.map(valueText),
+            ...(kind.steps !== undefined && { incrs: () => kind.steps?.(unit) ?? [] }),
             ...kind.axis,
           },
         ],
@@ -161,7 +162,8 @@ function describe({ plot, picture, caption }: Chart): void {
   const { idx: index, left = -1 } = plot.cursor;
   const time = index == null ? undefined : plot.data[0][index];
   const isPointedAt = index != null && time !== undefined && left >= 0;
-  setText(caption, isPointedAt && picture ? `at ${clockText(time)}: ${picture.at(index)}` : '');
+  const words = isPointedAt && picture ? `at ${clockText(time)}: ${picture.at(index)}` : '';
+  setText(caption, picture?.note ?? words);
 }
 
 function short(value: number): string {

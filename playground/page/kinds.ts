@@ -13,6 +13,8 @@ export interface Picture {
   at(index: number): string;
   /** All of it, for those who do not see it. */
   summary: string;
+  /** What has to be known to read it. */
+  note?: string;
 }
 
 export interface Kind {
@@ -21,6 +23,8 @@ export interface Kind {
   series: uPlot.Series[];
   scale: uPlot.Scale;
   axis: uPlot.Axis;
+  /** Steps of the axis. */
+  steps?(unit: Unit): number[];
   picture(side: SideView, view: View, unit: Unit): Picture;
   /** The highest and the lowest value, for a scale that both sides share. */
   top?(picture: Picture): number;
@@ -95,17 +99,26 @@ const fates: Kind = {
   },
 };
 
+/** Steps of an axis in bytes, each twice the one before. */
+const POWERS_OF_TWO = Array.from({ length: 40 }, (_, power) => 2 ** power);
+const STEPS = [1, 2, 5]
+  .flatMap((digit) => Array.from({ length: 9 }, (_, power) => digit * 10 ** power))
+  .sort((a, b) => a - b);
+
 const held: Kind = {
   name: 'held',
   height: 150,
   series: [area('onDisk', stepped), area('waiting', stepped)],
   scale: {},
   axis: {},
-  picture: ({ points }, { firstPoint }, unit) => {
+  steps: (unit) => (unit === 'bytes' ? POWERS_OF_TWO : STEPS),
+  picture: ({ points, bytes }, { firstPoint }, unit) => {
+    const note = unit === 'bytes' && bytes.waiting === undefined ? 'It does not count bytes' : undefined;
     const waiting = unit === 'records' ? points.waiting : points.bytes;
     const onDisk = unit === 'records' ? points.onDisk : points.bytesOnDisk;
     const text = (value: number) => (unit === 'records' ? count(value) : byteSize(value));
     const at = (index: number) => {
+      if (note !== undefined) return note;
       const disk = onDisk[index] ? `, ${text(onDisk[index])} on disk` : '';
       return `${text(waiting[index] ?? 0)} waiting${disk}`;
     };
@@ -116,7 +129,10 @@ const held: Kind = {
         waiting,
       ],
       at,
-      summary: `Now ${at(waiting.length - 1)}; at most ${text(Math.max(0, ...waiting))} waited in the last two minutes`,
+      summary:
+        note ??
+        `Now ${at(waiting.length - 1)}; at most ${text(Math.max(0, ...waiting))} waited in the last two minutes`,
+      ...(note !== undefined && { note }),
     };
   },
   top: ({ data }) => Math.max(0, ...(data[1] as number[])),
