@@ -1,6 +1,7 @@
 /** Calls the exporter's `forceFlush` while a caller waits for a flush, and at the end of that flush. */
 
 import { type Clock, settledWithin } from '../common/clock.ts';
+import type { FlushResult } from './flush-requests.ts';
 
 /**
  * An exporter may complete an export only when flushed, so it is flushed after each export that begins during a flush or
@@ -29,11 +30,13 @@ export class ExporterFlush {
   }
 
   /** Awaits `flushing` and then one more call, until `deadline` (monotonic clock) or until `hurry` aborts. */
-  async during<T>(flushing: Promise<T>, deadline: number, hurry: AbortSignal): Promise<T> {
+  async during(flushing: Promise<FlushResult>, deadline: number, hurry: AbortSignal): Promise<FlushResult> {
     this.#waiting++;
     try {
       if (this.isDue) void this.#call();
       const result = await flushing;
+      // An exporter that waits for the same answer would be as silent.
+      if (result === 'silent') return result;
       await settledWithin(this.#call(), deadline - this.#clock.now(), this.#clock, { signal: hurry });
       return result;
     } finally {

@@ -1,6 +1,6 @@
 /** Bounds the duration of an attempt; the next one does not overlap it during a grace period. */
 
-import type { Clock } from '../common/clock.ts';
+import { type Clock, timeLimit } from '../common/clock.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { AttemptHints, Outcome, Sender } from './sender.ts';
 
@@ -28,11 +28,9 @@ export class TimeoutSender<B extends LogBatch> implements Sender<B> {
         const message = `export timed out after ${this.#timeoutMillis} ms`;
         const error = Object.assign(new Error(message), { code: 'ETIMEDOUT' });
         attempt.abort(error);
-        // An answer that has arrived, but waits for its turn in a blocked event loop, goes first.
-        const giveUp = () => this.#clock.immediate(() => finish({ kind: 'retryable', error }));
-        cancel = this.#clock.timer(giveUp, GRACE_MILLIS);
+        cancel = timeLimit(GRACE_MILLIS, this.#clock, () => finish({ kind: 'retryable', error }));
       };
-      let cancel = this.#clock.timer(timedOut, this.#timeoutMillis);
+      let cancel = timeLimit(this.#timeoutMillis, this.#clock, timedOut);
       const finish = (outcome: Outcome) => {
         cancel();
         signal.removeEventListener('abort', abort);

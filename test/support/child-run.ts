@@ -21,7 +21,7 @@ export interface ChildEnd {
   readonly lingeredMillis: number;
 }
 
-type Script = 'ending.ts' | 'exiting.ts' | 'losing.ts' | 'signalled.ts';
+type Script = 'brief.ts' | 'ending.ts' | 'exiting.ts' | 'losing.ts' | 'signalled.ts';
 
 /** One that may be killed. */
 export class ChildRun {
