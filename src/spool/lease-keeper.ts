@@ -6,6 +6,7 @@ import { isMissing, reasonOf } from './format/file-system.ts';
 import { makeDirectory } from './ownership/directory-check.ts';
 import { type OrphanedPartition, OrphanScanner } from './ownership/orphan-scanner.ts';
 import type { Partition } from './ownership/partition.ts';
+import { Pauses } from './ownership/pauses.ts';
 import type { Segment } from './segments/segment.ts';
 import type { SegmentList } from './segments/segment-list.ts';
 import { scanPartition, type TakeoverContext, takeOverPartition, warnOfNewer } from './takeover.ts';
@@ -139,7 +140,12 @@ export class LeaseKeeper {
       const { orphans, otherBytes, hasNewer } = await this.#scanner.scan(isOwn);
       this.#listener.scanned(otherBytes);
       if (hasNewer) warnOfNewer(this.#listener);
-      for (const partition of orphans) if (!this.#isStopped) await this.#takeOver(partition);
+      const pauses = new Pauses(this.#context.clock);
+      for (const partition of orphans) {
+        if (this.#isStopped) return;
+        await this.#takeOver(partition);
+        await pauses.afterPartition();
+      }
     } catch (error) {
       if (isMissing(error)) return;
       this.#listener.warn('spool watch', `the spool cannot be looked through: ${reasonOf(error)}`);

@@ -5,6 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
 import { isPartitionName, LEASE_NAME } from '../format/names.ts';
 import { expiryMillis, type LeaseInfo, parseLease } from './lease.ts';
+import type { Pauses } from './pauses.ts';
 
 /**
  * - `free`: no lease, or unchanged until it expired.
@@ -37,9 +38,12 @@ export class LeaseObserver {
   readonly #leaseMillis: number;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
+  readonly #pauses: Pauses | undefined;
   #observations = new Map<string, Observation>();
 
-  constructor(directory: string, leaseMillis: number, clock: Clock, files: SpoolFiles) {
+  /** @param pauses in which the process may end. Default: none. */
+  constructor(directory: string, leaseMillis: number, clock: Clock, files: SpoolFiles, pauses?: Pauses) {
+    this.#pauses = pauses;
     this.#directory = directory;
     this.#leaseMillis = leaseMillis;
     this.#clock = clock;
@@ -51,6 +55,7 @@ export class LeaseObserver {
     const observations = new Map<string, Observation>();
     const observed: ObservedLease[] = [];
     for (const name of names) {
+      await this.#pauses?.afterPartition();
       const lookedAt = this.#clock.now();
       const lease = await readLease(join(this.#directory, name), this.#files);
       if (lease === 'none') continue;

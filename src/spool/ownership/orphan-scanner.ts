@@ -7,6 +7,7 @@ import type { SpoolFiles } from '../format/file-system.ts';
 import { FORMAT_VERSION } from '../format/layout.ts';
 import { isMovingName, isPartitionName, QUARANTINE_NAME } from '../format/names.ts';
 import { LeaseObserver, type ObservedLease } from './lease-observer.ts';
+import { Pauses } from './pauses.ts';
 
 /** A partition without a living owner, and the lease by which that was decided. */
 export type OrphanedPartition = Pick<ObservedLease, 'name' | 'lease'>;
@@ -23,6 +24,7 @@ export class OrphanScanner {
   readonly #directory: string;
   readonly #files: SpoolFiles;
   readonly #leases: LeaseObserver;
+  readonly #pauses: Pauses;
 
   constructor(
     { directory, leaseMillis }: Pick<SpoolSettings, 'directory' | 'leaseMillis'>,
@@ -31,15 +33,18 @@ export class OrphanScanner {
   ) {
     this.#directory = directory;
     this.#files = files;
-    this.#leases = new LeaseObserver(directory, leaseMillis, clock, files);
+    this.#pauses = new Pauses(clock);
+    this.#leases = new LeaseObserver(directory, leaseMillis, clock, files, this.#pauses);
   }
 
   async scan(isOwn: (name: string) => boolean): Promise<PartitionScan> {
     const names = await this.#files.readdir(this.#directory);
     const others = names.filter((name) => (isPartitionName(name) || isMovingName(name)) && !isOwn(name));
     let otherBytes = 0;
+    const known = new Set(names);
     for (const name of [...others, QUARANTINE_NAME]) {
-      if (names.includes(name)) otherBytes += await this.#bytesIn(name);
+      if (known.has(name)) otherBytes += await this.#bytesIn(name);
+      await this.#pauses.afterPartition();
     }
     const observed = await this.#leases.observe(others);
     const readable = observed.filter(({ info }) => info === undefined || info.format <= FORMAT_VERSION);
