@@ -26,6 +26,22 @@ export default defineConfig([
     dts: { sourcemap: false },
     clean: false,
   },
+  /** For the tests of those who use the library, which they load without it. */
+  {
+    ...shared,
+    entry: { testing: 'src/testing/index.ts' },
+    format: ['esm', 'cjs'],
+    dts: { sourcemap: false },
+    clean: false,
+  },
+  /** The process in which a test collector runs that can be killed. */
+  {
+    ...shared,
+    entry: ['src/testing/testing-child.ts'],
+    format: 'esm',
+    dts: false,
+    clean: false,
+  },
   /** The command line: a program of its own, so that nobody who loads the library loads any of it. */
   {
     ...shared,

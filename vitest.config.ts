@@ -24,6 +24,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/bundle-scripts.ts'],
     setupFiles: ['test/support/child-coverage.ts', 'test/support/nothing-registered.ts'],
     // To import everything again for each file takes longer than most files do. What a test changes, it takes back.
     isolate: false,

@@ -1,8 +1,8 @@
 /** The demo: one service, real requests, the same logs through three pipelines, and what became of every record. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
+import { TestCollector } from '../src/testing/index.ts';
 import { heldIn } from './balance.ts';
-import { type CollectorProcess, spawnCollector } from './collector/client.ts';
 import { seconds } from './format.ts';
 import { createLoad } from './load.ts';
 import { type PerPipeline, perPipeline, pipelineNames } from './messages.ts';
@@ -32,16 +32,17 @@ async function drain({ books }: Service): Promise<void> {
 async function run(): Promise<Account> {
   const spawned = await Promise.all(
     pipelineNames.map(
-      async (name) => [name, await spawnCollector({ keep: 'ids', idAttribute: 'seq' })] as const,
+      async (name) =>
+        [name, await TestCollector.spawn({ keep: 'ids', identity: { attribute: 'seq' } })] as const,
     ),
   );
-  const collectors = Object.fromEntries(spawned) as PerPipeline<CollectorProcess>;
+  const collectors = Object.fromEntries(spawned) as PerPipeline<TestCollector>;
   const service = await startService(perPipeline((name) => collectors[name].logsUrl));
   const { books } = service;
   const load = createLoad(service.port);
   const view = openView(process.stdout, () => ({
     sample: books.latest,
-    delivered: perPipeline((name) => collectors[name].ids().size),
+    delivered: perPipeline((name) => collectors[name].ids.size),
   }));
   service.onNews(view.say);
   const stage = { load, service, collectors: Object.values(collectors), say: view.say };
@@ -62,8 +63,8 @@ async function run(): Promise<Account> {
   load.close();
   await service.finish();
   view.close();
-  await Promise.all(Object.values(collectors).map((collector) => collector.close()));
-  const arrived = perPipeline((name) => ({ ids: collectors[name].ids(), stats: collectors[name].stats() }));
+  await Promise.all(Object.values(collectors).map((collector) => collector.stop()));
+  const arrived = perPipeline((name) => ({ ids: collectors[name].ids, account: collectors[name].account() }));
   return {
     scenes: results,
     arrived,

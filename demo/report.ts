@@ -1,8 +1,8 @@
 /** What the demo says at its end: the table by scene and whether the accounts agree, from what the collectors decoded. */
 
+import type { Account as CollectorAccount } from '../src/testing/index.ts';
 import { balances, sumOfCounts } from './balance.ts';
 import { deeper, type LawReport, leftIn, missingIn, type Peak, total } from './books.ts';
-import type { CollectorStats } from './collector/protocol.ts';
 import { byteSize, columns, count } from './format.ts';
 import { type Balance, type PerPipeline, type PipelineName, perPipeline, pipelineNames } from './messages.ts';
 
@@ -17,7 +17,7 @@ export interface SceneResult {
 /** What the collector of one pipeline has to show for. */
 interface Arrived {
   ids: ReadonlyMap<string, number>;
-  stats: CollectorStats;
+  account: CollectorAccount;
 }
 
 export interface Account {
@@ -104,12 +104,12 @@ function spoolVerdict(name: string, law: LawReport): Verdict {
  * Delivery is at least once: an answer that is lost on the way makes a record arrive twice, or arrive and be counted
  * as dropped. Nothing can make a record exported that has not arrived.
  */
-function arrivalVerdict(name: string, { lives }: LawReport, { ids, stats }: Arrived): Verdict {
+function arrivalVerdict(name: string, { lives }: LawReport, { ids, account }: Arrived): Verdict {
   const { exported, dropped } = total(lives);
   const { different, ownRecords } = countIds(ids);
   const surplus = different + ownRecords - exported;
   const good = surplus >= 0 && surplus <= sumOfCounts(dropped);
-  const repeats = count(stats.records - different - ownRecords);
+  const repeats = count(account.records - different - ownRecords);
   const decoded = `its collector decoded ${count(different + ownRecords)} records (and ${repeats} repeats)`;
   const relation = surplus === 0 ? 'as many as' : good ? 'which agrees with' : 'which contradicts';
   const text = `${name}: ${decoded}, ${relation} the ${count(exported)} it counts as exported`;

@@ -1,7 +1,7 @@
 /** The scenes of the demo, in order: what happens to the collectors and what load the service is under. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestCollector } from '../src/testing/index.ts';
 import { missingIn } from './books.ts';
-import type { CollectorProcess } from './collector/client.ts';
 import { count, seconds } from './format.ts';
 import type { Load } from './load.ts';
 import type { Service } from './service-process.ts';
@@ -10,7 +10,7 @@ interface Stage {
   load: Load;
   service: Service;
   /** One for each pipeline; what befalls one befalls all, at the same time. */
-  collectors: readonly CollectorProcess[];
+  collectors: readonly TestCollector[];
   /** Tells the audience. */
   say(text: string): void;
 }
@@ -41,11 +41,11 @@ export const scenes: readonly Scene[] = [
     name: 'slow collector',
     story: '14,000 records/s, collectors answer after 50 ms',
     play: async ({ load, collectors }) => {
-      await Promise.all(collectors.map((collector) => collector.behave({ latencyMillis: 50 })));
+      await Promise.all(collectors.map((collector) => collector.become({ latencyMillis: 50 })));
       await load.run(checkout, 1_400, 4_000);
     },
     restore: async ({ collectors }) => {
-      await Promise.all(collectors.map((collector) => collector.behave({ latencyMillis: 0 })));
+      await Promise.all(collectors.map((collector) => collector.become('well')));
     },
   },
   {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { startCollector } from '../demo/collector/collector.ts';
+import { TestCollector } from '../src/testing/index.ts';
 
 const LIVES_MILLIS = [50, 200, 500];
 const RECORDS = 2;
@@ -41,18 +41,18 @@ async function runOne(how: 'with' | 'without', millis: number, ...rest: string[]
 
 /** How many of the records arrive that the processes have left. */
 async function foundIn(directory: string): Promise<number> {
-  const collector = await startCollector({ keep: 'ids' });
+  const collector = await TestCollector.start({ keep: 'ids', identity: 'body' });
   await runOne('with', LAST_LIFE_MILLIS, collector.logsUrl, directory, 'last');
-  const found = [...collector.ids().keys()].filter((id) => !id.startsWith('last')).length;
-  await collector.close();
+  const found = [...collector.ids.keys()].filter((id) => !id.startsWith('last')).length;
+  await collector.stop();
   return found;
 }
 
 /** In turns, so that whatever else the machine has to do hits them alike. */
 export async function measureBrief(directory: string, runs: number): Promise<BriefRuns[]> {
-  const gone = await startCollector();
-  await gone.refuse();
-  const silent = await startCollector({ reply: { kind: 'hang' } });
+  const gone = await TestCollector.start();
+  await gone.become('dead');
+  const silent = await TestCollector.start({ condition: 'silent' });
   const without: Run[] = [];
   const dead = [
     { name: 'no collector', url: gone.logsUrl, directory: join(directory, 'gone'), ran: [] as Run[] },
@@ -70,7 +70,7 @@ export async function measureBrief(directory: string, runs: number): Promise<Bri
       ran.push(await runOne('with', life, url, directory, String(number)));
     }
   }
-  await silent.close();
+  await silent.stop();
   // What the machine adds to a process that does nothing, it adds to one that does something several times.
   const bound = BOUND_MILLIS + 20 * median(without);
   const delaysOf = (ran: readonly Run[]) => ran.map(({ delayMillis }) => delayMillis);

@@ -10,7 +10,7 @@ const tool = join(__dirname, '../tools/lambda/node_modules/@opentelemetry/instru
 const { AwsLambdaInstrumentation } = require(tool);
 
 const exporter = new SpillwayOtlpLogExporter({ url: process.argv[2] });
-const processor = new SpillwayLogRecordProcessor({ exporter, flushTimeoutMillis: 100 });
+const processor = new SpillwayLogRecordProcessor({ exporter, flushTimeoutMillis: 500 });
 const provider = new LoggerProvider({ processors: [processor] });
 logs.setGlobalLoggerProvider(provider);
 

@@ -2,11 +2,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Collector } from '../demo/collector/protocol.ts';
+import type { TestCollector } from '../src/testing/index.ts';
 
 /** The process is stopped after each answer, and discarded after the last without having been continued. */
 export async function invokeLambda(
-  collector: Collector,
+  collector: TestCollector,
   invocations: number,
 ): Promise<{ text: string; problem: string | false }> {
   const path = new URL('lambda-runtime.cjs', import.meta.url).pathname;
@@ -22,7 +22,7 @@ export async function invokeLambda(
   }
   child.kill('SIGKILL');
   await once(child, 'exit');
-  const { records } = collector.stats();
+  const { records } = collector.account();
   return {
     text: `${records} of ${invocations}`,
     problem: records !== invocations && 'not all arrived, or some twice',

@@ -4,9 +4,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startCollector } from '../demo/collector/collector.ts';
-import type { Collector } from '../demo/collector/protocol.ts';
 import { conclude, installedTool, root, withTemporaryDirectory } from '../scripts/tools.ts';
+import { TestCollector } from '../src/testing/index.ts';
 import { measureBrief } from './brief-runs.ts';
 import { invokeLambda } from './lambda.ts';
 import { type Contender, type FlushTime, Instance } from './platform.ts';
@@ -33,12 +32,12 @@ function report(line: string, problem?: string | false): void {
   if (problem) problems.push(`${line}: ${problem}`);
 }
 
-async function withCollector<T>(use: (collector: Collector) => Promise<T>): Promise<T> {
-  const collector = await startCollector({ keep: 'ids' });
+async function withCollector<T>(use: (collector: TestCollector) => Promise<T>): Promise<T> {
+  const collector = await TestCollector.start({ keep: 'ids', identity: 'body' });
   try {
     return await use(collector);
   } finally {
-    await collector.close();
+    await collector.stop();
   }
 }
 
@@ -56,9 +55,9 @@ async function arrived(contender: Contender, flushTime: FlushTime, cycles: numbe
     const requests = cycles * CONCURRENT;
     const count = (what: string) =>
       Array.from({ length: requests }, (_, number) => `${what} ${number}`).filter((id) =>
-        collector.ids().has(id),
+        collector.ids.has(id),
       ).length;
-    const twice = [...collector.ids().values()].filter((times) => times > 1).length;
+    const twice = [...collector.ids.values()].filter((times) => times > 1).length;
     const all = `${count('request') + count('background')} of ${2 * requests}`;
     return twice > 0 ? `${all}, ${twice} twice` : all;
   });
@@ -69,10 +68,10 @@ const quantile = (values: readonly number[], share: number) =>
 const millis = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 
 /** What flushes cost, one invocation after the other. */
-async function flushTimes(prepare: (collector: Collector) => Promise<void>) {
+async function flushTimes(prepare: (collector: TestCollector) => Promise<void>, flushTimeoutMillis: number) {
   return withCollector(async (collector) => {
     await prepare(collector);
-    const instance = await Instance.start('spillway', 'before', collector.logsUrl);
+    const instance = await Instance.start('spillway', 'before', collector.logsUrl, flushTimeoutMillis);
     const times: number[] = [];
     for (let count = 0; count < INVOCATIONS; count++) times.push(...(await instance.cycle(1, 5)));
     await instance.discard();
@@ -103,21 +102,17 @@ const lambda = await withCollector((collector) => invokeLambda(collector, isShor
 report(`| a handler behind \`@opentelemetry/instrumentation-aws-lambda\` | ${lambda.text} |`, lambda.problem);
 
 report('');
-report('| a flush at the end of an invocation, `flushTimeoutMillis: 100` | first | later: median | p95 |');
-report('| --- | --- | --- | --- |');
-for (const [name, prepare, isDead] of [
-  ['a collector that answers', async () => {}, false],
-  ['a collector that is gone', (collector: Collector) => collector.refuse(), true],
-  [
-    'a collector that does not answer',
-    (collector: Collector) => collector.behave({ reply: { kind: 'hang' } }),
-    true,
-  ],
+report('| a flush at the end of an invocation | `flushTimeoutMillis` | first | later: median | p95 |');
+report('| --- | --- | --- | --- | --- |');
+for (const [name, prepare, flushTimeoutMillis, isDead] of [
+  ['a collector that answers', async () => {}, 500, false],
+  ['a collector that is gone', (collector: TestCollector) => collector.become('dead'), 500, true],
+  ['a collector that does not answer', (collector: TestCollector) => collector.become('silent'), 100, true],
 ] as const) {
-  const { first, median, p95 } = await flushTimes(prepare);
+  const { first, median, p95 } = await flushTimes(prepare, flushTimeoutMillis);
   const isSlow = first > FIRST_BOUND_MILLIS + SLACK_MILLIS || median > LATER_BOUND_MILLIS;
   report(
-    `| ${name} | ${millis(first)} | ${millis(median)} | ${millis(p95)} |`,
+    `| ${name} | ${flushTimeoutMillis} | ${millis(first)} | ${millis(median)} | ${millis(p95)} |`,
     isDead && isSlow && 'too slow',
   );
 }

@@ -25,9 +25,16 @@ export class Instance {
     this.#waitsForIdle = waitsForIdle;
   }
 
-  static async start(contender: Contender, flushTime: FlushTime, collectorUrl: string): Promise<Instance> {
+  static async start(
+    contender: Contender,
+    flushTime: FlushTime,
+    collectorUrl: string,
+    flushTimeoutMillis = 500,
+  ): Promise<Instance> {
     const path = new URL('service.ts', import.meta.url).pathname;
-    const child = fork(path, [contender, flushTime, collectorUrl], { execArgv: [] });
+    const child = fork(path, [contender, flushTime, String(flushTimeoutMillis), collectorUrl], {
+      execArgv: [],
+    });
     const [{ port }] = (await once(child, 'message')) as [{ port: number }];
     return new Instance(child, port, flushTime === 'after');
   }

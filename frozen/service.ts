@@ -1,4 +1,4 @@
-/** A service on a platform that stops its processes: `service.ts <contender> <flushed before|after the answer> <collector's url>`. */
+/** A service on a platform that stops its processes: `service.ts <contender> <flushed before|after the answer> <flushTimeoutMillis> <collector's url>`. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,14 +7,19 @@ import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from 'otel-spillway';
 import type { Contender, FlushTime, Message } from './platform.ts';
 
-const [contender, flushTime, url] = process.argv.slice(2) as [Contender, FlushTime, string];
+const [contender, flushTime, flushMillis, url] = process.argv.slice(2) as [
+  Contender,
+  FlushTime,
+  string,
+  string,
+];
 const MAX_BACKGROUND_MILLIS = 4;
 
 const processor =
   contender === 'spillway'
     ? new SpillwayLogRecordProcessor({
         exporter: new SpillwayOtlpLogExporter({ url }),
-        flushTimeoutMillis: 100,
+        flushTimeoutMillis: Number(flushMillis),
       })
     : new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url }) });
 const provider = new LoggerProvider({ processors: [processor] });
@@ -45,13 +50,13 @@ const server = createServer(async (request, response) => {
     await sleep(Math.random() * MAX_BACKGROUND_MILLIS);
     logger.emit({ body: `background ${number}` });
   };
-  let flushMillis = 0;
+  let tookMillis = 0;
   if (flushTime === 'before') {
     void background();
-    flushMillis = await flush();
+    tookMillis = await flush();
   }
   served++;
-  response.end(String(flushMillis));
+  response.end(String(tookMillis));
   if (flushTime === 'after') void after(() => background().then(flush));
 });
 server.keepAliveTimeout = 60_000;

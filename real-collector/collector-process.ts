@@ -6,8 +6,8 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownPort } from '../demo/collector/own-port.ts';
 import { epochMillis } from '../soak/witness.ts';
+import { ownPort } from '../src/testing/own-port.ts';
 
 export interface CollectorLimits {
   /** Of the HTTP receiver. */
@@ -26,7 +26,8 @@ export class CollectorProcess {
   /** What it has printed of itself, of all its lives. */
   printed = '';
   readonly #binary: string;
-  readonly #config: string;
+  #config: string;
+  #environment: Readonly<Record<string, string>> = {};
   #ports: readonly number[] = [];
   #child: ChildProcess | undefined;
 
@@ -77,9 +78,24 @@ export class CollectorProcess {
     return { httpUrl: `http://${http}`, grpcUrl: `http://${grpc}` };
   }
 
-  /** Resolves when both ports answer, with the time. */
+  /** A configuration that is there already, and reads what it needs from the environment. @param names of its ports. */
+  async use<Name extends string>(
+    config: string,
+    names: readonly Name[],
+    environment: (address: Readonly<Record<Name, string>>) => Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<Name, string>>> {
+    const entries: [Name, string][] = [];
+    for (const name of names) entries.push([name, `127.0.0.1:${await this.#port()}`]);
+    const addresses = Object.fromEntries(entries) as Record<Name, string>;
+    this.#config = config;
+    this.#environment = environment(addresses);
+    return addresses;
+  }
+
+  /** Resolves when all ports answer, with the time. */
   async start(): Promise<number> {
     const child = spawn(this.#binary, ['--config', this.#config], {
+      env: { ...process.env, ...this.#environment },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
@@ -100,13 +116,13 @@ export class CollectorProcess {
     return epochMillis();
   }
 
-  /** SIGKILL; resolves when the process is gone. */
-  async kill(): Promise<void> {
+  /** Resolves when the process is gone. */
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'close');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
   }
 

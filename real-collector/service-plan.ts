@@ -21,6 +21,10 @@ export interface ServicePlan {
   /** In its default mode, where there is one. */
   readonly spoolDirectory?: string;
   readonly recordsPerSecond: number;
+  /** Of the processor; default: its own. */
+  readonly maxQueueBytes?: number;
+  /** The number of its first record, by which those of several services can be told apart. Default 0. */
+  readonly firstRecord?: number;
 }
 
 /** Once every record is delivered, dropped or out of patience, the service shuts down and ends. */

@@ -23,7 +23,14 @@ const exporters: Readonly<Record<Lane, (url: string) => LogRecordExporter>> = {
   'stock grpc': (url) => new GrpcExporter({ url }),
 };
 
-const { lane, url, spoolDirectory, recordsPerSecond } = JSON.parse(process.argv[2] as string) as ServicePlan;
+const {
+  lane,
+  url,
+  spoolDirectory,
+  recordsPerSecond,
+  maxQueueBytes,
+  firstRecord = 0,
+} = JSON.parse(process.argv[2] as string) as ServicePlan;
 
 function tell(message: FromService): Promise<void> {
   return new Promise((resolve) => {
@@ -50,6 +57,7 @@ const spillway = lane.startsWith('stock')
   ? undefined
   : new SpillwayLogRecordProcessor({
       exporter,
+      ...(maxQueueBytes !== undefined && { maxQueueBytes }),
       ...(spoolDirectory !== undefined && { spool: { directory: spoolDirectory } }),
     });
 const processor = spillway ?? new BatchLogRecordProcessor({ exporter });
@@ -62,7 +70,7 @@ let peakPressure = 0;
 const startMillis = performance.now();
 const timer = setInterval(() => {
   const due = Math.floor(((performance.now() - startMillis) / 1_000) * recordsPerSecond);
-  emitRange(log, emitted, due);
+  emitRange(log, firstRecord + emitted, firstRecord + due);
   emitted = due;
   look();
 }, TICK_MILLIS);

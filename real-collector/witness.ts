@@ -1,8 +1,8 @@
 /** Counts what has arrived, behind the Collector that is killed. */
 
 import { ID_ATTRIBUTE } from '../bench/support/records.ts';
-import { type LogsServer, serveLogs } from '../demo/collector/server.ts';
 import { epochMillis } from '../soak/witness.ts';
+import { type LogsServer, serveLogs } from '../src/testing/server.ts';
 
 export class Witness {
   /** When each record arrived first, in epoch milliseconds. */
@@ -16,7 +16,7 @@ export class Witness {
   static async start(): Promise<Witness> {
     const witness = new Witness();
     const add = ({ ids }: { readonly ids: readonly string[] }) => witness.#add(ids);
-    witness.#server = await serveLogs({ keep: 'ids', idAttribute: ID_ATTRIBUTE }, add);
+    witness.#server = await serveLogs({ keep: 'ids', identity: { attribute: ID_ATTRIBUTE } }, add);
     return witness;
   }
 
@@ -26,7 +26,7 @@ export class Witness {
 
   /** Requests that were under way together. */
   get peakRequests(): number {
-    return this.#server?.stats.peakConcurrentRequests ?? 0;
+    return this.#server?.counts.peakConcurrentRequests ?? 0;
   }
 
   expect(): void {
@@ -35,11 +35,11 @@ export class Witness {
 
   /** From the next request on; what a sender does not wait for has not arrived. */
   answerAfter(latencyMillis: number): void {
-    this.#server?.behave({ latencyMillis });
+    void this.#server?.become({ latencyMillis });
   }
 
   async close(): Promise<void> {
-    await this.#server?.refuse();
+    await this.#server?.become('dead');
   }
 
   #add(ids: readonly string[]): void {

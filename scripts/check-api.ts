@@ -1,10 +1,11 @@
-/** The gate for the public types: `etc/otel-spillway.api.d.ts` is what users compile against; `--update` rewrites it. */
+/** The gate for the public types: the reports in `etc/` are what users compile against; `--update` rewrites them. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { build, conclude, root, run, runOrThrow, withTemporaryDirectory } from './tools.ts';
 
-const report = 'etc/otel-spillway.api.d.ts';
+/** Of each entry of the package. */
+const reports = { index: 'etc/otel-spillway.api.d.ts', testing: 'etc/otel-spillway-testing.api.d.ts' };
 
 /** Leaves what a user's compiler sees: no comments, no private members, one order whatever file a type lives in. */
 function normalise(fileName: string, text: string): string {
@@ -40,30 +41,29 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-await build();
-const [esm, cjs] = await Promise.all(
-  ['dist/index.d.mts', 'dist/index.d.cts'].map(async (path) => {
-    return normalise(path, await readFile(join(root, path), 'utf8'));
-  }),
-);
+async function declarations(entry: string, extension: string): Promise<string> {
+  const path = `dist/${entry}.d.${extension}`;
+  return normalise(path, await readFile(join(root, path), 'utf8'));
+}
 
-await withTemporaryDirectory(async (directory) => {
-  // Formatted like the rest of the repository, so that a change shows as the lines that changed.
-  const format = async (name: string, text = '') => {
-    const path = join(directory, name);
-    await writeFile(path, `// The public types; npm run check:api -- --update writes this file.\n${text}`);
-    await runOrThrow('biome', ['format', '--write', `--config-path=${join(root, 'biome.json')}`, path]);
-    return path;
-  };
-  const built = await format('built.d.ts', esm);
+/** Formatted like the rest of the repository, so that a change shows as the lines that changed. */
+async function format(path: string, text: string): Promise<void> {
+  await writeFile(path, `// The public types; npm run check:api -- --update writes this file.\n${text}`);
+  await runOrThrow('biome', ['format', '--write', `--config-path=${join(root, 'biome.json')}`, path]);
+}
+
+async function problemsOf(entry: string, report: string, directory: string): Promise<string[]> {
+  const [esm, cjs] = await Promise.all([declarations(entry, 'mts'), declarations(entry, 'cts')]);
+  const built = join(directory, `${entry}.d.ts`);
+  await format(built, esm);
   if (process.argv.includes('--update')) {
     await mkdir(dirname(join(root, report)), { recursive: true });
     await writeFile(join(root, report), await readFile(built));
     console.log(`api: wrote ${report}`);
-    return;
+    return [];
   }
   const problems: string[] = [];
-  if (esm !== cjs) problems.push('the ESM and the CommonJS types differ');
+  if (esm !== cjs) problems.push(`the ESM and the CommonJS types of ${entry} differ`);
   const diff = await run('git', ['diff', '--no-index', '--no-color', '--', join(root, report), built]);
   if (diff.status !== 0) {
     console.log(diff.output.trimEnd());
@@ -71,5 +71,14 @@ await withTemporaryDirectory(async (directory) => {
       `the public types are not those of ${report}; if that is meant: npm run check:api -- --update`,
     );
   }
-  conclude(problems, `api: the public types are those of ${report}`);
+  return problems;
+}
+
+await build();
+await withTemporaryDirectory(async (directory) => {
+  const problems: string[] = [];
+  for (const [entry, report] of Object.entries(reports)) {
+    problems.push(...(await problemsOf(entry, report, directory)));
+  }
+  conclude(problems, `api: the public types are those of ${Object.values(reports).join(' and ')}`);
 });

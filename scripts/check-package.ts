@@ -9,6 +9,9 @@ const required = [
   'dist/cli.mjs',
   'dist/register.mjs',
   'dist/register.cjs',
+  'dist/testing.mjs',
+  'dist/testing.cjs',
+  'dist/testing-child.mjs',
 ];
 const allowed =
   /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts|mjs\.map|cjs\.map))$/;

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startCollector } from '../demo/collector/collector.ts';
+import { TestCollector } from '../src/testing/index.ts';
 import { conclude, pack, root, run, runOrThrow, withTemporaryDirectory } from './tools.ts';
 
 const source = join(root, 'test/register');
@@ -160,7 +160,7 @@ async function runApp(args: readonly string[], cwd: string, env: Record<string, 
 
 async function play(scenario: Scenario, directory: string): Promise<string | undefined> {
   const { flags, app, end, says, times = 1 } = scenario;
-  const collector = await startCollector({ keep: 'ids' });
+  const collector = await TestCollector.start({ keep: 'ids', identity: 'body' });
   const spool = join(directory, 'spool');
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -176,13 +176,13 @@ async function play(scenario: Scenario, directory: string): Promise<string | und
     if (end === 'exit') await runApp([...flags, app, 'natural', 'second'], directory, env);
     const names = end === 'exit' ? ['first', 'second'] : ['first'];
     const owed = names.flatMap((name) => Array.from({ length: RECORDS }, (_, index) => `${name} ${index}`));
-    const wrong = owed.filter((id) => collector.ids().get(id) !== times);
-    if (wrong.length === 0 && collector.ids().size === owed.length) return undefined;
-    const counts = wrong.slice(0, 3).map((id) => `${id}: ${collector.ids().get(id) ?? 0} times`);
+    const wrong = owed.filter((id) => collector.ids.get(id) !== times);
+    if (wrong.length === 0 && collector.ids.size === owed.length) return undefined;
+    const counts = wrong.slice(0, 3).map((id) => `${id}: ${collector.ids.get(id) ?? 0} times`);
     return `${wrong.length} of ${owed.length} did not arrive as they should: ${counts.join(', ')}\n${ended.said}`;
   } finally {
     await rm(spool, { recursive: true, force: true });
-    await collector.close();
+    await collector.stop();
   }
 }
 

@@ -8,11 +8,12 @@ await withTemporaryDirectory(async (directory) => {
   const sum = (pattern: RegExp) =>
     files.filter((file) => pattern.test(file.path)).reduce((bytes, file) => bytes + file.size, 0);
   const rows = [
-    { what: 'tarball', bytes: packedBytes, budgetBytes: 784 * kibi },
-    { what: 'unpacked, source maps included', bytes: unpackedBytes, budgetBytes: 2_944 * kibi },
+    { what: 'tarball', bytes: packedBytes, budgetBytes: 800 * kibi },
+    { what: 'unpacked, source maps included', bytes: unpackedBytes, budgetBytes: 3_040 * kibi },
     { what: 'code a process loads (ESM)', bytes: sum(/^dist\/index\.mjs$/), budgetBytes: 440 * kibi },
     { what: 'code a process loads (CommonJS)', bytes: sum(/^dist\/index\.cjs$/), budgetBytes: 440 * kibi },
     { what: 'what is preloaded', bytes: sum(/^dist\/register\.mjs$/), budgetBytes: 32 * kibi },
+    { what: 'kit for tests', bytes: sum(/^dist\/testing(-child)?\.mjs$/), budgetBytes: 64 * kibi },
     { what: 'command line', bytes: sum(/^dist\/cli\.mjs$/), budgetBytes: 148 * kibi },
   ];
   const problems: string[] = [];

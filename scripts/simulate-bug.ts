@@ -9,7 +9,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 
 const [file, from, to, ...options] = process.argv.slice(2);
 if (file === undefined || from === undefined || to === undefined) {
-  console.error("node scripts/simulate-bug.ts src/queue/in-flight.ts '>= 0' '> 0' --seeds 10000");
+  console.error("node scripts/simulate-bug.ts src/queue/occupancy.ts '>= 0' '> 0' --seeds 10000");
   process.exit(2);
 }
 

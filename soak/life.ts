@@ -4,13 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import type { SpillwayStats } from '../src/index.ts';
+import { scriptPath } from '../test/support/scripts.ts';
 import type { LifePlan } from './round-plan.ts';
 import type { SpoolingEnding, SpoolingPlan } from './spooling-plan.ts';
 import { epochMillis } from './witness.ts';
 
-const SCRIPT = fileURLToPath(new URL('../test/children/spooling.ts', import.meta.url));
 /** Small enough to be full soon, large enough for the SDK. */
 const SMALL_HEAP_MEGABYTES = 96;
 /** What a process has until its plan begins, and again when its ending has begun. One that takes longer hangs. */
@@ -93,7 +92,7 @@ export class Life {
     const flags =
       plan.ending.kind === 'out of memory' ? [`--max-old-space-size=${SMALL_HEAP_MEGABYTES}`] : [];
     const { NODE_OPTIONS: _, ...env } = process.env;
-    this.#child = spawn(process.execPath, [...flags, SCRIPT, JSON.stringify(plan)], {
+    this.#child = spawn(process.execPath, [...flags, scriptPath('spooling'), JSON.stringify(plan)], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env,
     });

@@ -1,7 +1,7 @@
 /** The collector's bad days: faults played one after another, and good weather between them and at the end. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Behaviour, Reply } from '../demo/collector/protocol.ts';
+import type { Condition } from '../src/testing/index.ts';
 import type { WitnessProcess } from './witness-process.ts';
 
 type FaultKind =
@@ -23,21 +23,23 @@ export interface Fault {
   readonly millis: number;
 }
 
-const REPLIES: Partial<Record<FaultKind, Reply>> = {
-  stalled: { kind: 'hang' },
-  'stalled, stored': { kind: 'hang', stored: true },
-  reset: { kind: 'reset', at: 'before-response' },
-  'reset, stored': { kind: 'reset', at: 'before-response', stored: true },
-  'reset in the answer': { kind: 'reset', at: 'mid-response' },
-  'half an answer': { kind: 'half-response' },
-  '503': { kind: 'status', status: 503 },
-  '429': { kind: 'status', status: 429, retryAfterSeconds: 1 },
-};
 /** Less than a request may take: it is slow, not dead. */
 const SLOW_MILLIS = 120;
 /** Fewer than batches have: they are sent in parts, of which some arrive and others do not. */
 const MAX_RECORDS = 40;
-const GOOD: Behaviour = { latencyMillis: 0, reply: { kind: 'accept' }, maxRecords: Number.POSITIVE_INFINITY };
+const CONDITIONS: Readonly<Record<Exclude<FaultKind, 'killed'>, Condition>> = {
+  refusing: 'dead',
+  stalled: 'silent',
+  'stalled, stored': { kind: 'hang', stored: true },
+  reset: 'resetting',
+  'reset, stored': { kind: 'reset', at: 'before-response', stored: true },
+  'reset in the answer': { kind: 'reset', at: 'mid-response' },
+  'half an answer': { kind: 'half-response' },
+  '503': 503,
+  '429': { kind: 'status', status: 429, retryAfterSeconds: 1 },
+  '413': { maxRecords: MAX_RECORDS },
+  slow: { latencyMillis: SLOW_MILLIS },
+};
 const LOSES_NONE = new Set<FaultKind>(['503', '429', '413', 'slow', 'reset', 'stalled']);
 
 /**
@@ -48,25 +50,14 @@ export function losesAnswers({ kind }: Fault): boolean {
   return !LOSES_NONE.has(kind);
 }
 
-export async function play(fault: Fault, collector: WitnessProcess): Promise<void> {
-  const { kind, millis } = fault;
+export async function play({ kind, millis }: Fault, collector: WitnessProcess): Promise<void> {
   if (kind === 'killed') {
     await collector.kill();
     await sleep(millis);
     await collector.restart();
-  } else if (kind === 'refusing') {
-    await collector.refuse();
-    await sleep(millis);
-    await collector.listen();
   } else {
-    await collector.behave(behaviourOf(kind));
+    await collector.become(CONDITIONS[kind]);
     await sleep(millis);
-    await collector.behave(GOOD);
+    await collector.become('well');
   }
-}
-
-function behaviourOf(kind: FaultKind): Behaviour {
-  if (kind === 'slow') return { latencyMillis: SLOW_MILLIS };
-  if (kind === '413') return { maxRecords: MAX_RECORDS };
-  return { reply: REPLIES[kind] ?? { kind: 'accept' } };
 }

@@ -1,13 +1,10 @@
 /** The witness in a process of its own, which can be killed: serves until its parent goes away, and obeys it over IPC. */
 
-import type { Behaviour } from '../demo/collector/protocol.ts';
+import type { Condition } from '../src/testing/index.ts';
 import { type Ports, serveWitness, type Testimony, type Witness } from './witness.ts';
 
 /** From the parent, one at a time; each is answered with `done`. */
-export type Command =
-  | { verb: 'start'; ports: Ports }
-  | { verb: 'behave'; behaviour: Behaviour }
-  | { verb: 'refuse' | 'listen' };
+export type Command = { verb: 'start'; ports: Ports } | { verb: 'become'; condition: Condition };
 
 /** To the parent. */
 export type Message = { type: 'testimony'; testimony: Testimony } | { type: 'done'; ports: Ports };
@@ -25,8 +22,7 @@ function tell(message: Message): Promise<void> {
 async function obey(command: Command): Promise<void> {
   if (command.verb === 'start') {
     witness = await serveWitness(command.ports, (testimony) => tell({ type: 'testimony', testimony }));
-  } else if (command.verb === 'behave') witness?.behave(command.behaviour);
-  else await witness?.[command.verb]();
+  } else await witness?.become(command.condition);
   await tell({ type: 'done', ports: witness?.ports ?? {} });
 }
 

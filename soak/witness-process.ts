@@ -2,8 +2,8 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { ownPort } from '../demo/collector/own-port.ts';
-import type { Behaviour } from '../demo/collector/protocol.ts';
+import type { Condition } from '../src/testing/index.ts';
+import { ownPort } from '../src/testing/own-port.ts';
 import type { Arrival, Ports, Testimony } from './witness.ts';
 import type { Command, Message } from './witness-child.ts';
 
@@ -58,16 +58,8 @@ export class WitnessProcess {
     await this.#command({ verb: 'start', ports: this.#ports });
   }
 
-  async behave(behaviour: Behaviour): Promise<void> {
-    await this.#command({ verb: 'behave', behaviour });
-  }
-
-  async refuse(): Promise<void> {
-    await this.#command({ verb: 'refuse' });
-  }
-
-  async listen(): Promise<void> {
-    await this.#command({ verb: 'listen' });
+  async become(condition: Condition): Promise<void> {
+    await this.#command({ verb: 'become', condition });
   }
 
   /** Without its parent the child ends by itself. */

@@ -1,8 +1,7 @@
 /** A collector that knows who sent what, and when: each sender has a port of its own. */
 
-import type { ReceivedRecord } from '../demo/collector/decode.ts';
-import type { Behaviour } from '../demo/collector/protocol.ts';
-import { serveLogs } from '../demo/collector/server.ts';
+import type { Condition, ReceivedRecord } from '../src/testing/index.ts';
+import { serveLogs } from '../src/testing/server.ts';
 import { SERVICE_NAME, scopeOf, severityOf, timestampOf } from './spooling-plan.ts';
 
 /** A record was stored, before its sender was told so. */
@@ -24,9 +23,7 @@ export type Ports = Readonly<Record<string, number>>;
 
 export interface Witness {
   readonly ports: Ports;
-  behave(behaviour: Behaviour): void;
-  refuse(): Promise<void>;
-  listen(): Promise<void>;
+  become(condition: Condition): Promise<void>;
 }
 
 /** Epoch milliseconds with fractions, of a clock that all processes of the machine share. */
@@ -41,7 +38,7 @@ export async function serveWitness(
 ): Promise<Witness> {
   const servers = await Promise.all(
     Object.entries(wanted).map(async ([sender, port]) => {
-      const server = await serveLogs({ port, keep: 'records' }, async ({ ids, records }) => {
+      const server = await serveLogs({ port, identity: 'body' }, async ({ ids, records }) => {
         if (ids.length === 0) return;
         const altered = records.filter(isAltered).map((record) => JSON.stringify(record));
         await tell({ sender, atMillis: epochMillis(), bodies: ids, altered });
@@ -51,11 +48,9 @@ export async function serveWitness(
   );
   return {
     ports: Object.fromEntries(servers.map(({ sender, server }) => [sender, server.port])),
-    behave: (behaviour) => {
-      for (const { server } of servers) server.behave(behaviour);
+    become: async (condition) => {
+      await Promise.all(servers.map(({ server }) => server.become(condition)));
     },
-    refuse: async () => void (await Promise.all(servers.map(({ server }) => server.refuse()))),
-    listen: async () => void (await Promise.all(servers.map(({ server }) => server.listen()))),
   };
 }
 
@@ -67,7 +62,7 @@ function isAltered({ body, resource, scope, attributes, severityNumber, timeUnix
   return (
     resource['service.name'] !== SERVICE_NAME ||
     resource['service.instance.id'] !== name ||
-    scope !== scopeOf(number) ||
+    scope.name !== scopeOf(number) ||
     severityNumber !== severityOf(number) ||
     timeUnixNano !== `${timestampOf(number)}000000` ||
     attributes.number !== number ||

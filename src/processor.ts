@@ -3,13 +3,13 @@
 import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { messageOf, SpillwayError } from './common/errors.ts';
+import { requireSupportedNode } from './common/package.ts';
 import { originOf } from './delivery/export-context.ts';
 import { shutdownSettings } from './options/option-groups.ts';
 import type { ShutdownOptions, SpillwayOptions } from './options/options.ts';
 import { gaugesOf, healthOfPipeline, statsOfPipeline } from './pipeline/observation.ts';
 import { buildPipeline, type Pipeline, type Surroundings } from './pipeline/pipeline.ts';
 import type { ShutdownSequence } from './pipeline/shutdown-sequence.ts';
-import { requireSupportedNode } from './process/supported-node.ts';
 import type { ReadyOptions } from './queue/backpressure.ts';
 import type { EmittedRecord } from './queue/log-batch.ts';
 import type { SpillwayHealth, SpillwayStats } from './telemetry/stats.ts';

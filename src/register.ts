@@ -1,8 +1,7 @@
 /** The module of `node --import otel-spillway/register`: sets up logs from the environment, never stops the application. */
 
 import { createRequire } from 'node:module';
-import { processWide } from './process/process-wide.ts';
-import { unsupportedNode } from './process/supported-node.ts';
+import { processWide, unsupportedNode } from './common/package.ts';
 import { warnOfFailure } from './register/announcements.ts';
 import { start } from './register/start.ts';
 

@@ -31,6 +31,7 @@ const ROOMS = [
   'cli/reading',
   'cli/commands',
   'cli',
+  'testing',
 ];
 
 /** What may lie at the top, in no folder. */
@@ -105,6 +106,15 @@ test('a room of src imports only rooms above it, so that no folder is part of a 
       .map((target) => `${file} -> ${target}`),
   );
   expect(wrong.sort()).toEqual([...EXCEPTIONS].sort());
+});
+
+test('the kit for tests shares nothing with the library it is to judge, in either direction', () => {
+  const shared = Array.from(imports).flatMap(([file, targets]) =>
+    targets
+      .filter((target) => (roomOf(file) === 'testing') !== (roomOf(target) === 'testing'))
+      .map((target) => `${file} -> ${target}`),
+  );
+  expect(shared).toEqual([]);
 });
 
 test('no files of src import each other in a circle', () => {

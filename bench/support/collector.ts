@@ -1,6 +1,6 @@
 /** The collector of a benchmark and what contenders may ask of it. */
 
-import { type CollectorProcess, spawnCollector } from '../../demo/collector/client.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import type { Answers } from './child-process.ts';
 import { ID_ATTRIBUTE } from './records.ts';
 
@@ -22,31 +22,32 @@ export async function startCollector({
   latencyMillis,
   keepsIds = false,
 }: BenchCollectorOptions): Promise<BenchCollector> {
-  const collector: CollectorProcess = await spawnCollector({
-    latencyMillis,
-    ...(keepsIds && { keep: 'ids', idAttribute: ID_ATTRIBUTE }),
+  const collector = await TestCollector.spawn({
+    condition: { latencyMillis },
+    keep: keepsIds ? 'ids' : 'count',
+    identity: { attribute: ID_ATTRIBUTE },
   });
   return {
     url: collector.logsUrl,
     answers: {
       /** Records decoded so far. The command goes after every report on its way, so none is missed. */
       received: async () => {
-        await collector.behave({});
-        return collector.stats().records;
+        await collector.script();
+        return collector.account().records;
       },
       /** Different ones among them. */
       different: async () => {
-        await collector.behave({});
-        return collector.ids().size;
+        await collector.script();
+        return collector.ids.size;
       },
       /** Resolves when so many records in all were decoded. */
       until: async (records: number) => {
         await collector.until((stats) => stats.records >= records, UNTIL_MILLIS);
       },
-      requests: async () => collector.stats().requests,
-      refuse: () => collector.refuse(),
-      listen: () => collector.listen(),
+      requests: async () => collector.account().requests,
+      refuse: () => collector.become('dead'),
+      listen: () => collector.become({ latencyMillis }),
     },
-    close: () => collector.close(),
+    close: () => collector.stop(),
   };
 }

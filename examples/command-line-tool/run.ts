@@ -12,7 +12,7 @@ process.env.SPOOL_DIRECTORY = directory;
 try {
   for (const words of [['one'], ['one', 'two']]) {
     await runExample([tool, ...words], async (example, collector) => {
-      await collector.refuse();
+      await collector.become('dead');
       assert.deepEqual(await example.end(), { code: 0, signal: null });
       // Its own line, and nothing else.
       const [printed] = await example.printed(/^[\s\S]*$/);
@@ -23,7 +23,7 @@ try {
   await runExample(['examples/spool/service.ts'], async (_, collector) => {
     await collector.until(({ records }) => records === 2);
     assert.deepEqual(
-      collector.records().map(({ body, attributes }) => `${body} ${attributes.words}`),
+      collector.records.map(({ body, attributes }) => `${body} ${attributes.words}`),
       ['words counted 1', 'words counted 2'],
     );
   });

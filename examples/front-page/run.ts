@@ -18,9 +18,11 @@ try {
     const args = [flag, join(directory, telemetry), relative(root, join(directory, app))];
     await runExample(args, async (example, collector) => {
       assert.deepEqual(await example.end(), { code: 0, signal: null });
-      const records = collector
-        .records()
-        .map(({ body, attributes, resource }) => [body, attributes.order, resource['service.name']]);
+      const records = collector.records.map(({ body, attributes, resource }) => [
+        body,
+        attributes.order,
+        resource['service.name'],
+      ]);
       assert.deepEqual(records, [['order stored', 4_711, 'shop']]);
     });
   }

@@ -8,7 +8,7 @@ await runExample(['examples/http-graceful-shutdown/service.ts'], async (example,
   const [, url] = await example.printed(/listening on (\S+)/);
   // Each resolves with the first line of its answer: the request is then under way.
   const responses = await Promise.all(paths.map((path) => fetch(`${url}${path}`)));
-  assert.equal(collector.stats().records, 0, 'nothing was sent before the signal');
+  assert.equal(collector.account().records, 0, 'nothing was sent before the signal');
 
   const end = example.terminate();
   for (const response of responses) assert.equal(await response.text(), 'one moment\ndone\n');
@@ -16,7 +16,7 @@ await runExample(['examples/http-graceful-shutdown/service.ts'], async (example,
   assert.deepEqual(await end, { code: null, signal: 'SIGTERM' });
 
   for (const body of ['report begun', 'report done']) {
-    const logged = collector.records().filter((record) => record.body === body);
+    const logged = collector.records.filter((record) => record.body === body);
     const loggedPaths = logged.map(({ attributes }) => attributes['url.path']);
     assert.deepEqual(loggedPaths.sort(), paths.toSorted(), body);
   }

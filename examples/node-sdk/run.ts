@@ -9,7 +9,7 @@ await runExample(args, async (example, collector) => {
   for (const path of ['/cart', '/checkout']) assert.equal((await fetch(`${url}${path}`)).status, 200);
   assert.deepEqual(await example.terminate(), { code: null, signal: 'SIGTERM' });
 
-  const records = collector.records();
+  const records = collector.records;
   const paths = records.map(({ attributes }) => attributes['url.path']);
   assert.deepEqual(paths, ['/cart', '/checkout']);
   for (const { resource } of records) {

@@ -19,7 +19,7 @@ await runExample(
 
     await example.printed(/logged 2000, exported 1997, rejected by the collector 3\n/);
     assert.deepEqual(await example.end(), { code: 0, signal: null });
-    const { records, encodings } = collector.stats();
+    const { records, encodings } = collector.account();
     assert.equal(records, 1_997);
     assert.deepEqual(Object.keys(encodings), ['application/x-protobuf, gzip']);
   },

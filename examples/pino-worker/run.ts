@@ -16,9 +16,9 @@ async function serve(
     // Its process may have ended before the answer.
     if (path !== '') await fetch(`${url}${path}`).catch(() => {});
     how = await end(example);
-    const lines = collector
-      .records()
-      .map(({ severityText, body, attributes }) => `${severityText} ${attributes.path ?? body}`);
+    const lines = collector.records.map(
+      ({ severityText, body, attributes }) => `${severityText} ${attributes.path ?? body}`,
+    );
     const served = Array.from({ length: requests }, (_, index) => `INFO /${index + 1}`);
     assert.deepEqual(lines, ['INFO listening', ...served, ...last]);
   });

@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { startCollector } from '../../demo/collector/collector.ts';
-import type { Collector } from '../../demo/collector/protocol.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 
 const root = join(import.meta.dirname, '../..');
 const limitMillis = 20_000;
@@ -28,9 +27,9 @@ export interface Example {
  */
 export async function runExample(
   args: string[],
-  check: (example: Example, collector: Collector) => Promise<void>,
+  check: (example: Example, collector: TestCollector) => Promise<void>,
 ): Promise<void> {
-  const collector = await startCollector({ keep: 'records' });
+  const collector = await TestCollector.start({ identity: 'body' });
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...environmentWithoutOtel(), PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
@@ -65,7 +64,7 @@ export async function runExample(
     throw error;
   } finally {
     child.kill('SIGKILL');
-    await collector.close();
+    await collector.stop();
   }
 }
 

@@ -10,7 +10,7 @@ await runExample(args, async (example, collector) => {
   assert.equal((await fetch(`http://localhost:${port}/broken`)).status, 500);
   assert.deepEqual(await example.terminate(), { code: null, signal: 'SIGTERM' });
 
-  const records = collector.records();
+  const records = collector.records;
   const lines = records.map(({ severityText, body, attributes }) => [
     severityText,
     body,

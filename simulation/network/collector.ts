@@ -28,7 +28,7 @@ export interface RequestSeen {
    * `'half 200'`, or `'lost'` for what was swallowed on the way.
    */
   answer: string;
-  /** When the answer left. */
+  /** When the answer reached the client. */
   answeredAt: number | undefined;
   /** When the data was stored, whatever became of the answer. */
   takenAt: number | undefined;
@@ -213,14 +213,14 @@ export class Collector {
       this.#parked.push(exchange);
       return;
     }
-    seen.answeredAt = this.clock.now();
     seen.answer = nameOf(reply, protocol);
     if (reply.kind === 'reset') {
+      seen.answeredAt = this.clock.now();
       connection.reset();
       return;
     }
     if (reply.kind === 'refuse' && reply.retryAfterMillis !== undefined) {
-      seen.waitUntil = seen.answeredAt + reply.retryAfterMillis;
+      seen.waitUntil = this.clock.now() + reply.retryAfterMillis;
     }
     connection.deliver(exchange, reply);
   }

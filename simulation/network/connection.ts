@@ -136,6 +136,7 @@ export class Connection {
   deliver(exchange: Exchange, reply: Reply): void {
     this.#pass(() => {
       if (this.#state !== 'open' || exchange.isAbandoned) return;
+      exchange.seen.answeredAt = this.#clock.now();
       const isOver = reply.kind !== 'half';
       if (isOver) {
         this.#exchanges--;

@@ -34,11 +34,31 @@ export class OTLPExporterError extends Error {
   }
 }
 
-/** Its fields are called as the official one's, for those who look at them. */
+class BoundedQueueExportPromiseHandler {
+  readonly _concurrencyLimit: number;
+  readonly _sendingPromises: Promise<void>[] = [];
+
+  constructor(concurrencyLimit: number) {
+    this._concurrencyLimit = concurrencyLimit;
+  }
+
+  hasReachedLimit(): boolean {
+    return this._sendingPromises.length >= this._concurrencyLimit;
+  }
+
+  /** A promise leaves the queue only after its callback was called. */
+  pushPromise(promise: Promise<void>): void {
+    this._sendingPromises.push(promise);
+    const over = () => void this._sendingPromises.splice(this._sendingPromises.indexOf(promise), 1);
+    promise.then(over, over);
+  }
+}
+
+/** Fields and methods are called as the official one's: our code recognises it by them. */
 export class OTLPExportDelegate {
   readonly _transport: OfficialTransport;
   readonly _timeout: number;
-  readonly _promiseQueue = { _concurrencyLimit: CONCURRENCY_LIMIT, _sendingPromises: [] as Promise<void>[] };
+  readonly _promiseQueue = new BoundedQueueExportPromiseHandler(CONCURRENCY_LIMIT);
   readonly #collector: Collector;
   readonly #process: NetworkProcess;
   readonly #lane: string;
@@ -64,8 +84,7 @@ export class OTLPExportDelegate {
       call.result = String((error as { code?: unknown }).code ?? 'no code');
       callback({ code: FAILED, error });
     };
-    const { _sendingPromises: pending, _concurrencyLimit: limit } = this._promiseQueue;
-    if (pending.length >= limit) {
+    if (this._promiseQueue.hasReachedLimit()) {
       call.endedAt = call.at;
       fail(new Error('Concurrent export limit reached'));
       return;
@@ -81,9 +100,7 @@ export class OTLPExportDelegate {
         callback({ code: SUCCESS });
       }
     });
-    pending.push(sent);
-    const over = () => void pending.splice(pending.indexOf(sent), 1);
-    sent.then(over, over);
+    this._promiseQueue.pushPromise(sent);
   }
 
   async forceFlush(): Promise<void> {

@@ -224,17 +224,19 @@ function crowded(seen: RunSeen, life: Life): Finding[] {
     underWay.push(call);
     const proof = failures >= OUTAGE_FAILURES ? 2 : 1;
     if (together === 1 || successes >= proof || call.at - failedAt > FORGOTTEN_MILLIS) continue;
-    if (isPartial(spells, failedAt, call.at)) continue;
+    if (isPartial(spells, life, failedAt, call.at)) continue;
     const message = `${together} requests under way together ${seconds(call.at - failedAt)} after a failure, with ${successes} successes in between`;
     return [{ process: life.number, at: call.at, message }];
   }
   return [];
 }
 
-function isPartial(spells: readonly Spell[], from: number, to: number): boolean {
-  return spells.some(
-    (spell) => spell.to > from - 1_000 && spell.from < to && IS_PARTIAL.has(spell.weather.kind),
-  );
+function isPartial(spells: readonly Spell[], life: Life, from: number, to: number): boolean {
+  return spells.some(({ weather: { kind }, ...spell }) => {
+    // Without its wish, a rate limit that lets some through looks as if one of several upstreams were dead.
+    const isPartialKind = IS_PARTIAL.has(kind) || (kind === 'rate-limit' && !tellsWishes(life));
+    return spell.to > from - 1_000 && spell.from < to && isPartialKind;
+  });
 }
 
 export const wishesAreGranted: Property = {

@@ -2,17 +2,21 @@
 
 /** The command line of the package, which inspects, replays and exports a spool. */
 
-import { VERSION } from '../common/version.ts';
-import { unsupportedNode } from '../process/supported-node.ts';
+import { unsupportedNode, VERSION } from '../common/package.ts';
 import { exportCommand } from './commands/export.ts';
 import { listCommand } from './commands/list.ts';
 import { replayCommand } from './commands/replay.ts';
 import { showCommand } from './commands/show.ts';
 import { verifyCommand } from './commands/verify.ts';
-import type { Command } from './console/command.ts';
-import { usageProblem } from './console/command.ts';
-import { endQuietlyOnBrokenPipe, standardOutput, tell } from './console/output.ts';
-import { EXIT, type ExitCode, problemOf } from './console/problem.ts';
+import { type Command, usageProblem } from './console/command.ts';
+import {
+  EXIT,
+  type ExitCode,
+  endQuietlyOnBrokenPipe,
+  problemOf,
+  standardOutput,
+  tell,
+} from './console/output.ts';
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['list', listCommand],

@@ -3,9 +3,19 @@
 import type { DropReason } from '../common/errors.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import { isExhausted, type RetrySettings } from './backoff.ts';
 import { mayHalve } from './search.ts';
 import type { Outcome } from './sender.ts';
+
+export interface RetrySettings {
+  readonly initialDelayMillis: number;
+  readonly maxDelayMillis: number;
+  /** Counted from the admission or, if that is later, from the start of the outage. Infinity: no limit. */
+  readonly maxElapsedMillis: number;
+}
+
+export function isExhausted(since: number, now: number, settings: RetrySettings): boolean {
+  return now - since >= settings.maxElapsedMillis;
+}
 
 export type Disposition =
   | { readonly action: 'done'; readonly rejectedRecords: number }

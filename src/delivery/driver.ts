@@ -3,16 +3,14 @@
 import type { Clock } from '../common/clock.ts';
 import type { DropReason } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
+import { attempted, failed, haveOthersPassed, heldBackUntil } from '../queue/delivery-history.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
+import type { BatchSource } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import type { RetrySettings } from './backoff.ts';
-import type { BatchSource } from './batch-source.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { disposeOf } from './disposition.ts';
-import { Evidence } from './evidence.ts';
-import { FlushRequests, type FlushResult, type Patience } from './flush-requests.ts';
-import { attempted, failed, haveOthersPassed, heldBackUntil } from './history.ts';
-import { Probes } from './probes.ts';
+import { disposeOf, type RetrySettings } from './disposition.ts';
+import { Evidence, Probes } from './evidence.ts';
+import { FlushRequests, type FlushResult, type Patience, Silence } from './flush-requests.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
 import { Searches } from './search.ts';
 import {
@@ -24,7 +22,6 @@ import {
   refusalOf,
   type Sender,
 } from './sender.ts';
-import { Silence } from './silence.ts';
 import { SizeLimit } from './size-limit.ts';
 import { Turns } from './turns.ts';
 
@@ -136,7 +133,6 @@ export class Driver<B extends LogBatch> {
    */
   suspend(): void {
     if (this.#mode === 'sending') this.#mode = 'suspended';
-    this.#recovery.timeJumped(0, this.#clock.now());
     this.#requests.abort(new Error('the process is about to end'));
     this.#requests = new AbortController();
   }
@@ -204,9 +200,10 @@ export class Driver<B extends LogBatch> {
     batch.history = attempted(batch.history);
     const { search } = batch.history;
     if (search !== undefined) search.isUnderWay = true;
+    const { signal } = this.#requests;
     let outcome: Outcome;
     try {
-      outcome = await this.#sender.send(batch.contents, this.#requests.signal, hints);
+      outcome = await this.#sender.send(batch.contents, signal, hints);
     } catch (error) {
       // Senders must not reject; the loop survives one that does.
       outcome = { kind: 'unserializable', error };
@@ -219,7 +216,8 @@ export class Driver<B extends LogBatch> {
     const now = this.#clock.now();
     this.#noticeFreeze(now);
     const wasInterrupted = this.#recovery.isInterrupted(attempt);
-    if (wasInterrupted && outcome.kind === 'retryable') {
+    const wasGivenUp = (error: unknown) => signal.aborted && error === signal.reason;
+    if (outcome.kind === 'retryable' && (wasInterrupted || wasGivenUp(outcome.error))) {
       // No failure: neither the destination nor the batch is the cause.
       this.#recovery.end(attempt, { health: 'unknown', retryAfterMillis: outcome.retryAfterMillis }, now);
       if (batch.isInFlight) this.#retry(batch);

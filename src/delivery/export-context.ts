@@ -1,7 +1,8 @@
-/** Marks the contexts of exports and of host callbacks, so that records emitted inside them are recognised. */
+/** Calls exporters and the host in contexts that are marked, so that records emitted inside them are recognised. */
 
-import { type Context, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
+import { type Context, context, createContextKey, diag, ROOT_CONTEXT } from '@opentelemetry/api';
 import { type Clock, systemClock } from '../common/clock.ts';
+import { quietly } from '../common/errors.ts';
 
 /** The key of core's `suppressTracing`. Context keys are global symbols, shared by all copies of @opentelemetry/core. */
 const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
@@ -60,4 +61,9 @@ export function originOf(active: Context | undefined): 'export' | 'callback' | u
   const origin = (active ?? context.active()).getValue(ORIGIN) as 'export' | CallbackCall | undefined;
   if (origin === undefined || origin === 'export') return origin;
   return origin.now() < origin.until ? 'callback' : undefined;
+}
+
+/** Logs a message for people. The host's `diag` logger may throw, and may log through this package. */
+export function say(level: 'error' | 'warn' | 'info', message: string): void {
+  quietly(() => runCallback(() => diag[level](`otel-spillway: ${message}`)));
 }

@@ -24,7 +24,11 @@ export interface ExporterAdapter<B extends LogBatch> {
 
 export interface AdapterDefaults {
   readonly maxExportBatchSize: number;
+  /** Records with which a batch is due: it grows to `maxExportBatchSize` while it has to wait. Default: the latter. */
+  readonly fullBatchRecords?: number;
   readonly maxConcurrentExports: number;
+  /** Concurrent exports that the exporter refuses to exceed; undefined if it sets no limit. */
+  readonly concurrencyLimit?: number;
   /** Limit for the bytes of a batch; undefined if the exporter sets none. */
   readonly maxRequestBytes?: number;
 }
@@ -39,5 +43,13 @@ export const ADAPTER: unique symbol = Symbol.for('otel-spillway.adapter.1');
 
 export const MAX_CONCURRENT_EXPORTS = 64;
 
-/** Those of the stock processor; the specification forbids concurrent `export` calls of one exporter. */
-export const PLAIN_DEFAULTS: AdapterDefaults = { maxExportBatchSize: 512, maxConcurrentExports: 1 };
+/** A batch is due as soon as one of the stock processor would be, and grows while exports stall. */
+const GROWING = { maxExportBatchSize: 4_096, fullBatchRecords: 512 };
+
+/** The specification forbids concurrent `export` calls of one exporter. */
+export const PLAIN_DEFAULTS: AdapterDefaults = { ...GROWING, maxConcurrentExports: 1 };
+
+/** @param concurrencyLimit of an exporter that is known to allow so many concurrent calls. */
+export function concurrentDefaults(concurrencyLimit: number): AdapterDefaults {
+  return { ...GROWING, maxConcurrentExports: concurrencyLimit, concurrencyLimit };
+}

@@ -14,6 +14,8 @@ export type Patience = 'retries' | 'answers' | 'none';
 
 /** A timer this late means that the process did not run, and an answer may be waiting to be read. */
 const STOPPED_MILLIS = 250;
+/** Some of a flush's time may be over when it begins. */
+const TOLERANCE = 0.1;
 /** What the flush of an end gets in that case: ends have a deadline. */
 const END_GRACE_MILLIS = 50;
 
@@ -80,5 +82,25 @@ export class FlushRequests {
       else if (availableAt > waitsUntil || isOpen) request.settle('unavailable');
       else if (request.patience === 'none') request.settle('silent');
     }
+  }
+}
+
+/** Remembers how long flushes have waited in vain, so that a dead destination does not cost each of them its time. */
+export class Silence {
+  #waitedMillis = 0;
+
+  /** A flush has waited for an answer until its time was over. */
+  waited(millis: number): void {
+    this.#waitedMillis = Math.max(this.#waitedMillis, millis);
+  }
+
+  /** An attempt has ended. A failure that took longer than flushes have waited is one more silence. */
+  ended(hasFailed: boolean, durationMillis: number): void {
+    if (!hasFailed || durationMillis < this.#waitedMillis) this.#waitedMillis = 0;
+  }
+
+  /** Whether a flush with about this much time would wait in vain as well, as far as is known. */
+  outlasts(timeoutMillis: number): boolean {
+    return timeoutMillis < this.#waitedMillis * (1 + TOLERANCE);
   }
 }

@@ -1,6 +1,6 @@
 /** Tracks whether the destination is healthy and decides when a failing one is asked next. */
 
-import type { RetrySettings } from './backoff.ts';
+import type { RetrySettings } from './disposition.ts';
 import { ImmediateRetries, type Refusal } from './immediate-retries.ts';
 
 export interface BreakerSettings {

@@ -1,10 +1,9 @@
 /** Gives the driver its batches when there is a spool: live ones, and a configured share of replays. */
 
 import type { DropReason } from '../common/errors.ts';
-import type { BatchSource } from '../delivery/batch-source.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
-import type { LogBatch } from '../queue/log-batch.ts';
-import type { TakeSize } from '../queue/queue-contract.ts';
+import type { LogBatch, TakeSize } from '../queue/log-batch.ts';
+import type { BatchSource } from '../queue/queue-contract.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Replay } from './replay.ts';

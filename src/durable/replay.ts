@@ -2,16 +2,13 @@
 
 import type { Clock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
-import { BatchDeque } from '../queue/batch-deque.ts';
-import { InFlight } from '../queue/in-flight.ts';
-import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
-import type { TakeSize } from '../queue/queue-contract.ts';
+import { BatchDeque, dropTakenOver } from '../queue/batch-deque.ts';
+import type { BatchCodec, LogBatch, TakeSize } from '../queue/log-batch.ts';
+import { InFlight } from '../queue/occupancy.ts';
 import type { QueuedBatch } from '../queue/queued-batch.ts';
-import { dropTakenOver } from '../queue/taken-over.ts';
 import type { SpoolEntry, SpoolListener } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import { ReplayPauses } from './replay-pauses.ts';
-import { replayedBatches } from './replayed-batches.ts';
+import { replayedBatches } from './spool-copy.ts';
 
 /** A timer that does not keep the process alive, so that a finished process can end between two replays. */
 const READ_DELAY_MILLIS = 1;
@@ -246,5 +243,50 @@ export class Replay<B extends LogBatch> {
   #drop(entry: SpoolEntry): void {
     this.#heldBytes -= this.#held.get(entry) ?? 0;
     this.#held.delete(entry);
+  }
+}
+
+/** Time between the first replay and the pause. */
+const RUN_MILLIS = 2_000;
+/** Pause after the last replay in flight has ended, in which acknowledgements are written. */
+const PAUSE_MILLIS = 50;
+/** Limit while replays are in flight: one that hangs must not hold up the others. */
+const MAX_PAUSE_MILLIS = 500;
+
+/** Pauses replay every 2 s, so that requests in flight do not keep a finished process alive. */
+class ReplayPauses {
+  readonly #clock: Clock;
+  readonly #wake: () => void;
+  #isRunTimed = false;
+  /** While set, replays are neither read nor taken. */
+  isPausing = false;
+
+  /** @param wake called when a pause begins, and when it ends. */
+  constructor(clock: Clock, wake: () => void) {
+    this.#clock = clock;
+    this.#wake = wake;
+  }
+
+  sent(): void {
+    if (this.#isRunTimed) return;
+    this.#isRunTimed = true;
+    this.#clock.timer(() => {
+      this.isPausing = true;
+      this.#clock.timer(() => this.#end(), MAX_PAUSE_MILLIS);
+      // The owner calls `idle` if nothing is in progress.
+      this.#wake();
+    }, RUN_MILLIS);
+  }
+
+  /** Call when no replay is being read or in flight. */
+  idle(): void {
+    if (this.isPausing) this.#clock.timer(() => this.#end(), PAUSE_MILLIS);
+  }
+
+  #end(): void {
+    if (!this.isPausing) return;
+    this.isPausing = false;
+    this.#isRunTimed = false;
+    this.#wake();
   }
 }

@@ -1,6 +1,9 @@
-/** A batch's copy in the spool, shared by the parts that the batch is split into. */
+/** Batches with a copy in the spool: the copy, shared by the parts of the batch, and batches made of a stored entry. */
 
-import type { DiskCopy } from '../queue/disk-copy.ts';
+import type { Clock } from '../common/clock.ts';
+import { UNTRIED } from '../queue/delivery-history.ts';
+import type { LogBatch } from '../queue/log-batch.ts';
+import { type DiskCopy, QueuedBatch } from '../queue/queued-batch.ts';
 import type { SpoolEntry } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
 
@@ -54,4 +57,34 @@ export class SpoolCopy implements DiskCopy {
   #partEnded(): void {
     if (--this.#parts === 0 && this.entry.remaining.length > 0) this.#spool.release(this.entry);
   }
+}
+
+/** One batch for each run of unsettled records. @param whole all records of the entry; consumed. @param sequence number of the first batch. */
+export function replayedBatches<B extends LogBatch>(
+  whole: B,
+  entry: SpoolEntry,
+  spool: Spool,
+  sequence: number,
+  clock: Clock,
+): QueuedBatch<B>[] {
+  const copy = new SpoolCopy(spool, entry, 0);
+  // A wall clock that was set back must not move the admission into the future.
+  const openedAt = clock.now() - Math.max(0, clock.wallNow() - entry.openedAtUnixMillis);
+  let at = 0;
+  return entry.remaining.map(([first, count], index) => {
+    if (first > at) whole.split(first - at);
+    at = first + count;
+    // Nearly always all records are left, and nothing is copied.
+    const contents = count === whole.records ? whole : (whole.split(count) as B);
+    const batch = QueuedBatch.replayed(
+      contents,
+      { sequence: sequence + index, openedAt, isProtected: entry.isProtected },
+      first,
+      // Attempts of an earlier process do not count.
+      { ...UNTRIED, attempts: entry.isRecovered ? 0 : entry.attempts },
+      copy,
+    );
+    if (index > 0) copy.split();
+    return batch;
+  });
 }

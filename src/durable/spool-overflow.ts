@@ -2,12 +2,12 @@
 
 import type { Clock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
+import { LateAttributes } from '../delivery/pending-resources.ts';
 import type { BatchCodec, LogBatch } from '../queue/log-batch.ts';
-import type { Overflow } from '../queue/overflow.ts';
+import type { Overflow } from '../queue/queue-contract.ts';
 import type { QueuedBatch, Written } from '../queue/queued-batch.ts';
 import type { NewEntry, SpoolEntry } from '../spool/format/entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import { LateAttributes } from './late-attributes.ts';
 import { SpoolCopy } from './spool-copy.ts';
 
 export interface SpoolOverflowContext<B extends LogBatch> {

@@ -76,7 +76,10 @@ export interface MemoryLimitOptions {
    * 1, else an error.
    */
   hardRatio?: number;
-  /** Milliseconds between looks. Default 1,000, range 10 to 3,600,000, else an error. */
+  /**
+   * Milliseconds between looks, while records are queued or memory is short. Default 1,000, range 10 to 3,600,000, else
+   * an error.
+   */
   checkIntervalMillis?: number;
 }
 
@@ -213,9 +216,10 @@ export interface SpillwayOptions {
    */
   maxQueueSize?: number;
   /**
-   * Records in one export at most. Default 512, or 4,096 with a {@link SpillwayOtlpLogExporter}. Range 1 to 2,147,483,647,
-   * else an error; more than half of `maxQueueSize` is reduced to that with a warning. It wins over env
-   * `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`.
+   * Records in one export at most. Default 4,096: with a {@link SpillwayOtlpLogExporter} a batch is sent when it has as
+   * many, with others when it has 512, and more only where more wait because exports take their time. Where a size is set,
+   * a batch is sent when it has as many. Range 1 to 2,147,483,647, else an error; more than half of `maxQueueSize` is
+   * reduced to that with a warning. It wins over env `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`.
    */
   maxExportBatchSize?: number;
   /**
@@ -249,8 +253,9 @@ export interface SpillwayOptions {
   maxRecordBytes?: number;
   /**
    * Exports under way concurrently. Default: 1, as the specification demands for exporters in general ("LogRecordExporter",
-   * "Export"), or the `concurrencyLimit` of a {@link SpillwayOtlpLogExporter}. Range 1 to 64, else an error. Raise it only
-   * for an exporter that allows concurrent calls.
+   * "Export"), or the `concurrencyLimit` of a {@link SpillwayOtlpLogExporter} or an official OTLP exporter: with these it
+   * is an upper limit, below which the number adapts to the destination. Range 1 to 64, else an error; more than the limit
+   * of an official exporter is reduced to that with a warning. Raise it only for an exporter that allows concurrent calls.
    */
   maxConcurrentExports?: number;
   /**

@@ -13,13 +13,13 @@ import {
   numberOption,
   warnOfUnknownOptions,
 } from '../common/validation.ts';
-import type { RetrySettings } from '../delivery/backoff.ts';
+import type { RetrySettings } from '../delivery/disposition.ts';
 import { type AdapterDefaults, MAX_CONCURRENT_EXPORTS } from '../delivery/exporter-adapter.ts';
 import type { AnyLogRecordExporter } from '../delivery/exporter-sender.ts';
 import type { BreakerSettings } from '../delivery/recovery.ts';
 import type { MemoryGuardSettings } from '../process/memory-guard.ts';
 import type { ShedRule } from '../queue/admission-rules.ts';
-import { halfOf } from '../queue/in-flight.ts';
+import { halfOf } from '../queue/occupancy.ts';
 import {
   breakerSettings,
   clamp,
@@ -27,11 +27,12 @@ import {
   memoryLimitSettings,
   retrySettings,
   type ShutdownSettings,
+  type SpoolSettings,
   shedSettings,
   shutdownSettings,
+  spoolSettings,
 } from './option-groups.ts';
 import type { SpillwayOptions } from './options.ts';
-import { type SpoolSettings, spoolSettings } from './spool-settings.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -46,6 +47,8 @@ const MAX_DEFAULT_QUEUE_RECORDS = MAX_DEFAULT_QUEUE_BYTES / 64;
 export interface Settings {
   readonly maxQueueSize: number;
   readonly maxExportBatchSize: number;
+  /** Records with which a batch is due. */
+  readonly fullBatchRecords: number;
   readonly scheduledDelayMillis: number;
   readonly exportTimeoutMillis: number;
   readonly maxQueueBytes: number;
@@ -145,21 +148,28 @@ export function resolveSettings(
     isBatchChosen,
   );
 
+  // Infinity: nobody chose a size.
+  const chosenBatchSize = number(
+    'maxExportBatchSize',
+    { min: 1, max: INT32_MAX, default: Number.POSITIVE_INFINITY },
+    'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
+  );
+  const isSizeChosen = Number.isFinite(chosenBatchSize);
+  const maxExportBatchSize = clamp(
+    isSizeChosen ? chosenBatchSize : defaults.maxExportBatchSize,
+    'maxExportBatchSize',
+    halfOf(maxQueueSize),
+    'half of maxQueueSize',
+    isSizeChosen,
+  );
+  const { fullBatchRecords = maxExportBatchSize } = isSizeChosen ? {} : defaults;
+
   return Object.freeze({
     maxQueueSize,
     maxQueueBytes,
     maxExportBatchBytes,
-    maxExportBatchSize: clamp(
-      number(
-        'maxExportBatchSize',
-        { min: 1, max: INT32_MAX, default: defaults.maxExportBatchSize },
-        'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
-      ),
-      'maxExportBatchSize',
-      halfOf(maxQueueSize),
-      'half of maxQueueSize',
-      options.maxExportBatchSize !== undefined || env.OTEL_BLRP_MAX_EXPORT_BATCH_SIZE !== undefined,
-    ),
+    maxExportBatchSize,
+    fullBatchRecords: Math.min(fullBatchRecords, maxExportBatchSize),
     maxRecordBytes: clamp(
       number('maxRecordBytes', { min: KIB, max: INT_MAX, default: 256 * KIB }),
       'maxRecordBytes',
@@ -177,11 +187,17 @@ export function resolveSettings(
       { min: 0, max: INT32_MAX, default: 30_000 },
       'OTEL_BLRP_EXPORT_TIMEOUT',
     ),
-    maxConcurrentExports: number('maxConcurrentExports', {
-      min: 1,
-      max: MAX_CONCURRENT_EXPORTS,
-      default: Math.min(defaults.maxConcurrentExports, MAX_CONCURRENT_EXPORTS),
-    }),
+    maxConcurrentExports: clamp(
+      number('maxConcurrentExports', {
+        min: 1,
+        max: MAX_CONCURRENT_EXPORTS,
+        default: Math.min(defaults.maxConcurrentExports, MAX_CONCURRENT_EXPORTS),
+      }),
+      'maxConcurrentExports',
+      defaults.concurrencyLimit ?? Number.POSITIVE_INFINITY,
+      "the exporter's concurrencyLimit",
+      options.maxConcurrentExports !== undefined,
+    ),
     overflow: choiceOption(
       options.overflow,
       'overflow',

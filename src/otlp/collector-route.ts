@@ -5,7 +5,7 @@ import type { AgentOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { OtlpConfig } from './config.ts';
 import type { WhenGivenUp } from './http-exchange.ts';
-import { hostOf, openTunnel } from './proxy-tunnel.ts';
+import { hostOf, openTunnel } from './proxy.ts';
 
 /** Limit for idle connections unless the server sets one: most servers and load balancers close them after 60 s. */
 const KEEP_ALIVE_MILLIS = 30_000;

@@ -1,6 +1,7 @@
 /** Resolves options and environment of the OTLP exporter, once, into the configuration of its transport. */
 
 import { diag } from '@opentelemetry/api';
+import { VERSION } from '../common/package.ts';
 import {
   choiceOption,
   type Environment,
@@ -9,13 +10,11 @@ import {
   numberOption,
   warnOfUnknownOptions,
 } from '../common/validation.ts';
-import { VERSION } from '../common/version.ts';
 import { fromOtlpVariables, otlpVariables } from './environment.ts';
 import { type HeaderProvider, isHeaderValue, resolveHeaders } from './headers.ts';
 import type { OtlpLogExporterOptions } from './options.ts';
 import { type HttpProxy, proxyFor } from './proxy.ts';
-import { resolveTls } from './tls.ts';
-import type { TlsSource } from './tls-source.ts';
+import { resolveTls, type TlsSource } from './tls.ts';
 
 const DEFAULT_URL = 'http://localhost:4318/v1/logs';
 const LOGS_PATH = 'v1/logs';

@@ -4,14 +4,14 @@ import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { type Clock, systemClock } from '../common/clock.ts';
 import { messageOf, SpillwayError } from '../common/errors.ts';
+import { requireSupportedNode } from '../common/package.ts';
+import { say } from '../delivery/export-context.ts';
 import {
   ADAPTER,
   type AdapterFactory,
   type AdapterSettings,
   type ExporterAdapter,
 } from '../delivery/exporter-adapter.ts';
-import { say } from '../delivery/say.ts';
-import { requireSupportedNode } from '../process/supported-node.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './config.ts';
 import { EncodedBatch } from './encoding/encoded-batch.ts';

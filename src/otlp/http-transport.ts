@@ -4,10 +4,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Cancel, systemClock, timeLimit } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { CollectorRoute } from './collector-route.ts';
-import { gunzipped, gzipped } from './compression.ts';
 import type { OtlpConfig } from './config.ts';
-import { type ForeignProtocol, protocolOf } from './foreign-protocol.ts';
-import { exchange, type HttpAnswer, IdleConnectionClosed } from './http-exchange.ts';
+import { exchange, gunzipped, gzipped, type HttpAnswer, IdleConnectionClosed } from './http-exchange.ts';
 import { RequestSlots } from './request-slots.ts';
 import { concealed, secretsOf, secretsOfAuthorization } from './secrets.ts';
 import type { OtlpResponse, OtlpTransport, PostOptions } from './transport.ts';
@@ -206,4 +204,19 @@ function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
 function single(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
+}
+
+/** HTTP/2 without TLS is most likely OTLP/gRPC. */
+type ForeignProtocol = 'TLS' | 'HTTP/2';
+
+/** Header of a TLS record: type `alert`, first byte of the version. */
+const TLS_ALERT = [0x15, 0x03];
+/** Frame type, after three bytes of length: every HTTP/2 server begins with a SETTINGS frame. */
+const HTTP2_SETTINGS = 0x04;
+
+/** Recognises a server that does not speak HTTP/1.1. @param bytes of its answer that Node's HTTP parser refused. */
+function protocolOf(bytes: unknown): ForeignProtocol | undefined {
+  if (!(bytes instanceof Uint8Array)) return undefined;
+  if (TLS_ALERT.every((byte, index) => bytes[index] === byte)) return 'TLS';
+  return bytes[0] === 0 && bytes[3] === HTTP2_SETTINGS ? 'HTTP/2' : undefined;
 }

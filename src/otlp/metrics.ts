@@ -8,8 +8,7 @@ import {
   metrics,
   type UpDownCounter,
 } from '@opentelemetry/api';
-import { nextNumber } from '../common/component-name.ts';
-import { VERSION } from '../common/version.ts';
+import { nextNumber, VERSION } from '../common/package.ts';
 import type { Outcome } from '../delivery/sender.ts';
 
 /** The conventions' name for OTLP over HTTP with protobuf. */

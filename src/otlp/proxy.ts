@@ -1,9 +1,12 @@
-/** Chooses the proxy for the collector from the usual environment variables: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+/** Proxies: chosen from HTTPS_PROXY, HTTP_PROXY and NO_PROXY, and opened with CONNECT for a server with TLS. */
 
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type Socket } from 'node:net';
 import { diag } from '@opentelemetry/api';
 import type { Environment } from '../common/validation.ts';
 import { basicAuthorization } from './headers.ts';
+import type { WhenGivenUp } from './http-exchange.ts';
+import { readable } from './response-body.ts';
+import { concealed, secretsOfAuthorization } from './secrets.ts';
 
 export interface HttpProxy {
   readonly origin: string;
@@ -32,7 +35,7 @@ function either(env: Environment, name: string): string {
 }
 
 function isLoopback(url: URL): boolean {
-  const host = hostOf(url);
+  const { host } = hostOf(url);
   return (
     host === 'localhost' || host.endsWith('.localhost') || contains('127.0.0.0/8', host) || host === '::1'
   );
@@ -40,8 +43,7 @@ function isLoopback(url: URL): boolean {
 
 /** Entries are `*`, names (with their subdomains), addresses, both also with a port, and networks (`10.0.0.0/8`). */
 function isExempt(url: URL, list: string): boolean {
-  const host = hostOf(url);
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  const { host, port } = hostOf(url);
   return list
     .toLowerCase()
     .split(/[\s,]+/)
@@ -49,8 +51,8 @@ function isExempt(url: URL, list: string): boolean {
       if (entry === '*') return true;
       if (contains(entry, host)) return true;
       // In an IPv6 address without brackets, the last colon does not begin a port.
-      const [, name = entry, onlyPort = port] = (!isIP(entry) && /^(.+):(\d+)$/.exec(entry)) || [];
-      if (onlyPort !== port) return false;
+      const [, name = entry, onlyPort = String(port)] = (!isIP(entry) && /^(.+):(\d+)$/.exec(entry)) || [];
+      if (onlyPort !== String(port)) return false;
       const bare = name.replace(/^\*?\./, '').replace(/^\[(.*)\]$/, '$1');
       return bare !== '' && (host === bare || host.endsWith(`.${bare}`));
     });
@@ -67,6 +69,48 @@ function contains(network: string, host: string): boolean {
   return list.check(host, family);
 }
 
-function hostOf(url: URL): string {
-  return url.hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1');
+const MAX_REASON_LENGTH = 50;
+
+export function hostOf({ hostname, port, protocol }: URL): { host: string; port: number } {
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port) || (protocol === 'https:' ? 443 : 80),
+  };
+}
+
+/** Uses the method CONNECT (RFC 9110, section 9.3.6). @returns a connection to the server of the URL; rejects if the proxy refuses or cannot be reached. */
+export function openTunnel(proxy: HttpProxy, url: URL, whenGivenUp: WhenGivenUp): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const proxyUrl = new URL(proxy.origin);
+    const authority = `${url.hostname}:${hostOf(url).port}`;
+    const { request } = process.getBuiltinModule(proxyUrl.protocol === 'https:' ? 'node:https' : 'node:http');
+    const asking = request({
+      ...hostOf(proxyUrl),
+      method: 'CONNECT',
+      path: authority,
+      agent: false,
+      headers: {
+        host: authority,
+        ...(proxy.authorization && { 'proxy-authorization': proxy.authorization }),
+      },
+    });
+    let isOpen = false;
+    const fail = (error: Error) => {
+      // An open tunnel belongs to the request, which handles its errors.
+      if (isOpen) return;
+      reject(error);
+      asking.destroy();
+    };
+    whenGivenUp(fail);
+    asking.on('error', fail);
+    asking.on('connect', ({ statusCode = 0, statusMessage = '' }, socket, head) => {
+      isOpen = true;
+      if (head.length > 0) socket.unshift(head);
+      if (statusCode >= 200 && statusCode <= 299) return resolve(socket as Socket);
+      socket.destroy();
+      const said = concealed(statusMessage, secretsOfAuthorization(proxy.authorization));
+      reject(new Error(`the proxy answers ${statusCode} ${readable(said, MAX_REASON_LENGTH)}`.trimEnd()));
+    });
+    asking.end();
+  });
 }

@@ -1,6 +1,6 @@
 /** Recognises set-up mistakes by answers and errors of the destination, and reports each once, with its remedy. */
 
-import { say } from '../delivery/say.ts';
+import { say } from '../delivery/export-context.ts';
 import type { OtlpResponse } from './transport.ts';
 
 /** By convention the port of OTLP/gRPC; OTLP/HTTP has 4318. */

@@ -33,12 +33,18 @@ export class MemoryLimiter {
       parts.memoryUseRatio,
       (level, ratio) => this.#changed(level, ratio),
       parts.clock,
+      () => parts.queue.records + parts.queue.inFlightRecords > 0,
     );
-    this.#guard.start();
   }
 
-  get level(): MemoryLevel {
-    return this.#guard.level;
+  /** To be called when records arrive. */
+  watch(): void {
+    this.#guard.watch();
+  }
+
+  /** Looks now if the guard is at rest. */
+  currentLevel(): MemoryLevel {
+    return this.#guard.currentLevel();
   }
 
   stop(): void {

@@ -45,7 +45,7 @@ export function healthOfPipeline(pipeline: Pipeline): SpillwayHealth {
   const { breaker, failingSince } = recovery;
   return healthOf({
     breakerState: breaker,
-    memoryLevel: memoryLimiter?.level ?? 'normal',
+    memoryLevel: memoryLimiter?.currentLevel() ?? 'normal',
     pressure: queue.pressure,
     failingMillis: failingSince === undefined ? undefined : clock.now() - failingSince,
     dropsRecently: telemetry.droppedRecently,

@@ -2,29 +2,36 @@
 
 import { type Clock, systemClock } from '../common/clock.ts';
 import type { Environment } from '../common/validation.ts';
-import { Wake } from '../common/wake.ts';
 import { Driver } from '../delivery/driver.ts';
-import type { ExporterAdapter } from '../delivery/exporter-adapter.ts';
-import { ExporterFlush } from '../delivery/exporter-flush.ts';
+import {
+  ADAPTER,
+  type AdapterFactory,
+  concurrentDefaults,
+  type ExporterAdapter,
+  PLAIN_DEFAULTS,
+} from '../delivery/exporter-adapter.ts';
+import { type AnyLogRecordExporter, ExporterFlush, ExporterSender } from '../delivery/exporter-sender.ts';
+import { concurrencyLimitOf } from '../delivery/official-exporter.ts';
 import { Recovery } from '../delivery/recovery.ts';
-import { TimeoutSender } from '../delivery/timeout-sender.ts';
+import { TimeoutSender } from '../delivery/sender.ts';
 import { DurableQueue, type DurableQueueListener } from '../durable/durable-queue.ts';
 import { Replay } from '../durable/replay.ts';
 import { SpoolOverflow } from '../durable/spool-overflow.ts';
 import type { SpillwayOptions } from '../options/options.ts';
 import { checkOptions, resolveSettings, type Settings } from '../options/settings.ts';
+import { RecordBatchCodec } from '../otlp/encoding/record-batch-codec.ts';
 import { SpillwayOtlpLogExporter } from '../otlp/exporter.ts';
 import type { ProcessEvents } from '../process/exit-hooks.ts';
-import { memoryUseRatio, usableMemoryBytes } from '../process/memory-use.ts';
+import { memoryUseRatio, usableMemoryBytes } from '../process/memory-guard.ts';
 import { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import { Backpressure } from '../queue/backpressure.ts';
 import type { EmittedRecord, LogBatch } from '../queue/log-batch.ts';
 import type { QueueListener } from '../queue/queue-contract.ts';
+import { RecordBatch } from '../records/record-batch.ts';
 import { nodeFiles, type SpoolFiles } from '../spool/format/file-system.ts';
 import { Spool } from '../spool/spool.ts';
 import { GapMarker } from '../telemetry/gap-marker.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
-import { adapterFor } from './adapter-for.ts';
 import { MemoryLimiter } from './memory-limiter.ts';
 import { callExporterOf, ShutdownSequence } from './shutdown-sequence.ts';
 
@@ -122,6 +129,10 @@ export function buildPipeline(
       memoryUseRatio: useRatio,
       wake: roomMade.raise,
     });
+  wake.add(() => {
+    memoryLimiter?.watch();
+    telemetry.watch();
+  });
 
   const watched = { settings, clock, telemetry, queue, recovery, durable, backpressure, memoryLimiter };
   const ending = { ...watched, exporter, exporterFlush, driver, process: events };
@@ -185,4 +196,35 @@ function buildDelivery(
   wake.add(() => driver.wake());
   if (queue.spiller !== undefined) wake.add(queue.spiller.wake);
   return { recovery, driver };
+}
+
+/** The signal that something has changed. Listeners are added once they exist, and only schedule work for a later turn, so that raising is cheap. */
+class Wake {
+  readonly #sleepers: (() => void)[] = [];
+
+  add(wake: () => void): void {
+    this.#sleepers.push(wake);
+  }
+
+  readonly raise = (): void => {
+    for (const wake of this.#sleepers) wake();
+  };
+}
+
+/** Asks an exporter for its adapter; others get the plain one, with batches of records sent by `export()`. */
+function adapterFor(exporter: AnyLogRecordExporter): AdapterFactory<LogBatch> {
+  const own = (exporter as { readonly [ADAPTER]?: AdapterFactory<LogBatch> })[ADAPTER];
+  if (own !== undefined) return own;
+  const concurrencyLimit = concurrencyLimitOf(exporter);
+  const plain: AdapterFactory<RecordBatch> = {
+    defaults: concurrencyLimit === undefined ? PLAIN_DEFAULTS : concurrentDefaults(concurrencyLimit),
+    open: ({ maxRecordBytes, clock, exporting }) => ({
+      openBatch: () => new RecordBatch(maxRecordBytes),
+      sender: new ExporterSender(exporter, clock, exporting, concurrencyLimit),
+      codec: new RecordBatchCodec(maxRecordBytes),
+      // For an unknown exporter, an application that allows concurrent exports states how many are good.
+      startingExports: concurrencyLimit === undefined ? Number.POSITIVE_INFINITY : 1,
+    }),
+  };
+  return plain as AdapterFactory<LogBatch>;
 }

@@ -3,13 +3,11 @@
 import { type Clock, settledWithin } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Driver } from '../delivery/driver.ts';
-import type { ExporterFlush } from '../delivery/exporter-flush.ts';
-import { type AnyLogRecordExporter, callExporter } from '../delivery/exporter-sender.ts';
+import { type AnyLogRecordExporter, callExporter, type ExporterFlush } from '../delivery/exporter-sender.ts';
 import type { FlushResult, Patience } from '../delivery/flush-requests.ts';
 import type { DurableQueue } from '../durable/durable-queue.ts';
 import type { ShutdownSettings } from '../options/option-groups.ts';
-import { flushBeforeExit, type ProcessEvents, storeAtExit } from '../process/exit-hooks.ts';
-import { storeOnSignal } from '../process/signal-store.ts';
+import { flushBeforeExit, type ProcessEvents, storeAtExit, storeOnSignal } from '../process/exit-hooks.ts';
 import type { AsyncSinkQueue } from '../queue/async-sink-queue.ts';
 import type { Backpressure } from '../queue/backpressure.ts';
 import type { LogBatch } from '../queue/log-batch.ts';

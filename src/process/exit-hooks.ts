@@ -1,6 +1,7 @@
-/** Hooks into the natural end of the process: a flush at `beforeExit`, and a synchronous store at `exit`. */
+/** Hooks into the ends of the process: a flush at `beforeExit`, a synchronous store at `exit`, a store at a signal. */
 
 import { quietly } from '../common/errors.ts';
+import { processWide } from '../common/package.ts';
 
 /** Node's `process`, or a stand-in for it in tests. */
 export interface ProcessEvents {
@@ -71,4 +72,21 @@ export function storeAtExit(store: () => void, events: ProcessEvents): () => voi
     all.stores.delete(store);
     if (all.stores.size === 0) events.off('exit', all.onExit);
   };
+}
+
+/** The promise never rejects and settles within a bound of its own. */
+type Store = () => Promise<void>;
+
+const stores = processWide('signal-stores', () => new Set<Store>());
+
+/** @returns a function that removes `store`. */
+export function storeOnSignal(store: Store): () => void {
+  stores.add(store);
+  return () => {
+    stores.delete(store);
+  };
+}
+
+export function storeAll(): Promise<unknown> | undefined {
+  return stores.size === 0 ? undefined : Promise.all(Array.from(stores, (store) => store()));
 }

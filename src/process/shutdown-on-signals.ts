@@ -3,9 +3,9 @@
 import { diag } from '@opentelemetry/api';
 import { settledWithin, systemClock } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
+import { processWide } from '../common/package.ts';
 import { numberOption } from '../common/validation.ts';
-import { processWide } from './process-wide.ts';
-import { storeAll } from './signal-store.ts';
+import { storeAll } from './exit-hooks.ts';
 
 /** A LoggerProvider, NodeSDK, processor, or anything else that shuts down. */
 export interface Shutdownable {

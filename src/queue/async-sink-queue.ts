@@ -3,15 +3,14 @@
 import type { DropReason } from '../common/errors.ts';
 import { oneRecordOf, validSeverity } from '../common/severity-counts.ts';
 import { AdmissionRules, type Restriction, severityOf } from './admission-rules.ts';
+import { dropTakenOver } from './batch-deque.ts';
 import { DiskWrites } from './disk-writes.ts';
 import { Eviction } from './eviction.ts';
-import { halfOf, InFlight } from './in-flight.ts';
-import type { EmittedRecord, LogBatch, OpenBatch } from './log-batch.ts';
-import { Occupancy } from './occupancy.ts';
-import type { QueueLimits, QueueListener, TakeSize } from './queue-contract.ts';
+import type { EmittedRecord, LogBatch, OpenBatch, TakeSize } from './log-batch.ts';
+import { halfOf, InFlight, Occupancy } from './occupancy.ts';
+import type { QueueLimits, QueueListener } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
 import { type DiskBehind, Spiller } from './spiller.ts';
-import { dropTakenOver } from './taken-over.ts';
 import { WaitingBatches } from './waiting-batches.ts';
 
 /**
@@ -24,6 +23,7 @@ import { WaitingBatches } from './waiting-batches.ts';
  */
 export class AsyncSinkQueue<B extends LogBatch> {
   readonly #limits: QueueLimits;
+  readonly #fullBatchRecords: number;
   readonly #rules: AdmissionRules;
   readonly #openBatch: OpenBatch<B>;
   readonly #listener: QueueListener;
@@ -48,6 +48,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
     disk?: DiskBehind<B>,
   ) {
     this.#limits = limits;
+    this.#fullBatchRecords = limits.fullBatchRecords ?? limits.maxExportBatchSize;
     this.#rules = new AdmissionRules(limits);
     this.#openBatch = openBatch;
     this.#listener = listener;
@@ -161,7 +162,7 @@ export class AsyncSinkQueue<B extends LogBatch> {
       return;
     }
     const { records, bytes } = batch.contents;
-    if (records >= this.#limits.maxExportBatchSize || bytes >= this.#limits.maxExportBatchBytes) {
+    if (records >= this.#fullBatchRecords || bytes >= this.#limits.maxExportBatchBytes) {
       this.#seal(batch);
     }
     this.#eviction.relieve();

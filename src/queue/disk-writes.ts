@@ -1,10 +1,8 @@
-/** Writes queued batches to disk, tracks the writes in progress, and frees the memory of stored batches. */
+/** Writes queued batches to disk, tracks the writes in progress and their pace, and frees the memory of stored batches. */
 
-import type { InFlight } from './in-flight.ts';
-import type { LogBatch } from './log-batch.ts';
-import type { Occupancy } from './occupancy.ts';
-import type { Overflow } from './overflow.ts';
-import type { Amount } from './queue-contract.ts';
+import type { Amount, LogBatch } from './log-batch.ts';
+import type { InFlight, Occupancy } from './occupancy.ts';
+import type { Overflow } from './queue-contract.ts';
 import type { QueuedBatch, Written } from './queued-batch.ts';
 import type { WaitingBatches } from './waiting-batches.ts';
 
@@ -107,5 +105,35 @@ export class DiskWrites<B extends LogBatch> {
   /** A batch has changed: it, or another part of it, may be releasable now. */
   noteBatch(): void {
     this.#mayBeReleasable = true;
+  }
+}
+
+/** A write that blocks the application for longer is slow … */
+const SLOW_WRITE_MILLIS = 100;
+/** … and this many in a row mean a slow disk: a single one is a hiccup. */
+const SLOW_WRITES = 3;
+const FIRST_PAUSE_MILLIS = 250;
+const MAX_PAUSE_MILLIS = 10_000;
+
+/** Decides whether bursts may write synchronously: not for a while after several slow writes in a row. */
+export class BurstWrites {
+  #slowInARow = 0;
+  #pausedUntil = 0;
+
+  mayWrite(now: number): boolean {
+    return now >= this.#pausedUntil;
+  }
+
+  /** @returns whether the disk is too slow, so that bursts do without it for a while. */
+  wrote(durationMillis: number, now: number): boolean {
+    if (durationMillis <= SLOW_WRITE_MILLIS) {
+      this.#slowInARow = 0;
+      return false;
+    }
+    this.#slowInARow++;
+    if (this.#slowInARow < SLOW_WRITES) return false;
+    const pauseMillis = FIRST_PAUSE_MILLIS * 2 ** (this.#slowInARow - SLOW_WRITES);
+    this.#pausedUntil = now + Math.min(pauseMillis, MAX_PAUSE_MILLIS);
+    return true;
   }
 }

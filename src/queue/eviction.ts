@@ -3,10 +3,9 @@
 import type { DropReason } from '../common/errors.ts';
 import { oneRecordOf } from '../common/severity-counts.ts';
 import type { AdmissionRules } from './admission-rules.ts';
-import type { InFlight } from './in-flight.ts';
-import type { LogBatch } from './log-batch.ts';
-import type { Occupancy } from './occupancy.ts';
-import type { Amount, QueueLimits, QueueListener } from './queue-contract.ts';
+import type { Amount, LogBatch } from './log-batch.ts';
+import type { InFlight, Occupancy } from './occupancy.ts';
+import type { QueueLimits, QueueListener } from './queue-contract.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import type { Spiller } from './spiller.ts';
 import type { WaitingBatches } from './waiting-batches.ts';

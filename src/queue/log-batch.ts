@@ -34,6 +34,17 @@ export interface LogBatch {
   regroup(): void;
 }
 
+export interface Amount {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Limits of one request. Default: none. */
+export interface TakeSize {
+  readonly maxRecords?: number;
+  readonly maxBytes?: number;
+}
+
 export type BatchEnd = 'oldest' | 'newest';
 
 export type OpenBatch<B extends LogBatch> = () => B;

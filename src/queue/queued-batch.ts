@@ -1,9 +1,27 @@
 /** A batch with its position in the order of admission and its state, which only this file changes. */
 
 import { type DeliveryHistory, UNTRIED } from './delivery-history.ts';
-import type { DiskCopy } from './disk-copy.ts';
-import type { LogBatch } from './log-batch.ts';
-import type { Amount, TakeSize } from './queue-contract.ts';
+import type { Amount, LogBatch, TakeSize } from './log-batch.ts';
+
+/** A copy on disk, which the parts of a batch share. */
+export interface DiskCopy {
+  /** Whether the copy exists and belongs to this process: it can be evicted or taken over. */
+  readonly isStored: boolean;
+  /** Whether the copy was deleted to free disk space. */
+  readonly isEvicted: boolean;
+  /** Whether another process owns the copy and will send it. */
+  readonly isTakenOver: boolean;
+  /** Whether the batch may leave memory now: not while another part of it is still here. */
+  readonly isReleasable: boolean;
+  /** False while another process may have taken the copy over unnoticed. */
+  maySend(now: number): boolean;
+  /** Another part shares the copy from now on. */
+  split(): void;
+  /** Settles a part: `records` records from position `offset` of the whole batch on. */
+  settle(offset: number, records: number): void;
+  /** A part leaves memory; after the last part, the disk keeps the unsettled records. */
+  release(): void;
+}
 
 /** `replay`: read back from disk, where its records are counted. `live`: admitted by this process. */
 export type Origin = 'live' | 'replay';

@@ -1,10 +1,9 @@
 /** Selects batches for the disk, has them written, and frees their memory. */
 
 import { type Cancel, type Clock, coalesced, settledWithin } from '../common/clock.ts';
-import { BurstWrites } from './burst-writes.ts';
-import type { DiskWrites, SpilledQueue } from './disk-writes.ts';
+import { BurstWrites, type DiskWrites, type SpilledQueue } from './disk-writes.ts';
 import type { LogBatch } from './log-batch.ts';
-import type { Overflow } from './overflow.ts';
+import type { Overflow } from './queue-contract.ts';
 import type { QueuedBatch } from './queued-batch.ts';
 import { spillPlan } from './spill-plan.ts';
 

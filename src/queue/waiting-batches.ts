@@ -1,9 +1,11 @@
 /** Batches that wait to be sent, in two priority classes: protected ones leave first and lose records last. */
 
 import { BatchDeque } from './batch-deque.ts';
-import type { LogBatch } from './log-batch.ts';
-import type { Amount } from './queue-contract.ts';
+import type { Amount, LogBatch, TakeSize } from './log-batch.ts';
 import type { QueuedBatch } from './queued-batch.ts';
+
+/** A smaller part of the next batch is not worth its copy. */
+const LEAST_FILLED_SHARE = 0.125;
 
 /** Invariant: `records` and `bytes` are the sums over all batches whenever no method is running. */
 export class WaitingBatches<B extends LogBatch> {
@@ -14,6 +16,8 @@ export class WaitingBatches<B extends LogBatch> {
   #protectedRecords = 0;
   #ordinaryRecords = 0;
   #bytes = 0;
+  /** The batch that lost its oldest record last. */
+  #shortened: QueuedBatch<B> | undefined;
 
   /** @param scheduledDelayMillis how long an open batch waits for more records. */
   constructor(scheduledDelayMillis: number) {
@@ -71,23 +75,42 @@ export class WaitingBatches<B extends LogBatch> {
     return part;
   }
 
-  /** Flushes leave small batches: those that follow a taken batch join it, so that they cost one request. */
+  /** Those that follow a taken batch join it, so that they cost one request: exports that stall leave many, flushes small ones. */
   mergeFollowers(batch: QueuedBatch<B>, most: Amount): void {
+    if (!batch.isUntouched) return;
     const { contents } = batch;
-    while (batch.isUntouched) {
-      const next = this.#dequeOf(batch).first;
-      if (
-        next?.place !== 'waiting' ||
-        !next.isUntouched ||
-        contents.records + next.contents.records > most.records ||
-        contents.bytes + next.contents.bytes > most.bytes
-      ) {
-        return;
-      }
-      this.remove(next);
-      next.end();
-      contents.append(next.contents);
+    const deque = this.#dequeOf(batch);
+    const roomFor = () => ({
+      maxRecords: most.records - contents.records,
+      maxBytes: most.bytes - contents.bytes,
+    });
+    for (let next = deque.first; next?.place === 'waiting' && next.isUntouched; next = deque.first) {
+      const { maxRecords, maxBytes } = roomFor();
+      if (next.contents.records > maxRecords || next.contents.bytes > maxBytes) break;
+      this.#join(batch, next);
     }
+    if (batch === this.#shortened) this.#fill(batch, deque.first, roomFor());
+  }
+
+  /** A full queue eats into the batch that is sent next: the following one makes up for it, so that requests stay large. */
+  #fill(batch: QueuedBatch<B>, next: QueuedBatch<B> | undefined, room: Required<TakeSize>): void {
+    if (next?.place !== 'waiting' || !next.isUntouched) return;
+    const least = batch.contents.records * LEAST_FILLED_SHARE;
+    const records = next.recordsWithin(room);
+    if (records < least || records >= next.contents.records) return;
+    const part = this.splitOff(next, records);
+    if (part.contents.bytes <= room.maxBytes) {
+      part.end();
+      batch.contents.append(part.contents);
+    } else {
+      this.putBack(part);
+    }
+  }
+
+  #join(batch: QueuedBatch<B>, next: QueuedBatch<B>): void {
+    this.remove(next);
+    next.end();
+    batch.contents.append(next.contents);
   }
 
   /** The batch to lose a record, unprotected if possible; never one stored or being written: its copy would not match. */
@@ -103,6 +126,7 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   evictOne(batch: QueuedBatch<B>, end: 'oldest' | 'newest'): void {
+    if (end === 'oldest') this.#shortened = batch;
     this.gained(batch, -1, -(end === 'newest' ? batch.contents.pop() : batch.contents.shift()));
     this.removeIfEmpty(batch);
   }

@@ -2,8 +2,7 @@
 
 import type { DiagLogger } from '@opentelemetry/api';
 import { causeOf, messageOf, quietly } from '../common/errors.ts';
-import { registered } from './global-api.ts';
-import type { Api } from './packages.ts';
+import { type Api, registered } from './packages.ts';
 
 /** Users can silence it with `--disable-warning=OTEL_SPILLWAY_REGISTER`. */
 const CODE = 'OTEL_SPILLWAY_REGISTER';

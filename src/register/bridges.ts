@@ -4,7 +4,6 @@ import * as module from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { causeOf } from '../common/errors.ts';
 import type { Announcements } from './announcements.ts';
-import type { Claims } from './claims.ts';
 import type { EnvironmentReader } from './environment.ts';
 import { find, type Place } from './packages.ts';
 
@@ -18,7 +17,9 @@ type LoggerName = keyof typeof CLASSES;
 
 const LOGGERS = Object.keys(CLASSES) as LoggerName[];
 
-const packageOf = (logger: LoggerName) => `@opentelemetry/instrumentation-${logger}`;
+const INSTRUMENTATION = '@opentelemetry/instrumentation-';
+
+const packageOf = (logger: LoggerName) => `${INSTRUMENTATION}${logger}`;
 
 export interface Bridge {
   readonly logger: LoggerName;
@@ -143,3 +144,40 @@ const resolveBuiltin: module.ResolveHookSync = (specifier, context, next) => {
   const url = specifier.startsWith('node:') ? specifier : `node:${specifier}`;
   return { url, format: 'builtin', shortCircuit: true };
 };
+
+/**
+ * Decides who instruments a logger, this package or an SDK of the application: if both did, records would be sent twice.
+ * On construction, an instrumentation asks the registered provider for a logger, with its package name. Those of the
+ * application are constructed before the application creates its first logger, or they patch nothing.
+ */
+export class Claims {
+  readonly #ours = new Set<string>();
+  readonly #theirs = new Set<string>();
+  readonly #onOthers: () => void;
+  #isOpen = false;
+
+  /** @param onOthers called when another instrumentation appears: an SDK is about to start. */
+  constructor(onOthers: () => void) {
+    this.#onOthers = onOthers;
+  }
+
+  /** Instrumentations constructed from now on are not this package's. */
+  open(): void {
+    this.#isOpen = true;
+  }
+
+  /** Called when the provider is asked for a logger. */
+  asked(scope: string): void {
+    if (!this.#isOpen || !scope.startsWith(INSTRUMENTATION) || this.#ours.has(scope)) return;
+    this.#theirs.add(scope);
+    this.#onOthers();
+  }
+
+  /** Called when the application creates a logger. @returns whether this package's instrumentation sends its records. */
+  isOurs(instrumentation: string): boolean {
+    if (!this.#isOpen) return true;
+    if (this.#theirs.has(instrumentation)) return false;
+    this.#ours.add(instrumentation);
+    return true;
+  }
+}

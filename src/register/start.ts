@@ -6,16 +6,25 @@ import { Announcements } from './announcements.ts';
 import {
   adviseOnBridges,
   bringsAutoInstrumentations,
+  Claims,
   hookImports,
   installedBridges,
   instrument,
 } from './bridges.ts';
-import { Claims } from './claims.ts';
 import { EnvironmentReader } from './environment.ts';
-import { isLoggerProviderRegistered, registered } from './global-api.ts';
 import { OptionsFromEnvironment } from './options.ts';
-import type { Resources, SdkLogs } from './packages.ts';
-import { type Api, type ApiLogs, find, type Library, type Place, placesOfApplication } from './packages.ts';
+import {
+  type Api,
+  type ApiLogs,
+  find,
+  isLoggerProviderRegistered,
+  type Library,
+  type Place,
+  placesOfApplication,
+  type Resources,
+  registered,
+  type SdkLogs,
+} from './packages.ts';
 import { resourceFrom } from './resource.ts';
 import { LOGS_EXPORTER, SIGNALS, unknownVariables } from './variables.ts';
 

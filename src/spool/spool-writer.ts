@@ -1,10 +1,10 @@
 /** Appends entries to the active segment; those that wait share one write. */
 
 import type { Clock } from '../common/clock.ts';
-import { crc32 } from './format/checksum.ts';
 import type { NewEntry, SpoolEntry } from './format/entry.ts';
 import {
   ACK_BYTES,
+  crc32,
   FRAME_HEADER_BYTES,
   frameHeader,
   MAX_PAYLOAD_BYTES,

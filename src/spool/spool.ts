@@ -1,19 +1,18 @@
 /** The spool: keeps batches on disk until they are delivered, across restarts of the process. */
 
 import type { Cancel, Clock } from '../common/clock.ts';
-import type { SpoolSettings } from '../options/spool-settings.ts';
+import type { SpoolSettings } from '../options/option-groups.ts';
 import type { NewEntry, SpoolEntry, SpoolListener } from './format/entry.ts';
 import { nodeFiles, reasonOf, type SpoolFiles } from './format/file-system.ts';
+import { readPayload } from './format/segment-reader.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { checkDirectory } from './ownership/directory-check.ts';
 import type { Partition } from './ownership/partition.ts';
 import { DeferredEvents } from './segments/deferred-events.ts';
 import { DiskHealth } from './segments/disk-health.ts';
-import { readPayload } from './segments/payload-reader.ts';
-import { Quarantine } from './segments/quarantine.ts';
 import { lossesOf, SpoolQuota, wasPassedHere } from './segments/quota.ts';
 import type { Segment, SegmentEntry } from './segments/segment.ts';
-import { SegmentCleaner } from './segments/segment-cleaner.ts';
+import { Quarantine, SegmentCleaner } from './segments/segment-cleaner.ts';
 import { SegmentList } from './segments/segment-list.ts';
 import { SpoolWriter } from './spool-writer.ts';
 

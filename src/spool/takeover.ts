@@ -3,12 +3,10 @@
 import { join } from 'node:path';
 import type { SpoolListener } from './format/entry.ts';
 import { isMissing, reasonOf } from './format/file-system.ts';
-import { acksIn, frameField } from './format/layout.ts';
-import { movingName, newId, newSalt, sequenceOf } from './format/names.ts';
+import { acksIn, frameField, movingName, newId, newSalt, sequenceOf } from './format/layout.ts';
 import { SegmentReader } from './format/segment-reader.ts';
 import { fenceSegments } from './ownership/fence.ts';
-import { isSameLease, readLease } from './ownership/lease-observer.ts';
-import type { OrphanedPartition } from './ownership/orphan-scanner.ts';
+import { isSameLease, type OrphanedPartition, readLease } from './ownership/lease-observer.ts';
 import { Partition, type PartitionContext, removePartition, replaceLease } from './ownership/partition.ts';
 import { Segment } from './segments/segment.ts';
 

@@ -2,8 +2,7 @@
 
 import { type Cancel, type Clock, coalesced } from '../common/clock.ts';
 import { type DropReason, messageOf, quietly } from '../common/errors.ts';
-import { runCallback } from '../delivery/export-context.ts';
-import { say } from '../delivery/say.ts';
+import { runCallback, say } from '../delivery/export-context.ts';
 import type { DropEvent } from '../options/options.ts';
 
 /** Users can silence it: `--disable-warning=OTEL_SPILLWAY_LOSS`. */

@@ -2,8 +2,8 @@
 
 import type { Cancel, Clock } from '../common/clock.ts';
 import { DROP_REASONS, type DropReason } from '../common/errors.ts';
+import { VERSION } from '../common/package.ts';
 import { noSeverities, SEVERITY_RANGES, type SeverityCounts } from '../common/severity-counts.ts';
-import { VERSION } from '../common/version.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 
 /** An episode ends after this time without a loss. */

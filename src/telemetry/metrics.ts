@@ -9,9 +9,8 @@ import {
   metrics,
   type Observable,
 } from '@opentelemetry/api';
-import { nextNumber } from '../common/component-name.ts';
 import { DROP_REASONS } from '../common/errors.ts';
-import { VERSION } from '../common/version.ts';
+import { nextNumber, VERSION } from '../common/package.ts';
 import type { BreakerStateName } from '../delivery/recovery.ts';
 import type { Outcome } from '../delivery/sender.ts';
 import type { Ledger } from './ledger.ts';

@@ -1,6 +1,6 @@
 /** Receives all events of records and exports, and passes them on: to ledger, metrics and diagnostics. */
 
-import type { Clock } from '../common/clock.ts';
+import type { Cancel, Clock } from '../common/clock.ts';
 import { causeOf, type DropReason, quietly, SpillwayError } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { DeliveryListener } from '../delivery/driver.ts';
@@ -13,8 +13,9 @@ import { Incident } from './incident.ts';
 import { Ledger } from './ledger.ts';
 import { type Gauges, nextComponentName, ProcessorMetrics } from './metrics.ts';
 
-/** Interval of the search for a MeterProvider that is registered later. */
-const BIND_INTERVAL_MILLIS = 1_000;
+/** Delays of the search for a MeterProvider that is registered later. */
+const FIRST_BIND_DELAY_MILLIS = 1_000;
+const LAST_BIND_DELAY_MILLIS = 32_000;
 
 /** The parts get it as their listener; none of them imports it. */
 export class Telemetry implements DeliveryListener {
@@ -30,7 +31,9 @@ export class Telemetry implements DeliveryListener {
   readonly #clock: Clock;
   readonly #roomMade: () => void;
   #lastDropAt = Number.NEGATIVE_INFINITY;
-  #stopBinding = () => {};
+  /** Undefined unless the provider is the global one. */
+  #gauges: (() => Gauges) | undefined;
+  #cancelBinding: Cancel | undefined;
 
   /** @param roomMade called whenever records have left the queue for good. */
   constructor(options: SpillwayOptions, roomMade: () => void, clock: Clock) {
@@ -45,7 +48,15 @@ export class Telemetry implements DeliveryListener {
   observe(gauges: () => Gauges): void {
     const provider = this.#options.meterProvider ?? this.#options.selfObsMeterProvider;
     this.#metrics = new ProcessorMetrics(this.#name, provider, this.ledger, gauges);
-    if (provider === undefined) this.#bindLater();
+    if (provider !== undefined) return;
+    this.#gauges = gauges;
+    this.#bindLater(FIRST_BIND_DELAY_MILLIS);
+  }
+
+  /** To be called when records arrive. Cheap and idempotent. */
+  watch(): void {
+    if (this.#cancelBinding === undefined && this.#gauges !== undefined)
+      this.#bindLater(FIRST_BIND_DELAY_MILLIS);
   }
 
   get droppedRecently(): boolean {
@@ -125,7 +136,8 @@ export class Telemetry implements DeliveryListener {
   }
 
   close(): void {
-    this.#stopBinding();
+    this.#gauges = undefined;
+    this.#cancelBinding?.();
     this.diagnostics.close();
     this.#incident.close();
     quietly(() => this.#metrics?.close());
@@ -140,11 +152,19 @@ export class Telemetry implements DeliveryListener {
     );
   }
 
-  #bindLater(): void {
-    const bind = () => {
-      quietly(() => this.#metrics?.bind());
-      this.#bindLater();
-    };
-    this.#stopBinding = this.#clock.timer(bind, BIND_INTERVAL_MILLIS, false, true);
+  /** Each second while records are queued; otherwise ever less often, and then no more. */
+  #bindLater(delayMillis: number): void {
+    this.#cancelBinding = this.#clock.timer(
+      () => {
+        this.#cancelBinding = undefined;
+        quietly(() => this.#metrics?.bind());
+        const hasRecords = (this.#gauges?.().queueRecords ?? 0) > 0;
+        const next = hasRecords ? FIRST_BIND_DELAY_MILLIS : delayMillis * 2;
+        if (next <= LAST_BIND_DELAY_MILLIS) this.#bindLater(next);
+      },
+      delayMillis,
+      false,
+      true,
+    );
   }
 }

@@ -44,6 +44,12 @@ const scenarios: Record<string, () => unknown> = {
     while (processor.stats().inFlight.records === 0) await new Promise((resolve) => setTimeout(resolve, 2));
     done();
   },
+  'sends what it finds': async () => {
+    const { processor } = begin({ shutdown: { timeoutMillis: 5_000 } });
+    const isLeft = ({ recovered, spooled, inFlight }: ReturnType<typeof processor.stats>) =>
+      recovered === 0 || spooled.records + inFlight.records > 0;
+    while (isLeft(processor.stats())) await new Promise((resolve) => setTimeout(resolve, 2));
+  },
   'goes on after its end': () => {
     const { logger } = begin({ scheduledDelayMillis: 10 });
     emit(logger, 10);

@@ -6,9 +6,9 @@ import { RecordBatch } from '../../src/records/record-batch.ts';
 
 type Emitted = Parameters<ReturnType<LoggerProvider['getLogger']>['emit']>[0];
 
-const RECORDS = 10_000;
+const RECORDS = 5_000;
 const BATCH_RECORDS = 512;
-const WARM_UP_RECORDS = 2_000;
+const WARM_UP_RECORDS = 1_000;
 
 const id = (index: number, length: number) =>
   ((index * 2_654_435_761) % 2 ** 32).toString(36).padStart(length, 'a');

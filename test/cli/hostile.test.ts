@@ -9,7 +9,7 @@ import { listCommand } from '../../src/cli/commands/list.ts';
 import { replayCommand } from '../../src/cli/commands/replay.ts';
 import { showCommand } from '../../src/cli/commands/show.ts';
 import { verifyCommand } from '../../src/cli/commands/verify.ts';
-import { VERSION } from '../../src/common/version.ts';
+import { VERSION } from '../../src/common/package.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { CliRun, cli, jsonLinesOf, runHere, spool } from '../support/cli-run.ts';
 import { abandonedSpool, filesIn } from '../support/left-spool.ts';
@@ -45,7 +45,7 @@ describe('wrong usage is answered with the right one', () => {
       "unknown option '--jsn'",
       'Usage: otel-spillway spool list',
     ],
-  ])('%s', async (_, args, message, usage) => {
+  ])('%s is wrong usage, and is answered with the right one', async (_, args, message, usage) => {
     const { code, stdout, stderr } = await cli(...args);
     expect(stdout).toBe('');
     expect(stderr).toContain(`otel-spillway: ${message}\n\n${usage}`);
@@ -90,9 +90,12 @@ describe('wrong usage is answered with the right one', () => {
       ['.', '--header', 'secret'],
       '--header is NAME=VALUE',
     ],
-  ])('%s', async (_, command, args, message) => {
-    expect(await problemOf(runHere(command, ...args))).toMatchObject({ exitCode: 64, message });
-  });
+  ])(
+    '%s is wrong usage of a command, and is answered with the right one',
+    async (_, command, args, message) => {
+      expect(await problemOf(runHere(command, ...args))).toMatchObject({ exitCode: 64, message });
+    },
+  );
 });
 
 test('help and version are printed where they can be piped', async () => {
@@ -127,7 +130,7 @@ describe('what is no spool is said to be none, and not made one', () => {
     ],
     ['with other things in it', () => join(import.meta.dirname, '..', '..', 'src'), 'this is no spool'],
     ['with a name that is too long', () => `/tmp/${'x'.repeat(5_000)}`, 'ENAMETOOLONG'],
-  ])('a directory %s', async (_, make, reason) => {
+  ])('a directory %s is called no spool, and is not made one', async (_, make, reason) => {
     const directory = make();
     for (const command of [listCommand, showCommand, verifyCommand, replayCommand, exportCommand]) {
       const { exitCode, message } = await problemOf(runHere(command, directory));
@@ -136,7 +139,7 @@ describe('what is no spool is said to be none, and not made one', () => {
     }
   });
 
-  test('in one line, without a stack', async () => {
+  test('a path that is no spool is refused in one line, without a stack', async () => {
     const { code, stdout, stderr } = await spool('replay', join(temporaryDirectory(), 'nothing'));
     expect(stdout).toBe('');
     expect(stderr).toMatch(/^otel-spillway: [^\n]*nothing: ENOENT: no such file or directory\n$/);
@@ -205,14 +208,14 @@ describe('in a partition there may be anything', () => {
   });
 });
 
-test('whoever has read enough of the output is not told of an error', async () => {
+test('a reader that has seen enough of the output gets no error', async () => {
   const directory = await abandonedSpool({ records: 5_000 });
   const run = new CliRun(['spool', 'show', directory]);
   await run.stopReading();
   expect(await run.end).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 
-test('beside a process that writes all the time, everything is read without damage', SLOW, async () => {
+test('a spool is read without damage while a process writes to it all the time', SLOW, async () => {
   const directory = join(temporaryDirectory(), 'spool');
   const writer = new SpillwayLogRecordProcessor({
     exporter: new SpillwayOtlpLogExporter({ url: 'http://127.0.0.1:1/v1/logs' }),

@@ -4,8 +4,7 @@ import { renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Findings } from '../../src/cli/reading/findings.ts';
-import { HolderObserver } from '../../src/cli/reading/partition-holders.ts';
-import { batchesByAge } from '../../src/cli/reading/spool-contents.ts';
+import { batchesByAge, HolderObserver } from '../../src/cli/reading/spool-contents.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { nodeFiles, type SpoolFiles } from '../../src/spool/format/file-system.ts';
 import { abandonedSpool, filesIn, killedProcess } from '../support/left-spool.ts';
@@ -64,7 +63,7 @@ describe('of a partition it is known', () => {
   const stateIn = async (watch: HolderObserver): Promise<string[]> =>
     (await watch.observe()).map(({ state }) => state);
 
-  test('that its owner lives, once its lease was seen to change, and for as long as that lasts', async () => {
+  test('the owner of a partition is known to live once its lease was seen to change, and for as long as that lasts', async () => {
     const other = await killedProcess();
     const clock = new ManualClock();
     const watch = new HolderObserver(other.directory, clock, nodeFiles);
@@ -80,7 +79,7 @@ describe('of a partition it is known', () => {
     expect(await stateIn(watch)).toEqual(['free']);
   });
 
-  test('that it is this process’s own', async () => {
+  test('a partition of this very process is known as its own', async () => {
     const directory = join(temporaryDirectory(), 'spool');
     const exporter = new SpillwayOtlpLogExporter({ url: 'http://127.0.0.1:1/v1/logs' });
     const own = new SpillwayLogRecordProcessor({ exporter, spool: { directory, mode: 'always' } });

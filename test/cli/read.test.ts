@@ -41,7 +41,7 @@ function recordsOf(requests: readonly Exported[]): Shown[] {
 }
 
 describe('list', () => {
-  test('tells of each partition whose it is, what is pending, by severity, and how old that is', async () => {
+  test('`list` shows for each partition its owner, its pending records by severity, and their age', async () => {
     const killed = await killedProcess({ records: 20 });
     await abandonedSpool({ records: 12, from: 20, beside: killed });
     const { code, stdout, stderr } = await spool('list', killed.directory);
@@ -57,7 +57,7 @@ describe('list', () => {
     expect(stdout).toMatch(/^total, 2 partitions\n {2}32 records, 4 batches, 2 segments, /m);
   });
 
-  test('tells the same as JSON, and counts no record that is settled', async () => {
+  test('`list` says the same as JSON, and counts no settled record', async () => {
     const directory = await abandonedSpool();
     // Numbers 3 to 5 of the first ten: ERROR, DEBUG, INFO.
     await settleIn(directory, 3, 3);
@@ -81,7 +81,7 @@ describe('list', () => {
     expect(quarantined).toEqual({ files: 0, bytes: 0 });
   });
 
-  test('of a spool in which nothing is left says so', async () => {
+  test('`list` says of a spool in which nothing is left that it is empty', async () => {
     const { code, stdout } = await runHere(listCommand, temporaryDirectory());
     expect(code).toBe(0);
     expect(stdout).toBe('total, 0 partitions\n  0 records, 0 batches, 0 segments, 0 B\n');
@@ -89,7 +89,7 @@ describe('list', () => {
 });
 
 describe('show', () => {
-  test('prints what is pending with its scope and resource, the oldest batch of all partitions first', async () => {
+  test('`show` prints pending records with their scope and resource, the oldest batch of all partitions first', async () => {
     const killed = await killedProcess({ records: 20 });
     await abandonedSpool({ records: 10, from: 20, beside: killed });
     const end = await spool('show', killed.directory);
@@ -107,7 +107,7 @@ describe('show', () => {
     });
   });
 
-  test('leaves out what is settled, unless it is asked for, and then marks it', async () => {
+  test('`show` leaves out settled records unless they are asked for, and then marks them', async () => {
     const directory = await abandonedSpool({ records: 10 });
     await settleIn(directory, 2, 3);
     const pending = jsonLinesOf<Shown>(await runHere(showCommand, directory));
@@ -117,7 +117,7 @@ describe('show', () => {
     expect(all.filter(({ settled }) => settled).map(bodyOf)).toEqual([2, 3, 4]);
   });
 
-  test('prints no more than it is asked for, and nothing below a severity', async () => {
+  test('`show` prints no more records than asked for, and none below a severity', async () => {
     const directory = await abandonedSpool();
     const warnings = jsonLinesOf<Shown>(
       await runHere(showCommand, directory, '--severity', 'warn', '--limit', '12'),
@@ -128,7 +128,7 @@ describe('show', () => {
 });
 
 describe('verify', () => {
-  test('finds nothing in what the library has written, and has read all of it', async () => {
+  test('`verify` finds no damage in what the library has written, and has read all of it', async () => {
     const directory = await abandonedSpool();
     await settleIn(directory, 2, 3);
     const { code, stdout } = await runHere(verifyCommand, directory);
@@ -136,7 +136,7 @@ describe('verify', () => {
     expect(stdout).toMatch(/^1 partition, 1 segment, 3 batches, [\d.]+ (B|KiB): no damage\n$/);
   });
 
-  test('takes a write that has not come to its end for no damage', async () => {
+  test('`verify` does not take a write that has not come to its end for damage', async () => {
     const directory = await abandonedSpool();
     const [path = ''] = filesIn(directory, '.seg');
     writeFileSync(path, readFileSync(path).subarray(0, -20));
@@ -161,7 +161,7 @@ describe('verify', () => {
       /^damage .*\.seg: 36 bytes are no batch, the header of the file among them$/m,
     ],
     ['an acknowledgement', '.ack', 5, /^damage .*00000001\.ack: 1 acknowledgement of 1 cannot be read$/m],
-  ])('finds damage in %s', async (_, replayEnd, at, finding) => {
+  ])('`verify` finds damage in %s', async (_, replayEnd, at, finding) => {
     const directory = await abandonedSpool();
     await settleIn(directory, 2, 3);
     flipByte(filesIn(directory, replayEnd)[0] as string, at);
@@ -173,7 +173,7 @@ describe('verify', () => {
 });
 
 describe('export', () => {
-  test('writes requests with every pending record once, and none that is settled', async () => {
+  test('`export` writes requests with every pending record once, and none that is settled', async () => {
     const directory = await abandonedSpool();
     await settleIn(directory, 2, 3);
     const end = await spool('export', directory);
@@ -188,7 +188,7 @@ describe('export', () => {
     });
   });
 
-  test('keeps lines below what the Collector takes, and writes a file that only its owner can read', async () => {
+  test('`export` keeps lines below the limit of the Collector, and writes a file that only its owner can read', async () => {
     const directory = await abandonedSpool({ fields: { attributes: { text: 'ü"\n'.repeat(40_000) } } });
     const output = join(temporaryDirectory(), 'records.jsonl');
     expect(await spool('export', directory, '--output', output)).toMatchObject({ code: 0, stdout: '' });
@@ -201,7 +201,7 @@ describe('export', () => {
     expect((stateOf(join(output, '..'))[1] as { mode: number }).mode & 0o777).toBe(0o600);
   });
 
-  test('does not write over a file that is there', async () => {
+  test('`export` does not write over a file that exists', async () => {
     const directory = await abandonedSpool();
     const [segment = ''] = filesIn(directory, '.seg');
     const before = readFileSync(segment);
@@ -211,7 +211,7 @@ describe('export', () => {
     expect(readFileSync(segment)).toEqual(before);
   });
 
-  test('leaves out what is damaged, and says so', async () => {
+  test('`export` leaves out damaged records, and says so', async () => {
     const directory = await abandonedSpool();
     flipByte(filesIn(directory, '.seg')[0] as string, -1);
     const end = await spool('export', directory);
@@ -224,7 +224,7 @@ describe('export', () => {
 });
 
 describe('all of them', () => {
-  test('change no file, no name and no time', { timeout: 20_000 }, async () => {
+  test('all commands that read change no file, no name and no time', { timeout: 20_000 }, async () => {
     const killed = await killedProcess({ records: 20 });
     await abandonedSpool({ records: 10, from: 20, beside: killed });
     const [path = ''] = filesIn(killed.directory, '.seg');

@@ -2,10 +2,10 @@
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Collector } from '../../demo/collector/protocol.ts';
 import { listCommand } from '../../src/cli/commands/list.ts';
 import { replayCommand } from '../../src/cli/commands/replay.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
+import type { TestCollector } from '../../src/testing/index.ts';
 import { CliRun, runHere, spool } from '../support/cli-run.ts';
 import { startSink } from '../support/http-sink.ts';
 import { abandonedSpool, killedProcess } from '../support/left-spool.ts';
@@ -29,25 +29,25 @@ async function nowhereForLogs(status: number) {
   return { collector, directory: await abandonedSpool() };
 }
 
-async function expectSentNothing(collector: Collector, directory: string): Promise<void> {
-  expect(collector.stats().requests).toBe(1);
+async function expectSentNothing(collector: TestCollector, directory: string): Promise<void> {
+  expect(collector.account().requests).toBe(1);
   const { stdout } = await runHere(listCommand, directory, '--json');
   expect(JSON.parse(stdout).total.records).toBe(30);
 }
 
 describe('replay', () => {
-  test('delivers every record once, with the headers it is given, and empties the directory', async () => {
+  test('`replay` delivers every record once, with the headers it is given, and empties the directory', async () => {
     const collector = await collectorWith();
     const directory = await abandonedSpool({ records: 2_000 });
     const end = await spool('replay', directory, '--endpoint', collector.url, '--header', 'x-tenant=night');
     expect(end.stdout).toMatch(/^2,000 records sent in [\d.]+ s, [\d,]+ per second\n$/);
     expect(end.stderr).toMatch(/^[\d,]+ records sent, [\d,]+ left, [\d,]+ per second$/m);
     expect(end.code).toBe(0);
-    expect(sorted(collector.ids())).toEqual(once(2_000));
+    expect(sorted(collector.ids)).toEqual(once(2_000));
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('waits until the lease of a killed process has run out, and says so', async () => {
+  test('`replay` waits until the lease of a killed process has run out, and says so', async () => {
     const collector = await collectorWith();
     const { directory } = await killedProcess();
     const { code, stderr } = await spool('replay', directory, '--endpoint', collector.logsUrl);
@@ -58,11 +58,11 @@ describe('replay', () => {
       ),
     );
     expect(code).toBe(0);
-    expect(sorted(collector.ids())).toEqual(once(30));
+    expect(sorted(collector.ids)).toEqual(once(30));
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('leaves to a living process what it holds, says which, and delivers the rest', async () => {
+  test('`replay` leaves to a living process what it holds, says which, and delivers the rest', async () => {
     const collector = await collectorWith();
     const killed = await killedProcess({ records: 10 });
     const alive = new SpillwayLogRecordProcessor({
@@ -81,10 +81,10 @@ describe('replay', () => {
     expect(code).toBe(3);
     const total = alive.stats().recovered + Number(/^(\d+) record/.exec(stdout)?.[1]);
     expect(total).toBe(10);
-    expect([...collector.ids().keys()].filter((id) => id.startsWith('mine'))).toEqual([]);
+    expect([...collector.ids.keys()].filter((id) => id.startsWith('mine'))).toEqual([]);
   });
 
-  test('gives up on an endpoint that does not answer, and nothing is lost', async () => {
+  test('`replay` gives up on an endpoint that does not answer, and nothing is lost', async () => {
     const directory = await abandonedSpool();
     const { code, stderr } = await spool('replay', directory, '--endpoint', NOWHERE, '--timeout', '1');
     expect(stderr).toMatch(
@@ -95,7 +95,7 @@ describe('replay', () => {
     expect(stdout).toMatch(/^partition-\w+ {2}free\n {2}30 records, 3 batches, /);
   });
 
-  test('sends nothing to a place that answers 404 to a request without records', async () => {
+  test('`replay` sends nothing to an endpoint that answers 404 to a request without records', async () => {
     const { collector, directory } = await nowhereForLogs(404);
     const { code, stderr } = await spool('replay', directory, '--endpoint', collector.url);
     expect(stderr).toMatch(/^otel-spillway: the endpoint takes no logs, and was sent none: .*no logs here/m);
@@ -103,20 +103,23 @@ describe('replay', () => {
     await expectSentNothing(collector, directory);
   });
 
-  test.each([405, 422])('so it does to one that answers %i', async (status) => {
-    const { collector, directory } = await nowhereForLogs(status);
-    await expect(runHere(replayCommand, directory, '--endpoint', collector.url)).rejects.toMatchObject({
-      message: expect.stringMatching(/^the endpoint takes no logs, and was sent none: .*no logs here/),
-      exitCode: 4,
-    });
-    await expectSentNothing(collector, directory);
-  });
+  test.each([405, 422])(
+    '`replay` sends nothing to an endpoint that answers %i to a request without records',
+    async (status) => {
+      const { collector, directory } = await nowhereForLogs(status);
+      await expect(runHere(replayCommand, directory, '--endpoint', collector.url)).rejects.toMatchObject({
+        message: expect.stringMatching(/^the endpoint takes no logs, and was sent none: .*no logs here/),
+        exitCode: 4,
+      });
+      await expectSentNothing(collector, directory);
+    },
+  );
 
   test.each<[string, string, string]>([
     ['a page', 'text/html', '<html><title>Welcome</title></html>'],
     ['a text', 'text/plain', 'ok'],
     ['an error', 'application/json', '{"error":"no logs here"}'],
-  ])('sends nothing to a place that answers %s with status 200', async (_, type, body) => {
+  ])('`replay` sends nothing to an endpoint that answers %s with status 200', async (_, type, body) => {
     const sink = await startSink();
     sink.answer = (response) => void response.setHeader('content-type', type).end(body);
     const directory = await abandonedSpool();
@@ -131,7 +134,7 @@ describe('replay', () => {
     expect(JSON.parse(stdout).total.records).toBe(30);
   });
 
-  test('deletes nothing that is answered by a page, although the first answer was that of a collector', async () => {
+  test('`replay` deletes nothing that is answered by a page, although the first answer was that of a collector', async () => {
     const sink = await startSink();
     sink.answer = (response) => {
       response.end();
@@ -146,7 +149,7 @@ describe('replay', () => {
   });
 
   test.each([413, 422])(
-    'stops when the endpoint refuses all it gets for good, with %i, before it has had all of it',
+    '`replay` stops early when the endpoint refuses all it gets for good, with %i',
     async (status) => {
       const collector = await collectorWith({ reply: { kind: 'status', status, message: 'no logs here' } });
       await collector.script({ kind: 'accept' });
@@ -161,7 +164,7 @@ describe('replay', () => {
     },
   );
 
-  test('says how many records the endpoint refused for good, when it took others', async () => {
+  test('`replay` says how many records the endpoint refused for good when it took others', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'accept' }, { kind: 'accept' }, { kind: 'partial', rejected: 4 });
     const directory = await abandonedSpool();
@@ -170,7 +173,7 @@ describe('replay', () => {
     expect(code).toBe(1);
   });
 
-  test('ends on Ctrl-C, and what is left is delivered by the next one', async () => {
+  test('`replay` ends on Ctrl-C, and the next one delivers what is left', async () => {
     const collector = await collectorWith({ latencyMillis: 50 });
     const directory = await abandonedSpool({ records: 1_000 });
     const run = new CliRun(['spool', 'replay', directory, '--endpoint', collector.url, '--share', '0.07']);
@@ -180,14 +183,14 @@ describe('replay', () => {
     expect(stderr).toMatch(/^otel-spillway: interrupted: what is left goes on being in the spool$/m);
     expect(stdout).toMatch(/records? sent in .*; [\d,]+ records left$/m);
     expect(signal).toBe('SIGINT');
-    expect(collector.ids().size).toBeLessThan(1_000);
-    await collector.behave({ latencyMillis: 0 });
+    expect(collector.ids.size).toBeLessThan(1_000);
+    await collector.become('well');
     expect(await spool('replay', directory, '--endpoint', collector.url)).toMatchObject({ code: 0 });
-    expect([...sorted(collector.ids()).keys()]).toEqual([...once(1_000).keys()]);
+    expect([...sorted(collector.ids).keys()]).toEqual([...once(1_000).keys()]);
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test('of a spool in which nothing is left has nothing to do', async () => {
+  test('`replay` has nothing to do for a spool in which nothing is left', async () => {
     const { code, stdout } = await runHere(replayCommand, temporaryDirectory(), '--endpoint', NOWHERE);
     expect(stdout).toMatch(/^0 records sent /);
     expect(code).toBe(0);

@@ -1,7 +1,7 @@
 /** Retries: for how long, and what the processor makes of it. */
 
 import { expect, test } from 'vitest';
-import { isExhausted } from '../../src/delivery/backoff.ts';
+import { isExhausted } from '../../src/delivery/disposition.ts';
 import { Harness, upTo } from '../support/harness.ts';
 import { httpError } from '../support/scripted-exporter.ts';
 

@@ -18,7 +18,7 @@ describe('HTTP status', () => {
     rejected: [402, 406, 409, 410, 411, 422, 431, 499],
   };
   test.each(Object.entries(kinds).flatMap(([kind, codes]) => codes.map((code) => [code, kind] as const)))(
-    '%i is %s',
+    'the HTTP status %i is %s',
     (code, kind) => expect(kindOf(code)).toBe(kind),
   );
 });
@@ -31,7 +31,7 @@ describe('gRPC status', () => {
     rejected: [6, 9],
   };
   test.each(Object.entries(kinds).flatMap(([kind, codes]) => codes.map((code) => [code, kind] as const)))(
-    '%i is %s',
+    'the gRPC status %i is %s',
     (code, kind) => expect(kindOf(code, { details: 'some words' })).toBe(kind),
   );
 
@@ -52,7 +52,7 @@ describe('gRPC status', () => {
     );
   });
 
-  test('UNAVAILABLE because the channel is not connected is told from what the server says', () => {
+  test('UNAVAILABLE because the channel is not connected is distinguished from an answer of the server', () => {
     const details = 'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:4317';
     expect(classify({ code: 14, details })).toMatchObject({ kind: 'retryable', isUnconnected: true });
     expect(classify({ code: 14, details: 'shutting down' })).not.toHaveProperty('isUnconnected');
@@ -120,7 +120,7 @@ const metadata = (...values: unknown[]) => ({
 });
 
 describe('RetryInfo', () => {
-  test('is found among other details and in milliseconds', () => {
+  test('a RetryInfo is found among other details and read in milliseconds', () => {
     const other = any('google.rpc.DebugInfo', field(2, Buffer.from('stack')));
     expect(retryDelayMillisOf(metadata(statusWith(other, retryInfo(duration(2, 500_000_000)))))).toBe(2_500);
     expect(retryDelayMillisOf(metadata('text', statusWith(retryInfo(duration(0, 1)))))).toBe(1);
@@ -131,7 +131,7 @@ describe('RetryInfo', () => {
     );
   });
 
-  test('beyond a day is a day, and below nothing nothing', () => {
+  test('a RetryInfo of more than a day counts as a day, and a negative one as nothing', () => {
     expect(retryDelayMillisOf(metadata(statusWith(retryInfo(duration(86_400, 0)))))).toBe(86_400_000);
     expect(retryDelayMillisOf(metadata(statusWith(retryInfo(duration(86_401, 0)))))).toBe(86_400_000);
     const negative = Buffer.from([8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]);
@@ -162,7 +162,7 @@ describe('RetryInfo', () => {
     );
   });
 
-  test('makes a refusal for want of resources retryable, not before its time', () => {
+  test('a RetryInfo makes a refusal for lack of resources retryable, not before its time', () => {
     const error = withCode(8, {
       details: 'quota',
       metadata: metadata(statusWith(retryInfo(duration(7, 0)))),

@@ -7,7 +7,7 @@ function succeed(limit: ConcurrencyLimit, times: number, millis: number, wasFull
   for (let time = 0; time < times; time++) limit.succeeded(millis, wasFull);
 }
 
-test('it grows by one with each export that is as fast as before, up to the maximum', () => {
+test('the limit grows by one with each export that is as fast as before, up to the maximum', () => {
   const limit = new ConcurrencyLimit(1, 4);
   const seen = [limit.current];
   for (let time = 0; time < 5; time++) {
@@ -17,7 +17,7 @@ test('it grows by one with each export that is as fast as before, up to the maxi
   expect(seen).toEqual([1, 2, 3, 4, 4, 4]);
 });
 
-test('it does not grow while not all of it is used', () => {
+test('the limit does not grow while not all of it is used', () => {
   const limit = new ConcurrencyLimit(1, 4);
   succeed(limit, 10, 20, false);
   expect(limit.current).toBe(1);

@@ -43,12 +43,12 @@ describe('disposition', () => {
     [Number.NaN, 0],
     [Number.POSITIVE_INFINITY, 10],
     [undefined, 0],
-  ])('delivered with %s of 10 rejected by the server counts %s as rejected', (claimed, counted) => {
+  ])('a delivery with %s of 10 rejected by the server counts %s as rejected', (claimed, counted) => {
     const outcome = { kind: 'delivered', rejectedRecords: claimed as number } as const;
     expect(dispose(outcome, 10)).toEqual({ action: 'done', rejectedRecords: counted });
   });
 
-  test('rejected is dropped at once, whatever its size', () => {
+  test('a rejected batch is dropped immediately, whatever its size', () => {
     for (const records of [1, 10]) {
       expect(dispose({ kind: 'rejected', error }, records)).toEqual({ action: 'drop', reason: 'rejected' });
     }
@@ -58,16 +58,19 @@ describe('disposition', () => {
     ['too_large', 'record_too_large'],
     ['unserializable', 'unserializable'],
     ['malformed', 'rejected'],
-  ] as const)('%s is halved down to the one record, which is dropped as %s', (kind, reason) => {
-    expect(dispose({ kind, error }, 2)).toEqual({ action: 'halve' });
-    expect(dispose({ kind, error }, 1)).toEqual({ action: 'drop', reason });
-  });
+  ] as const)(
+    'a batch that is %s is halved down to the one record, which is dropped as %s',
+    (kind, reason) => {
+      expect(dispose({ kind, error }, 2)).toEqual({ action: 'halve' });
+      expect(dispose({ kind, error }, 1)).toEqual({ action: 'drop', reason });
+    },
+  );
 
   const searched = (refusals: number, maxRefusals = Number.POSITIVE_INFINITY) => ({
     search: { isUnderWay: false, maxRefusals, refusals, wasFruitful: false, suspect: undefined },
   });
 
-  test('malformed is halved until so many parts in a row were refused as its size is worth, or all searches may cost', () => {
+  test('a malformed batch is halved until its refusals in a row reach the budget of its size or of all searches', () => {
     const outcome = { kind: 'malformed', error } as const;
     const rejected = { action: 'drop', reason: 'rejected' };
     expect(dispose(outcome, 8, searched(14))).toEqual({ action: 'halve' });
@@ -86,7 +89,7 @@ describe('disposition', () => {
     expect(refusalsWorth(records)).toBe(refusals);
   });
 
-  test('ambiguous is retried until others got through three times, and then bisected like malformed', () => {
+  test('an ambiguous batch is retried until others got through three times, and then bisected like a malformed one', () => {
     const outcome = { kind: 'ambiguous', error } as const;
     expect(dispose(outcome, 8, { failures: 99, failuresWhileOthersPassed: 2 })).toEqual({ action: 'retry' });
     const suspect = { failuresWhileOthersPassed: 3 };
@@ -96,7 +99,7 @@ describe('disposition', () => {
     expect(dispose(outcome, 8, { ...suspect, ...searched(15) })).toEqual(rejected);
   });
 
-  test('retryable is retried whatever others do, until its time is over', () => {
+  test('a retryable batch is retried whatever others do, until its time is over', () => {
     const outcome = { kind: 'retryable', error } as const;
     const history = { failuresWhileOthersPassed: 99, firstFailedAt: 0 };
     expect(dispose(outcome, 8, history, 59_999)).toEqual({ action: 'retry' });
@@ -107,7 +110,7 @@ describe('disposition', () => {
     });
   });
 
-  test('in an outage the time of a batch counts from its beginning, or from the admission if that came later', () => {
+  test('the time of a batch counts from the beginning of an outage, or from the admission if that came later', () => {
     const outcome = { kind: 'retryable', error } as const;
     const dropped = { action: 'drop', reason: 'retry_exhausted' };
     expect(dispose(outcome, 8, { firstFailedAt: 50_000 }, 60_000, 0)).toEqual(dropped);
@@ -116,7 +119,7 @@ describe('disposition', () => {
   });
 });
 
-test('only what speaks of the health of the destination counts for the breaker', () => {
+test('the breaker counts only what speaks of the health of the destination', () => {
   const health = (kind: Outcome['kind'], records = 8) =>
     destinationHealthOf({ kind, error, rejectedRecords: 0 } as Outcome, records);
   expect((['delivered', 'malformed', 'too_large', 'rejected'] as const).map((kind) => health(kind))).toEqual(

@@ -28,14 +28,14 @@ test('nothing is sent by a turn that was due before a stop, whatever is admitted
 });
 
 describe('a flush', () => {
-  test('of nothing is done, without a timer', async () => {
+  test('a flush of nothing is done without a timer', async () => {
     const h = new DriverHarness();
     const flush = h.driver.flush(10_000, false);
     expect(h.clock.pendingTimers).toBe(0);
     expect(await flush).toBe('done');
   });
 
-  test('sends what waits for company immediately', async () => {
+  test('a flush immediately sends batches that wait for company', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 2 });
     h.decide = () => DELIVERED;
     await h.emit(1);
@@ -46,7 +46,7 @@ describe('a flush', () => {
     expect(await flush).toBe('done');
   });
 
-  test('sends within the turn at the end, before anything else can happen, and otherwise in a turn of the driver', async () => {
+  test('a flush at the end sends within its own turn, and any other in a turn of the driver', async () => {
     for (const isEnd of [true, false]) {
       const h = new DriverHarness({ maxExportBatchSize: 2 });
       h.queue.admit(record());
@@ -57,7 +57,7 @@ describe('a flush', () => {
     }
   });
 
-  test('does not wait for a batch that waits alone, as others get through', async () => {
+  test('a flush does not wait for a batch that backs off alone while others get through', async () => {
     const h = new DriverHarness({}, {}, 99);
     h.decide = (bodies) => (bodies[0] === 0 ? RETRYABLE : DELIVERED);
     for (let second = 0; second < 5; second++) {
@@ -83,7 +83,7 @@ describe('a flush', () => {
     return h;
   }
 
-  test('that comes after another asks no more often than retries do at first, and is told so', async () => {
+  test('a flush after another asks no more often than retries do at first, and says so', async () => {
     const h = await unavailable();
     const results: string[] = [];
     const flush = async () => {
@@ -100,7 +100,7 @@ describe('a flush', () => {
     expect(results).toEqual(['unavailable', 'unavailable', 'unavailable']);
   });
 
-  test('at the end asks whenever somebody asked last', async () => {
+  test('a flush at the end asks whenever somebody asked last', async () => {
     const h = await unavailable();
     for (let times = 0; times < 2; times++) {
       const flush = h.driver.flush(10_000, true);
@@ -110,7 +110,7 @@ describe('a flush', () => {
     }
   });
 
-  test('waits for an answer that is under way although the breaker is open and may not be asked', async () => {
+  test('a flush waits for an answer that is under way although the breaker is open and forbids requests', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
     await h.emit(2);
     h.sent[0]?.answer(RETRYABLE);
@@ -125,7 +125,7 @@ describe('a flush', () => {
     expect(ends).toEqual(['unavailable']);
   });
 
-  test('waits for the answers that are under way, although the destination asked for more time than it has', async () => {
+  test('a flush waits for answers that are under way, although the destination asked for more time than the flush has', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 99);
     await h.emit(2);
     h.sent[0]?.answer({ kind: 'retryable', error: new Error('later'), retryAfterMillis: 60_000 });
@@ -138,7 +138,7 @@ describe('a flush', () => {
     expect(ends).toEqual(['unavailable']);
   });
 
-  test('at the end waits for the answers that are under way, although the breaker is open', async () => {
+  test('a flush at the end waits for the answers that are under way, although the breaker is open', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
     await h.emit(2);
     h.sent[0]?.answer(RETRYABLE);
@@ -156,7 +156,7 @@ describe('a flush', () => {
 });
 
 describe('an answer that comes', () => {
-  test('after a stop changes nothing', async () => {
+  test('an answer that comes after a stop changes nothing', async () => {
     const h = new DriverHarness({}, {}, 1);
     await h.emit(1);
     h.driver.stop();
@@ -166,7 +166,7 @@ describe('an answer that comes', () => {
     expect(h.toldOf('attempted')).toEqual([]);
   });
 
-  test('for a batch that the queue has given away speaks of the destination, and of no record', async () => {
+  test('an answer for a batch that the queue has given away speaks of the destination, and of no record', async () => {
     for (const outcome of [RETRYABLE, DELIVERED]) {
       const h = new DriverHarness({}, {}, 1);
       await h.emit(1);

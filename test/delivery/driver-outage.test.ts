@@ -36,14 +36,14 @@ async function outage(limits: ConstructorParameters<typeof DriverHarness>[0] = {
 const sizesOf = (h: DriverHarness) => h.sent.map(({ bodies }) => bodies.length);
 
 describe('a probe', () => {
-  test('is one request of 32 records at most, however much waits', async () => {
+  test('a probe is one request of 32 records at most, however much waits', async () => {
     const h = await outage({ maxExportBatchSize: 64 });
     await h.clock.advance(15_000);
     expect(h.sent.length).toBeGreaterThanOrEqual(2);
     expect(new Set(sizesOf(h))).toEqual(new Set([32]));
   });
 
-  test('goes beside requests from before that hang, and beside no other probe', async () => {
+  test('a probe goes beside requests from before that hang, and beside no other probe', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 3, max: 3 } }, 1);
     await h.emit(6);
     h.sent[0]?.answer(RETRYABLE);
@@ -52,7 +52,7 @@ describe('a probe', () => {
     expect(h.recovery.breaker).toBe('half-open');
   });
 
-  test('with a batch that two of them failed with is followed by one with another batch, as long as there is one', async () => {
+  test('a probe uses another batch, as long as there is one, after two probes with one batch have failed', async () => {
     const h = new DriverHarness({}, {}, 1);
     h.decide = () => RETRYABLE;
     await h.emit(3);
@@ -68,7 +68,7 @@ describe('a probe', () => {
     ['too large ends the outage', TOO_LARGE, 'closed'],
     ['rejected ends the outage', { kind: 'rejected', error: new Error('no') } as Outcome, 'closed'],
     ['an internal error does not end it', AMBIGUOUS, 'open'],
-  ])('that is answered as %s', async (_, outcome, state) => {
+  ])('a probe that is answered as %s', async (_, outcome, state) => {
     const h = await outage({ maxExportBatchSize: 2 });
     h.decide = undefined;
     while (h.sent.length === 0) await h.clock.advance(100);
@@ -78,7 +78,7 @@ describe('a probe', () => {
     expect(h.recovery.breaker).toBe(state);
   });
 
-  test('that could not be made is followed by another one immediately', async () => {
+  test('a probe that could not be made is followed by another one immediately', async () => {
     const h = await outage({ maxExportBatchSize: 2 });
     h.decide = undefined;
     while (h.sent.length === 0) await h.clock.advance(100);
@@ -89,7 +89,7 @@ describe('a probe', () => {
 });
 
 describe('after an outage', () => {
-  test('there is one request at a time until a second one has succeeded, and then their number grows from one', async () => {
+  test('requests after an outage go alone until a second one has succeeded, and then their number grows from one', async () => {
     const h = await outage({ maxExportBatchSize: 1 });
     h.decide = undefined;
     while (h.sent.length === 0) await h.clock.advance(100);
@@ -102,7 +102,7 @@ describe('after an outage', () => {
     expect(underWay).toEqual([1, 1, 2, 3, 4, 5]);
   });
 
-  test('requests carry little more than the probe, and then twice as much with each success', async () => {
+  test('requests after an outage carry little more than the probe, and then twice as much with each success', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 4_096 }, {}, 1);
     h.decide = () => RETRYABLE;
     for (let index = 0; index < 4_096; index++) h.queue.admit(record({ body: 'x'.repeat(1_000) }));
@@ -145,14 +145,14 @@ describe('after an outage', () => {
 });
 
 describe('a sender is told', () => {
-  test('of no trouble as long as the destination is well', async () => {
+  test('a sender gets no hints as long as the destination is well', async () => {
     const h = new DriverHarness();
     h.decide = () => DELIVERED;
     await h.emit(3);
     expect(h.sent.map(({ hints }) => hints)).toEqual([WELL, WELL, WELL]);
   });
 
-  test('to use a fresh connection while the destination fails, and not any more as soon as it has answered', async () => {
+  test('a sender is asked for a fresh connection while the destination fails, and not after its next answer', async () => {
     const h = new DriverHarness({}, {}, 99);
     await h.emit(4);
     h.sent[0]?.answer(RETRYABLE);
@@ -173,7 +173,7 @@ describe('a sender is told', () => {
     ]);
   });
 
-  test('how many attempts in a row met silence, until one is answered', async () => {
+  test('a sender hears how many attempts in a row met silence, until one is answered', async () => {
     const h = new DriverHarness({}, {}, 99);
     await h.emit(20);
     const told: (number | undefined)[] = [];
@@ -199,7 +199,7 @@ describe('a sender is told', () => {
 });
 
 describe('a destination that has no room', () => {
-  test('gets smaller requests, which grow with each success', async () => {
+  test('a destination without room gets smaller requests, which grow with each success', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 2_000 }, {}, 99);
     h.decide = (bodies) => (bodies.length > 600 ? NO_ROOM : DELIVERED);
     for (let index = 0; index < 8_000; index++) h.queue.admit(record({ body: 'x'.repeat(1_000) }));
@@ -213,7 +213,7 @@ describe('a destination that has no room', () => {
     expect(refused.length).toBeLessThanOrEqual(20);
   });
 
-  test('and one that fails otherwise are told apart: that gets as large requests as before', async () => {
+  test('a destination that fails for another reason than lack of room gets requests as large as before', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 2_000 }, {}, 99);
     h.decide = () => RETRYABLE;
     for (let index = 0; index < 8_000; index++) h.queue.admit(record({ body: 'x'.repeat(1_000) }));
@@ -225,7 +225,7 @@ describe('a destination that has no room', () => {
 describe('retry.maxElapsedMillis', () => {
   const retry = { initialDelayMillis: 1_000, maxDelayMillis: 1_000, maxElapsedMillis: 10_000 };
 
-  test('ends the time of everything that waits, and not only of what was tried', async () => {
+  test('retry.maxElapsedMillis ends the time of everything that waits, and not only of what was tried', async () => {
     const h = new DriverHarness({}, { retry }, 99);
     h.decide = () => RETRYABLE;
     await h.emit(5);
@@ -238,7 +238,7 @@ describe('retry.maxElapsedMillis', () => {
     expect(h.queue.records + h.queue.inFlightRecords).toBe(2);
   });
 
-  test('counts from the beginning of the outage for what had waited longer', async () => {
+  test('retry.maxElapsedMillis counts from the beginning of the outage for records that had waited longer', async () => {
     const h = new DriverHarness({}, { retry }, 99);
     await h.emit(3);
     await h.clock.advance(60_000);
@@ -277,7 +277,7 @@ test('a late answer from before the outage, while a probe is under way, is not t
 });
 
 describe('a process that was frozen', () => {
-  test('does not take what failed meanwhile for an outage, and asks immediately', async () => {
+  test('a process that was frozen asks immediately, and does not take failures of that time for an outage', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
     await h.emit(4);
     h.clock.pass(60_000);
@@ -287,7 +287,7 @@ describe('a process that was frozen', () => {
     expect(h.sent).toHaveLength(4);
   });
 
-  test('in the middle of an outage asks immediately, and counts on as if no time had passed', async () => {
+  test('a process that was frozen in an outage asks immediately, and counts on as if no time had passed', async () => {
     const h = await outage();
     const since = h.recovery.failingSince as number;
     const before = h.sent.length;
@@ -298,7 +298,7 @@ describe('a process that was frozen', () => {
     expect(h.recovery.failingSince).toBeLessThan(since + 20_000);
   });
 
-  test('tells nobody of requests that failed meanwhile, and holds nothing against their batches', async () => {
+  test('a process that was frozen tells nobody of requests that failed meanwhile, and holds nothing against their batches', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
     await h.emit(2);
     h.clock.pass(60_000);
@@ -316,7 +316,7 @@ describe('a process that was frozen', () => {
     expect(h.recovery.failingSince).toBeUndefined();
   });
 
-  test('heeds what the destination asked for meanwhile', async () => {
+  test('a process that was frozen heeds what the destination asked for meanwhile', async () => {
     const h = new DriverHarness();
     await h.emit(1);
     h.clock.pass(60_000);
@@ -327,7 +327,7 @@ describe('a process that was frozen', () => {
     expect(h.sent).toHaveLength(2);
   });
 
-  test('gives a flush that waited meanwhile its time again, and one of an end a moment', async () => {
+  test('a process that was frozen gives a flush that waited meanwhile its time again, and one of an end a moment', async () => {
     for (const [isEnd, moment] of [
       [false, 500],
       [true, 50],
@@ -352,7 +352,7 @@ describe('a process that was frozen', () => {
     }
   });
 
-  test('is told from one whose timers come a little late', async () => {
+  test('a process whose timers come a little late is not taken for one that was frozen', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
     await h.emit(4);
     h.clock.pass(3_000);

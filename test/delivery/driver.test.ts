@@ -13,7 +13,7 @@ import {
 import { record } from '../support/records.ts';
 
 describe('the driver tells', () => {
-  test('of a batch that arrives at the second attempt: passed once, both attempts with their durations, its age', async () => {
+  test('the driver reports a batch that arrives at the second attempt: passed once, both attempts timed, its age', async () => {
     const h = new DriverHarness();
     await h.emit(1);
     await h.clock.advance(30);
@@ -29,7 +29,7 @@ describe('the driver tells', () => {
     ]);
   });
 
-  test('how many of a delivered batch the server refused, and nothing of refusals when there were none', async () => {
+  test('the driver reports how many of a delivered batch the server refused, and no refusals when there were none', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 4 });
     h.decide = () => ({ kind: 'delivered', rejectedRecords: 3 });
     await h.emit(4);
@@ -64,7 +64,7 @@ test('a sender that rejects loses one record as unserializable, and not the loop
 describe('exports at once', () => {
   const settings = { concurrency: { start: 1, max: 3 } };
 
-  test('become more with each answer while all that are allowed are under way, up to the maximum', async () => {
+  test('concurrent exports become more with each answer while all that are allowed are under way, up to the maximum', async () => {
     const h = new DriverHarness({}, settings);
     await h.emit(20);
     const underWay: number[] = [];
@@ -76,7 +76,7 @@ describe('exports at once', () => {
     expect(underWay).toEqual([1, 2, 3, 3, 3]);
   });
 
-  test('do not become more by answers that took nothing', async () => {
+  test('concurrent exports do not become more by answers that took nothing', async () => {
     const h = new DriverHarness({}, settings);
     await h.emit(20);
     for (let answered = 0; answered < 5; answered++) {
@@ -86,7 +86,7 @@ describe('exports at once', () => {
     }
   });
 
-  test('do not become more while fewer are under way than are allowed', async () => {
+  test('concurrent exports do not become more while fewer are under way than are allowed', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 3 } });
     for (let round = 0; round < 5; round++) {
       await h.emit(1);
@@ -98,7 +98,7 @@ describe('exports at once', () => {
     expect(h.requests()).toBe(2);
   });
 
-  test('are one after a failure, the same batch again, until an answer says that the destination is well', async () => {
+  test('one export, of the same batch, follows a failure until an answer says that the destination is well', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 4, max: 4 } });
     await h.emit(20);
     const [first, second] = h.sent;
@@ -121,7 +121,7 @@ describe('of the size of requests', () => {
     return h.sent.map(({ bodies }) => bodies.length);
   };
 
-  test('as long as all is well it is that of the batches', async () => {
+  test('a request has the size of its batch as long as all is well', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 400 });
     h.decide = () => DELIVERED;
     for (let index = 0; index < 1_600; index++) h.queue.admit(record({ body: 'x'.repeat(2_000) }));
@@ -129,7 +129,7 @@ describe('of the size of requests', () => {
     expect(h.sent.map(({ bodies }) => bodies.length)).toEqual([400, 400, 400, 400]);
   });
 
-  test('it learns nothing from a suspicion', async () => {
+  test('a limit of the size of requests is not learnt from a suspicion', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 64 });
     h.decide = () => DELIVERED;
     await h.emit(16);
@@ -142,14 +142,14 @@ describe('of the size of requests', () => {
     expect(h.sent.map(({ bodies }) => bodies.length)).toEqual([64, 32, 32, 64]);
   });
 
-  test('it learns from a batch that is too large, and not from one record', async () => {
+  test('a limit of the size of requests is learnt from a batch that is too large, and not from one record', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 16 });
     h.decide = (bodies) => (bodies.length > 10 ? TOO_LARGE : DELIVERED);
     expect(await sizes(h)).toEqual([16, 8, 8]);
     expect(await sizes(h)).toEqual([8, 8]);
   });
 
-  test('it learns from the whole batch alone, and not from its halves, where one record is at fault', async () => {
+  test('a limit of the size of requests is learnt from a whole batch, not from its halves with a record at fault', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 16 });
     h.decide = (bodies) => (bodies.includes(0) ? TOO_LARGE : DELIVERED);
     expect(await sizes(h)).toEqual([16, 8, 4, 2, 1, 1, 2, 4, 8]);
@@ -158,7 +158,7 @@ describe('of the size of requests', () => {
 });
 
 describe('an exporter that throws', () => {
-  test('on single records opens the breaker, on batches does not', async () => {
+  test('an exporter that throws on single records opens the breaker; one that throws on batches does not', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 4 });
     h.decide = (bodies) => (bodies.length > 1 ? UNSERIALIZABLE : DELIVERED);
     await h.emit(40);
@@ -191,7 +191,7 @@ test('the halves of a batch that was refused three times although others got thr
   expect(h.toldOf('dropped')).toEqual([]);
 });
 
-test('where all is well the oldest batch goes first, however often it has failed', async () => {
+test('the oldest batch goes first while all is well, however often it has failed', async () => {
   const h = new DriverHarness({}, {}, 99);
   h.decide = (bodies) => (bodies[0] === 0 ? RETRYABLE : DELIVERED);
   for (let second = 0; second < 6; second++) {
@@ -208,7 +208,7 @@ test('where all is well the oldest batch goes first, however often it has failed
 });
 
 describe('nothing is sent', () => {
-  test('after a stop, which drops what waits and what is under way, and whose flush ends', async () => {
+  test('nothing is sent after a stop, which drops what waits and what is under way, and whose flush ends', async () => {
     const h = new DriverHarness();
     await h.emit(2);
     const flush = h.driver.flush(10_000, true);
@@ -224,7 +224,7 @@ describe('nothing is sent', () => {
     expect(h.clock.pendingTimers).toBe(0);
   });
 
-  test('after a stop by a turn that was due already', async () => {
+  test('nothing is sent after a stop by a turn that was due already', async () => {
     const h = new DriverHarness();
     h.queue.admit({ body: 'a' } as never);
     h.driver.stop();
@@ -232,7 +232,7 @@ describe('nothing is sent', () => {
     expect(h.sent).toHaveLength(0);
   });
 
-  test('while it pauses; a flush ends, and what is under way arrives', async () => {
+  test('nothing is sent while the driver pauses; a flush ends, and what is under way arrives', async () => {
     const h = new DriverHarness();
     await h.emit(2);
     const flush = h.driver.flush(10_000, true);
@@ -294,7 +294,7 @@ test('a batch that fails while others pass waits for two seconds at most, howeve
 describe('a wish of the destination', () => {
   const wish: typeof RETRYABLE = { kind: 'retryable', error: new Error('later'), retryAfterMillis: 20_000 };
 
-  test('is kept by a flush, which ends as unavailable when its time is shorter', async () => {
+  test('a delay that the destination asks for is kept by a flush, which ends as unavailable if it has less time', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 1 }, {}, 99);
     h.clock.chance = 0;
     h.decide = () => wish;
@@ -308,7 +308,7 @@ describe('a wish of the destination', () => {
     expect(await flush).toBe('done');
   });
 
-  test('is not shortened by a later one', async () => {
+  test('a delay that the destination asks for is not shortened by a later one', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 99);
     h.clock.chance = 0;
     await h.emit(2);

@@ -39,18 +39,18 @@ describe('before anything was accepted', () => {
 });
 
 describe('a refusal as malformed', () => {
-  test('of what is no larger than what was accepted is about a record', () => {
+  test('a malformed refusal of a batch no larger than an accepted one is about a record', () => {
     const evidence = accepting();
     expect(evidence.interpret(malformed, batch(100))).toBe(malformed);
     evidence.interpret(delivered, batch(50));
     expect(evidence.interpret(malformed, batch(100))).toBe(malformed);
   });
 
-  test('of a record alone is about that record, however large it is', () => {
+  test('a malformed refusal of a single record is about that record, however large it is', () => {
     expect(accepting().interpret(malformed, batch(1_000, 1))).toBe(malformed);
   });
 
-  test('of what is larger than all that was accepted is suspected to be about size, and the second one is known to be', () => {
+  test('a malformed refusal of a batch larger than any accepted one is suspected to be about size, a second one known', () => {
     const evidence = accepting();
     expect(evidence.interpret(malformed, batch(101))).toEqual({
       kind: 'too_large',
@@ -64,7 +64,7 @@ describe('a refusal as malformed', () => {
     });
   });
 
-  test('is suspected anew when something as large was accepted, and known still when it was smaller', () => {
+  test('a refusal is suspected anew after something as large was accepted, and still known after something smaller', () => {
     for (const [bytes, isSuspected] of [
       [200, true],
       [199, false],
@@ -77,7 +77,7 @@ describe('a refusal as malformed', () => {
     }
   });
 
-  test('of what was accepted in parts makes the parts the measure, whatever was accepted before', () => {
+  test('a refused batch that was accepted in parts makes the parts the measure, whatever was accepted before', () => {
     const evidence = accepting();
     expect(evidence.interpret(malformed, batch(60))).toBe(malformed);
     evidence.foundLimit(30);

@@ -47,7 +47,7 @@ describe('with a context manager', () => {
     await h.end();
   });
 
-  test('so is what another processor of this package would take from it', async () => {
+  test('another processor of this package drops as self what it would take from an export, too', async () => {
     useContextManager();
     const other = new Harness();
     const h = new Harness();
@@ -158,21 +158,24 @@ describe('what a callback logs through the same processor is dropped as self, an
     return { h, callsOfLoss, calls: () => calls };
   }
 
-  test.each(['onDrop', 'onError', 'onBreakerStateChange', 'diag'] as const)('%s', async (callback) => {
-    const { h, callsOfLoss, calls } = await loggingIn(callback, (harness) => harness.emit(1));
-    expect(calls()).toBe(callsOfLoss);
-    expect(calls()).toBeLessThan(5);
-    expect(calls()).toBeGreaterThan(0);
-    expect(h.stats).toMatchObject({
-      offered: 6 + calls(),
-      queued: { records: 4 },
-      dropped: { queue_full: 2, self: calls() },
-    });
-    await h.end();
-  });
+  test.each(['onDrop', 'onError', 'onBreakerStateChange', 'diag'] as const)(
+    'a record that %s logs through the same processor is dropped as self, and does not call it again',
+    async (callback) => {
+      const { h, callsOfLoss, calls } = await loggingIn(callback, (harness) => harness.emit(1));
+      expect(calls()).toBe(callsOfLoss);
+      expect(calls()).toBeLessThan(5);
+      expect(calls()).toBeGreaterThan(0);
+      expect(h.stats).toMatchObject({
+        offered: 6 + calls(),
+        queued: { records: 4 },
+        dropped: { queue_full: 2, self: calls() },
+      });
+      await h.end();
+    },
+  );
 
   test.each(['onDrop', 'onError', 'onBreakerStateChange', 'diag'] as const)(
-    '%s, when it has waited before, with a context manager',
+    'a record that %s logs after a wait, with a context manager, is dropped as self, and does not call it again',
     async (callback) => {
       useContextManager();
       const { h, callsOfLoss, calls } = await loggingIn(callback, (harness) => {
@@ -186,7 +189,7 @@ describe('what a callback logs through the same processor is dropped as self, an
     },
   );
 
-  test('it is told with the next report, or at the end', async () => {
+  test('a record that a callback logs while it handles another drop is reported with the next report, or at the end', async () => {
     const lines = diagLines();
     const { h } = await loggingIn('onDrop', (harness) => harness.emit(1));
     await h.end();

@@ -49,7 +49,7 @@ test('all are released together, whatever is left', async () => {
   expect(clock.pendingTimers).toBe(0);
 });
 
-test('it ends when its time is over, and its timer keeps the process alive until then', async () => {
+test('a flush ends when its time is over, and its timer keeps the process alive until then', async () => {
   const { clock, ended, add } = waiting();
   add('only', 3, 1_000);
   expect(clock.keepAliveTimers).toBe(1);
@@ -60,7 +60,7 @@ test('it ends when its time is over, and its timer keeps the process alive until
   expect(clock.pendingTimers).toBe(0);
 });
 
-test('its time is over although its timer has not come yet', async () => {
+test('the time of a flush is over although its timer has not come yet', async () => {
   const { clock, add, update } = waiting();
   add('only', 3, 1_000);
   clock.pass(1_000);
@@ -74,7 +74,7 @@ test('what was delivered in the last moment is done, and not too late', async ()
   expect(await update(4, 0, false)).toEqual([['only', 'done']]);
 });
 
-test('it does not wait for a destination that may not be called within its time, nor for the probe of an open breaker', async () => {
+test('a flush does not wait for a destination that may not be called in time, nor for the probe of an open breaker', async () => {
   const { add, update } = waiting();
   add('short', 3, 1_000);
   add('long', 3, 5_000);

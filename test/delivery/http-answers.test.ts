@@ -1,8 +1,8 @@
 /** The processor behind each exporter over HTTP, against a real collector that answers, but not with a yes. */
 
 import { describe, expect, test } from 'vitest';
-import type { Behaviour } from '../../demo/collector/protocol.ts';
 import type { DropEvent } from '../../src/index.ts';
+import type { Behaviour } from '../../src/testing/index.ts';
 import { HTTP_EXPORTERS } from '../support/each-http-exporter.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
 import { collectorWith } from '../support/otlp-pipeline.ts';
@@ -24,13 +24,13 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
       const emitted = pipeline.emit(BATCH_RECORDS * 2);
       await pipeline.settled();
       expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
-      expectReceived(collector.ids(), { to: emitted });
-      expect(collector.stats().answers).toEqual({ 200: 2, [status]: 1 });
+      expectReceived(collector.ids, { to: emitted });
+      expect(collector.account().answers).toEqual({ 200: 2, [status]: 1 });
     },
   );
 
   test.each([401, 403, 429, 500, 503])(
-    'while everything is refused with %i the breaker opens and nothing is lost; all of it arrives once when that ends',
+    'an outage in which all is refused with %i opens the breaker and loses nothing: all arrives once when it ends',
     async (status) => {
       const collector = await collectorWith({ reply: { kind: 'status', status } });
       const pipeline = pipelineTo(collector, OPTIONS);
@@ -40,10 +40,10 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
       expect(pipeline.stats.exported).toBe(0);
       expect(pipeline.droppedTotal).toBe(0);
 
-      await collector.behave({ reply: { kind: 'accept' } });
+      await collector.become('well');
       await pipeline.settled();
       expect(pipeline.stats.exported).toBe(emitted);
-      expectReceived(collector.ids(), { to: emitted });
+      expectReceived(collector.ids, { to: emitted });
       expect(pipeline.processor.health()).toEqual({ status: 'ok', reasons: [] });
     },
   );
@@ -56,10 +56,10 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
     const emitted = pipeline.emit(43);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted - 1, dropped: { record_too_large: 1 } });
-    expectReceived(collector.ids(), { to: emitted, without: [20] });
+    expectReceived(collector.ids, { to: emitted, without: [20] });
   });
 
-  test('400 for one bad record among many costs only that record, and says so', async () => {
+  test('a 400 for one bad record among many costs only that record, and says so', async () => {
     const collector = await collectorWith({ poisonedIds: ['300'] });
     const drops: DropEvent[] = [];
     const pipeline = pipelineTo(collector, {
@@ -70,15 +70,15 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted - 1, dropped: { rejected: 1 } });
     expect(pipeline.droppedTotal).toBe(1);
-    expectReceived(collector.ids(), { to: emitted, without: [300] });
+    expectReceived(collector.ids, { to: emitted, without: [300] });
     // Splitting the batch from the top: two requests on each of the nine levels; the first one, of which nobody knew yet
     // whether the address was wrong, and the small one that found out.
-    expect(collector.stats().requests).toBeLessThanOrEqual(2 * 9 + 3);
+    expect(collector.account().requests).toBeLessThanOrEqual(2 * 9 + 3);
     await pipeline.until(() => drops.length > 0);
     expect(drops).toEqual([{ reason: 'rejected', records: 1 }]);
   });
 
-  test('400 for many bad records costs only those: as long as others are accepted, the search goes on', async () => {
+  test('a 400 for many bad records costs only those, over HTTP as well: the search goes on while others are accepted', async () => {
     const poisonedIds = ['5', '90', '170', '260', '333', '480'];
     const collector = await collectorWith({ poisonedIds });
     const pipeline = pipelineTo(collector, { maxExportBatchSize: 512 });
@@ -88,29 +88,29 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
       exported: emitted - poisonedIds.length,
       dropped: { rejected: poisonedIds.length },
     });
-    expectReceived(collector.ids(), { to: emitted, without: poisonedIds.map(Number) });
-    expect(collector.stats().requests).toBeLessThanOrEqual(3 + 2 * 9 * poisonedIds.length);
+    expectReceived(collector.ids, { to: emitted, without: poisonedIds.map(Number) });
+    expect(collector.account().requests).toBeLessThanOrEqual(3 + 2 * 9 * poisonedIds.length);
   });
 
-  test('400 for everything in a batch no larger than others drops it as rejected at a bounded cost, and the next good batch arrives', async () => {
+  test('a 400 for everything in one batch drops it as rejected at a bounded cost, and the next good batch arrives', async () => {
     const collector = await collectorWith();
     const pipeline = pipelineTo(collector, OPTIONS);
     const good = pipeline.emit(BATCH_RECORDS, 'x'.repeat(100));
     await pipeline.settled();
-    await collector.behave({ reply: { kind: 'status', status: 400 } });
-    const before = collector.stats().requests;
+    await collector.become({ reply: { kind: 'status', status: 400 } });
+    const before = collector.account().requests;
     const refused = pipeline.emit(BATCH_RECORDS) - good;
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: good, dropped: { rejected: refused } });
-    expect(collector.stats().requests - before).toBeLessThanOrEqual(1 + EXTRA_REQUESTS);
+    expect(collector.account().requests - before).toBeLessThanOrEqual(1 + EXTRA_REQUESTS);
     expect(pipeline.breakerStates).toEqual([]);
 
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become('well');
     const emitted = pipeline.emit(BATCH_RECORDS);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted - refused, dropped: { rejected: refused } });
     const lost = Array.from({ length: refused }, (_, index) => good + index);
-    expectReceived(collector.ids(), { to: emitted, without: lost });
+    expectReceived(collector.ids, { to: emitted, without: lost });
   });
 
   test('an outage longer than retry.maxElapsedMillis costs what was tried all that time, as retry_exhausted', async () => {
@@ -124,10 +124,10 @@ describe.each(ONE_OF_EACH)('behind $exporter', ({ pipeline: pipelineTo }) => {
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: 0, dropped: { retry_exhausted: lost } });
 
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become('well');
     const emitted = pipeline.emit(BATCH_RECORDS);
     await pipeline.settled();
-    expectReceived(collector.ids(), { from: lost, to: emitted });
+    expectReceived(collector.ids, { from: lost, to: emitted });
   });
 });
 
@@ -142,8 +142,8 @@ describe.each(HTTP_EXPORTERS)('behind $exporter', ({ pipeline: pipelineTo }) => 
     const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
     await pipeline.settled();
     expect(pipeline.stats.exported).toBe(emitted);
-    expect(collector.stats().answers[limit.tooLargeStatus ?? 413]).toBeGreaterThan(0);
+    expect(collector.account().answers[limit.tooLargeStatus ?? 413]).toBeGreaterThan(0);
     expect(pipeline.breakerStates).toEqual([]);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 });

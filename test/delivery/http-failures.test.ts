@@ -1,7 +1,7 @@
 /** The processor behind each exporter over HTTP, against a real collector whose connections fail, and which then recovers. */
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { spawnCollector } from '../../demo/collector/client.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import { HTTP_EXPORTERS } from '../support/each-http-exporter.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
 import { collectorWith } from '../support/otlp-pipeline.ts';
@@ -12,17 +12,17 @@ const OPTIONS = { maxExportBatchSize: BATCH_RECORDS };
 describe.each(HTTP_EXPORTERS)('behind $exporter', ({ isOurs, pipeline: pipelineTo }) => {
   test('records emitted while connections are refused arrive once when the collector listens', async () => {
     const collector = await collectorWith();
-    await collector.refuse();
+    await collector.become('dead');
     const pipeline = pipelineTo(collector, OPTIONS, 200);
     const emitted = pipeline.emit(50);
     await pipeline.until(({ breaker }) => breaker.state === 'open');
     expect(pipeline.stats.exports.lastError).toContain('ECONNREFUSED');
     expect(pipeline.processor.health().status).toBe('failing');
 
-    await collector.listen();
+    await collector.become('well');
     await pipeline.settled();
     expect(pipeline.stats.exported).toBe(emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
     expect(pipeline.breakerStates.slice(-2)).toEqual(['half-open', 'closed']);
     expect(pipeline.processor.health()).toEqual({ status: 'ok', reasons: [] });
   });
@@ -34,31 +34,31 @@ describe.each(HTTP_EXPORTERS)('behind $exporter', ({ isOurs, pipeline: pipelineT
     const emitted = pipeline.emit(25);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 4 } });
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test('a collector that stalls is given up after the exporter’s timeout and gets the same batch again', async () => {
     const collector = await collectorWith();
-    await collector.behave({ reply: { kind: 'hang' } });
+    await collector.become({ reply: { kind: 'hang' } });
     const pipeline = pipelineTo(collector, OPTIONS, 60);
     const emitted = pipeline.emit(25);
     await pipeline.until(({ exports }) => exports.failures >= 2);
-    if (!isOurs) expect(collector.stats().peakConcurrentRequests).toBe(1);
+    if (!isOurs) expect(collector.account().peakConcurrentRequests).toBe(1);
 
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become('well');
     await pipeline.settled();
     expect(pipeline.stats.exported).toBe(emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 
-  test('half a response and then the end of the connection is a success: the status was heard', async () => {
+  test('a response that ends in the middle is a success: the status was heard', async () => {
     const collector = await collectorWith();
     await collector.script({ kind: 'reset', at: 'mid-response' });
     const pipeline = pipelineTo(collector, OPTIONS);
     const emitted = pipeline.emit(25);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 0 } });
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test(`half a response and then silence is ${isOurs ? 'a success: the status was heard' : 'a failure: what had been stored arrives twice'}`, async () => {
@@ -69,15 +69,15 @@ describe.each(HTTP_EXPORTERS)('behind $exporter', ({ isOurs, pipeline: pipelineT
     await pipeline.settled();
     const failures = isOurs ? 0 : 1;
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures } });
-    expectReceived(collector.ids(), { to: emitted }, 'at least once');
-    expect(collector.stats().records).toBe(emitted + failures * BATCH_RECORDS);
+    expectReceived(collector.ids, { to: emitted }, 'at least once');
+    expect(collector.account().records).toBe(emitted + failures * BATCH_RECORDS);
     // What is left of that response is not waited for on a connection that could be in use.
     await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
   });
 
   test('a collector that is killed in the middle of the traffic and brought back misses nothing', async () => {
-    const collector = await spawnCollector({ keep: 'ids' });
-    onTestFinished(() => collector.close());
+    const collector = await TestCollector.spawn({ keep: 'ids', identity: 'body' });
+    onTestFinished(() => collector.stop());
     const pipeline = pipelineTo(collector, OPTIONS, 200);
     pipeline.emit(100);
     await collector.until(({ records }) => records >= 30);
@@ -90,12 +90,12 @@ describe.each(HTTP_EXPORTERS)('behind $exporter', ({ isOurs, pipeline: pipelineT
     await pipeline.settled();
     expect(pipeline.stats.exported).toBe(emitted);
     // What the first incarnation had stored without living to say so came again.
-    expectReceived(collector.ids(), { to: emitted }, 'at least once');
+    expectReceived(collector.ids, { to: emitted }, 'at least once');
   });
 
   test('a flush during an outage rejects with its reason, and the next one after it delivers', async () => {
     const collector = await collectorWith();
-    await collector.refuse();
+    await collector.become('dead');
     const breaker = { failureThreshold: 1, resetTimeoutMillis: 300 };
     const pipeline = pipelineTo(collector, { ...OPTIONS, breaker }, 200);
     const emitted = pipeline.emit(25);
@@ -105,9 +105,9 @@ describe.each(HTTP_EXPORTERS)('behind $exporter', ({ isOurs, pipeline: pipelineT
     });
     expect(pipeline.stats.queued.records).toBe(emitted);
 
-    await collector.listen();
+    await collector.become('well');
     await pipeline.processor.forceFlush();
     expect(pipeline.stats.exported).toBe(emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 });

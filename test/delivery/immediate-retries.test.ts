@@ -25,9 +25,12 @@ test.each([
   ['one of five succeeded', 5, 1, 8],
   ['one of six succeeded', 6, 1, 2],
   ['three of fifteen succeeded', 15, 3, 8],
-])('where %s, so many failures in a row are an outage', (_, answers, succeeded, count) => {
-  expect(misses(remembering(answers, succeeded))).toBe(count);
-});
+])(
+  'an outage is assumed where %s, after the given number of failures in a row',
+  (_, answers, succeeded, count) => {
+    expect(misses(remembering(answers, succeeded))).toBe(count);
+  },
+);
 
 test.each([
   ['nothing is known', 0, 0, 'room', 3],
@@ -37,9 +40,12 @@ test.each([
   ['nothing is known', 0, 0, 'meant', 1],
   ['one of four succeeded', 4, 1, 'meant', 8],
   ['none of four succeeded', 4, 0, 'meant', 1],
-] as const)('where %3$s was refused, and %0$s, so many are', (_, answers, succeeded, refusal, count) => {
-  expect(misses(remembering(answers, succeeded), refusal)).toBe(count);
-});
+] as const)(
+  'an outage is assumed where %3$s was refused and %0$s, after the given number of failures in a row',
+  (_, answers, succeeded, refusal, count) => {
+    expect(misses(remembering(answers, succeeded), refusal)).toBe(count);
+  },
+);
 
 test('the threshold of the breaker is not passed for what is not known to pay', () => {
   expect(misses(remembering(0, 0, 2))).toBe(2);
@@ -48,7 +54,7 @@ test('the threshold of the breaker is not passed for what is not known to pay', 
   expect(misses(remembering(4, 4, 1))).toBe(8);
 });
 
-test('only the last sixteen answers count', () => {
+test('the last sixteen answers count, and no earlier ones', () => {
   const retries = remembering(20, 20);
   for (let index = 0; index < 12; index++) retries.remember(false, 0);
   expect(retries.pay(undefined, 0)).toBe(true);

@@ -1,8 +1,8 @@
 /** What is special to the official OTLP/HTTP exporters behind the processor: retries and a time of their own. */
 
 import { describe, expect, test } from 'vitest';
-import type { Collector, Reply } from '../../demo/collector/protocol.ts';
 import type { SpillwayOptions } from '../../src/index.ts';
+import type { Reply, TestCollector } from '../../src/testing/index.ts';
 import { httpExporter, IMPATIENT_MILLIS } from '../support/http-exporters.ts';
 import { expectReceived, LivePipeline } from '../support/live-pipeline.ts';
 import { collectorWith } from '../support/otlp-pipeline.ts';
@@ -10,7 +10,7 @@ import { collectorWith } from '../support/otlp-pipeline.ts';
 const BATCH_RECORDS = 64;
 
 function pipelineTo(
-  collector: Collector,
+  collector: TestCollector,
   options: Partial<SpillwayOptions> = {},
   exporterMillis = IMPATIENT_MILLIS,
 ): LivePipeline {
@@ -49,7 +49,7 @@ describe('a batch refused once with a status (and as Retry-After)', () => {
     name: `${refusal.status}${refusal.what ? ` (${refusal.what})` : ''}`,
     refusal,
   }));
-  test.each(named)('$name arrives once', async ({ refusal }) => {
+  test.each(named)('a batch that is refused once with $name arrives once', async ({ refusal }) => {
     const { what: _, retriedByExporter = false, ...reply } = refusal;
     const collector = await collectorWith();
     await collector.script({ kind: 'status', ...reply });
@@ -60,18 +60,19 @@ describe('a batch refused once with a status (and as Retry-After)', () => {
       exported: emitted,
       exports: retriedByExporter ? { attempts: 2, failures: 0 } : { attempts: 3, failures: 1 },
     });
-    expectReceived(collector.ids(), { to: emitted });
-    expect(collector.stats().answers).toEqual({ 200: 2, [refusal.status]: 1 });
+    expectReceived(collector.ids, { to: emitted });
+    expect(collector.account().answers).toEqual({ 200: 2, [refusal.status]: 1 });
   });
 });
 
 test('an exporter that outlasts exportTimeoutMillis is not called again while it is still at it', async () => {
   const collector = await collectorWith();
-  await collector.behave({ latencyMillis: 150 });
-  const pipeline = pipelineTo(collector, { exportTimeoutMillis: 20, maxExportBatchSize: 10 }, 2_000);
+  await collector.become({ latencyMillis: 150 });
+  const options = { exportTimeoutMillis: 20, maxExportBatchSize: 10, maxConcurrentExports: 1 };
+  const pipeline = pipelineTo(collector, options, 2_000);
   const emitted = pipeline.emit(25);
   await pipeline.settled();
-  expect(collector.stats()).toMatchObject({ requests: 3, peakConcurrentRequests: 1 });
+  expect(collector.account()).toMatchObject({ requests: 3, peakConcurrentRequests: 1 });
   expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 0 } });
-  expectReceived(collector.ids(), { to: emitted });
+  expectReceived(collector.ids, { to: emitted });
 });

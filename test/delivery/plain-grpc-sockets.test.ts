@@ -46,7 +46,7 @@ describe.each([
   'CANCELLED',
   'UNIMPLEMENTED',
 ] as const)('%s', (name) => {
-  test('once costs another attempt; for long it opens the breaker; neither loses a record', async () => {
+  test('a status once costs another attempt; for long it opens the breaker; neither loses a record', async () => {
     const collector = await GrpcCollector.start();
     script(collector, { code: status[name] });
     const pipeline = pipelineTo(collector);
@@ -66,7 +66,7 @@ describe.each([
 });
 
 describe('RESOURCE_EXHAUSTED', () => {
-  test('with RetryInfo is not tried again before the time it names, flush or no flush', async () => {
+  test('RESOURCE_EXHAUSTED with RetryInfo is not tried again before the time it names, flush or no flush', async () => {
     const collector = await GrpcCollector.start();
     script(collector, { code: status.RESOURCE_EXHAUSTED, retryDelayMillis: 250 });
     const pipeline = pipelineTo(collector);
@@ -79,7 +79,7 @@ describe('RESOURCE_EXHAUSTED', () => {
     expectReceived(collector.ids, { to: emitted });
   });
 
-  test('with a RetryInfo beyond the time of a flush makes the flush say so at once', async () => {
+  test('RESOURCE_EXHAUSTED with a RetryInfo beyond the time of a flush ends the flush immediately', async () => {
     const collector = await GrpcCollector.start();
     script(collector, { code: status.RESOURCE_EXHAUSTED, details: 'over quota', retryDelayMillis: 60_000 });
     const pipeline = pipelineTo(collector);
@@ -93,7 +93,7 @@ describe('RESOURCE_EXHAUSTED', () => {
   });
 
   test.each(['none', 'gzip'] as const)(
-    'for a message over the server’s limit (%s) halves the batch until it fits',
+    'RESOURCE_EXHAUSTED for a message over the server’s limit (%s) halves the batch until it fits',
     async (compression) => {
       const collector = await GrpcCollector.start({ maxReceiveBytes: 4_000 });
       const pipeline = pipelineTo(collector, { compression });
@@ -116,17 +116,20 @@ describe('RESOURCE_EXHAUSTED', () => {
       'OUT_OF_RANGE',
       'Error, decoded message length too large: found 9 bytes, the limit is: 8 bytes',
     ],
-  ] as const)('or whatever %s says of a message over its limit halves it too', async (_, code, details) => {
-    const collector = await GrpcCollector.start();
-    collector.reply = (ids) => (ids.length > 10 ? { code: status[code], details } : 'accept');
-    const pipeline = pipelineTo(collector);
-    const emitted = pipeline.emit(BATCH_RECORDS);
-    await pipeline.settled();
-    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 12, failures: 4 } });
-    expectReceived(collector.ids, { to: emitted });
-  });
+  ] as const)(
+    'whatever %s says of a message over its limit halves the batch, too',
+    async (_, code, details) => {
+      const collector = await GrpcCollector.start();
+      collector.reply = (ids) => (ids.length > 10 ? { code: status[code], details } : 'accept');
+      const pipeline = pipelineTo(collector);
+      const emitted = pipeline.emit(BATCH_RECORDS);
+      await pipeline.settled();
+      expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 12, failures: 4 } });
+      expectReceived(collector.ids, { to: emitted });
+    },
+  );
 
-  test('for one record over the server’s limit costs only that record', async () => {
+  test('RESOURCE_EXHAUSTED for one record over the server’s limit costs only that record', async () => {
     const collector = await GrpcCollector.start({ maxReceiveBytes: 10_000 });
     const pipeline = pipelineTo(collector);
     pipeline.emit(10);
@@ -137,7 +140,7 @@ describe('RESOURCE_EXHAUSTED', () => {
     expectReceived(collector.ids, { to: emitted, without: [10] });
   });
 
-  test('of a quota, without RetryInfo, is waited out', async () => {
+  test('RESOURCE_EXHAUSTED of a quota, without RetryInfo, is waited out', async () => {
     const collector = await GrpcCollector.start();
     const details = 'quota exceeded: the rate of messages is over the maximum';
     script(collector, ...Array(4).fill({ code: status.RESOURCE_EXHAUSTED, details }));

@@ -228,7 +228,7 @@ describe('recovery', () => {
       },
     );
 
-    test('where every success takes as long, the destination is slow, and such a retry pays', () => {
+    test('a destination is slow where every success takes as long, and an immediate retry then pays', () => {
       const { machine } = recovery();
       let now = 0;
       for (let round = 0; round < 4; round++) {
@@ -390,7 +390,7 @@ describe('recovery', () => {
   });
 
   describe('whoever flushes', () => {
-    test('has it asked immediately, which puts off nothing that is due already', () => {
+    test('a flush has the destination asked immediately, which puts off nothing that is due already', () => {
       const { machine } = recovery();
       outageUntilFailing(machine, 0);
       machine.askNow(300, false);
@@ -399,7 +399,7 @@ describe('recovery', () => {
       expect(machine.askAt).toBe(300);
     });
 
-    test('at the end has it asked once more, when what is under way has failed', () => {
+    test('a flush at the end has the destination asked once more, when what is under way has failed', () => {
       for (const [isEnd, kind] of [
         [true, 'alone'],
         [false, 'not yet'],
@@ -418,14 +418,14 @@ describe('recovery', () => {
       }
     });
 
-    test('changes nothing where the destination is well', () => {
+    test('a flush changes nothing where the destination is well', () => {
       const { machine } = recovery();
       machine.askNow(0, true);
       expect(machine.permit(0)).toEqual({ kind: 'free' });
       expect(machine.failingSince).toBeUndefined();
     });
 
-    test('at the end has a destination that is coming back asked once more, too, when it has failed', () => {
+    test('a flush at the end has a destination that fails while it comes back asked once more, too', () => {
       for (const [isEnd, kind] of [
         [true, 'alone'],
         [false, 'not yet'],
@@ -440,7 +440,7 @@ describe('recovery', () => {
     });
   });
 
-  test('only an open breaker that waits by itself has flushes told so', () => {
+  test('an open breaker that waits by itself ends flushes, and nothing else does', () => {
     const { machine } = recovery();
     expect(machine.isWaitingForProbe(0)).toBe(false);
     outageUntilFailing(machine, 0);
@@ -457,7 +457,7 @@ describe('recovery', () => {
     expect(machine.isWaitingForProbe(at + 66_000)).toBe(false);
   });
 
-  test('after a wish that ends before the next probe flushes are told that it waits for that', () => {
+  test('an open breaker ends flushes also after a requested delay that is over before the next probe', () => {
     const { machine } = recovery();
     for (let now = 0; machine.breaker !== 'open'; now++) {
       if (machine.permit(now).kind === 'not yet') continue;
@@ -467,7 +467,7 @@ describe('recovery', () => {
     expect([machine.isWaitingForProbe(at - 1), machine.isWaitingForProbe(at)]).toEqual([true, false]);
   });
 
-  test('it fails from the first failure that is not tried again immediately until it is asked alone with success', () => {
+  test('an outage lasts from the first failure that is not retried immediately to a success of a request sent alone', () => {
     const { machine } = recovery();
     expect(machine.isFailing).toBe(false);
     machine.end(machine.begin(0), ill, 0);
@@ -499,7 +499,7 @@ describe('recovery', () => {
     expect(changes).toEqual([{ from: 'closed', to: 'open', probeAt: machine.askAt }]);
   });
 
-  test('its waits are bounded by the settings of the retries while it is closed, by those of the breaker while it is open', () => {
+  test('each wait is bounded by the settings of the retries while the breaker is closed, by its own while it is open', () => {
     const settings = {
       retry: { initialDelayMillis: 200, maxDelayMillis: 300 },
       breaker: { failureThreshold: 6, resetTimeoutMillis: 5_000, maxResetTimeoutMillis: 7_000 },
@@ -530,7 +530,7 @@ describe('recovery', () => {
     expect(machine.askAt).toBeDefined();
   });
 
-  test('without a breaker it never opens, and the waits are those of the retries', () => {
+  test('a recovery without a breaker never opens, and its waits are those of the retries', () => {
     const { machine, changes } = recovery(LONGEST, false);
     outage(machine, 0, 600_000);
     expect(changes).toEqual([]);

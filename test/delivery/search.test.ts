@@ -25,7 +25,7 @@ describe('what is refused as malformed', () => {
     return h.requests();
   };
 
-  test('costs less and less while nothing is accepted any more, and as much as at first after a delivery', async () => {
+  test('a malformed batch costs less and less while nothing is accepted, and as much as at first after a delivery', async () => {
     const h = await accepting();
     h.decide = () => MALFORMED;
     const requests = [];
@@ -37,7 +37,7 @@ describe('what is refused as malformed', () => {
     expect(await requestsFor64(h)).toBe(21);
   });
 
-  test('as a single record makes no search after it cheaper', async () => {
+  test('a malformed single record makes no search after it cheaper', async () => {
     const h = await accepting();
     h.decide = () => MALFORMED;
     h.queue.admit({ body: 'alone' } as never);
@@ -46,7 +46,7 @@ describe('what is refused as malformed', () => {
     expect(await requestsFor64(h)).toBe(21);
   });
 
-  test('is searched at a price apart from that of what is too large or cannot be written', async () => {
+  test('a malformed batch has a budget apart from those of batches that are too large or cannot be written', async () => {
     const [tooLarge, unserializable] = [await accepting(), await accepting()];
     tooLarge.decide = (bodies) => (bodies.length > 1 ? TOO_LARGE : DELIVERED);
     // Two parts of a size are refused: then it is known what fits.
@@ -62,22 +62,25 @@ describe('what is refused as malformed', () => {
     ['one in 50', 50, 1],
     ['one in two', 2, 1],
     ['six next to each other in each 500', 500, 6],
-  ])('costs the bad records alone, two requests for each record at most: %s', async (_, every, run) => {
-    const h = new DriverHarness({ maxExportBatchSize: 1_024 }, { concurrency: { start: 16, max: 16 } });
-    h.decide = () => DELIVERED;
-    await h.emit(1_024);
-    h.requests();
-    const isBad = (body: unknown) => Number(body) % every < run;
-    h.decide = (bodies) => (bodies.some(isBad) ? MALFORMED : DELIVERED);
-    await h.emit(2 * 1_024);
-    const bodies = Array.from({ length: 2 * 1_024 }, (_, index) => 1_024 + index);
-    const dropped = h.toldOf('dropped').reduce((sum, [, records]) => sum + Number(records), 0);
-    expect(dropped).toBe(bodies.filter(isBad).length);
-    expect(h.requests()).toBeLessThanOrEqual(2 * bodies.length);
-    expect(h.recovery.breaker).toBe('closed');
-  });
+  ])(
+    'a malformed batch costs its bad records alone, two requests for each record at most: %s',
+    async (_, every, run) => {
+      const h = new DriverHarness({ maxExportBatchSize: 1_024 }, { concurrency: { start: 16, max: 16 } });
+      h.decide = () => DELIVERED;
+      await h.emit(1_024);
+      h.requests();
+      const isBad = (body: unknown) => Number(body) % every < run;
+      h.decide = (bodies) => (bodies.some(isBad) ? MALFORMED : DELIVERED);
+      await h.emit(2 * 1_024);
+      const bodies = Array.from({ length: 2 * 1_024 }, (_, index) => 1_024 + index);
+      const dropped = h.toldOf('dropped').reduce((sum, [, records]) => sum + Number(records), 0);
+      expect(dropped).toBe(bodies.filter(isBad).length);
+      expect(h.requests()).toBeLessThanOrEqual(2 * bodies.length);
+      expect(h.recovery.breaker).toBe('closed');
+    },
+  );
 
-  test('is searched one part at a time, while other batches go beside it', async () => {
+  test('a malformed batch is searched one part at a time, while other batches are sent concurrently', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 64 }, { concurrency: { start: 8, max: 8 } });
     h.decide = () => DELIVERED;
     await h.emit(64);
@@ -93,7 +96,7 @@ describe('what is refused as malformed', () => {
     expect(h.sent.map(({ bodies }) => bodies.length)).toEqual([64, 32, 64, 32]);
   });
 
-  test('goes on with its other parts when one of them has to be tried again', async () => {
+  test('a search goes on with its other parts when one of them has to be tried again', async () => {
     const h = await accepting();
     h.requests();
     h.decide = (bodies) => (bodies.length === 64 ? MALFORMED : RETRYABLE);
@@ -103,7 +106,7 @@ describe('what is refused as malformed', () => {
     expect(h.toldOf('delivered').map(([records]) => records)).toEqual([64, 32, 32]);
   });
 
-  test('as a whole and accepted in parts speaks of a limit, which is learnt although more was accepted before', async () => {
+  test('a batch refused as a whole and accepted in parts shows a limit, even if more was accepted before', async () => {
     const h = await accepting();
     h.decide = (bodies) => (bodies.length > 10 ? MALFORMED : DELIVERED);
     await h.emit(64);
@@ -113,7 +116,7 @@ describe('what is refused as malformed', () => {
     expect(h.toldOf('dropped')).toEqual([]);
   });
 
-  test('as a whole, with a record at fault in it, speaks of no limit', async () => {
+  test('a batch refused as a whole with a record at fault in it shows no limit', async () => {
     const h = await accepting();
     for (const bad of [64, 100, 127]) {
       h.decide = (bodies) => (bodies.includes(bad) ? MALFORMED : DELIVERED);
@@ -124,7 +127,7 @@ describe('what is refused as malformed', () => {
     }
   });
 
-  test('drops nothing before anything was ever accepted: each batch waits for its turn to be asked with', async () => {
+  test('a malformed batch costs nothing before anything was accepted: each batch has its turn as a probe', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 4 });
     h.decide = () => MALFORMED;
     await h.emit(12);

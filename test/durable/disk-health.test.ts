@@ -11,7 +11,7 @@ const breaker = { failureThreshold: 2, resetTimeoutMillis: 30_000, maxResetTimeo
 const quickRetry = { initialDelayMillis: 1, maxDelayMillis: 1 };
 
 describe('a disk that is full', () => {
-  test('leaves the records in memory, says so, and takes them when there is room again', async () => {
+  test('a full disk leaves the records in memory, is reported, and takes them when there is room again', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness({ breaker, retry: quickRetry }, [down], undefined, disk.files);
     disk.freeBytes = 0;
@@ -30,7 +30,7 @@ describe('a disk that is full', () => {
     expect(inOrder(h.delivered)).toEqual(numbers(0, 50));
   });
 
-  test('does not stop records in always mode: they are sent from memory', async () => {
+  test('a full disk does not stop records in always mode: they are sent from memory', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness({ spool: { mode: 'always' } }, [], undefined, disk.files);
     disk.freeBytes = 0;
@@ -45,7 +45,7 @@ describe('a disk that is full', () => {
     expect(h.processor.health()).toEqual({ status: 'ok', reasons: [] });
   });
 
-  test('loses what memory cannot hold, as without a spool, and counts it', async () => {
+  test('a full disk costs what memory cannot hold, as without a spool, and the loss is counted', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness({}, ['hang'], undefined, disk.files);
     disk.freeBytes = 0;
@@ -56,7 +56,7 @@ describe('a disk that is full', () => {
 });
 
 describe('a disk that does not answer', () => {
-  test('does not hold up what is emitted after the first 5 s in always mode, and says so until it answers', async () => {
+  test('a disk that does not answer delays records in always mode for 5 s at most, and is reported until it answers', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness({ spool: { mode: 'always' } }, [], undefined, disk.files);
     h.emit(10);
@@ -84,7 +84,7 @@ describe('a disk that does not answer', () => {
     expect(h.held).toEqual({ memory: 0, disk: 0 });
   });
 
-  test('is not written to synchronously at the end, which would never come', async () => {
+  test('a disk that does not answer is not written to synchronously at the end, which would never come', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness({ spool: { mode: 'always' } }, ['hang'], undefined, disk.files);
     disk.hold('write', 'open', 'close', 'mkdir', 'unlink', 'rename', 'datasync', 'rmdir');

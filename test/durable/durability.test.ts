@@ -10,14 +10,15 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { SpillwayLogRecordProcessor } from '../../src/index.ts';
 import { expectLaw } from '../support/records.ts';
 import { ScriptedExporter } from '../support/scripted-exporter.ts';
+import { scriptPath } from '../support/scripts.ts';
 import { until } from '../support/until.ts';
 
-const CHILD = new URL('../children/lingering.ts', import.meta.url);
+const CHILD = scriptPath('lingering');
 /** Has a process or a thread log in every scenario, each of which has a directory below this one, and ends it. */
 type End = (directory: string, cleanUp: (clean: () => void) => void) => Promise<void>;
 
 async function waitingChild(cleanUp: (clean: () => void) => void, ...args: string[]): Promise<ChildProcess> {
-  const child = fork(CHILD.pathname, args, { execArgv: [] });
+  const child = fork(CHILD, args, { execArgv: [] });
   cleanUp(() => void child.kill('SIGKILL'));
   await once(child, 'message');
   return child;
@@ -73,7 +74,7 @@ describe.concurrent.for(Object.entries(ENDS))('%s', ([, end]) => {
   });
 
   test.for(['always', 'overflow, after a while without a collector'])(
-    'costs the open batch at most (%s)',
+    'a loss of the process costs the open batch at most (%s)',
     async (scenario, context) => {
       const found = await foundIn(join(parent, scenario));
       context.expect(found).toEqual(found.map((_, index) => index));
@@ -81,7 +82,7 @@ describe.concurrent.for(Object.entries(ENDS))('%s', ([, end]) => {
     },
   );
 
-  test('costs what is in memory only (overflow)', async (context) => {
+  test('a loss of the process costs only what is in memory (overflow)', async (context) => {
     context.expect(readdirSync(join(parent, 'overflow, memory only'))).toEqual([]);
   });
 });

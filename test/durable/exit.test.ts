@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 /** How the child ended, and the numbers of the records that the next process finds. */
 async function endOf(scenario: string) {
   const directory = join(temporaryDirectory(), 'spool');
-  const end = await runToEnd('exiting.ts', scenario, directory);
+  const end = await runToEnd('exiting', scenario, directory);
   return { ...end, found: await foundIn(directory) };
 }
 
@@ -65,7 +65,7 @@ test('no more is written at the exit than exitMaxBytes', async () => {
   expect(found.length).toBeLessThan(250);
 });
 
-test('of what does not fit into exitMaxBytes, protected records are the last', async () => {
+test('protected records are the last to be left out of what fits into exitMaxBytes', async () => {
   const { found } = await endOf('has protected records and may write less than it has');
   expect(found.slice(-50)).toEqual(upTo(300).slice(250));
   expect(found.length).toBeLessThan(300);
@@ -81,7 +81,7 @@ test('processors of one process share a directory', async () => {
   expect((await endOf('has two processors in one directory')).found).toEqual(upTo(500));
 });
 
-test('so do worker threads, each of which ends like a process', async () => {
+test('worker threads store at their end like processes', async () => {
   const { found, reports } = await endOf('has workers that exit');
   expect(reports.filter((line) => line === 'worker ended with 4').length).toBe(3);
   expect(found).toEqual([...upTo(250), ...upTo(250), ...upTo(250)].sort((a, b) => a - b));
@@ -89,7 +89,7 @@ test('so do worker threads, each of which ends like a process', async () => {
 
 test('a process that writes ahead and is killed loses its open batch and nothing else', async () => {
   const directory = join(temporaryDirectory(), 'spool');
-  const child = new ChildRun('exiting.ts', 'writes ahead and waits to be killed', directory);
+  const child = new ChildRun('exiting', 'writes ahead and waits to be killed', directory);
   await child.reported('written');
   child.kill('SIGKILL');
   expect((await child.end).signal).toBe('SIGKILL');

@@ -9,7 +9,7 @@ const breaker = { failureThreshold: 2, resetTimeoutMillis: 30_000, maxResetTimeo
 /** Every failure counts, none delays the next attempt. */
 const quickRetry = { initialDelayMillis: 1, maxDelayMillis: 1 };
 
-test('as long as the destination keeps up nothing is written', async () => {
+test('nothing is written as long as the destination keeps up', async () => {
   const h = new SpooledHarness();
   for (let round = 0; round < 20; round++) {
     h.emit(30);
@@ -49,7 +49,7 @@ describe('when memory fills up', () => {
     expect(inOrder(h.delivered)).toEqual(numbers(0, 5_000));
   });
 
-  test('by bytes as well as by records', async () => {
+  test('a queue that is full by bytes goes to disk like one that is full by records', async () => {
     const h = new SpooledHarness({ maxQueueSize: 100_000, maxQueueBytes: 64 * 1024 }, ['hang']);
     const attributes = { text: 'x'.repeat(1_000) };
     h.emit(500, { attributes });
@@ -104,7 +104,7 @@ describe('under memory pressure', () => {
 });
 
 describe('forceFlush', () => {
-  test('resolves when what cannot be sent is on disk', async () => {
+  test('a forceFlush resolves when everything that cannot be sent is on disk', async () => {
     const h = new SpooledHarness({ breaker, retry: quickRetry }, [down]);
     h.emit(25);
     await h.advance(2_000);
@@ -119,7 +119,7 @@ describe('forceFlush', () => {
     expect(h.held).toEqual({ memory: 0, disk: 25 });
   });
 
-  test('stores what a destination that hangs keeps in flight', async () => {
+  test('a forceFlush stores what a destination that hangs keeps in flight', async () => {
     const h = new SpooledHarness({ exportTimeoutMillis: 0 }, ['hang']);
     h.emit(25);
     const flush = h.processor.forceFlush({ timeoutMillis: 1_000 });

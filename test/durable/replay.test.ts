@@ -56,7 +56,7 @@ describe('beside live records', () => {
     },
   );
 
-  test('replays go on while no live record waits, and are oldest first', async () => {
+  test('the replays go on while no live record waits, oldest first', async () => {
     const h = await heirOf(300);
     h.emit(10);
     await h.advance(200);
@@ -66,7 +66,7 @@ describe('beside live records', () => {
     expect(inOrder(h.delivered)).toEqual(numbers(0, 310));
   });
 
-  test('while the destination fails it is asked with live records, and with replays only where none waits', async () => {
+  test('live records ask a destination that fails, and replays only where none of those waits', async () => {
     const h = await heirOf(600, {
       spool: { replayShare: 0.5 },
       maxExportBatchSize: 10,
@@ -87,7 +87,7 @@ describe('beside live records', () => {
     expect(inOrder(h.delivered)).toEqual(numbers(0, 1_000));
   });
 
-  test('no more than its share of the exports are replays at once', async () => {
+  test('no more than their share of the concurrent exports are replays', async () => {
     const h = await heirOf(300, { maxConcurrentExports: 8, spool: { replayShare: 0.25 } });
     h.exporter.script = ['hang'];
     await h.advance(100);
@@ -200,7 +200,7 @@ describe.each(['always', 'overflow'] as const)('attributes of a resource that re
   const spool = { mode, spillAfterOpenMillis: 0 };
   const options = { spool, breaker: { failureThreshold: 1 } };
 
-  test('are on disk with the records that were emitted before', async () => {
+  test('late attributes of a resource are on disk with the records that were emitted before', async () => {
     const before = new SpooledHarness(options, [down]);
     before.emit(1);
     await before.advance(1_500);
@@ -217,7 +217,7 @@ describe.each(['always', 'overflow'] as const)('attributes of a resource that re
     for (const { resource } of late) expect(resource.attributes).toHaveProperty('host.id', 'h1');
   });
 
-  test('are not waited for beyond 5 s, nor when the process ends', async () => {
+  test('late attributes of a resource are not waited for beyond 5 s, nor when the process ends', async () => {
     const h = new SpooledHarness(options, [down]);
     h.emit(1);
     await h.advance(1_500);

@@ -9,7 +9,7 @@ const breaker = { failureThreshold: 2, resetTimeoutMillis: 30_000, maxResetTimeo
 const quickRetry = { initialDelayMillis: 1, maxDelayMillis: 1 };
 
 describe('a shutdown', () => {
-  test('with the breaker open takes no time, and leaves everything on disk', async () => {
+  test('a shutdown with the breaker open takes no time, and leaves everything on disk', async () => {
     const h = new SpooledHarness({ breaker, retry: quickRetry }, [down]);
     h.emit(95);
     await h.advance(1_000);
@@ -19,7 +19,7 @@ describe('a shutdown', () => {
     expect(h.held).toEqual({ memory: 0, disk: 95 });
   });
 
-  test('with a destination that hangs keeps its deadline, and leaves on disk what is in flight, too', async () => {
+  test('a shutdown with a destination that hangs keeps its deadline, and leaves on disk what is in flight, too', async () => {
     const h = new SpooledHarness({ exportTimeoutMillis: 0 }, ['hang']);
     h.emit(95);
     expect(await h.shutdown({ timeoutMillis: 1_000 })).toBeLessThanOrEqual(1_050);
@@ -28,7 +28,7 @@ describe('a shutdown', () => {
   });
 
   test.each(['immediate', 'flush', 'graceful'] as const)(
-    'with the strategy %s drops nothing',
+    'a shutdown with the strategy %s drops nothing',
     async (strategy) => {
       const h = new SpooledHarness({}, ['succeed', down]);
       h.emit(45);
@@ -41,7 +41,7 @@ describe('a shutdown', () => {
     },
   );
 
-  test('with a healthy destination leaves nothing behind', async () => {
+  test('a shutdown with a healthy destination leaves nothing behind', async () => {
     const h = new SpooledHarness({ spool: { mode: 'always' } });
     h.emit(65);
     await h.shutdown();
@@ -62,7 +62,7 @@ describe('a shutdown', () => {
 });
 
 describe('the next process', () => {
-  test('finds what the one before left, at once, oldest first', async () => {
+  test('the next process immediately finds what the one before left, oldest first', async () => {
     const h = new SpooledHarness({ breaker, retry: quickRetry }, [down]);
     h.emit(95);
     await h.shutdown({ timeoutMillis: 500 });
@@ -75,7 +75,7 @@ describe('the next process', () => {
     expect(next.leftOnDisk).toEqual([]);
   });
 
-  test('that has no luck either passes it on', async () => {
+  test('the next process passes on what it cannot deliver either', async () => {
     let h = new SpooledHarness({ breaker, retry: quickRetry }, [down]);
     h.emit(20);
     await h.shutdown({ timeoutMillis: 500 });
@@ -92,7 +92,7 @@ describe('the next process', () => {
     expect(inOrder(last.delivered)).toEqual(numbers(0, 100));
   });
 
-  test('sends only the parts of a batch that were not delivered', async () => {
+  test('the next process sends only the parts of a batch that were not delivered', async () => {
     const h = new SpooledHarness({ breaker, retry: quickRetry, maxExportBatchSize: 64 }, [down]);
     h.emit(64);
     await h.advance(10_000);
@@ -134,7 +134,7 @@ describe('in always mode', () => {
     expect(next.delivered).toEqual(numbers(0, 30));
   });
 
-  test('scheduledDelayMillis bounds how long a record is in memory only', async () => {
+  test('scheduledDelayMillis bounds in always mode how long a record is in memory only', async () => {
     const h = new SpooledHarness({ spool: { mode: 'always' }, scheduledDelayMillis: 200 }, ['hang']);
     h.emit(3);
     await h.advance(199);

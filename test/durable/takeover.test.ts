@@ -75,22 +75,25 @@ describe('in the turn in which the loss of a partition is found out, nothing of 
   test.each<[string, (disk: FaultyFiles) => Promise<SpooledHarness>]>([
     ['from memory', writingAhead],
     ['of what was read back', replaying],
-  ])('%s', async (_which, begin) => {
-    const disk = new FaultyFiles(promptFiles);
-    const h = await begin(disk);
-    await heirOf(h);
-    const goOn = disk.hold('open', 'readdir');
-    await h.advance(900);
-    h.exporter.script = ['succeed'];
-    h.exporter.calls[0]?.fail(refused);
-    await h.advance(100);
-    expect(h.exporter.calls.length).toBe(1);
-    // The driver is due for this one before the spool tells what it has found.
-    h.emit(1);
-    await goOn();
-    await h.advance(1_000);
-    expect(h.delivered).toEqual([h.emitted - 1]);
-  });
+  ])(
+    'a process that finds its partition lost sends nothing of it in that turn: %s',
+    async (_which, begin) => {
+      const disk = new FaultyFiles(promptFiles);
+      const h = await begin(disk);
+      await heirOf(h);
+      const goOn = disk.hold('open', 'readdir');
+      await h.advance(900);
+      h.exporter.script = ['succeed'];
+      h.exporter.calls[0]?.fail(refused);
+      await h.advance(100);
+      expect(h.exporter.calls.length).toBe(1);
+      // The driver is due for this one before the spool tells what it has found.
+      h.emit(1);
+      await goOn();
+      await h.advance(1_000);
+      expect(h.delivered).toEqual([h.emitted - 1]);
+    },
+  );
 });
 
 test('a probe that was taken over still tells the breaker how the destination is', async () => {

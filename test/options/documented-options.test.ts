@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { SpillwayError } from '../../src/common/errors.ts';
+import { PLAIN_DEFAULTS } from '../../src/delivery/exporter-adapter.ts';
 import type { SpillwayOptions } from '../../src/options/options.ts';
 import { resolveSettings } from '../../src/options/settings.ts';
 import { resolveOtlpConfig } from '../../src/otlp/config.ts';
@@ -73,7 +74,7 @@ function withValue(path: string, value: number): SpillwayOptions {
 }
 
 const settingsOf = (options: SpillwayOptions, env = {}) =>
-  resolveSettings(options, env, 1024 ** 4, { maxExportBatchSize: 512, maxConcurrentExports: 1 });
+  resolveSettings(options, env, 1024 ** 4, PLAIN_DEFAULTS);
 
 function errorOf(construct: () => unknown): unknown {
   try {

@@ -20,7 +20,8 @@ test('the documented defaults hold without options', () => {
   const warnings = diagLines();
   expect(resolve()).toEqual({
     maxQueueSize: 1_048_576,
-    maxExportBatchSize: 512,
+    maxExportBatchSize: 4_096,
+    fullBatchRecords: 512,
     scheduledDelayMillis: 1_000,
     exportTimeoutMillis: 30_000,
     maxQueueBytes: 64 * MIB,
@@ -167,7 +168,7 @@ test.each(['shutdown', 'shed', 'breaker', 'retry', 'memoryLimit', 'spool'])(
 describe('environment', () => {
   const variables = [
     ['OTEL_BLRP_MAX_QUEUE_SIZE', 'maxQueueSize', 1_048_576, '0'],
-    ['OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'maxExportBatchSize', 512, '-1'],
+    ['OTEL_BLRP_MAX_EXPORT_BATCH_SIZE', 'maxExportBatchSize', 4_096, '-1'],
     ['OTEL_BLRP_SCHEDULE_DELAY', 'scheduledDelayMillis', 1_000, '2147483648'],
     ['OTEL_BLRP_EXPORT_TIMEOUT', 'exportTimeoutMillis', 30_000, '-5'],
   ] as const;
@@ -232,4 +233,14 @@ test('the defaults of the exporter hold where neither options nor environment sa
   expect(resolveSettings({ exporter, maxQueueSize: 1_000 }, {}, 4096 * MIB, defaults)).toMatchObject({
     maxExportBatchSize: 500,
   });
+});
+
+test('a batch is due with 512 records where nobody chose a size, and with as many as were chosen else', () => {
+  const due = (options: object, env = {}) => resolve(options, env).fullBatchRecords;
+  expect(due({})).toBe(512);
+  expect(due({}, { OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 'many' })).toBe(512);
+  expect(due({ maxQueueSize: 100 })).toBe(50);
+  expect(due({ maxExportBatchSize: 4_096 })).toBe(4_096);
+  expect(due({ maxExportBatchSize: 100 })).toBe(100);
+  expect(due({}, { OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: '2000' })).toBe(2_000);
 });

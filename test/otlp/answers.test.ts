@@ -2,11 +2,11 @@
 
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { encodeResponse } from '../../demo/collector/decode.ts';
 import { type OtlpLogExporterOptions, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { resolveOtlpConfig } from '../../src/otlp/config.ts';
 import { HttpTransport } from '../../src/otlp/http-transport.ts';
 import { concealed, secretsOf, secretsOfAuthorization } from '../../src/otlp/secrets.ts';
+import { encodeResponse } from '../../src/testing/responses.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { type Answer, type HttpSink, startProxy, startSink } from '../support/http-sink.ts';
 import { otlpPipeline } from '../support/otlp-pipeline.ts';

@@ -17,12 +17,12 @@ describe('broken connections', () => {
     const emitted = pipeline.emit(BATCH_RECORDS * 3);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 4, failures: 1 } });
-    expectReceived(collector.ids(), { to: emitted }, 'at least once');
-    const twice = [...collector.ids()].filter(([, times]) => times === 2).map(([id]) => Number(id));
+    expectReceived(collector.ids, { to: emitted }, 'at least once');
+    const twice = [...collector.ids].filter(([, times]) => times === 2).map(([id]) => Number(id));
     expect(twice.sort((a, b) => a - b)).toEqual(
       Array.from({ length: BATCH_RECORDS }, (_, index) => BATCH_RECORDS + index),
     );
-    expect(collector.stats().records).toBe(emitted + BATCH_RECORDS);
+    expect(collector.account().records).toBe(emitted + BATCH_RECORDS);
   });
 
   test.each<[string, PipelineOptions]>([
@@ -35,10 +35,10 @@ describe('broken connections', () => {
     await pipeline.until(({ exports }) => exports.failures >= 2);
     expect(pipeline.stats.exports.lastError).toContain('400 ms');
     if (name === 'timeoutMillis') expect(pipeline.causes[0]).toMatchObject({ code: 'ETIMEDOUT' });
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become('well');
     await pipeline.settled();
     expect(pipeline.stats.exported).toBe(emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
     // The collector never answered those, so it was the exporter that ended them, each before the next.
     const { answers } = await collector.until(({ concurrentRequests }) => concurrentRequests === 0);
     expect(answers.hang).toBeGreaterThanOrEqual(2);
@@ -76,8 +76,8 @@ test('every record owed arrives under any mixture of failures, and only what was
   }
   expect(pipeline.stats.exported).toBe(emitted);
   expect(pipeline.droppedTotal).toBe(0);
-  expectReceived(collector.ids(), { to: emitted }, 'at least once');
-  const again = collector.stats().records - emitted;
+  expectReceived(collector.ids, { to: emitted }, 'at least once');
+  const again = collector.account().records - emitted;
   expect(again).toBeGreaterThan(0);
   expect(again).toBeLessThanOrEqual(BATCH_RECORDS);
 });

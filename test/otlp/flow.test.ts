@@ -45,9 +45,9 @@ describe('concurrent requests', () => {
       const pipeline = otlpPipeline(collector, { maxExportBatchSize: 50, otlp });
       const emitted = pipeline.emit(50 * 12 * limit);
       await pipeline.settled(10_000);
-      expect(collector.stats().peakConcurrentRequests).toBe(limit);
+      expect(collector.account().peakConcurrentRequests).toBe(limit);
       expectOneMorePerAnswer(arrivals);
-      expectReceived(collector.ids(), { to: emitted });
+      expectReceived(collector.ids, { to: emitted });
     },
   );
 
@@ -60,8 +60,8 @@ describe('concurrent requests', () => {
     const pipeline = otlpPipeline(collector, { maxExportBatchSize: 10, ...options });
     const emitted = pipeline.emit(10 * 24);
     await pipeline.settled();
-    expect(collector.stats().peakConcurrentRequests).toBe(limit);
-    expectReceived(collector.ids(), { to: emitted });
+    expect(collector.account().peakConcurrentRequests).toBe(limit);
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test('concurrent requests shrink to one while the collector throttles, and grow again afterwards', async () => {
@@ -71,18 +71,18 @@ describe('concurrent requests', () => {
     const emitted = pipeline.emit(10 * 800);
     await collector.until(({ concurrentRequests }) => concurrentRequests === 6);
 
-    await collector.behave({ reply: { kind: 'status', status: 429 } });
+    await collector.become({ latencyMillis: 20, reply: { kind: 'status', status: 429 } });
     await pipeline.until(({ exports }) => exports.failures >= 8);
     const throttled = arrivalsAt(collector);
     await until(() => throttled.length >= 4, 'four requests while throttled');
     expect(throttled.slice(0, 4).map(({ concurrent }) => concurrent)).toEqual([1, 1, 1, 1]);
 
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become({ latencyMillis: 20 });
     await collector.until(({ concurrentRequests }) => concurrentRequests === 6);
-    await collector.behave({ latencyMillis: 0 });
+    await collector.become('well');
     await pipeline.settled(10_000);
-    expect(collector.stats().peakConcurrentRequests).toBe(6);
-    expectReceived(collector.ids(), { to: emitted });
+    expect(collector.account().peakConcurrentRequests).toBe(6);
+    expectReceived(collector.ids, { to: emitted });
   });
 });
 
@@ -91,10 +91,10 @@ test('compressed requests are small on the wire and hold the same records', asyn
   const pipeline = otlpPipeline(collector, { maxExportBatchSize: 100, otlp: { compression: 'gzip' } });
   const emitted = pipeline.emit(500, 'x'.repeat(100));
   await pipeline.settled();
-  const { bytes, decodedBytes, encodings, requests } = collector.stats();
+  const { bytes, decodedBytes, encodings, requests } = collector.account();
   expect(encodings).toEqual({ 'application/x-protobuf, gzip': requests });
   expect(bytes).toBeLessThan(decodedBytes / 4);
-  expectReceived(collector.ids(), { to: emitted });
+  expectReceived(collector.ids, { to: emitted });
 });
 
 describe('header functions', () => {
@@ -136,8 +136,8 @@ describe('header functions', () => {
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 2 } });
     expect(pipeline.stats.exports.lastError).toContain(`'headers' failed: no token yet`);
-    expect(collector.stats().requests).toBe(1);
-    expectReceived(collector.ids(), { to: emitted });
+    expect(collector.account().requests).toBe(1);
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test('a header function that never answers costs an attempt its timeout, and no more', async () => {
@@ -148,7 +148,7 @@ describe('header functions', () => {
     const emitted = pipeline.emit(10);
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 2, failures: 1 } });
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 });
 
@@ -163,7 +163,7 @@ describe('logging within an export', () => {
     const logger = loggerTo(processor);
     for (const body of ['one', 'two']) logger.emit({ body });
     await processor.forceFlush();
-    expect([...collector.ids().keys()]).toEqual(['one', 'two']);
+    expect([...collector.ids.keys()]).toEqual(['one', 'two']);
     expect(processor.stats()).toMatchObject({ offered: 4, exported: 2, dropped: { self: 2 } });
   });
 
@@ -180,7 +180,7 @@ describe('logging within an export', () => {
     const logger = loggerTo(processor);
     for (const body of ['one', 'two']) logger.emit({ body });
     await processor.forceFlush();
-    expect([...collector.ids().keys()]).toEqual(['one', 'two']);
+    expect([...collector.ids.keys()]).toEqual(['one', 'two']);
     expect(processor.stats()).toMatchObject({ offered: 6, exported: 2, dropped: { self: 4 } });
   });
 });
@@ -192,7 +192,7 @@ describe('flushes', () => {
     const emitted = pipeline.emit(1_000);
     await Promise.all([1, 2, 3].map(() => pipeline.processor.forceFlush()));
     expect(pipeline.stats.exported).toBe(emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test('a flush that runs out of time rejects, leaves the request alone, and causes nothing to be sent twice', async () => {
@@ -204,7 +204,7 @@ describe('flushes', () => {
     });
     await pipeline.settled();
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 1, failures: 0 } });
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 });
 
@@ -260,7 +260,7 @@ describe('shutdowns', () => {
 
   test('a shutdown with a collector that is known to be gone does not wait for its deadline', async () => {
     const collector = await collectorWith();
-    await collector.refuse();
+    await collector.become('dead');
     const pipeline = otlpPipeline(collector, {
       breaker: { failureThreshold: 1, resetTimeoutMillis: 60_000 },
     });

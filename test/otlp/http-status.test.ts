@@ -1,8 +1,8 @@
 /** The processor with its own OTLP exporter against a real collector that answers, but not with a yes. */
 
 import { describe, expect, test } from 'vitest';
-import type { Behaviour, Reply } from '../../demo/collector/protocol.ts';
 import type { DropEvent } from '../../src/index.ts';
+import type { Behaviour, Reply } from '../../src/testing/index.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
 import { collectorWith, otlpPipeline, type PipelineOptions } from '../support/otlp-pipeline.ts';
@@ -33,8 +33,8 @@ describe('batches that are refused once', () => {
       const emitted = pipeline.emit(BATCH_RECORDS * 2);
       await pipeline.settled();
       expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
-      expectReceived(collector.ids(), { to: emitted });
-      expect(collector.stats().answers).toEqual({ 200: 2, [reply.status]: 1 });
+      expectReceived(collector.ids, { to: emitted });
+      expect(collector.account().answers).toEqual({ 200: 2, [reply.status]: 1 });
       expect(pipeline.stats.exports.lastError).toMatch(
         new RegExp(`^HTTP ${reply.status} .+ from ${collector.logsUrl}`),
       );
@@ -50,9 +50,9 @@ describe('batches that are refused once', () => {
       const emitted = pipeline.emit(BATCH_RECORDS * 2);
       await pipeline.settled();
       expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 1 } });
-      expectReceived(collector.ids(), { to: emitted });
+      expectReceived(collector.ids, { to: emitted });
       // Elsewhere the collector answers 404.
-      expect(collector.stats()).toMatchObject({ requests: 3, answers: { 200: 2, [code]: 1 } });
+      expect(collector.account()).toMatchObject({ requests: 3, answers: { 200: 2, [code]: 1 } });
     },
   );
 });
@@ -69,10 +69,10 @@ test.each([307, 404, 405, 408, 415, 502])(
     expect(pipeline.droppedTotal).toBe(0);
     expect(pipeline.processor.health().reasons.join()).toContain(`HTTP ${code}`);
 
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become('well');
     await pipeline.settled();
     expect(pipeline.stats.exported).toBe(emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
     expect(pipeline.processor.health()).toEqual({ status: 'ok', reasons: [] });
   },
 );
@@ -109,7 +109,7 @@ test.each([402, 406, 409, 410, 418, 422, 431, 451])(
       breaker: { state: 'closed' },
     });
     expect(pipeline.droppedTotal).toBe(BATCH_RECORDS);
-    expectReceived(collector.ids(), { from: BATCH_RECORDS, to: emitted });
+    expectReceived(collector.ids, { from: BATCH_RECORDS, to: emitted });
     await pipeline.until(() => drops.length > 0);
     expect(drops).toEqual([{ reason: 'rejected', records: BATCH_RECORDS }]);
   },
@@ -125,9 +125,9 @@ test.each<[string, Behaviour]>([
   const emitted = pipeline.emit(BATCH_RECORDS * 2, 'x'.repeat(200));
   await pipeline.settled();
   expect(pipeline.stats.exported).toBe(emitted);
-  expect(collector.stats().answers[limit.tooLargeStatus ?? 413]).toBeGreaterThan(0);
+  expect(collector.account().answers[limit.tooLargeStatus ?? 413]).toBeGreaterThan(0);
   expect(pipeline.breakerStates).toEqual([]);
-  expectReceived(collector.ids(), { to: emitted });
+  expectReceived(collector.ids, { to: emitted });
 });
 
 describe('learned limits of size', () => {
@@ -141,12 +141,12 @@ describe('learned limits of size', () => {
       pipeline.emit(BATCH_RECORDS, 'x'.repeat(200));
       await pipeline.settled();
     }
-    const taught = collector.stats().answers[413];
+    const taught = collector.account().answers[413];
     expect(taught).toBeGreaterThan(0);
     const emitted = pipeline.emit(BATCH_RECORDS * 20, 'x'.repeat(200));
     await pipeline.settled();
-    expect(collector.stats().answers[413]).toBe(taught);
-    expectReceived(collector.ids(), { to: emitted });
+    expect(collector.account().answers[413]).toBe(taught);
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test('a limit that a 413 has taught is forgotten after an outage', async () => {
@@ -154,12 +154,12 @@ describe('learned limits of size', () => {
     const pipeline = otlpPipeline(collector, OPTIONS);
     pipeline.emit(BATCH_RECORDS);
     await pipeline.settled();
-    await collector.behave({ maxRecords: Number.POSITIVE_INFINITY });
+    await collector.become('well');
     const requestsFor = async (batches: number) => {
-      const before = collector.stats().requests;
+      const before = collector.account().requests;
       pipeline.emit(BATCH_RECORDS * batches);
       await pipeline.settled();
-      return collector.stats().requests - before;
+      return collector.account().requests - before;
     };
     expect(await requestsFor(1)).toBeGreaterThan(1);
     // A collector that was away may be another one now.
@@ -167,7 +167,7 @@ describe('learned limits of size', () => {
     await requestsFor(1);
     for (let round = 0; round < 10; round++) await requestsFor(1);
     expect(await requestsFor(10)).toBe(10);
-    expect(collector.stats().records).toBe(BATCH_RECORDS * 23);
+    expect(collector.account().records).toBe(BATCH_RECORDS * 23);
   });
 
   test('a limit that a 413 has taught is probed with few requests while it stands', async () => {
@@ -177,9 +177,9 @@ describe('learned limits of size', () => {
       pipeline.emit(BATCH_RECORDS * 25);
       await pipeline.settled();
     }
-    const { answers } = collector.stats();
+    const { answers } = collector.account();
     expect(Number(answers[413]) / Number(answers[200])).toBeLessThan(0.05);
-    expectReceived(collector.ids(), { to: BATCH_RECORDS * 250 });
+    expectReceived(collector.ids, { to: BATCH_RECORDS * 250 });
   });
 });
 
@@ -190,9 +190,9 @@ test('a collector that refuses everything with 400 and has accepted nothing befo
   await pipeline.until(() => pipeline.breakerStates.includes('open'));
   expect(pipeline.stats).toMatchObject({ exported: 0, dropped: { rejected: 0 } });
 
-  await collector.behave({ reply: { kind: 'accept' } });
+  await collector.become('well');
   await pipeline.settled();
-  expectReceived(collector.ids(), { to: emitted });
+  expectReceived(collector.ids, { to: emitted });
 });
 
 describe('partial successes', () => {
@@ -212,7 +212,7 @@ describe('partial successes', () => {
       exports: { attempts: 3, failures: 0 },
     });
     expect(pipeline.droppedTotal).toBe(63);
-    expect(collector.stats().records).toBe(emitted - 63);
+    expect(collector.account().records).toBe(emitted - 63);
     // One warning of a kind in a while; the records that were lost are reported apart from it.
     expect(lines.filter((line) => line.includes('no room for three'))).toHaveLength(1);
     expect(lines.filter((line) => line.includes('rejected 3'))).toHaveLength(1);
@@ -228,7 +228,7 @@ describe('partial successes', () => {
     expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { failures: 0 } });
     expect(pipeline.droppedTotal).toBe(0);
     expect(lines).toEqual([expect.stringContaining('the attribute x is deprecated')]);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test.each([BATCH_RECORDS, 1_000_000])(

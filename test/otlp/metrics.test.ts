@@ -264,9 +264,9 @@ describe('records', () => {
     const h = new Metered(collector);
     h.emit(10);
     await h.clock.advance(0);
-    await h.until(() => collector.stats().answers.hang === 1);
+    await h.until(() => collector.account().answers.hang === 1);
     void h.processor.shutdown({ strategy: 'immediate' });
-    await h.until(() => collector.stats().concurrentRequests === 0);
+    await h.until(() => collector.account().concurrentRequests === 0);
     const collected = await h.collect();
     expect(points(collected, inflight)).toEqual([{ value: 0, attributes: {} }]);
     expect(points(collected, exported)).toEqual([]);
@@ -298,12 +298,12 @@ describe('operations', () => {
 
   test('an operation without an answer has the code of the error and no status', async () => {
     const collector = await collectorWith();
-    await collector.refuse();
+    await collector.become('dead');
     const h = new Metered(collector);
     h.emit(10);
     await h.clock.advance(0);
     await h.until(({ exports }) => exports.failures >= 1);
-    await collector.listen();
+    await collector.become('well');
     await h.settled();
     const collected = await h.collect();
     const { failures } = h.stats.exports;
@@ -325,7 +325,7 @@ describe('operations', () => {
     const h = new Metered(collector, { otlp: { meterProvider: telemetry.provider, ...otlp }, ...options });
     h.emit(10);
     await h.clock.advance(0);
-    await h.until(() => collector.stats().answers.hang === 1);
+    await h.until(() => collector.account().answers.hang === 1);
     if (name === 'exportTimeoutMillis') await h.clock.advance(50);
     await h.settled();
     const [first] = points(await telemetry.collect(), duration);

@@ -57,7 +57,7 @@ describe('maxRequestBytes', () => {
     for (let index = 0; index < 8; index++)
       pipeline.processor.onEmit(record({ ...large, body: 'lost' } as never));
     await pipeline.processor.forceFlush();
-    expect(collector.stats().requests).toBe(0);
+    expect(collector.account().requests).toBe(0);
     expect(pipeline.breakerStates).toEqual([]);
     expect(pipeline.stats).toMatchObject({ exported: 0, dropped: { record_too_large: 8 } });
     pipeline.processor.onEmit(record({ body: 'kept' }));
@@ -67,7 +67,7 @@ describe('maxRequestBytes', () => {
 
   test('a request that is too large to be sent does not close the breaker of a destination that is down', async () => {
     const collector = await collectorWith();
-    await collector.refuse();
+    await collector.become('dead');
     const pipeline = new ManualPipeline(collector, {
       otlp: { maxRequestBytes: 4 * KIB },
       breaker: { failureThreshold: 1, resetTimeoutMillis: 1_000 },

@@ -3,9 +3,9 @@
 import { STATUS_CODES } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeResponse, encodeStatus } from '../../demo/collector/decode.ts';
 import { outcomeOf, outcomeOfFailure } from '../../src/otlp/response.ts';
 import type { OtlpResponse } from '../../src/otlp/transport.ts';
+import { encodeResponse, encodeStatus } from '../../src/testing/responses.ts';
 import { runs } from '../support/property-runs.ts';
 
 const PROTOBUF = 'application/x-protobuf';

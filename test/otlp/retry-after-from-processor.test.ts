@@ -1,7 +1,7 @@
 /** The processor with its own OTLP exporter against a real collector that says when it wants to be called again. */
 
 import { describe, expect, test } from 'vitest';
-import type { Reply } from '../../demo/collector/protocol.ts';
+import type { Reply } from '../../src/testing/index.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
 import {
@@ -31,19 +31,19 @@ describe('Retry-After', () => {
       const pipeline = new ManualPipeline(collector, { ...OPTIONS, breaker: false });
       const emitted = pipeline.emit(BATCH_RECORDS * 3);
       await pipeline.until(({ exports }) => exports.failures === 1);
-      await collector.behave({ reply: { kind: 'accept' } });
+      await collector.become('well');
       await pipeline.clock.advance(299_999);
       expect(pipeline.stats).toMatchObject({
         queued: { records: emitted },
         inFlight: { records: 0 },
         exports: { attempts: 1 },
       });
-      expect(collector.stats().requests).toBe(1);
+      expect(collector.account().requests).toBe(1);
 
       await pipeline.clock.advance(1 + SLACK_MILLIS);
       await pipeline.until(({ exported }) => exported === emitted);
-      expectReceived(collector.ids(), { to: emitted });
-      expect(collector.stats().requests).toBe(4);
+      expectReceived(collector.ids, { to: emitted });
+      expect(collector.account().requests).toBe(4);
     },
   );
 
@@ -59,7 +59,7 @@ describe('Retry-After', () => {
 
     await pipeline.clock.advance(1 + SLACK_MILLIS);
     await pipeline.until(({ exported }) => exported === emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test('Retry-After beyond the reset timeout of the breaker postpones its probe as well', async () => {
@@ -77,7 +77,7 @@ describe('Retry-After', () => {
     expect(pipeline.stats.exports.attempts).toBe(1);
     await pipeline.clock.advance(1);
     await pipeline.until(({ exported }) => exported === emitted);
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
   });
 
   test.each(['301', '86400', '9'.repeat(30), 'Fri, 01 Jan 2100 00:00:00 GMT'])(
@@ -105,7 +105,7 @@ describe('Retry-After', () => {
     await collector.script(status(429, { retryAfterSeconds: 1 }));
     const emitted = pipeline.emit(BATCH_RECORDS * 4);
     await pipeline.settled();
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
     const [first, ...others] = arrivals.map(({ at }) => at);
     expect(others).toHaveLength(4);
     expect(Math.min(...others) - Number(first)).toBeGreaterThanOrEqual(1_000 - ROUNDING_MILLIS);
@@ -119,7 +119,7 @@ describe('Retry-After', () => {
     const arrivals = arrivalsAt(collector);
     const emitted = pipeline.emit(BATCH_RECORDS);
     await pipeline.settled();
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
     const arrivedAt = Date.now() - performance.now() + Number(arrivals[1]?.at);
     expect(arrivedAt).toBeGreaterThanOrEqual(date.getTime() - ROUNDING_MILLIS);
   });
@@ -132,7 +132,7 @@ describe('Retry-After', () => {
     await pipeline.until(({ exports }) => exports.failures === 1);
     await expect(pipeline.processor.forceFlush()).rejects.toMatchObject({ code: 'ERR_SPILLWAY_UNAVAILABLE' });
     expect(pipeline.stats).toMatchObject({ queued: { records: emitted }, inFlight: { records: 0 } });
-    expect(collector.stats().requests).toBe(1);
+    expect(collector.account().requests).toBe(1);
   });
 
   test('Retry-After of one request does not hold back the answers to others under way', async () => {
@@ -146,7 +146,7 @@ describe('Retry-After', () => {
     const { exports, exported } = pipeline.stats;
     expect(exported).toBe((exports.attempts - 1) * BATCH_RECORDS);
     await pipeline.settled();
-    expectReceived(collector.ids(), { to: emitted });
+    expectReceived(collector.ids, { to: emitted });
     const gaps = arrivals.map(({ at }, index) => at - (arrivals[index - 1]?.at ?? at));
     // From the last of those under way on, which may have arrived a little after the refusal.
     expect(Math.max(...gaps)).toBeGreaterThanOrEqual(900);

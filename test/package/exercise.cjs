@@ -32,6 +32,29 @@ exports.exercise = async ({ InMemoryLogRecordExporter, LoggerProvider, SpillwayL
   assertLaw(processor.stats(), totalRecords + 1);
 };
 
+/** A test collector in this process, and one in a child that is killed and comes back, get every record. */
+exports.exerciseKit = async ({
+  TestCollector,
+  LoggerProvider,
+  SpillwayLogRecordProcessor,
+  SpillwayOtlpLogExporter,
+}) => {
+  const [here, child] = await Promise.all([TestCollector.start(), TestCollector.spawn()]);
+  await child.kill();
+  await child.restart();
+  for (const collector of [here, child]) {
+    const exporter = new SpillwayOtlpLogExporter({ url: collector.logsUrl });
+    const provider = new LoggerProvider({ processors: [new SpillwayLogRecordProcessor({ exporter })] });
+    const logger = provider.getLogger('consumer', '1.0.0');
+    for (let index = 0; index < 100; index++) logger.emit({ body: `record ${index}` });
+    await provider.shutdown();
+    const received = await collector.received(100);
+    assert.deepEqual([received.length, received[99].body], [100, 'record 99']);
+    assert.deepEqual(received[0].scope, { name: 'consumer', version: '1.0.0', attributes: {} });
+    await collector.stop();
+  }
+};
+
 function assertLaw(stats, offered) {
   assert.equal(stats.offered, offered);
   const dropped = Object.values(stats.dropped).reduce((sum, count) => sum + count, 0);

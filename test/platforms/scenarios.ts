@@ -7,8 +7,7 @@ import { request as post } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { startCollector } from '../../demo/collector/collector.ts';
-import type { Collector } from '../../demo/collector/protocol.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 
 /** As in `service.mjs`. */
 const RECORDS = 1_000;
@@ -32,7 +31,7 @@ interface Ended {
 
 /** What a scenario is given. */
 interface Stage {
-  readonly collector: Collector;
+  readonly collector: TestCollector;
   /** For a spool. */
   readonly directory: string;
   /** Runs the service to its end. @param onReady called when it says that it is ready. */
@@ -53,8 +52,8 @@ function expectDelivered(
   expectArrivals(collector);
 }
 
-function expectArrivals(collector: Collector): void {
-  const ids = collector.ids();
+function expectArrivals(collector: TestCollector): void {
+  const ids = collector.ids;
   const missing = Array.from({ length: RECORDS }, (_, id) => String(id)).filter((id) => ids.get(id) !== 1);
   assert.deepEqual(missing, [], 'records that did not arrive once');
   assert.equal(ids.size, RECORDS);
@@ -62,10 +61,10 @@ function expectArrivals(collector: Collector): void {
 
 /** The collector is away while a process ends with a spool, and another finds what it left. */
 async function leaveAndFind(stage: Stage, leave: () => Promise<Ended>): Promise<Ended> {
-  await stage.collector.refuse();
+  await stage.collector.become('dead');
   const left = await leave();
-  assert.equal(stage.collector.stats().records, 0);
-  await stage.collector.listen();
+  assert.equal(stage.collector.account().records, 0);
+  await stage.collector.become('well');
   expectDelivered(stage, await stage.service('deliver what is found'));
   return left;
 }
@@ -77,7 +76,7 @@ export const scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>
   'a service delivers compressed requests': async (stage) => {
     const ended = await stage.service('deliver', undefined, { OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' });
     expectDelivered(stage, ended);
-    assert.deepEqual(Object.keys(stage.collector.stats().encodings), ['application/x-protobuf, gzip']);
+    assert.deepEqual(Object.keys(stage.collector.account().encodings), ['application/x-protobuf, gzip']);
   },
 
   'a service delivers over TLS to a server with a private certificate': async (stage) => {
@@ -115,13 +114,13 @@ export const scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>
   },
 
   'a service rides out an outage': async (stage) => {
-    await stage.collector.refuse();
-    const ended = await stage.service('wait for the collector', () => void stage.collector.listen());
+    await stage.collector.become('dead');
+    const ended = await stage.service('wait for the collector', () => void stage.collector.become('well'));
     expectDelivered(stage, ended);
   },
 
   'a service keeps its deadline when nobody listens': async (stage) => {
-    await stage.collector.refuse();
+    await stage.collector.become('dead');
     const { status, output } = await stage.service('give up at the deadline');
     assert.equal(status, 0, output);
   },
@@ -151,12 +150,12 @@ export const scenarios: Readonly<Record<string, (stage: Stage) => Promise<void>>
   'the command lists and replays a spool': async (stage) => {
     const { collector, commandLine, directory } = stage;
     if (commandLine === undefined) return;
-    await collector.refuse();
+    await collector.become('dead');
     await stage.service('exit with a spool');
     const list = await commandLine('spool', 'list', directory, '--json');
     assert.equal(list.status, 0, list.output);
     assert.equal(JSON.parse(list.stdout).total.records, RECORDS);
-    await collector.listen();
+    await collector.become('well');
     expectDelivered(stage, await commandLine('spool', 'replay', directory));
   },
 };
@@ -169,7 +168,7 @@ export async function play(
 ): Promise<string | undefined> {
   const run = scenarios[scenario];
   if (run === undefined) return 'there is no such scenario';
-  const collector = await startCollector({ keep: 'ids' });
+  const collector = await TestCollector.start({ keep: 'ids', identity: 'body' });
   const base = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, NO_COLOR: '1' };
   const start = (
     args: readonly string[],
@@ -189,7 +188,7 @@ export async function play(
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   } finally {
-    await collector.close();
+    await collector.stop();
   }
 }
 

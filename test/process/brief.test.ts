@@ -3,46 +3,46 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Collector } from '../../demo/collector/protocol.ts';
+import type { TestCollector } from '../../src/testing/index.ts';
 import { ChildRun, runToEnd } from '../support/child-run.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
 import { collectorWith } from '../support/otlp-pipeline.ts';
 import { temporaryDirectory } from '../support/spooled-harness.ts';
 
 /** What a busy machine may add to a bound. */
-const SLACK_MILLIS = 1_500;
+const SLACK_MILLIS = 2_500;
 const SHUTDOWN_MILLIS = 300;
 
 const spoolDirectory = () => join(temporaryDirectory(), 'spool');
 const hanging = () => collectorWith({ reply: { kind: 'hang' } });
 
-async function refusing(): Promise<Collector> {
+async function refusing(): Promise<TestCollector> {
   const collector = await collectorWith();
-  await collector.refuse();
+  await collector.become('dead');
   return collector;
 }
 
-const run = (scenario: string, { logsUrl }: Collector, directory?: string) =>
-  runToEnd('brief.ts', scenario, directory === undefined ? logsUrl : `${logsUrl} ${directory}`);
+const run = (scenario: string, { logsUrl }: TestCollector, directory?: string) =>
+  runToEnd('brief', scenario, directory === undefined ? logsUrl : `${logsUrl} ${directory}`);
 
 describe('a process with the package’s own exporter', { timeout: 30_000 }, () => {
-  test('is not kept alive beyond the time of a shutdown by a collector that does not answer', async () => {
+  test('a process is not kept alive beyond the time of a shutdown by a collector that does not answer', async () => {
     const end = await run('logs and ends', await hanging());
     expect(end.lingeredMillis).toBeLessThan(SHUTDOWN_MILLIS + SLACK_MILLIS);
     expect(end.reports).toContain('exported 0, spooled 0, lost 10');
   });
 
-  test('is not kept alive by a request that began earlier either, and leaves all on disk without a word', async () => {
+  test('a process is not kept alive by a request that began earlier either, and leaves all on disk without a word', async () => {
     const directory = spoolDirectory();
     const end = await run('ends while a request is under way', await hanging(), directory);
     expect(end).toMatchObject({ code: 0, printed: '' });
     expect(end.lingeredMillis).toBeLessThan(SHUTDOWN_MILLIS + SLACK_MILLIS);
     const collector = await collectorWith();
-    await run('ends while a replay is under way', collector, directory);
-    expectReceived(collector.ids(), { to: 11 });
+    await run('sends what it finds', collector, directory);
+    expectReceived(collector.ids, { to: 11 });
   });
 
-  test('leaves to the disk what it cannot send, without waiting for a back-off and without a word', async () => {
+  test('a process leaves to the disk what it cannot send, without waiting for a back-off and without a word', async () => {
     const directory = spoolDirectory();
     const end = await run('could wait out back-offs', await refusing(), directory);
     expect(end).toMatchObject({ code: 0, printed: '' });
@@ -51,25 +51,25 @@ describe('a process with the package’s own exporter', { timeout: 30_000 }, () 
     // Without its answer the replay would be on disk still, and be sent again by the next process.
     const next = await run('ends while a replay is under way', collector, directory);
     expect(next.reports).toContain('exported 10, spooled 0, lost 0');
-    expectReceived(collector.ids(), { to: 10 });
+    expectReceived(collector.ids, { to: 10 });
   });
 
-  test('that goes on after it was about to end sends again', async () => {
+  test('a process that goes on after it was about to end sends again', async () => {
     const collector = await hanging();
     await collector.script({ kind: 'hang' });
     const ending = run('goes on after its end', collector);
     await collector.until(({ requests }) => requests === 1);
-    await collector.behave({ reply: { kind: 'accept' } });
+    await collector.become('well');
     expect((await ending).reports).toContain('exported 15, spooled 0, lost 0');
-    expectReceived(collector.ids(), { to: 15 });
+    expectReceived(collector.ids, { to: 15 });
   });
 
-  test('that was stopped during a request reads the answer that came meanwhile, although all its time-outs are over, or asks again', async () => {
+  test('a process that was stopped during a request reads the answer that came meanwhile, after all time-outs, or asks again', async () => {
     const answering = await collectorWith({ latencyMillis: 200 });
     const cutting = await collectorWith({ latencyMillis: 200 });
     await cutting.script({ kind: 'reset', at: 'before-response' });
-    const stoppedFor = async (collector: Collector, millis: number) => {
-      const child = new ChildRun('brief.ts', 'is stopped during a request', collector.logsUrl);
+    const stoppedFor = async (collector: TestCollector, millis: number) => {
+      const child = new ChildRun('brief', 'is stopped during a request', collector.logsUrl);
       await collector.until(({ requests }) => requests === 1, 10_000);
       child.kill('SIGSTOP');
       await sleep(millis);
@@ -80,6 +80,6 @@ describe('a process with the package’s own exporter', { timeout: 30_000 }, () 
     for (const reports of ends) {
       expect(reports).toEqual(expect.arrayContaining(['flushed', 'attempts 1, failures 0']));
     }
-    for (const collector of [answering, cutting]) expectReceived(collector.ids(), { to: 10 });
+    for (const collector of [answering, cutting]) expectReceived(collector.ids, { to: 10 });
   });
 });

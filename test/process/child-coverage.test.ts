@@ -3,14 +3,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { spawnCollector } from '../../demo/collector/client.ts';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { Life } from '../../soak/life.ts';
 import { planDrain } from '../../soak/round-plan.ts';
 import { WitnessProcess } from '../../soak/witness-process.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import { withholdCoverage } from '../support/child-coverage.ts';
 import { ChildRun, runToEnd } from '../support/child-run.ts';
 import { CliRun, cli } from '../support/cli-run.ts';
+import { BUNDLED_SCRIPTS } from '../support/scripts.ts';
 import { temporaryDirectory } from '../support/spooled-harness.ts';
 
 /** Where vitest would have the children leave their reports. */
@@ -23,6 +24,9 @@ beforeEach(() => {
     if (NODE_V8_COVERAGE === undefined) delete process.env.NODE_V8_COVERAGE;
     if (SPILLWAY_CHILD_COVERAGE === undefined) delete process.env.SPILLWAY_CHILD_COVERAGE;
   });
+  // A run that measures coverage has bundled nothing.
+  vi.stubEnv(BUNDLED_SCRIPTS, undefined);
+  onTestFinished(() => void vi.unstubAllEnvs());
   directory = temporaryDirectory();
   process.env.NODE_V8_COVERAGE = directory;
   withholdCoverage();
@@ -55,9 +59,9 @@ function endOfLife(): Promise<unknown> {
 
 // Each is left to its end here, at which it would write its report.
 test.each<[string, () => Promise<unknown>]>([
-  ['a process that may be killed', () => new ChildRun('ending.ts', 'has nothing to send').end],
+  ['a process that may be killed', () => new ChildRun('ending', 'has nothing to send').end],
   ['a command that may be killed', () => new CliRun(['--version']).end],
-  ['a collector', async () => (await spawnCollector()).close()],
+  ['a collector', async () => (await TestCollector.spawn()).stop()],
   ['a witness of the soak', async () => (await WitnessProcess.start(['a'])).close()],
   ['a process of the soak', endOfLife],
   [
@@ -73,7 +77,7 @@ test.each<[string, () => Promise<unknown>]>([
 });
 
 test.each<[string, () => Promise<unknown>, string]>([
-  ['a process', () => runToEnd('ending.ts', 'has nothing to send'), '/src/processor.ts'],
+  ['a process', () => runToEnd('ending', 'has nothing to send'), '/src/processor.ts'],
   ['a command', () => cli('--version'), '/src/cli/main.ts'],
 ])('%s that is waited for is measured', async (_, run, file) => {
   await run();

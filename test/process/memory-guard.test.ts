@@ -2,8 +2,14 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HYSTERESIS, MemoryGuard, type MemoryLevel, nextLevel } from '../../src/process/memory-guard.ts';
-import { memoryUseRatio, usableMemoryBytes } from '../../src/process/memory-use.ts';
+import {
+  HYSTERESIS,
+  MemoryGuard,
+  type MemoryLevel,
+  memoryUseRatio,
+  nextLevel,
+  usableMemoryBytes,
+} from '../../src/process/memory-guard.ts';
 import { Harness, upTo } from '../support/harness.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -50,7 +56,11 @@ describe('nextLevel', () => {
 });
 
 describe('MemoryGuard', () => {
-  function guard(ratios: number[], onChange: (level: MemoryLevel, guard: MemoryGuard) => void = () => {}) {
+  function guard(
+    ratios: number[],
+    onChange: (level: MemoryLevel, guard: MemoryGuard) => void = () => {},
+    isNeeded = true,
+  ) {
     const clock = new ManualClock();
     const changes: [MemoryLevel, number][] = [];
     const made: MemoryGuard = new MemoryGuard(
@@ -61,8 +71,9 @@ describe('MemoryGuard', () => {
         onChange(level, made);
       },
       clock,
+      () => isNeeded,
     );
-    made.start();
+    made.watch();
     return { clock, changes, guard: made };
   }
 
@@ -76,7 +87,7 @@ describe('MemoryGuard', () => {
       ['hard', 0.95],
       ['normal', 0.5],
     ]);
-    expect(made.level).toBe('normal');
+    expect(made.currentLevel()).toBe('normal');
     made.stop();
     expect(clock.pendingTimers).toBe(0);
   });
@@ -86,6 +97,33 @@ describe('MemoryGuard', () => {
     await clock.advance(10_000);
     expect(changes).toHaveLength(1);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('a memory guard that has nothing to guard stops looking once the level is normal, until it is called again', async () => {
+    const { clock, changes, guard: made } = guard([0.85, 0.1, 0.95], undefined, false);
+    await clock.advance(1_000);
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(1_000);
+    expect(clock.pendingTimers).toBe(0);
+    await clock.advance(60_000);
+    expect(changes).toHaveLength(2);
+    made.watch();
+    made.watch();
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(1_000);
+    expect(made.currentLevel()).toBe('hard');
+    made.stop();
+    made.watch();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('a memory guard at rest looks when it is asked for the level', async () => {
+    const { clock, guard: made } = guard([0.1, 0.85, 0.1], undefined, false);
+    await clock.advance(1_000);
+    expect(made.currentLevel()).toBe('soft');
+    await clock.advance(1_000);
+    expect(clock.pendingTimers).toBe(0);
+    made.stop();
   });
 
   test('the timer of the memory guard does not keep a process alive', () => {
@@ -154,6 +192,7 @@ describe('memory pressure in the processor', () => {
 
   test('the limits of memory pressure end with the pressure', async () => {
     const h = new Harness({ ...options, scheduledDelayMillis: 60_000 });
+    h.emit(1, { severityNumber: ERROR });
     h.memoryUseRatio = 0.95;
     await h.advance(1_000);
     h.memoryUseRatio = 0.86;
@@ -165,7 +204,7 @@ describe('memory pressure in the processor', () => {
     h.emit(60, kilobyte);
     h.emit(1, { severityNumber: DEBUG });
     expect(h.stats.dropped.memory_limit).toBe(1);
-    expect(h.stats.queued.records).toBe(61);
+    expect(h.stats.queued.records).toBe(62);
     expect(h.processor.health().reasons.join()).not.toContain('memory');
     await h.end();
   });

@@ -6,7 +6,7 @@ import { ChildRun } from '../support/child-run.ts';
 
 const LOSS = /\[OTEL_SPILLWAY_LOSS\] Warning: otel-spillway: 7 log records were lost: not delivered when/g;
 
-const endOf = (scenario: string, env = childEnv()) => new ChildRun('losing.ts', scenario, '', env).end;
+const endOf = (scenario: string, env = childEnv()) => new ChildRun('losing', scenario, '', env).end;
 
 test.each([
   ['is shut down', { code: 0 }],

@@ -1,8 +1,7 @@
 /** How processes end that a signal asks to: `shutdownOnSignals` sends what is left and leaves the signal its effect. */
 
 import { expect, onTestFinished, test } from 'vitest';
-import { startCollector } from '../../demo/collector/collector.ts';
-import type { Collector } from '../../demo/collector/protocol.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import { ChildRun } from '../support/child-run.ts';
 import { expectReceived } from '../support/live-pipeline.ts';
 import { temporaryDirectory } from '../support/spooled-harness.ts';
@@ -10,14 +9,14 @@ import { temporaryDirectory } from '../support/spooled-harness.ts';
 /** What a busy machine may add to a bound. */
 const SLACK_MILLIS = 1_500;
 
-async function collectorThatKeepsIds(): Promise<Collector> {
-  const collector = await startCollector({ keep: 'ids' });
-  onTestFinished(() => collector.close());
+async function collectorThatKeepsIds(): Promise<TestCollector> {
+  const collector = await TestCollector.start({ keep: 'ids', identity: 'body' });
+  onTestFinished(() => collector.stop());
   return collector;
 }
 
 async function runUntilReady(scenario: string, url = ''): Promise<ChildRun> {
-  const child = new ChildRun('signalled.ts', scenario, url);
+  const child = new ChildRun('signalled', scenario, url);
   await child.reported('ready');
   return child;
 }
@@ -30,7 +29,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     child.kill(signal);
     expect(await child.end).toMatchObject({ code: null, signal, printed: '' });
     // The last one was emitted in the step before the shutdown.
-    expectReceived(collector.ids(), { to: 251 });
+    expectReceived(collector.ids, { to: 251 });
   },
 );
 
@@ -38,7 +37,7 @@ test.each(['has no collector', 'has an exporter that hangs'])(
   'a process that %s ends within the deadline after a signal',
   async (scenario) => {
     const collector = await collectorThatKeepsIds();
-    await collector.refuse();
+    await collector.become('dead');
     const child = await runUntilReady(scenario, collector.logsUrl);
     const killedAt = performance.now();
     child.kill('SIGTERM');
@@ -67,7 +66,7 @@ test('a step before the shutdown that throws does not prevent the shutdown', asy
   const child = await runUntilReady('fails in the step before', collector.logsUrl);
   child.kill('SIGTERM');
   expect(await child.end).toMatchObject({ code: null, signal: 'SIGTERM', printed: '' });
-  expectReceived(collector.ids(), { to: 10 });
+  expectReceived(collector.ids, { to: 10 });
 });
 
 test('the end is left to another listener for the signal, which is called once and sets the exit code', async () => {
@@ -78,7 +77,7 @@ test('the end is left to another listener for the signal, which is called once a
   expect(end).toMatchObject({ code: 5, signal: null, printed: '' });
   expect(end.reports.filter((line) => line === 'handled')).toHaveLength(1);
   // Twice where the collector took longer to answer than the exporter of the child waits.
-  expectReceived(collector.ids(), { to: 10 }, 'at least once');
+  expectReceived(collector.ids, { to: 10 }, 'at least once');
 });
 
 test('the end is left to a listener that is called once, even if it was there first', async () => {
@@ -88,7 +87,7 @@ test('the end is left to a listener that is called once, even if it was there fi
   const end = await child.end;
   expect(end).toMatchObject({ code: 5, signal: null, printed: '' });
   expect(end.reports.filter((line) => line === 'handled')).toHaveLength(1);
-  expectReceived(collector.ids(), { to: 10 }, 'at least once');
+  expectReceived(collector.ids, { to: 10 }, 'at least once');
 });
 
 test('a signal has its default effect on a process that no longer listens for it', async () => {
@@ -96,7 +95,7 @@ test('a signal has its default effect on a process that no longer listens for it
   const child = await runUntilReady('no longer listens', collector.logsUrl);
   child.kill('SIGTERM');
   expect(await child.end).toMatchObject({ code: null, signal: 'SIGTERM', printed: '' });
-  expect(collector.stats().records).toBe(0);
+  expect(collector.account().records).toBe(0);
 });
 
 test('two targets are both shut down before the signal has its effect, whichever ends first', async () => {
@@ -106,7 +105,7 @@ test('two targets are both shut down before the signal has its effect, whichever
   const end = await child.end;
   expect(end).toMatchObject({ code: null, signal: 'SIGTERM', printed: '' });
   expect(end.reports.slice(-2)).toEqual(['fast one ended', 'slow one ended']);
-  expectReceived(collector.ids(), { to: 10 });
+  expectReceived(collector.ids, { to: 10 });
 });
 
 test('a record logged in the step before the shutdown of one target is accepted by the others', async () => {
@@ -114,7 +113,7 @@ test('a record logged in the step before the shutdown of one target is accepted 
   const child = await runUntilReady('has a step before for another target', collector.logsUrl);
   child.kill('SIGTERM');
   expect(await child.end).toMatchObject({ code: null, signal: 'SIGTERM', printed: '' });
-  expectReceived(collector.ids(), { to: 11 });
+  expectReceived(collector.ids, { to: 11 });
 });
 
 test('twelve targets share one listener for each signal, and a second signal still ends the process immediately', async () => {
@@ -144,7 +143,7 @@ test('a step before the shutdown that never ends is waited for no longer than be
   const end = await child.end;
   expect(end).toMatchObject({ code: null, signal: 'SIGTERM' });
   expect(end.printed).toMatch(/the step before shutdown has not ended within 200 ms/);
-  expectReceived(collector.ids(), { to: 10 });
+  expectReceived(collector.ids, { to: 10 });
 });
 
 test('the queue of a processor with a spool is on disk when the step before the shutdown begins', async () => {

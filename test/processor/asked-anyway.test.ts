@@ -23,7 +23,7 @@ async function broken(records: number, options: Partial<SpillwayOptions> = {}) {
   return h;
 }
 
-test('with default options nothing is lost when the collector was away for 16 s and is back for 3 s at shutdown', async () => {
+test('a shutdown three seconds after the end of an outage of 16 s loses nothing with default options', async () => {
   const h = new Harness();
   // Back-offs of full length: the next probe would come after the end.
   h.clock.chance = 1 - 2 ** -53;
@@ -47,7 +47,7 @@ test('with default options nothing is lost when the collector was away for 16 s 
 
 describe('shutdown', () => {
   test.each(['graceful', 'flush'] as const)(
-    '%s: one request tells that the destination is back, and the rest is sent',
+    'a shutdown (%s) learns by one request that the destination is back, and sends the rest',
     async (strategy) => {
       const h = await broken(250);
       h.exporter.script = ['succeed'];
@@ -62,7 +62,7 @@ describe('shutdown', () => {
   );
 
   test.each(['graceful', 'flush'] as const)(
-    '%s: it does not wait beyond the answer if that is a failure',
+    'a shutdown (%s) does not wait beyond an answer that is a failure',
     async (strategy) => {
       const h = await broken(250);
       const result = shutdown(h, { strategy });
@@ -74,7 +74,7 @@ describe('shutdown', () => {
     },
   );
 
-  test('immediate does not ask', async () => {
+  test('an immediate shutdown does not ask the destination', async () => {
     const h = await broken(5);
     const result = shutdown(h, { strategy: 'immediate' });
     await h.settle();
@@ -111,17 +111,17 @@ describe('over sockets', () => {
   const breaker = { failureThreshold: 1, resetTimeoutMillis: 60_000 };
 
   test.each(['graceful', 'flush'] as const)(
-    '%s: a collector that is back gets everything at shutdown',
+    'a collector that is back gets everything at shutdown (%s)',
     async (strategy) => {
       const collector = await collectorWith({ reply: { kind: 'status', status: 503 } });
       const pipeline = new ManualPipeline(collector, { breaker });
       const emitted = pipeline.emit(1_000);
       await pipeline.clock.advance(1_000);
       await pipeline.until(({ exports }) => exports.failures === 1);
-      await collector.behave({ reply: { kind: 'accept' } });
+      await collector.become('well');
       void pipeline.processor.shutdown({ strategy });
       await pipeline.until(({ exported }) => exported === emitted);
-      expectReceived(collector.ids(), { to: emitted });
+      expectReceived(collector.ids, { to: emitted });
     },
   );
 
@@ -141,33 +141,33 @@ describe('over sockets', () => {
     const { collector, pipeline } = await askedForTime(6);
     void pipeline.processor.shutdown({ timeoutMillis: 5_000 });
     await pipeline.until(({ dropped }) => dropped.shutdown === 10);
-    expect(collector.stats().requests).toBe(1);
+    expect(collector.account().requests).toBe(1);
   });
 
   test('a time that the collector asked for still holds: an end asks when it is over', async () => {
     const { collector, pipeline } = await askedForTime(3);
     void pipeline.processor.shutdown({ timeoutMillis: 5_000 });
     await pipeline.clock.advance(2_999);
-    expect(collector.stats().requests).toBe(1);
+    expect(collector.account().requests).toBe(1);
     // A tenth longer at most, so that a fleet does not come back in step.
     await pipeline.clock.advance(301);
     await pipeline.until(({ exported }) => exported === 10);
-    expectReceived(collector.ids(), { to: 10 });
+    expectReceived(collector.ids, { to: 10 });
   });
 
-  test('a flush beyond the time that the collector asked for is told so immediately', async () => {
+  test('a flush shorter than the delay that the collector asked for ends immediately, and says so', async () => {
     const { collector, pipeline } = await askedForTime(6);
     const rejected = expect(pipeline.processor.forceFlush({ timeoutMillis: 5_000 })).rejects.toMatchObject({
       code: 'ERR_SPILLWAY_UNAVAILABLE',
     });
     await pipeline.clock.settle();
     await rejected;
-    expect(collector.stats().requests).toBe(1);
+    expect(collector.account().requests).toBe(1);
   });
 });
 
 describe('forceFlush', () => {
-  test('delivers what is queued as soon as the destination is back', async () => {
+  test('a forceFlush delivers the queue as soon as the destination is back', async () => {
     const h = await broken(250);
     h.exporter.script = ['succeed'];
     let flushed = false;
@@ -181,7 +181,7 @@ describe('forceFlush', () => {
     await h.end();
   });
 
-  test('after an attempt that fails the next probe is when it is announced', async () => {
+  test('a forceFlush whose attempt fails leaves the next probe at the time that was announced', async () => {
     const h = await broken(5);
     await h.advance(10_000);
     await expectUnavailable(h, 1_000);
@@ -207,30 +207,33 @@ describe('forceFlush', () => {
   test.each([
     ['with the breaker open', { failureThreshold: 1, resetTimeoutMillis: 60_000 }],
     ['without a breaker', false],
-  ] as const)('%s: called in a loop it asks once in `retry.initialDelayMillis`', async (_how, breaker) => {
-    const h = new Harness(
-      { breaker, retry: { initialDelayMillis: 2_000, maxDelayMillis: 60_000 } },
-      { fail: httpError(503) },
-    );
-    // Back-offs of full length, so that each attempt is one that a flush asked for.
-    h.clock.chance = 1 - 2 ** -53;
-    h.emit(5);
-    await h.advance(1_000);
-    const askedAt: number[] = [];
-    h.exporter.decide = () => {
-      askedAt.push(h.clock.now());
-      return DOWN;
-    };
-    for (let tick = 0; tick < 200; tick++) {
-      h.processor.forceFlush({ timeoutMillis: 20 }).catch(() => {});
-      await h.advance(100);
-    }
-    expect(askedAt.length).toBeGreaterThanOrEqual(9);
-    expect(askedAt.length).toBeLessThanOrEqual(11);
-    const gaps = askedAt.slice(1).map((at, index) => at - (askedAt[index] as number));
-    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(2_000);
-    await h.end();
-  });
+  ] as const)(
+    'a forceFlush that is called in a loop %s asks once in `retry.initialDelayMillis`',
+    async (_how, breaker) => {
+      const h = new Harness(
+        { breaker, retry: { initialDelayMillis: 2_000, maxDelayMillis: 60_000 } },
+        { fail: httpError(503) },
+      );
+      // Back-offs of full length, so that each attempt is one that a flush asked for.
+      h.clock.chance = 1 - 2 ** -53;
+      h.emit(5);
+      await h.advance(1_000);
+      const askedAt: number[] = [];
+      h.exporter.decide = () => {
+        askedAt.push(h.clock.now());
+        return DOWN;
+      };
+      for (let tick = 0; tick < 200; tick++) {
+        h.processor.forceFlush({ timeoutMillis: 20 }).catch(() => {});
+        await h.advance(100);
+      }
+      expect(askedAt.length).toBeGreaterThanOrEqual(9);
+      expect(askedAt.length).toBeLessThanOrEqual(11);
+      const gaps = askedAt.slice(1).map((at, index) => at - (askedAt[index] as number));
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(2_000);
+      await h.end();
+    },
+  );
 });
 
 async function expectUnavailable(h: Harness, timeoutMillis: number): Promise<void> {

@@ -18,7 +18,7 @@ async function load(contender: Contender, seconds: number): Promise<number> {
 }
 
 describe('load', () => {
-  test('of 100,000/s on a collector that takes 50 ms: stock loses 9 of 10, ours none with exports enough at once', async () => {
+  test('a load of 100,000/s on a collector that takes 50 ms costs 9 of 10 records with stock, none with ours', async () => {
     const { stock, spillway, stats } = await onBoth(
       (contender) => {
         answerAfter(contender, 50);
@@ -31,7 +31,7 @@ describe('load', () => {
     expect(stats).toMatchObject({ offered: 100_000, exported: 100_000 });
   });
 
-  test('in a burst of 60,000 records: stock keeps a queue full, ours keeps all of them', async () => {
+  test('a burst of 60,000 records costs stock all but a full queue, and ours nothing', async () => {
     const { stock, spillway } = await onBoth(async (contender) => {
       answerAfter(contender, 50);
       contender.emit(60_000);
@@ -43,7 +43,7 @@ describe('load', () => {
     expect(spillway).toBe(60_000);
   });
 
-  test('beyond all bounds: stock says nothing, ours says at once how much of what it lost', async () => {
+  test('a load beyond all bounds is passed over in silence by stock; ours says how much it lost, and of what', async () => {
     const said: string[] = [];
     const listen = (message: string) => said.push(message);
     const ignore = () => {};
@@ -66,7 +66,7 @@ describe('load', () => {
 });
 
 describe('failure', () => {
-  test('of one export: stock loses the batch, ours sends it again', async () => {
+  test('a failed export costs stock the batch, and ours sends it again', async () => {
     const { stock, spillway } = await onBoth(async (contender) => {
       contender.exporter.script = [{ fail: new Error('Export failed with retryable status') }, 'succeed'];
       contender.emit(BATCH_RECORDS * 2);
@@ -77,7 +77,7 @@ describe('failure', () => {
     expect(spillway).toBe(BATCH_RECORDS * 2);
   });
 
-  test('for two minutes: stock loses what it sends meanwhile, ours delivers all of it afterwards', async () => {
+  test('a failure of two minutes costs stock what it sends meanwhile, and ours delivers all of it afterwards', async () => {
     const { stock, spillway } = await onBoth(async (contender) => {
       contender.exporter.script = [{ fail: Object.assign(new Error('down'), { code: 'ECONNREFUSED' }) }];
       for (let second = 0; second < 120; second++) {
@@ -92,7 +92,7 @@ describe('failure', () => {
     expect(spillway).toBe(1_200);
   });
 
-  test('of exporter.forceFlush, once: stock never sends again, ours goes on', async () => {
+  test('a failed exporter.forceFlush makes stock stop sending, and ours goes on', async () => {
     const { stock, spillway } = await onBoth(async (contender) => {
       answerAfter(contender, 50);
       contender.emit(BATCH_RECORDS);
@@ -109,7 +109,7 @@ describe('failure', () => {
     expect(spillway).toEqual({ flush: 'resolved', delivered: BATCH_RECORDS * 2 });
   });
 
-  test('to answer in time: stock starts exports on top of each other, ours one at a time', async () => {
+  test('a slow answer makes stock start exports on top of each other, and ours sends one at a time', async () => {
     const { stock, spillway } = await onBoth(
       async (contender) => {
         answerAfter(contender, 5_500);
@@ -124,7 +124,7 @@ describe('failure', () => {
     expect(spillway).toEqual({ peakConcurrent: 1, delivered: BATCH_RECORDS * 4 });
   });
 
-  test('to export one of the records: stock loses its whole batch, ours that record', async () => {
+  test('a record that cannot be exported costs stock its whole batch, and ours that record', async () => {
     const { stock, spillway, stats } = await onBoth(async (contender) => {
       contender.exporter.decide = (records) =>
         records.some(({ body }) => body === 'bad') ? { throw: new TypeError('cannot serialize') } : undefined;
@@ -141,7 +141,7 @@ describe('failure', () => {
 });
 
 describe('flush and shutdown', () => {
-  test('a second flush resolves at once with stock, and when the records are delivered with ours', async () => {
+  test('a second flush resolves immediately with stock, and when the records are delivered with ours', async () => {
     const { stock, spillway } = await onBoth(async (contender) => {
       answerAfter(contender, 1_000);
       contender.emit(10);

@@ -230,10 +230,10 @@ test("the package's own exporter sends under fakes, at a flush and at a shutdown
   const processor = processorTo(collector);
   processor.onEmit(record({ body: '0' as never }));
   await processor.forceFlush();
-  expect(collector.stats().records).toBe(1);
+  expect(collector.account().records).toBe(1);
   processor.onEmit(record({ body: '1' as never }));
   await processor.shutdown();
-  expect(collector.stats().records).toBe(2);
+  expect(collector.account().records).toBe(2);
 });
 
 /** Real turns of the event loop, whatever is faked. */

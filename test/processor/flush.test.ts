@@ -18,7 +18,7 @@ function flush(h: Harness, timeoutMillis?: number) {
   return result;
 }
 
-test('it does not wait for the scheduled delay and resolves when all is delivered', async () => {
+test('a flush does not wait for the scheduled delay and resolves when all is delivered', async () => {
   const h = new Harness({ maxExportBatchSize: 4 }, 'hang');
   h.emit(6);
   const result = flush(h);
@@ -43,7 +43,7 @@ test('an empty queue flushes the exporter alone', async () => {
   await h.end();
 });
 
-test('any number of callers at once each wait for what was emitted before them, and for no more', async () => {
+test('any number of concurrent flushes each wait for what was emitted before them, and for no more', async () => {
   const h = new Harness({}, 'hang');
   const flushes = upTo(5).map(() => {
     h.emit(1);
@@ -84,7 +84,7 @@ test('a steady stream of new records does not hold it up', async () => {
 describe('a back-off is cut short', () => {
   const retry = { initialDelayMillis: 60_000, maxDelayMillis: 60_000 };
 
-  test('that the destination is given', async () => {
+  test('a flush cuts short the back-off of the destination', async () => {
     const h = new Harness({ retry }, { fail: httpError(401) }, 'succeed');
     h.emit(1);
     await h.advance(1_000);
@@ -96,7 +96,7 @@ describe('a back-off is cut short', () => {
     await h.end();
   });
 
-  test('that a single batch is given while others get through', async () => {
+  test('a flush cuts short the back-off of a single batch while others get through', async () => {
     const h = new Harness({ retry, maxExportBatchSize: 1, breaker: false });
     h.exporter.decide = (records) =>
       records[0]?.body === (0 as never) ? { fail: httpError(503) } : undefined;
@@ -115,7 +115,7 @@ describe('a back-off is cut short', () => {
   });
 });
 
-test('it is kept by a drop as well as by a delivery', async () => {
+test('a flush is kept by a drop as well as by a delivery', async () => {
   const h = new Harness({ maxQueueSize: 2, maxExportBatchSize: 1 }, 'hang');
   h.emit(2);
   const result = flush(h);
@@ -129,7 +129,7 @@ test('it is kept by a drop as well as by a delivery', async () => {
 });
 
 describe('its time runs out', () => {
-  test('it rejects with ERR_SPILLWAY_FLUSH_TIMEOUT, and the records are delivered later', async () => {
+  test('a flush that runs out of time rejects with ERR_SPILLWAY_FLUSH_TIMEOUT; the records are delivered later', async () => {
     const h = new Harness({}, 'hang');
     h.emit(3);
     const result = flush(h, 2_000);
@@ -144,7 +144,7 @@ describe('its time runs out', () => {
   });
 
   test.each([undefined, Number.NaN, -1, '5' as never])(
-    'after 30 s if it is asked for %s',
+    'a flush runs out of time after 30 s if it is asked for %s',
     async (timeoutMillis) => {
       const h = new Harness({ exportTimeoutMillis: 0 }, 'hang');
       h.emit(1);
@@ -157,7 +157,7 @@ describe('its time runs out', () => {
     },
   );
 
-  test('after flushTimeoutMillis if it is asked for none', async () => {
+  test('a flush runs out of time after flushTimeoutMillis if it is asked for none', async () => {
     const h = new Harness({ exportTimeoutMillis: 0, flushTimeoutMillis: 700 }, 'hang');
     h.emit(1);
     const [flushes, own] = [flush(h), flush(h, 900)];
@@ -170,7 +170,7 @@ describe('its time runs out', () => {
     await h.end();
   });
 
-  test('its timer keeps the process alive while somebody waits, and no longer', async () => {
+  test('the timer of a flush keeps the process alive while somebody waits, and no longer', async () => {
     const h = new Harness({}, 'hang');
     h.emit(1);
     expect(h.clock.keepAliveTimers).toBe(0);
@@ -197,7 +197,7 @@ describe('the breaker is open', () => {
     return h;
   }
 
-  test('and still down: it asks once, rejects with ERR_SPILLWAY_UNAVAILABLE upon that answer, and says why', async () => {
+  test('a flush while the breaker is open asks once and, if that fails, rejects with ERR_SPILLWAY_UNAVAILABLE and a reason', async () => {
     const h = await broken(60_000);
     h.exporter.script = [{ fail: httpError(503) }];
     const rejected = expect(h.processor.forceFlush({ timeoutMillis: 10_000 })).rejects.toMatchObject({
@@ -211,7 +211,7 @@ describe('the breaker is open', () => {
     await h.end();
   });
 
-  test('and the destination back: one attempt finds out, and everything is delivered immediately', async () => {
+  test('a flush while the breaker is open finds out by one attempt that the destination is back, and delivers everything', async () => {
     const h = await broken(60_000);
     const result = flush(h, 10_000);
     await h.settle();
@@ -220,7 +220,7 @@ describe('the breaker is open', () => {
     await h.end();
   });
 
-  test('and one flush after the other forces no more than one attempt in the initial delay of a retry', async () => {
+  test('one flush after the other forces no more than one attempt in the initial delay of a retry', async () => {
     const h = await broken(60_000);
     h.exporter.script = [{ fail: httpError(503) }];
     for (let time = 0; time < 100; time++) {
@@ -243,7 +243,7 @@ describe('the exporter', () => {
   };
 
   test.each(Object.entries(endings))(
-    'that %s in forceFlush does not fail the flush, nor anything after it',
+    'an exporter that %s in forceFlush does not fail the flush, nor anything after it',
     async (_how, onForceFlush) => {
       const h = new Harness();
       h.exporter.onForceFlush = onForceFlush;
@@ -258,7 +258,7 @@ describe('the exporter', () => {
     },
   );
 
-  test('that completes its exports only when it is flushed is flushed for each of them', async () => {
+  test('an exporter that completes its exports only when flushed is flushed for each of them', async () => {
     const h = new Harness({ maxExportBatchSize: 2 }, 'hang');
     h.exporter.onForceFlush = async () => h.exporter.lastCall.succeed();
     h.emit(5);
@@ -269,7 +269,7 @@ describe('the exporter', () => {
     await h.end();
   });
 
-  test('is flushed for an export that was under way when the flush began', async () => {
+  test('the exporter is flushed for an export that was under way when the flush began', async () => {
     const h = new Harness({ scheduledDelayMillis: 0 }, 'hang');
     h.exporter.onForceFlush = async () => h.exporter.lastCall.succeed();
     h.emit(1);
@@ -281,7 +281,7 @@ describe('the exporter', () => {
     await h.end();
   });
 
-  test('is flushed by one call at a time, however many exports begin and whoever waits', async () => {
+  test('the exporter is flushed by one call at a time, however many exports begin and callers wait', async () => {
     const h = new Harness({ maxExportBatchSize: 1, maxConcurrentExports: 4 }, 'hang');
     let running = 0;
     let most = 0;
@@ -308,7 +308,7 @@ describe('the exporter', () => {
     await h.end();
   });
 
-  test('is flushed also by a flush that fails', async () => {
+  test('the exporter is flushed by a flush that fails, too', async () => {
     const h = new Harness({ breaker: { failureThreshold: 1 } }, { fail: httpError(503) });
     h.emit(1);
     const unavailable = flush(h);
@@ -324,7 +324,7 @@ describe('the exporter', () => {
     await h.end();
   });
 
-  test('may have no forceFlush at all', async () => {
+  test('the exporter may have no forceFlush at all', async () => {
     const h = new Harness();
     Object.assign(h.exporter, { forceFlush: undefined });
     h.emit(1);

@@ -66,7 +66,7 @@ describe('after an episode of loss', () => {
     await h.end();
   });
 
-  test('there is no marker if it is turned off', async () => {
+  test('an episode of loss has no marker if that is turned off', async () => {
     const h = new Harness({ ...small, gapMarker: false }, 'hang');
     await overflow(h, 7);
     await h.advance(120_000);

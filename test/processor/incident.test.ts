@@ -99,7 +99,7 @@ test('an outage that is over says so at the end of the process at the latest; on
   }
 });
 
-test('a loss is told with what fails and since when', async () => {
+test('a loss is reported with what fails and since when', async () => {
   const lines = said();
   const h = new Harness({ maxQueueSize: 2, maxExportBatchSize: 2 }, down);
   h.emit(2);
@@ -119,7 +119,7 @@ test('a loss is told with what fails and since when', async () => {
   ]);
 });
 
-test('a loss that has nothing to do with it is told without', async () => {
+test('a loss that has nothing to do with the incident is reported without it', async () => {
   const lines = said();
   const h = new Harness({}, { fail: httpError(422) });
   h.emit(2);

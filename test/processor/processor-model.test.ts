@@ -68,7 +68,7 @@ const anySpool = fc.record({
   maxReplayBytes: fc.constant(MAX_REPLAY_BYTES),
 });
 
-test('with a spool nothing admitted is lost, and the next process delivers what this one could not', async () => {
+test('a processor with a spool loses nothing admitted, and the next process delivers what this one could not', async () => {
   const parent = temporaryDirectory();
   let directories = 0;
   await fc.assert(

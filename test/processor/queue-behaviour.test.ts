@@ -13,8 +13,8 @@ const ERROR = 17;
 const sizes = (h: Harness) => h.exporter.calls.map(({ records }) => records.length);
 
 describe('a batch goes out', () => {
-  test('when it is full by count, at once, and never within onEmit', async () => {
-    const h = new Harness({ maxExportBatchSize: 4 });
+  test('a batch that is full by count goes out immediately, and never within onEmit', async () => {
+    const h = new Harness({ maxExportBatchSize: 4, memoryLimit: false });
     const timers = h.clock.pendingTimers;
     h.emit(9);
     expect(h.exporter.calls).toHaveLength(0);
@@ -25,7 +25,7 @@ describe('a batch goes out', () => {
     await h.end();
   });
 
-  test('when it is full by bytes, and what does not fit opens the next one', async () => {
+  test('a batch that is full by bytes goes out, and what does not fit opens the next one', async () => {
     const h = new Harness({ maxExportBatchBytes: 10_000 });
     h.emit(7, { body: 'x'.repeat(3_000) });
     await h.settle();
@@ -35,7 +35,7 @@ describe('a batch goes out', () => {
     await h.end();
   });
 
-  test('when its first record has waited for scheduledDelayMillis', async () => {
+  test('a batch goes out when its first record has waited for scheduledDelayMillis', async () => {
     const h = new Harness({ scheduledDelayMillis: 300 });
     h.emit(1);
     await h.advance(200);
@@ -47,7 +47,7 @@ describe('a batch goes out', () => {
     await h.end();
   });
 
-  test('without delay in the same turn, still as one batch', async () => {
+  test('a batch without delay goes out in the same turn, still as one batch', async () => {
     const h = new Harness({ scheduledDelayMillis: 0 });
     h.emit(3);
     await h.settle();
@@ -71,7 +71,7 @@ describe('overflow', () => {
     }
   });
 
-  test('by bytes drops as many as it takes and no more', async () => {
+  test('an overflow by bytes drops as many records as it takes and no more', async () => {
     const one = new Harness();
     one.emit(1, { body: 'x'.repeat(1_000) });
     const { bytes } = one.stats.queued;
@@ -135,7 +135,7 @@ describe('protectSeverity', () => {
     }
   });
 
-  test('when only protected ones are left, they drop as overflow says, and ordinary ones are refused', async () => {
+  test('protected records that are alone in the queue drop as overflow says, and ordinary ones are refused', async () => {
     for (const [overflow, kept] of [
       ['drop-oldest', [2, 3, 4]],
       ['drop-newest', [0, 1, 2]],
@@ -162,7 +162,7 @@ describe('protectSeverity', () => {
 });
 
 describe('shed', () => {
-  test('refuses low severities while the queue is fuller than above', async () => {
+  test('the option shed refuses low severities while the queue is fuller than `above`', async () => {
     const h = new Harness({ maxQueueSize: 10, shed: { above: 0.5, belowSeverity: INFO } }, 'hang');
     h.emit(5);
     h.emit(1, { severityNumber: DEBUG });
@@ -176,7 +176,7 @@ describe('shed', () => {
     await h.end();
   });
 
-  test('measures bytes as well, and stops when there is room again', async () => {
+  test('the option shed measures bytes as well, and stops when there is room again', async () => {
     const h = new Harness({ maxQueueBytes: 10_000, shed: { above: 0.5 } }, 'succeed');
     h.emit(2, { body: 'x'.repeat(3_000) });
     h.emit(1, { severityNumber: DEBUG });
@@ -187,7 +187,7 @@ describe('shed', () => {
     await h.end();
   });
 
-  test('never touches protected records', async () => {
+  test('the option shed never touches protected records', async () => {
     const h = new Harness({ maxQueueSize: 2, shed: { above: 0, belowSeverity: 24 }, protectSeverity: ERROR });
     h.emit(3, { severityNumber: ERROR });
     expect(h.stats.dropped).toMatchObject({ shed: 0, queue_full: 1 });
@@ -226,7 +226,7 @@ test('passOver leaves batches aside as long as there is another one', () => {
   expect(queue.take(0, {}, isStuck)).toBeUndefined();
 });
 
-test('by default it is the bytes that bound a queue, and not the number of records', async () => {
+test('a queue is bounded by bytes by default, and not by the number of records', async () => {
   const h = new Harness({ maxQueueBytes: 64 * 1024 * 1024, maxRecordBytes: 1_024 }, 'hang');
   h.emit(80_000);
   await h.settle();

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Harness } from '../support/harness.ts';
 
 describe('pressure', () => {
-  test('is the share of maxQueueSize that is taken, in flight included, and never above 1', async () => {
+  test('the pressure is the share of maxQueueSize that is taken, in flight included, and never above 1', async () => {
     const h = new Harness({ maxQueueSize: 40, maxExportBatchSize: 10 }, 'hang');
     expect(h.processor.pressure).toBe(0);
     h.emit(10);
@@ -17,7 +17,7 @@ describe('pressure', () => {
     expect(h.processor.pressure).toBe(0);
   });
 
-  test('is the share of maxQueueBytes where that is larger', async () => {
+  test('the pressure is the share of maxQueueBytes where that is larger', async () => {
     const h = new Harness({ maxQueueBytes: 100_000 }, 'hang');
     h.emit(2, { body: 'x'.repeat(30_000) });
     expect(h.processor.pressure).toBe(h.stats.queued.bytes / 100_000);
@@ -25,7 +25,7 @@ describe('pressure', () => {
     await h.end();
   });
 
-  test('rises when memory pressure halves the room', async () => {
+  test('the pressure rises when a shortage of memory halves the room', async () => {
     const h = new Harness({ maxQueueBytes: 100_000 }, 'hang');
     h.emit(1, { body: 'x'.repeat(20_000) });
     const before = h.processor.pressure;
@@ -62,13 +62,13 @@ describe('ready()', () => {
     return result;
   }
 
-  test('resolves at once while the queue is emptier than 0.8', async () => {
+  test('ready() resolves immediately while the queue is emptier than 0.8', async () => {
     const h = await filled(7);
     expect(await state(h, h.processor.ready())).toBe('resolved');
     await h.end();
   });
 
-  test('waits until deliveries have made the queue emptier than asked for', async () => {
+  test('ready() waits until deliveries have made the queue emptier than asked for', async () => {
     const h = await filled(10);
     const [usual, empty] = [h.processor.ready(), h.processor.ready({ below: 0.2 })];
     const deliver = async (count: number) => {
@@ -88,7 +88,7 @@ describe('ready()', () => {
     await h.end();
   });
 
-  test('resolves when records are dropped from the queue, too', async () => {
+  test('ready() resolves when records are dropped from the queue, too', async () => {
     const h = await filled(10);
     const ready = h.processor.ready();
     h.memoryUseRatio = 0.95;
@@ -98,9 +98,10 @@ describe('ready()', () => {
     await h.end();
   });
 
-  test('resolves when there is room again because memory is no longer short', async () => {
+  test('ready() resolves when there is room again because memory is no longer short', async () => {
     const h = new Harness({ maxQueueBytes: 100_000 }, 'hang');
     h.memoryUseRatio = 0.85;
+    h.emit();
     await h.advance(1_000);
     h.emit(1, { body: 'x'.repeat(45_000) });
     const ready = h.processor.ready();
@@ -114,7 +115,7 @@ describe('ready()', () => {
     await h.end();
   });
 
-  test('rejects with the reason of its signal, whether it aborts before or while it waits', async () => {
+  test('ready() rejects with the reason of its signal, whether it aborts before or while it waits', async () => {
     const h = await filled(10);
     const before = new Error('too late');
     expect(await state(h, h.processor.ready({ signal: AbortSignal.abort(before) }))).toBe(before);
@@ -126,7 +127,7 @@ describe('ready()', () => {
     await h.end();
   });
 
-  test('leaves no listener on a signal that outlives it', async () => {
+  test('ready() leaves no listener on a signal that outlives it', async () => {
     const h = await filled(10);
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, 'addEventListener');
@@ -139,7 +140,7 @@ describe('ready()', () => {
     await h.end();
   });
 
-  test('rejects with a coded error when the processor shuts down meanwhile, and after that', async () => {
+  test('ready() rejects with a coded error when the processor shuts down meanwhile, and after that', async () => {
     const h = await filled(10);
     const ready = h.processor.ready();
     const end = h.end();
@@ -148,12 +149,15 @@ describe('ready()', () => {
     await expect(h.processor.ready()).rejects.toMatchObject({ code: 'ERR_SPILLWAY_SHUTDOWN' });
   });
 
-  test.each([0, -1, 1.01, Number.NaN, '0.5', null])('rejects below: %s with a coded error', async (below) => {
-    const h = await filled(0);
-    await expect(h.processor.ready({ below: below as number })).rejects.toMatchObject({
-      code: 'ERR_SPILLWAY_OPTION',
-      message: expect.stringContaining("'below'"),
-    });
-    await h.end();
-  });
+  test.each([0, -1, 1.01, Number.NaN, '0.5', null])(
+    'ready() rejects below: %s with a coded error',
+    async (below) => {
+      const h = await filled(0);
+      await expect(h.processor.ready({ below: below as number })).rejects.toMatchObject({
+        code: 'ERR_SPILLWAY_OPTION',
+        message: expect.stringContaining("'below'"),
+      });
+      await h.end();
+    },
+  );
 });

@@ -33,7 +33,7 @@ describe('400', () => {
     },
   );
 
-  test('for an oversized body halves until it is small enough', async () => {
+  test('a 400 for an oversized body halves the batch until it is small enough', async () => {
     const h = new Harness();
     h.exporter.decide = (records) => (records.length > 100 ? { fail: httpError(400) } : undefined);
     h.emit(512);
@@ -42,7 +42,7 @@ describe('400', () => {
     await h.end();
   });
 
-  test('for many bad records costs only those: as long as others are accepted, the search goes on', async () => {
+  test('a 400 for many bad records costs only those: as long as others are accepted, the search goes on', async () => {
     const h = new Harness();
     const bad = [3, 130, 260, 400];
     h.exporter.decide = (records) => (has(records, ...bad) ? { fail: httpError(400) } : undefined);
@@ -54,7 +54,7 @@ describe('400', () => {
     await h.end();
   });
 
-  test('for everything, where nothing was ever accepted, is more likely a wrong address: nothing is dropped', async () => {
+  test('a 400 for everything where nothing was ever accepted is more likely a wrong address: nothing is dropped', async () => {
     const h = new Harness({ maxExportBatchSize: 64 }, { fail: httpError(400) });
     h.emit(64 * 20);
     await h.advance(600_000);
@@ -65,7 +65,7 @@ describe('400', () => {
     await h.end();
   });
 
-  test('for one bad batch at the very beginning does not block those behind it', async () => {
+  test('a 400 for one bad batch at the very beginning does not block those behind it', async () => {
     const h = new Harness({ maxExportBatchSize: 64 });
     h.exporter.decide = (records) => (has(records, ...upTo(64)) ? { fail: httpError(400) } : undefined);
     h.emit(64 * 20);
@@ -75,7 +75,7 @@ describe('400', () => {
     await h.end();
   });
 
-  test('for everything costs less and less', async () => {
+  test('a 400 for everything costs less and less', async () => {
     const h = new Harness({ maxExportBatchSize: 64 });
     await accepts(h, 64);
     h.exporter.script = [{ fail: httpError(400) }];
@@ -88,7 +88,7 @@ describe('400', () => {
 });
 
 describe('413', () => {
-  test('halves down to the one record that nobody takes, which is dropped as record_too_large', async () => {
+  test('a 413 halves down to the one record that nobody takes, which is dropped as record_too_large', async () => {
     const h = new Harness({ maxExportBatchSize: 64 });
     h.exporter.decide = (records) => (has(records, 17) ? { fail: httpError(413) } : undefined);
     h.emit(64);
@@ -98,7 +98,7 @@ describe('413', () => {
     await h.end();
   });
 
-  test('of a limit below one batch loses nothing', async () => {
+  test('a 413 by a limit below one batch loses nothing', async () => {
     const h = new Harness({ maxExportBatchSize: 64 });
     h.exporter.decide = (records) => (records.length > 5 ? { fail: httpError(413) } : undefined);
     h.emit(320);
@@ -119,23 +119,26 @@ describe('an exporter that throws', () => {
         : original(records, callback);
   };
 
-  test.each(['throws', 'rejects'])('on one record (%s) loses that one as unserializable', async (how) => {
-    const h = new Harness({ maxExportBatchSize: 64 });
-    if (how === 'rejects') rejecting(h, 40);
-    else
-      h.exporter.decide = (records) =>
-        has(records, 40) ? { throw: new Error('cannot serialise') } : undefined;
-    h.emit(64);
-    await h.advance(60_000);
-    expect(sorted(h)).toEqual(without(64, 40));
-    expect(h.stats).toMatchObject({
-      dropped: { unserializable: 1 },
-      exports: { lastError: 'cannot serialise' },
-    });
-    await h.end();
-  });
+  test.each(['throws', 'rejects'])(
+    'an exporter that throws on one record (%s) loses that one as unserializable',
+    async (how) => {
+      const h = new Harness({ maxExportBatchSize: 64 });
+      if (how === 'rejects') rejecting(h, 40);
+      else
+        h.exporter.decide = (records) =>
+          has(records, 40) ? { throw: new Error('cannot serialise') } : undefined;
+      h.emit(64);
+      await h.advance(60_000);
+      expect(sorted(h)).toEqual(without(64, 40));
+      expect(h.stats).toMatchObject({
+        dropped: { unserializable: 1 },
+        exports: { lastError: 'cannot serialise' },
+      });
+      await h.end();
+    },
+  );
 
-  test('on everything opens the breaker instead of losing everything', async () => {
+  test('an exporter that throws on everything opens the breaker instead of losing everything', async () => {
     const h = new Harness({ maxExportBatchSize: 8 }, { throw: new Error('broken') });
     h.emit(64);
     await h.advance(20_000);
@@ -145,7 +148,7 @@ describe('an exporter that throws', () => {
     await h.end();
   });
 
-  test('after it has called back has delivered', async () => {
+  test('an exporter that throws after it has called back has delivered', async () => {
     const h = new Harness();
     const { exporter } = h;
     exporter.export = (records, callback) => {
@@ -165,7 +168,7 @@ describe('a poison batch', () => {
   test.each([
     ['500, which may be about it', httpError(500), { rejected: 1 }],
     ['401, which may be about us', httpError(401), { rejected: 1 }],
-  ])('that always gets %s costs only its bad record', async (_name, error, dropped) => {
+  ])('a poison batch that always gets %s costs only its bad record', async (_name, error, dropped) => {
     const h = new Harness({ maxExportBatchSize: 4, scheduledDelayMillis: 100 });
     h.exporter.decide = (records) => (has(records, 1) ? { fail: error } : undefined);
     h.emit(4);
@@ -178,7 +181,7 @@ describe('a poison batch', () => {
     await h.end();
   });
 
-  test('that always fails in a way that may pass does not block the queue, and is not given up', async () => {
+  test('a poison batch that always fails in a way that may pass does not block the queue, and is not given up', async () => {
     const h = new Harness({ maxExportBatchSize: 4 });
     h.exporter.decide = (records) => (has(records, 1) ? { fail: httpError(503) } : undefined);
     h.emit(4 * 50);
@@ -191,7 +194,7 @@ describe('a poison batch', () => {
     await h.end();
   });
 
-  test('does not open the breaker while others get through', async () => {
+  test('a poison batch does not open the breaker while others get through', async () => {
     const h = new Harness({ maxExportBatchSize: 4 });
     h.exporter.decide = (records) => (has(records, 1) ? { fail: httpError(503) } : undefined);
     for (let round = 0; round < 300; round++) {
@@ -202,7 +205,7 @@ describe('a poison batch', () => {
     await h.end();
   });
 
-  test('alone in the queue may open the breaker, but the first probe is of what comes after it', async () => {
+  test('a poison batch alone in the queue may open the breaker, but the first probe is of what comes after it', async () => {
     const h = new Harness({ maxExportBatchSize: 4 });
     h.exporter.decide = (records) => (has(records, 1) ? { fail: httpError(503) } : undefined);
     h.emit(4);
@@ -214,7 +217,7 @@ describe('a poison batch', () => {
     await h.end();
   });
 
-  test('does not keep a refusal of everything from being retried: nothing is dropped while nobody gets through', async () => {
+  test('a poison batch does not keep a refusal of everything from being retried: nothing is dropped meanwhile', async () => {
     const h = new Harness({ maxExportBatchSize: 4 }, { fail: httpError(401) });
     h.emit(40);
     await h.advance(600_000);

@@ -10,9 +10,9 @@ import * as sdk3 from '@opentelemetry/sdk-logs';
 import { OTLPLogExporter as OTLPLogExporterOf2xx } from 'exporter-logs-otlp-http-0.2xx';
 import * as sdk2xx from 'sdk-logs-0.2xx';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startCollector } from '../../demo/collector/collector.ts';
 import type { AnyLogRecordExporter, DropEvent, DropReason } from '../../src/index.ts';
 import { SpillwayLogRecordProcessor } from '../../src/index.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import { everyField, FIELDS } from '../support/every-field.ts';
 import { IMPATIENT_MILLIS } from '../support/http-exporters.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -77,8 +77,8 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
   }
 
   async function collector() {
-    const started = await startCollector({ keep: 'records' });
-    onTestFinished(() => started.close());
+    const started = await TestCollector.start({ identity: 'body' });
+    onTestFinished(() => started.stop());
     return started;
   }
 
@@ -125,9 +125,9 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     const { processor, provider } = pipeline(otlpExporter(ours.logsUrl), {}, batch);
     emitAll(provider);
     await provider.forceFlush();
-    expect(ours.records()).toHaveLength(everyField.length * 2);
-    expect(ours.records()).toEqual(theirs.records());
-    expect(ours.records()[0]?.resource).toMatchObject({ 'service.name': 'shop', 'host.id': 'i-1' });
+    expect(ours.records).toHaveLength(everyField.length * 2);
+    expect(ours.records).toEqual(theirs.records);
+    expect(ours.records[0]?.resource).toMatchObject({ 'service.name': 'shop', 'host.id': 'i-1' });
     expect(processor.stats()).toMatchObject({ exported: everyField.length * 2, exports: { attempts: 1 } });
   });
 
@@ -175,8 +175,8 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     const logger = logsApi.getLogger('test');
     for (let index = 0; index < 1_000; index++) logger.emit({ body: `record ${index}` });
     await provider.forceFlush();
-    expect([...ids().keys()]).toEqual(Array.from({ length: 1_000 }, (_, index) => `record ${index}`));
-    expect(new Set(ids().values())).toEqual(new Set([1]));
+    expect([...ids.keys()]).toEqual(Array.from({ length: 1_000 }, (_, index) => `record ${index}`));
+    expect(new Set(ids.values())).toEqual(new Set([1]));
   });
 
   test('shutdown of the provider includes the flush; what is emitted after it the SDK itself discards', async () => {
@@ -186,7 +186,7 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     logger.emit({ body: 'before' });
     await provider.shutdown();
     logger.emit({ body: 'after' });
-    expect([...ids().keys()]).toEqual(['before']);
+    expect([...ids.keys()]).toEqual(['before']);
     expect(processor.stats()).toMatchObject({ offered: 1, exported: 1 });
     expect(processor.health().status).toBe('ok');
   });
@@ -196,7 +196,7 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
     const retry = { initialDelayMillis: 5, maxDelayMillis: 20 };
     const exporter = otlpExporter(target.logsUrl, IMPATIENT_MILLIS);
     const { processor, provider } = pipeline(exporter, { retry, breaker: false });
-    await target.refuse();
+    await target.become('dead');
     const logger = provider.getLogger('test');
     for (let index = 0; index < 100; index++) logger.emit({ body: `record ${index}` });
     await expect(processor.forceFlush({ timeoutMillis: 50 })).rejects.toMatchObject({
@@ -204,9 +204,9 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
       code: expect.stringMatching(/^ERR_SPILLWAY_(FLUSH_TIMEOUT|UNAVAILABLE)$/),
     });
     expectLaw(processor.stats());
-    await target.listen();
+    await target.become('well');
     await provider.forceFlush();
-    expect(target.ids().size).toBe(100);
+    expect(target.ids.size).toBe(100);
     expect(processor.stats()).toMatchObject({ exported: 100, offered: 100 });
   });
 
@@ -256,48 +256,51 @@ describe.each(generations)('$name', ({ sdk, otlpExporter, logs: logsApi }) => {
       emit(count: number, severityNumber: SeverityNumber): void;
     }
 
-    test.each(situations)('%s', async (reason, options, refuse, severityNumber) => {
-      const exporter = new sdk.InMemoryLogRecordExporter();
-      const told: DropEvent[] = [];
-      const clock = new ManualClock();
-      const onDrop = (event: DropEvent) => told.push(event);
-      const processor = new SpillwayLogRecordProcessor(
-        { exporter, memoryLimit: false, onDrop, ...options },
-        { clock, memoryUseRatio: () => stage.memoryUseRatio },
-      );
-      const provider = new sdk.LoggerProvider({ processors: [processor] });
-      const logger = provider.getLogger('test');
-      const emit = (count: number, severityNumber: SeverityNumber) => {
-        for (let index = 0; index < count; index++) logger.emit({ body: index, severityNumber });
-      };
-      const stage: Stage = { processor, clock, memoryUseRatio: 0, emit };
-      emit(1, SeverityNumber.INFO);
-      await clock.advance(SECOND);
-      await refuse(stage);
-      const { offered } = processor.stats();
-      emit(1_000, severityNumber);
-      expectLaw(processor.stats());
-      expect(processor.stats().offered).toBe(offered + 1_000);
-      expect(processor.stats().dropped).toMatchObject({ [reason]: 1_000 });
-      await clock.settle();
-      expect(told).toEqual([{ reason, records: 1_000 }]);
+    test.each(situations)(
+      'a record that is refused as %s is offered and dropped with its reason, reported to onDrop and in the log',
+      async (reason, options, refuse, severityNumber) => {
+        const exporter = new sdk.InMemoryLogRecordExporter();
+        const told: DropEvent[] = [];
+        const clock = new ManualClock();
+        const onDrop = (event: DropEvent) => told.push(event);
+        const processor = new SpillwayLogRecordProcessor(
+          { exporter, memoryLimit: false, onDrop, ...options },
+          { clock, memoryUseRatio: () => stage.memoryUseRatio },
+        );
+        const provider = new sdk.LoggerProvider({ processors: [processor] });
+        const logger = provider.getLogger('test');
+        const emit = (count: number, severityNumber: SeverityNumber) => {
+          for (let index = 0; index < count; index++) logger.emit({ body: index, severityNumber });
+        };
+        const stage: Stage = { processor, clock, memoryUseRatio: 0, emit };
+        emit(1, SeverityNumber.INFO);
+        await clock.advance(SECOND);
+        await refuse(stage);
+        const { offered } = processor.stats();
+        emit(1_000, severityNumber);
+        expectLaw(processor.stats());
+        expect(processor.stats().offered).toBe(offered + 1_000);
+        expect(processor.stats().dropped).toMatchObject({ [reason]: 1_000 });
+        await clock.settle();
+        expect(told).toEqual([{ reason, records: 1_000 }]);
 
-      // What comes after the end is no gap in the log.
-      if (reason === 'already_shutdown') return;
-      stage.memoryUseRatio = 0;
-      await clock.advance(11 * SECOND);
-      emit(1, SeverityNumber.FATAL);
-      await clock.advance(SECOND);
-      await clock.advance(SECOND);
-      const markers = exporter
-        .getFinishedLogRecords()
-        .filter(({ eventName }) => eventName === 'spillway.gap');
-      expect(markers.map(({ attributes }) => attributes)).toMatchObject([
-        { 'spillway.gap.records': 1_000, [`spillway.gap.reason.${reason}`]: 1_000 },
-      ]);
-      expectLaw(processor.stats());
-      await Promise.all([processor.shutdown(), clock.advance(SECOND)]);
-    });
+        // What comes after the end is no gap in the log.
+        if (reason === 'already_shutdown') return;
+        stage.memoryUseRatio = 0;
+        await clock.advance(11 * SECOND);
+        emit(1, SeverityNumber.FATAL);
+        await clock.advance(SECOND);
+        await clock.advance(SECOND);
+        const markers = exporter
+          .getFinishedLogRecords()
+          .filter(({ eventName }) => eventName === 'spillway.gap');
+        expect(markers.map(({ attributes }) => attributes)).toMatchObject([
+          { 'spillway.gap.records': 1_000, [`spillway.gap.reason.${reason}`]: 1_000 },
+        ]);
+        expectLaw(processor.stats());
+        await Promise.all([processor.shutdown(), clock.advance(SECOND)]);
+      },
+    );
   });
 
   test('what an exporter logs, before its first wait or after it, is dropped as self and feeds no loop', async () => {

@@ -8,7 +8,7 @@ import { httpError } from '../support/scripted-exporter.ts';
 import { expectNothingLeft, shutdown } from '../support/shutdown.ts';
 
 describe('called again', () => {
-  test('it is the same promise, and forceFlush is too', async () => {
+  test('a second shutdown returns the same promise, and so does forceFlush', async () => {
     const h = new Harness();
     const first = h.processor.shutdown();
     expect(h.processor.shutdown()).toBe(first);
@@ -25,7 +25,7 @@ describe('called again', () => {
     [{ strategy: 'immediate' }, 1_000],
     [{ timeoutMillis: 0 }, 1_000],
     [undefined, 5_000],
-  ] as const)('with %o after 1 s it ends after %i ms', async (again, endsAfterMillis) => {
+  ] as const)('a second shutdown with %o after 1 s ends after %i ms', async (again, endsAfterMillis) => {
     const h = new Harness({}, 'hang');
     h.emit(2);
     const result = shutdown(h);
@@ -36,7 +36,7 @@ describe('called again', () => {
     expectNothingLeft(h);
   });
 
-  test('with a shorter time it does not wait longer for an exporter that hangs in its own shutdown', async () => {
+  test('a second shutdown with a shorter time does not wait longer for an exporter that hangs in its own shutdown', async () => {
     const h = new Harness();
     h.exporter.onShutdown = () => new Promise<void>(() => {});
     const result = shutdown(h);
@@ -46,7 +46,7 @@ describe('called again', () => {
     expect(result.tookMillis).toBe(1_300);
   });
 
-  test('by a diag logger in the middle of it, it still happens once', async () => {
+  test('a shutdown that a diag logger calls again in the middle of it happens once', async () => {
     const h = new Harness({}, 'hang');
     const again = () => void h.processor.shutdown({ strategy: 'immediate' });
     diag.setLogger(

@@ -8,7 +8,7 @@ import { expectNothingLeft, shutdown } from '../support/shutdown.ts';
 const DOWN = { fail: new Error('down') };
 
 describe('graceful', () => {
-  test('delivers what is queued, then shuts the exporter down, and leaves no timer behind', async () => {
+  test('a graceful shutdown delivers the queue, then shuts the exporter down, and leaves no timer behind', async () => {
     const h = new Harness({ maxExportBatchSize: 4 }, 'hang');
     h.emit(6);
     const result = shutdown(h);
@@ -24,7 +24,7 @@ describe('graceful', () => {
     expect(h.clock.pendingTimers).toBe(0);
   });
 
-  test('retries until the deadline and drops what is left as shutdown', async () => {
+  test('a graceful shutdown retries until the deadline and drops what is left as shutdown', async () => {
     const h = new Harness({ breaker: false, retry: { initialDelayMillis: 100 } }, DOWN);
     h.emit(5);
     const result = shutdown(h, { timeoutMillis: 2_000 });
@@ -37,7 +37,7 @@ describe('graceful', () => {
     expectNothingLeft(h);
   });
 
-  test('cuts a back-off short', async () => {
+  test('a graceful shutdown cuts a back-off short', async () => {
     const h = new Harness({ retry: { initialDelayMillis: 60_000, maxDelayMillis: 60_000 } }, DOWN, 'succeed');
     h.emit(2);
     await h.advance(1_000);
@@ -48,7 +48,7 @@ describe('graceful', () => {
     expectNothingLeft(h);
   });
 
-  test('with the breaker open asks once, and does not wait beyond that answer', async () => {
+  test('a graceful shutdown with the breaker open asks once, and does not wait beyond that answer', async () => {
     const h = new Harness({ breaker: { failureThreshold: 1, resetTimeoutMillis: 60_000 } }, DOWN);
     h.emit(3);
     await h.advance(1_500);
@@ -61,7 +61,7 @@ describe('graceful', () => {
     expectNothingLeft(h);
   });
 
-  test('during a flush keeps both promises', async () => {
+  test('a graceful shutdown during a flush keeps both promises', async () => {
     const h = new Harness({}, 'hang');
     h.emit(2);
     let flushed = false;
@@ -81,7 +81,7 @@ describe('graceful', () => {
 });
 
 describe('flush', () => {
-  test('sends each batch once, and drops as shutdown what fails', async () => {
+  test('a shutdown with the strategy flush sends each batch once, and drops as shutdown what fails', async () => {
     const h = new Harness({ maxExportBatchSize: 2, retry: { initialDelayMillis: 1 } }, DOWN, 'succeed', DOWN);
     h.emit(6);
     const result = shutdown(h, { strategy: 'flush' });
@@ -95,7 +95,7 @@ describe('flush', () => {
 });
 
 describe('immediate', () => {
-  test('sends nothing more, and what is in flight counts as lost, whatever becomes of it', async () => {
+  test('an immediate shutdown sends nothing more, and what is in flight counts as lost, whatever becomes of it', async () => {
     const h = new Harness({ maxExportBatchSize: 2 }, 'hang');
     h.emit(5);
     await h.settle();
@@ -113,7 +113,7 @@ describe('immediate', () => {
 
 describe('an exporter', () => {
   test.each(['graceful', 'flush'] as const)(
-    'that keeps what it was given is flushed before it is shut down, with the strategy %s',
+    'an exporter that keeps its records is flushed before it is shut down, with the strategy %s',
     async (strategy) => {
       const h = new Harness();
       const order: string[] = [];
@@ -128,7 +128,7 @@ describe('an exporter', () => {
     },
   );
 
-  test('that completes its exports only when it is flushed delivers all of them', async () => {
+  test('an exporter that completes its exports only when it is flushed delivers all of them at shutdown', async () => {
     const h = new Harness({ maxExportBatchSize: 2 }, 'hang');
     h.exporter.onForceFlush = async () => h.exporter.lastCall.succeed();
     h.emit(5);
@@ -140,7 +140,7 @@ describe('an exporter', () => {
     expectNothingLeft(h);
   });
 
-  test('that hangs in forceFlush costs the deadline and no more, and is shut down all the same', async () => {
+  test('an exporter that hangs in forceFlush costs the deadline and no more, and is shut down all the same', async () => {
     const h = new Harness();
     h.exporter.onForceFlush = () => new Promise<void>(() => {});
     h.emit(1);
@@ -151,7 +151,7 @@ describe('an exporter', () => {
     expectNothingLeft(h);
   });
 
-  test('is not flushed when nothing more is to be sent', async () => {
+  test('an exporter is not flushed when nothing more is to be sent', async () => {
     const h = new Harness();
     h.emit(1);
     shutdown(h, { strategy: 'immediate' });
@@ -160,7 +160,7 @@ describe('an exporter', () => {
     expectNothingLeft(h);
   });
 
-  test('that hangs in export costs the deadline and no more', async () => {
+  test('an exporter that hangs in export costs the deadline of a shutdown and no more', async () => {
     const h = new Harness({}, 'hang');
     h.emit(4);
     const result = shutdown(h, { timeoutMillis: 700 });
@@ -179,7 +179,7 @@ describe('an exporter', () => {
   };
 
   test.each(Object.entries(endings))(
-    'that %s in shutdown is waited for until the deadline at most',
+    'an exporter that %s in shutdown is waited for until the deadline at most',
     async (how, onShutdown) => {
       const lines = diagLines();
       const h = new Harness();
@@ -194,7 +194,7 @@ describe('an exporter', () => {
     },
   );
 
-  test('that calls shutdown and forceFlush from within its own shutdown gets an answer', async () => {
+  test('an exporter that calls shutdown and forceFlush from within its own shutdown gets an answer', async () => {
     const h = new Harness();
     const inner: Promise<void>[] = [];
     h.exporter.onShutdown = async () => {

@@ -7,7 +7,7 @@ const TIMEOUT = { exportTimeoutMillis: 1_000, maxExportBatchSize: 2 };
 const GRACE_MILLIS = 5_000;
 
 describe('an export that times out', () => {
-  test('keeps its slot through the grace, then fails and is sent again', async () => {
+  test('an export that times out keeps its slot through the grace, then fails and is sent again', async () => {
     const h = new Harness(TIMEOUT, 'hang', 'succeed');
     h.emit(4);
     await h.advance(1_000 + GRACE_MILLIS - 1);
@@ -19,7 +19,7 @@ describe('an export that times out', () => {
     await h.end();
   });
 
-  test('and succeeds within the grace is not sent twice', async () => {
+  test('an export that times out and succeeds within the grace is not sent twice', async () => {
     const h = new Harness(TIMEOUT, 'hang');
     h.emit(2);
     await h.advance(3_000);
@@ -30,7 +30,7 @@ describe('an export that times out', () => {
     await h.end();
   });
 
-  test('and answers when nobody waits any more changes nothing', async () => {
+  test('an export that times out and answers when nobody waits any more changes nothing', async () => {
     const h = new Harness(TIMEOUT, 'hang', 'succeed');
     h.emit(2);
     await h.advance(10_000);
@@ -43,7 +43,7 @@ describe('an export that times out', () => {
     await h.end();
   });
 
-  test('never overlaps another one beyond maxConcurrentExports', async () => {
+  test('an export that times out never overlaps another one beyond maxConcurrentExports', async () => {
     for (const maxConcurrentExports of [1, 3]) {
       const h = new Harness({ ...TIMEOUT, maxConcurrentExports, breaker: false }, 'hang');
       h.emit(20);
@@ -54,7 +54,7 @@ describe('an export that times out', () => {
     }
   });
 
-  test('is waited for without end when exportTimeoutMillis is 0', async () => {
+  test('an export is waited for without end when exportTimeoutMillis is 0', async () => {
     const h = new Harness({ ...TIMEOUT, exportTimeoutMillis: 0 }, 'hang');
     h.emit(2);
     await h.advance(3_600_000);
@@ -65,7 +65,7 @@ describe('an export that times out', () => {
   });
 });
 
-test('only the first answer of an exporter counts', async () => {
+test('the first answer of an exporter counts, and no other', async () => {
   const h = new Harness(TIMEOUT, 'hang');
   h.emit(4);
   await h.settle();
@@ -102,7 +102,7 @@ describe('resource attributes that resolve later', () => {
     return { attributes: {}, asyncAttributesPending: true, waitForAsyncAttributes: waits };
   }
 
-  test('are waited for before the first export', async () => {
+  test('late attributes of a resource are waited for before the first export', async () => {
     const h = new Harness();
     let ready = () => {};
     const pending = resource(
@@ -131,21 +131,24 @@ describe('resource attributes that resolve later', () => {
       0,
     ],
     ['are of no interest', undefined, 0],
-  ] as const)('and %s cost a bounded wait, not the records', async (_how, waits, afterMillis) => {
-    const h = new Harness();
-    h.emit(1, { resource: resource(waits as () => unknown) });
-    h.emit(1, { resource: resource(waits as () => unknown) });
-    await h.advance(1_000);
-    if (afterMillis > 0) {
-      await h.advance(afterMillis - 1);
-      expect(h.exporter.calls).toHaveLength(0);
-      await h.advance(1);
-    }
-    expect(h.exporter.delivered).toEqual(upTo(2));
-    await h.end();
-  });
+  ] as const)(
+    'late attributes of a resource that %s cost a bounded wait, not the records',
+    async (_how, waits, afterMillis) => {
+      const h = new Harness();
+      h.emit(1, { resource: resource(waits as () => unknown) });
+      h.emit(1, { resource: resource(waits as () => unknown) });
+      await h.advance(1_000);
+      if (afterMillis > 0) {
+        await h.advance(afterMillis - 1);
+        expect(h.exporter.calls).toHaveLength(0);
+        await h.advance(1);
+      }
+      expect(h.exporter.delivered).toEqual(upTo(2));
+      await h.end();
+    },
+  );
 
-  test('are within the time of one export', async () => {
+  test('the wait for late attributes of a resource is within the time of one export', async () => {
     const h = new Harness({ exportTimeoutMillis: 100 });
     h.emit(1, { resource: resource(() => new Promise(() => {})) });
     await h.advance(1_000);

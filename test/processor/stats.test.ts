@@ -11,7 +11,7 @@ const zero = { records: 0, bytes: 0 };
 const noTime = { p50: 0, p95: 0, p99: 0 };
 
 describe('stats()', () => {
-  test('is zero in every place before anything happens, with all drop reasons present', () => {
+  test('stats() is zero in every place before anything happens, with all drop reasons present', () => {
     const h = new Harness();
     expect(h.stats).toStrictEqual({
       offered: 0,
@@ -29,7 +29,7 @@ describe('stats()', () => {
     return h.end();
   });
 
-  test('is plain JSON at every stage of a processor: nothing is lost in a round trip', async () => {
+  test('stats() is plain JSON at every stage of a processor: nothing is lost in a round trip', async () => {
     const h = new Harness(
       { maxExportBatchSize: 5, maxQueueSize: 12, breaker: { failureThreshold: 1 } },
       'hang',
@@ -53,7 +53,7 @@ describe('stats()', () => {
     check();
   });
 
-  test('tells where every record is: queued, in flight, exported, dropped', async () => {
+  test('stats() says where every record is: queued, in flight, exported, dropped', async () => {
     const h = new Harness({ maxExportBatchSize: 10, maxQueueSize: 30 }, 'succeed', 'hang');
     h.emit(10);
     await h.settle();
@@ -70,7 +70,7 @@ describe('stats()', () => {
     await h.end();
   });
 
-  test('is a snapshot: what happens later does not change one that was taken', async () => {
+  test('stats() is a snapshot: what happens later does not change one that was taken', async () => {
     const h = new Harness({ maxQueueSize: 2, maxExportBatchSize: 2 });
     const before = h.stats;
     const copy = structuredClone(before);
@@ -81,7 +81,7 @@ describe('stats()', () => {
     await h.end();
   });
 
-  test('keeps the message of the last failure, and counts attempts and failures', async () => {
+  test('stats() keeps the message of the last failure, and counts attempts and failures', async () => {
     const h = new Harness({ retry: { initialDelayMillis: 1 } }, down, { fail: httpError(503) }, 'succeed');
     h.emit();
     await h.advance(2_000);
@@ -89,7 +89,7 @@ describe('stats()', () => {
     await h.end();
   });
 
-  test('has the percentiles of how long attempts and deliveries took, to within one per cent', async () => {
+  test('stats() has the percentiles of the durations of attempts and deliveries, to within one per cent', async () => {
     const h = new Harness({ maxExportBatchSize: 1 }, 'hang');
     for (let millis = 1; millis <= 200; millis++) {
       h.emit();
@@ -106,7 +106,7 @@ describe('stats()', () => {
     await h.end();
   });
 
-  test('has deliveries that include the wait for company and for retries, where attempts do not', async () => {
+  test('stats() has deliveries that include the wait for company and for retries, where attempts do not', async () => {
     const h = new Harness({}, down, down, down, 'succeed');
     h.emit();
     await h.advance(1_875);
@@ -120,7 +120,7 @@ describe('stats()', () => {
 describe('health()', () => {
   const ok = { status: 'ok', reasons: [] };
 
-  test('is ok for a new processor, and while records flow', async () => {
+  test('health() is ok for a new processor, and while records flow', async () => {
     const h = new Harness();
     expect(h.processor.health()).toEqual(ok);
     h.emit(100);
@@ -129,7 +129,7 @@ describe('health()', () => {
     await h.end();
   });
 
-  test('is degraded while exports fail, says why, and is ok again with the first success', async () => {
+  test('health() is degraded while exports fail, says why, and is ok again with the first success', async () => {
     const h = new Harness({}, down);
     h.emit();
     await h.advance(1_000);
@@ -143,7 +143,7 @@ describe('health()', () => {
     await h.end();
   });
 
-  test('stays degraded while exports fail when somebody asks for a flush', async () => {
+  test('health() stays degraded while exports fail when somebody asks for a flush', async () => {
     const h = new Harness({}, down, down, down, 'hang');
     h.emit();
     await h.advance(1_000);
@@ -154,7 +154,7 @@ describe('health()', () => {
     await h.end();
   });
 
-  test('is failing while the breaker is open, degraded while it probes', async () => {
+  test('health() is failing while the breaker is open, degraded while it probes', async () => {
     const h = new Harness({ breaker: { failureThreshold: 1 } }, down, 'hang');
     h.emit();
     await h.advance(1_000);
@@ -173,7 +173,7 @@ describe('health()', () => {
     await h.end();
   });
 
-  test('is degraded while memory is short, failing while it is very short', async () => {
+  test('health() is degraded while memory is short, failing while it is very short', async () => {
     const h = new Harness();
     const at = async (ratio: number) => {
       h.memoryUseRatio = ratio;
@@ -192,7 +192,7 @@ describe('health()', () => {
     await h.end();
   });
 
-  test('is degraded while the queue is nearly full', async () => {
+  test('health() is degraded while the queue is nearly full', async () => {
     const h = new Harness({ maxQueueSize: 100, maxExportBatchSize: 100 }, 'hang');
     h.emit(80);
     expect(h.processor.health()).toEqual(ok);
@@ -201,7 +201,7 @@ describe('health()', () => {
     await h.end();
   });
 
-  test('is degraded for 30 s after a drop', async () => {
+  test('health() is degraded for 30 s after a drop', async () => {
     const h = new Harness({}, { fail: httpError(422) }, 'succeed');
     h.emit();
     await h.advance(1_000);
@@ -216,13 +216,13 @@ describe('health()', () => {
     await h.end();
   });
 
-  test('is ok after a shutdown that lost nothing', async () => {
+  test('health() is ok after a shutdown that lost nothing', async () => {
     const h = new Harness();
     await h.end();
     expect(h.processor.health()).toEqual({ status: 'ok', reasons: [] });
   });
 
-  test('gives every reason there is, the worst ones first', async () => {
+  test('health() gives every reason there is, the worst ones first', async () => {
     const h = new Harness(
       { maxQueueSize: 10, maxExportBatchSize: 5, breaker: { failureThreshold: 1 } },
       down,

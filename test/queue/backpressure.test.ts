@@ -25,13 +25,13 @@ async function stateOf(promise: Promise<unknown>): Promise<'pending' | 'resolved
   ]);
 }
 
-test('it lets pass at once when the queue is emptier than asked', async () => {
+test('a wait ends immediately when the queue is emptier than asked', async () => {
   await gate(0.79).gate.wait();
   await gate(0.1).gate.wait({ below: 0.2 });
   await gate(0).gate.wait({ below: 1 });
 });
 
-test('it waits until the queue is emptier than each one asked', async () => {
+test('each wait lasts until the queue is emptier than it asked', async () => {
   const { gate: g, set } = gate(0.9);
   const early = g.wait();
   const late = g.wait({ below: 0.3 });
@@ -90,7 +90,7 @@ test.each([0, -1, 1.01, Number.NaN, '0.5', null, {}])('below cannot be %s', asyn
 });
 
 describe('closed', () => {
-  test('it rejects those who wait and those who come', async () => {
+  test('a closed queue rejects callers that wait and callers that come', async () => {
     const { gate: g, set } = gate();
     const waiting = g.wait();
     g.close();

@@ -31,7 +31,7 @@ describe.each(['always', 'overflow'] as const)('with a spool (%s) and a collecto
     expect(h.held.memory).toBeLessThanOrEqual(MOST_IN_MEMORY);
   });
 
-  test('so do those of a burst in one turn of the event loop', async () => {
+  test('a burst in one turn of the event loop loses nothing, and memory holds no more than its share', async () => {
     const h = await fullOfWhatHangs(mode);
     h.emit(2_000);
     expect(droppedTotal(h.stats)).toBe(0);
@@ -113,7 +113,7 @@ test('without a spool requests under way take half of the queue, and the other h
   await h.end();
 });
 
-test('by bytes as well as by records', async () => {
+test('batches in flight take half of the queue by bytes as well as by records', async () => {
   const options = { maxQueueBytes: 64 * 1_024, maxExportBatchSize: 10, maxConcurrentExports: 64 };
   const h = new Harness(options, 'hang');
   h.emit(40, { attributes: { text: 'x'.repeat(1_000) } });

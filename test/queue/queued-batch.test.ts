@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UNTRIED } from '../../src/queue/delivery-history.ts';
-import type { DiskCopy } from '../../src/queue/disk-copy.ts';
 import {
   DISK_EXITS,
+  type DiskCopy,
   type OnDisk,
   PLACE_EXITS,
   type Place,
@@ -106,7 +106,7 @@ function batchAt(place: Place, onDisk: OnDisk): Batch {
 const PLACES = Object.keys(PLACE_EXITS) as Place[];
 const ON_DISK = Object.keys(DISK_EXITS) as OnDisk[];
 
-test('A batch can make exactly the moves that are drawn, from every place and whatever the disk has of it', () => {
+test('a batch can make exactly the moves that are drawn, from every place and whatever the disk has of it', () => {
   for (const place of PLACES) {
     for (const onDisk of ON_DISK) {
       for (const [name, move, to, from = place] of MOVES) {
@@ -127,7 +127,7 @@ test('A batch can make exactly the moves that are drawn, from every place and wh
   }
 });
 
-test('Every exit that is drawn belongs to a move, but the one of a copy that is not there any more', () => {
+test('every exit that is drawn belongs to a move, but the one of a copy that is not there any more', () => {
   for (const place of PLACES) {
     const exits = MOVES.filter(([, , , from = place]) => from === place).map(([, , to]) => to);
     expect(new Set(exits.filter((to) => PLACE_EXITS[place].includes(to)))).toEqual(
@@ -146,7 +146,7 @@ test('Every exit that is drawn belongs to a move, but the one of a copy that is 
   expect(taken.writeBegan()).toBe(false);
 });
 
-test('No series of moves brings a batch back from where it is gone', () => {
+test('no series of moves brings a batch back from where it is gone', () => {
   const moves = [...MOVES, ...MOVES_ON_DISK].map(([name, move]) => ({ name, move }));
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...moves), { maxLength: 12 }), (steps) => {
@@ -158,7 +158,7 @@ test('No series of moves brings a batch back from where it is gone', () => {
   );
 });
 
-test('A part that is split off has the place, the copy, the origin and the very history of the whole', () => {
+test('a part that is split off has the place, the copy, the origin and the very history of the whole', () => {
   const copy = new Copy();
   const whole = replayed(copy, 5, 10);
   whole.take();
@@ -173,7 +173,7 @@ test('A part that is split off has the place, the copy, the origin and the very 
   expect(copy.told).toEqual([['split'], ['settle', 10, 2]]);
 });
 
-test('A batch that is gone when its writing ends has its copy settled, so that it is not found again', () => {
+test('a batch that is gone when its writing ends has its copy settled, so that it is not found again', () => {
   for (const isGone of [false, true]) {
     const copy = new Copy();
     const batch = opened(3);
@@ -184,7 +184,7 @@ test('A batch that is gone when its writing ends has its copy settled, so that i
   }
 });
 
-test('What is settled is told to a copy that is there, and for a replay also to one that is not', () => {
+test('settled records are reported to a copy that exists, and for a replay also to one that does not', () => {
   const live = new Copy();
   const batch = opened(3);
   batch.writeBegan();

@@ -80,7 +80,7 @@ test.each<[string, Partial<SpillSituation>, SpillPlan]>([
   expect(spillPlan({ ...QUIET, ...situation })).toEqual(plan);
 });
 
-test('A plan frees no memory of what it does not write, and a fuller queue never plans less', () => {
+test('a plan frees no memory of what it does not write, and a fuller queue never plans less', () => {
   const situation = fc.record<SpillSituation>({
     mode: fc.constantFrom('overflow', 'always'),
     pressure: fc.double({ min: 0, max: 1, noNaN: true }),

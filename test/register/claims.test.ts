@@ -1,7 +1,7 @@
 /** Who sends what a logger logs, when `register` and an SDK of the application both have an instrumentation for it. */
 
 import { expect, test } from 'vitest';
-import { Claims } from '../../src/register/claims.ts';
+import { Claims } from '../../src/register/bridges.ts';
 
 const PINO = '@opentelemetry/instrumentation-pino';
 

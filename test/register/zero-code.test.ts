@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { startCollector } from '../../demo/collector/collector.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import { childEnv, measuredEnv } from '../support/child-coverage.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -14,8 +14,8 @@ const apps = join(import.meta.dirname, 'apps');
 const REGISTER = join(root, 'src/register.ts');
 
 async function collector() {
-  const started = await startCollector({ keep: 'records' });
-  onTestFinished(() => started.close());
+  const started = await TestCollector.start({ identity: 'body' });
+  onTestFinished(() => started.stop());
   return started;
 }
 
@@ -69,10 +69,10 @@ test('what an ES module logs with pino arrives when the process ends by itself, 
   };
   const { how, said } = await run(['--import', REGISTER, 'pino.mjs', 'natural', 'first'], env);
   expect({ how, said }).toEqual({ how: 0, said: [] });
-  expect(bodies(records())).toEqual(owed('first'));
-  expect(records()[0]).toMatchObject({
+  expect(bodies(records)).toEqual(owed('first'));
+  expect(records[0]).toMatchObject({
     resource: { 'service.name': 'shop', team: 'red' },
-    scope: '@opentelemetry/instrumentation-pino',
+    scope: { name: '@opentelemetry/instrumentation-pino' },
     severityText: 'info',
   });
 });
@@ -82,7 +82,7 @@ test('what a CommonJS module logs with pino arrives on SIGTERM, by which the pro
   const args = ['--require', REGISTER, 'pino.cjs', 'signal', 'first'];
   const { how } = await run(args, { OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(how).toBe('SIGTERM');
-  expect(bodies(records())).toEqual(owed('first'));
+  expect(bodies(records)).toEqual(owed('first'));
 });
 
 test('what is logged with winston before process.exit() waits in the spool that a variable names', async () => {
@@ -91,15 +91,15 @@ test('what is logged with winston before process.exit() waits in the spool that 
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SPILLWAY_SPOOL_DIRECTORY: spool };
   await run(['--require', REGISTER, 'winston.cjs', 'exit', 'first'], env);
   await run(['--import', REGISTER, 'winston.mjs', 'natural', 'second'], env);
-  expect(new Set(bodies(records()))).toEqual(new Set([...owed('first'), ...owed('second')]));
-  expect(records()).toHaveLength(200);
+  expect(new Set(bodies(records))).toEqual(new Set([...owed('first'), ...owed('second')]));
+  expect(records).toHaveLength(200);
 });
 
 test('an application that closes by itself after a signal can log until its end', async () => {
   const { url, records } = await collector();
   const { how } = await run(['--require', REGISTER, 'closing.cjs'], { OTEL_EXPORTER_OTLP_ENDPOINT: url });
   expect(how).toBe(0);
-  expect(bodies(records())).toEqual(['working', 'closing', 'closed']);
+  expect(bodies(records)).toEqual(['working', 'closing', 'closed']);
 });
 
 test('With an SDK of the 0.2xx releases its logs API has the provider', async () => {
@@ -113,7 +113,7 @@ test('With an SDK of the 0.2xx releases its logs API has the provider', async ()
   const args = ['--preserve-symlinks-main', '--require', REGISTER, 'app.cjs'];
   const { how, said } = await run(args, { OTEL_EXPORTER_OTLP_ENDPOINT: url }, directory);
   expect({ how, said }).toEqual({ how: 0, said: [] });
-  expect(records()).toMatchObject([{ body: 'emitted', resource: { 'telemetry.sdk.version': '2.12.1' } }]);
+  expect(records).toMatchObject([{ body: 'emitted', resource: { 'telemetry.sdk.version': '2.12.1' } }]);
 });
 
 test('Wrong values are warned of once and ignored, also where it is registered twice', async () => {
@@ -138,7 +138,7 @@ test('Wrong values are warned of once and ignored, also where it is registered t
   for (const name of Object.keys(wrong))
     expect(said.filter((line) => line.includes(`${name} `))).toHaveLength(1);
   expect(said).toHaveLength(Object.keys(wrong).length);
-  expect(bodies(records())).toEqual(owed('first'));
+  expect(bodies(records)).toEqual(owed('first'));
 });
 
 test('On a Node that is too old it prints one sentence, and the application runs', async () => {

@@ -1,11 +1,11 @@
 /** The simulated collector: what each weather does to a request, to its data and to its connection. */
 
 import { describe, expect, test } from 'vitest';
-import { decodeRequest } from '../../demo/collector/decode.ts';
 import { Arrivals } from '../../simulation/network/arrivals.ts';
 import { idOf, idText, NO_ID } from '../../simulation/network/record-ids.ts';
 import { contentOf } from '../../simulation/network/request-content.ts';
 import { outcomeOf } from '../../src/otlp/response.ts';
+import { decodeRequest } from '../../src/testing/decode.ts';
 import { encodedRequest, SimulatedNetwork } from '../support/simulated-network.ts';
 
 describe('requests', () => {
@@ -22,7 +22,7 @@ describe('requests', () => {
     ];
     const request = encodedRequest(bodies);
     const { ids, bytes } = contentOf(request);
-    expect(decodeRequest(Buffer.from(request), 'protobuf', 'ids', undefined).ids).toEqual(bodies);
+    expect(decodeRequest(Buffer.from(request), 'protobuf', 'ids', 'body').ids).toEqual(bodies);
     expect(ids.map((id) => (id === NO_ID ? '' : idText(id)))).toEqual([
       'p1-0',
       'p12-345',

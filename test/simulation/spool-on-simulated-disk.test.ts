@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { DiskWeather } from '../../simulation/disk/disk-weather.ts';
 import { SimulatedDisk } from '../../simulation/disk/simulated-disk.ts';
 import { recordsOnDisk } from '../../simulation/disk/spool-contents.ts';
-import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolSettings } from '../../src/options/option-groups.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { runs } from '../support/property-runs.ts';
 import { SeededClock } from '../support/seeded-clock.ts';

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolSettings } from '../../src/options/option-groups.ts';
 import {
   appendGarbage,
   bytesBelow,
@@ -198,7 +198,7 @@ describe('acknowledgements', () => {
     return left;
   }
 
-  test('hold across processes, to the record', async () => {
+  test('acknowledgements hold across processes, to the record', async () => {
     const { directory } = await leaveAcknowledged();
     const member = await open(directory);
     expect(member.events.recoveredRecords).toBe(2 + 2 * RECORDS);
@@ -213,7 +213,7 @@ describe('acknowledgements', () => {
     expect(filesBelow(directory)).toEqual([]);
   });
 
-  test('that are damaged anywhere cost a second delivery at most, never a record', async () => {
+  test('acknowledgements that are damaged anywhere cost a second delivery at most, never a record', async () => {
     const left = await leaveAcknowledged();
     const bytes = statSync(only(left.directory, '.ack')).size;
     for (let byte = 0; byte < bytes; byte++) {
@@ -230,7 +230,7 @@ describe('acknowledgements', () => {
     }
   });
 
-  test('without their segment go, and are no exception', async () => {
+  test('acknowledgements without their segment are removed, and are no exception', async () => {
     const { directory } = await leaveAcknowledged();
     rmSync(only(directory, '.seg'));
     expect((await recover(directory)).names).toEqual([]);
@@ -289,7 +289,7 @@ describe('an open does not fail', () => {
       (_, __, directory) => writeFileSync(join(directory, 'quarantine'), 'x'),
       NAMES,
     ],
-  ])('over %s', async (_what, harm, expected) => {
+  ])('an open does not fail over %s', async (_what, harm, expected) => {
     const { directory } = await leave();
     const segment = only(directory, '.seg');
     harm(segment, dirname(segment), directory);
@@ -303,7 +303,7 @@ describe('an open does not fail', () => {
     await member.close();
   });
 
-  test('over segments of random bytes, which are never taken for records', async () => {
+  test('an open does not fail over segments of random bytes, which are never taken for records', async () => {
     const left = await leave(['a']);
     const whole = readFileSync(only(left.directory, '.seg'));
     await fc.assert(
@@ -325,7 +325,7 @@ describe('an open does not fail', () => {
     );
   });
 
-  test('over a length that is a lie with a checksum that is right, and reads no memory for it', async () => {
+  test('an open does not fail over a false length with a correct checksum, and reads no memory for it', async () => {
     const left = await leave();
     const path = only(left.directory, '.seg');
     const content = readFileSync(path);
@@ -339,7 +339,7 @@ describe('an open does not fail', () => {
   });
 });
 
-test('a segment of a newer version is left alone and told of, whoever comes', async () => {
+test('a segment of a newer version is left alone and reported, whoever comes', async () => {
   const left = await leave();
   const path = only(left.directory, '.seg');
   const content = readFileSync(path);
@@ -362,7 +362,7 @@ test('a segment of a newer version is left alone and told of, whoever comes', as
   await successor.close();
 });
 
-test('a segment that vanishes under its owner costs what was in it, and is told of', async () => {
+test('a segment that vanishes under its owner costs what was in it, and is reported', async () => {
   const { directory } = await leave();
   const member = await open(directory);
   rmSync(only(directory, '.seg'));

@@ -33,7 +33,7 @@ async function left(records: number, options = {}): Promise<SpooledHarness> {
 }
 
 describe('the bound', () => {
-  test('counts what was taken over once', async () => {
+  test('the bound counts what was taken over once', async () => {
     const directory = await spoolDirectory();
     const settings = { maxBytes: MIB };
     const first = await SpoolMember.open(directory, settings);
@@ -48,7 +48,7 @@ describe('the bound', () => {
   });
 
   test.each(['has not begun', 'has been done'])(
-    'counts what it gave up when the process ends before it heard that the deletion %s',
+    'the bound counts what it gave up when the process ends before it heard that the deletion %s',
     async (what) => {
       const directory = await spoolDirectory();
       const first = await SpoolMember.open(directory, { maxBytes: MIB });
@@ -74,7 +74,7 @@ describe('the bound', () => {
     },
   );
 
-  test('counts a deletion under way at the end also when its room is not needed any more', async () => {
+  test('the bound counts a deletion under way at the end also when its room is not needed any more', async () => {
     const directory = await spoolDirectory();
     const neighbour = await SpoolMember.open(directory, { maxBytes: 2 * MIB });
     for (let index = 0; index < 90; index++) await neighbour.store(entryOf(`n${index}`, { bytes: 16_000 }));
@@ -100,7 +100,7 @@ describe('the bound', () => {
     await next.close();
   });
 
-  test('has each batch written once that memory can hold and the disk cannot', async () => {
+  test('the bound has each batch written once that memory can hold and the disk cannot', async () => {
     const disk = new FaultyFiles(promptFiles);
     const memory = { maxQueueSize: 10_000, maxQueueBytes: 64 * MIB };
     const spool = { mode: 'always', maxBytes: MIB } as const;
@@ -149,7 +149,7 @@ test('what there was no room for on disk is tried again at the end', async () =>
 
 describe('a write that fails', () => {
   test.each(['ENOSPC', 'EIO'])(
-    'with %s leaves its batches to be written when the disk works again',
+    'a write that fails with %s leaves its batches to be written when the disk works again',
     async (code) => {
       const disk = new FaultyFiles(promptFiles);
       const h = new SpooledHarness({ ...patient, breaker, retry: quickRetry }, [down], undefined, disk.files);
@@ -163,7 +163,7 @@ describe('a write that fails', () => {
     },
   );
 
-  test('may have left frames behind, which are not found', async () => {
+  test('a write that fails may have left frames behind, which are not found', async () => {
     const directory = await spoolDirectory();
     const member = await SpoolMember.open(directory, { fsync: 'always' });
     await member.store(entryOf('a'));
@@ -179,7 +179,7 @@ describe('a write that fails', () => {
     await next.close();
   });
 
-  test('is tried once more at the end, however short ago it failed', async () => {
+  test('a write that fails is tried once more at the end, however short ago it failed', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness({ breaker, retry: quickRetry }, [down], undefined, disk.files);
     disk.freeBytes = 0;
@@ -202,7 +202,7 @@ async function failUntilItWaits(h: SpooledHarness): Promise<void> {
 describe('what is on disk makes room in a full queue when the disk has failed', () => {
   const ahead = { ...patient, breaker: false, spool: { mode: 'always' } } as const;
 
-  test('while it waits', async () => {
+  test('a waiting batch with a copy makes room in a full queue when the disk has failed', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness(ahead, ['hang'], undefined, disk.files);
     h.emit(90);
@@ -212,7 +212,7 @@ describe('what is on disk makes room in a full queue when the disk has failed', 
     expect(droppedTotal(h.stats)).toBe(0);
   });
 
-  test('while it is in flight, and when it comes back', async () => {
+  test('a batch in flight, or back from it, makes room in a full queue when the disk has failed', async () => {
     const disk = new FaultyFiles(promptFiles);
     const retry = { initialDelayMillis: 10_000 };
     const h = new SpooledHarness({ ...ahead, retry }, ['hang'], undefined, disk.files);
@@ -242,7 +242,7 @@ test('a queue that is full beside a disk that fails is not looked through for ea
 });
 
 describe('the end', () => {
-  test('comes at its deadline, although the disk does not answer', async () => {
+  test('the end comes at its deadline, although the disk does not answer', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness(patient, ['hang'], undefined, disk.files);
     h.emit(30);
@@ -253,7 +253,7 @@ describe('the end', () => {
   });
 
   test.each([{ strategy: 'immediate' }, { timeoutMillis: 100 }] as const)(
-    'does not wait for replays any more when it is to be %j',
+    'the end does not wait for replays any more when it is to be %j',
     async (sooner) => {
       const h = new SpooledHarness(patient, ['hang'], await left(30));
       await h.advance(1_000);
@@ -266,7 +266,7 @@ describe('the end', () => {
     },
   );
 
-  test('does not keep the promise of a flush before its records are stored', async () => {
+  test('the end does not keep the promise of a flush before its records are stored', async () => {
     const disk = new FaultyFiles(promptFiles);
     const h = new SpooledHarness(patient, ['hang'], undefined, disk.files);
     h.emit(30);
@@ -285,7 +285,7 @@ describe('the end', () => {
     expect(h.held).toEqual({ memory: 0, disk: 30 });
   });
 
-  test('that comes while the spool is being closed loses no acknowledgement', async () => {
+  test('an end that comes while the spool is being closed loses no acknowledgement', async () => {
     const directory = await spoolDirectory();
     const member = await SpoolMember.open(directory);
     await member.store(entryOf('a'));
@@ -316,7 +316,7 @@ test('a batch that comes back while memory is short goes to disk', async () => {
 });
 
 describe('replays', () => {
-  test('that are halved when their directory is gone are counted once', async () => {
+  test('the replays that are halved when their directory is gone are counted once', async () => {
     const spool = { leaseMillis: 1_000 };
     const h = new SpooledHarness(
       { ...patient, breaker: false, retry: quickRetry, spool },
@@ -335,7 +335,7 @@ describe('replays', () => {
   });
 
   test.each(['the process is shut down', 'the collector comes back'])(
-    'that wait in a directory that becomes a file are dropped as damaged, and none is spooled when %s',
+    'the replays in a directory that becomes a file are dropped as damaged, and none is spooled when %s',
     async (next) => {
       const h = new SpooledHarness(
         { ...patient, spool: { leaseMillis: 1_000 } },
@@ -366,7 +366,7 @@ describe('replays', () => {
     },
   );
 
-  test('that are small are not read back by the thousand', async () => {
+  test('the replays that are small are not read back by the thousand', async () => {
     const before = await left(3_000, {
       maxExportBatchSize: 1,
       maxQueueSize: 10_000,
@@ -384,7 +384,7 @@ describe('replays', () => {
     expect(h.delivered).toEqual(numbers(0, 3_000));
   });
 
-  test('pause now and then, so that a process can end, but not for one that hangs', async () => {
+  test('the replays pause now and then, so that a process can end, but not for one that hangs', async () => {
     const before = await left(2_000, { maxQueueSize: 10_000 });
     const options = { ...patient, maxConcurrentExports: 4, spool: { replayShare: 0.5 } };
     const h = new SpooledHarness(options, ['hang'], before);

@@ -47,7 +47,7 @@ const WAYS: [string, Append][] = [
 ];
 
 describe.each(WAYS)('%s', (_way, append) => {
-  test('on a disk that is full is refused and degrades the spool, until there is room again', async () => {
+  test('a write to a full disk is refused and degrades the spool, until there is room again', async () => {
     const directory = await spoolDirectory();
     const member = await SpoolMember.open(directory);
     const { spool, disk, events } = member;
@@ -85,7 +85,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     ['lease that is renewed', /partition-.*lease/, 1],
     ['file of acknowledgements', /[.]ack/, 1],
   ])(
-    'where the disk writes nothing and reports no error, into a %s, gives up and tries later',
+    'a disk that writes nothing into a %s and reports no error is given up and tried later',
     async (what, path, before) => {
       const directory = await spoolDirectory();
       const member = await SpoolMember.open(directory);
@@ -107,7 +107,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     },
   );
 
-  test('is tried again after a back-off that doubles up to 30 s', async () => {
+  test('a write that fails is tried again after a back-off that doubles up to 30 s', async () => {
     const member = await SpoolMember.open(await spoolDirectory());
     await append(member, 'stored');
     member.disk.fail({ on: ['write', 'open', 'mkdir'], code: 'EIO', path: /(seg|new-)/ });
@@ -127,7 +127,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     await member.close();
   });
 
-  test('that is written in many small pieces is stored whole', async () => {
+  test('a frame that is written in many small pieces is stored whole', async () => {
     const directory = await spoolDirectory();
     const member = await SpoolMember.open(directory);
     member.disk.maxWriteBytes = 37;
@@ -144,7 +144,7 @@ describe.each(WAYS)('%s', (_way, append) => {
     await successor.close();
   });
 
-  test('on a disk without power for a moment survives it with fsync always', async () => {
+  test('a write to a disk that loses power for a moment survives it with fsync always', async () => {
     const directory = await spoolDirectory();
     mkdirSync(directory, { mode: 0o700 });
     const member = await SpoolMember.open(directory, { fsync: 'always' });
@@ -163,33 +163,36 @@ describe.each(WAYS)('%s', (_way, append) => {
     ['rename', 'EIO'],
     ['syncDirectory', 'EIO'],
     ['datasync', 'EIO'],
-  ])('is refused when the first %s of a partition fails with %s, and works later', async (call, code) => {
-    const directory = await spoolDirectory();
-    mkdirSync(directory, { mode: 0o700 });
-    const member = await SpoolMember.open(directory, { fsync: 'always' });
-    const cure = member.disk.fail({ on: [call], code });
-    const isStored = await append(member, 'first');
-    await member.rest();
-    // A directory cannot be synced at once, and what is not needed does not fail.
-    const isHit = member.disk.log.some((line) => line.startsWith(`${call} `));
-    if (isHit && call !== 'syncDirectory') {
-      expect(isStored).toBe(false);
-      expect(member.spool.degradedBecause).toContain(code);
-    }
-    cure();
-    await member.pass(BACKOFF_MILLIS);
-    expect(await append(member, 'second')).toBe(true);
-    expect(member.spool.isUsable).toBe(true);
-    await member.close();
-    const left = await namesLeft(directory);
-    expect(left.filter((name) => name !== 'first' || isStored)).toEqual(
-      isStored ? ['first', 'second'] : ['second'],
-    );
-    expect(member.disk.openFiles).toBe(0);
-  });
+  ])(
+    'a write is refused when the first %s of a partition fails with %s, and works later',
+    async (call, code) => {
+      const directory = await spoolDirectory();
+      mkdirSync(directory, { mode: 0o700 });
+      const member = await SpoolMember.open(directory, { fsync: 'always' });
+      const cure = member.disk.fail({ on: [call], code });
+      const isStored = await append(member, 'first');
+      await member.rest();
+      // A directory cannot be synced at once, and what is not needed does not fail.
+      const isHit = member.disk.log.some((line) => line.startsWith(`${call} `));
+      if (isHit && call !== 'syncDirectory') {
+        expect(isStored).toBe(false);
+        expect(member.spool.degradedBecause).toContain(code);
+      }
+      cure();
+      await member.pass(BACKOFF_MILLIS);
+      expect(await append(member, 'second')).toBe(true);
+      expect(member.spool.isUsable).toBe(true);
+      await member.close();
+      const left = await namesLeft(directory);
+      expect(left.filter((name) => name !== 'first' || isStored)).toEqual(
+        isStored ? ['first', 'second'] : ['second'],
+      );
+      expect(member.disk.openFiles).toBe(0);
+    },
+  );
 });
 
-test.each(WAYS)('%s: a segment that cannot be made takes no room', async (_way, append) => {
+test.each(WAYS)('a segment that cannot be made takes no room (%s)', async (_way, append) => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   const cure = member.disk.fail({ on: ['open', 'write'], code: 'EIO', path: /\.seg$/ });
@@ -313,7 +316,7 @@ test('flushSync on a disk that fails does not throw, and answers every append', 
   expect(await namesLeft(directory)).toEqual(['a']);
 });
 
-test('what is appended at once after closeSync is stored as well', async () => {
+test('an entry that is appended immediately after closeSync is stored as well', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   await member.store(entryOf('a'));
@@ -354,7 +357,7 @@ test('closed for good, it refuses and does not throw', async () => {
   expect(member.clock.pendingTimers).toBe(0);
 });
 
-test('with fsync interval, what is older than the interval survives a loss of power', async () => {
+test('records older than the interval survive a loss of power with fsync interval', async () => {
   const directory = await spoolDirectory();
   mkdirSync(directory, { mode: 0o700 });
   const member = await SpoolMember.open(directory, { fsync: 'interval', fsyncIntervalMillis: 500 });

@@ -96,7 +96,7 @@ test('a frame with any bit turned over, cut off, or with a length above the larg
 });
 
 describe("a segment's header", () => {
-  test('gives the salt, and none when any bit of it is turned over', () => {
+  test('the header of a segment gives the salt, and none when any bit of it is turned over', () => {
     const header = segmentHeader(0xfedc_ba98);
     expect(parseSegmentHeader(header)).toEqual({ kind: 'known', salt: 0xfedc_ba98, end: undefined });
     for (let bit = 0; bit < FENCE_AT * 8; bit++) {
@@ -107,7 +107,7 @@ describe("a segment's header", () => {
     expect(parseSegmentHeader(header.subarray(0, -1))).toEqual({ kind: 'damaged' });
   });
 
-  test('says where the segment ends by its fence, and nothing of that when any bit of it is turned over', () => {
+  test('the header of a segment says by its fence where it ends, and nothing of that when any bit of it is turned over', () => {
     const header = segmentHeader(5);
     for (const end of [SEGMENT_HEADER_BYTES, 1_234, 2 ** 33 + 7]) {
       fenceBytes(end, 5).copy(header, FENCE_AT);
@@ -124,7 +124,7 @@ describe("a segment's header", () => {
     }
   });
 
-  test('of a newer version is known as one by its first 16 bytes, whatever follows', () => {
+  test('the header of a segment of a newer version is known by its first 16 bytes, whatever follows', () => {
     const header = segmentHeader(1);
     header.writeUInt32LE(9, 8);
     header.writeUInt32LE(crc32(header.subarray(0, 12)), 12);
@@ -147,7 +147,7 @@ test('acknowledgements are read as they were written; damaged, torn and foreign 
 });
 
 describe('a partition of format 1 that was written once', () => {
-  test('is what the code writes today, byte for byte', () => {
+  test('a partition of format 1 that was written once is what the code writes today, byte for byte', () => {
     const segments = ['00000001.seg', '00000002.seg'].map((name) => readFileSync(join(PARTITION, name)));
     const contents = [[1, 2], [3]];
     for (const [at, segment] of segments.entries()) {
@@ -166,7 +166,7 @@ describe('a partition of format 1 that was written once', () => {
     }
   });
 
-  test('has each number where the document says', () => {
+  test('a partition of format 1 that was written once has each number where the document says', () => {
     const segment = readFileSync(join(PARTITION, '00000001.seg'));
     const frame = 36 + 72 + 150;
     expect(segment.toString('latin1', 0, 8)).toBe('SPILLWAY');
@@ -182,7 +182,7 @@ describe('a partition of format 1 that was written once', () => {
     expect(segment.readUInt32LE(frame + 68)).toBe(crc32(segment.subarray(frame, frame + 68)));
   });
 
-  test('is recovered with what was not settled', async () => {
+  test('a partition of format 1 that was written once is recovered with what was not settled', async () => {
     const directory = await spoolDirectory();
     cpSync(FIXTURE, directory, { recursive: true });
     const member = await SpoolMember.open(directory);

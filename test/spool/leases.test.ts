@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolSettings } from '../../src/options/option-groups.ts';
 import type { NewEntry, SpoolEntry } from '../../src/spool/format/entry.ts';
 import { nodeFiles } from '../../src/spool/format/file-system.ts';
 import { FENCE_AT, fenceBytes, parseSegmentHeader } from '../../src/spool/format/layout.ts';
@@ -67,7 +67,7 @@ async function drainAll(members: readonly SpoolMember[]): Promise<string[]> {
 }
 
 describe('from the living', () => {
-  test('nobody takes anything, however long', async () => {
+  test('nobody takes anything from the living, however long it lasts', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
     const watcher = await SpoolMember.open(directory, {}, new ManualClock(9e9));
@@ -82,7 +82,7 @@ describe('from the living', () => {
   test.each([
     ['forward', 5 * HOUR_MILLIS],
     ['back', -5 * HOUR_MILLIS],
-  ])('nobody takes anything when wall clocks jump %s', async (_where, millis) => {
+  ])('nobody takes anything from the living when wall clocks jump %s', async (_where, millis) => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a']);
     const watcher = await SpoolMember.open(directory);
@@ -116,7 +116,7 @@ describe('from the living', () => {
     await Promise.all([owner.close(), watcher.close()]);
   });
 
-  test('who has a longer lease than the watcher is given its own time', async () => {
+  test('a living process with a longer lease than the watcher is given its own time', async () => {
     const directory = await spoolDirectory();
     const owner = await SpoolMember.open(directory, { leaseMillis: 40_000 });
     await owner.store(entryOf('a'));
@@ -178,7 +178,7 @@ describe('from the dead', () => {
     await heir.close();
   });
 
-  test('who closes hands over at once', async () => {
+  test('a process that closes hands its partitions over immediately', async () => {
     const directory = await spoolDirectory();
     const watcher = await SpoolMember.open(directory);
     for (const [name, close] of [
@@ -202,7 +202,7 @@ describe('from the dead', () => {
     await watcher.close();
   });
 
-  test('of two who take the same, one wins', async () => {
+  test('two processes that take the same partition have one winner', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
     await owner.crash();
@@ -221,7 +221,7 @@ describe('from the dead', () => {
     await Promise.all(rivals.map((rival) => rival.close()));
   });
 
-  test('of many who take many, each gets what no other has', async () => {
+  test('many processes that take many partitions each get what no other has', async () => {
     const directory = await spoolDirectory();
     const names = Array.from({ length: 12 }, (_, index) => `${index}`).toSorted();
     for (const name of names) await (await writer(directory, [name])).crash();
@@ -311,7 +311,7 @@ describe('from the dead', () => {
   });
 });
 
-test('whatever call a writer dies in, what it was told is stored is found', async () => {
+test('stored entries are found again, whatever call their writer dies in', async () => {
   let hasDied = true;
   for (let calls = 1; hasDied && calls < 200; calls++) {
     const directory = await spoolDirectory();
@@ -359,7 +359,7 @@ test('whatever call a writer dies in, what it was told is stored is found', asyn
 });
 
 describe('one who was stopped', () => {
-  test('holds its leases for less than their time, and renews when asked', async () => {
+  test('a process that was stopped holds its leases for less than their time, and renews when asked', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a']);
     await owner.pass(LEASE_MILLIS);
@@ -380,7 +380,7 @@ describe('one who was stopped', () => {
     await owner.close();
   });
 
-  test('while it renewed holds its lease from the time at which it began with that', async () => {
+  test('a process that was stopped while it renewed holds its lease from the time at which it began with that', async () => {
     const owner = await writer(await spoolDirectory(), ['a']);
     const clock = owner.clock as StoppableClock;
     const letGo = owner.disk.hold('write');
@@ -396,7 +396,7 @@ describe('one who was stopped', () => {
     await owner.close();
   });
 
-  test('finds its partition taken, drops what was in it from its counts, and sends none of it', async () => {
+  test('a process that was stopped and finds its partition taken no longer counts what was in it, and sends none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
     const held = await appendTo(owner.spool, entryOf('held', { records: 3 }));
@@ -435,7 +435,7 @@ describe('one who was stopped', () => {
     await Promise.all([owner.close(), heir.close()]);
   });
 
-  test('and stores more before it knows that its partition was taken, loses none of it', async () => {
+  test('a process that stores more before it knows that its partition was taken loses none of it', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a']);
     const heir = await SpoolMember.open(directory);
@@ -465,7 +465,7 @@ describe('one who was stopped', () => {
   });
 
   test.each(['append', 'appendSync'] as const)(
-    'in the middle of %s loses nothing that it calls stored',
+    'a process that was stopped in the middle of %s loses nothing that it calls stored',
     async (way) => {
       const directory = await spoolDirectory();
       const clock = new StoppableClock();
@@ -541,7 +541,7 @@ describe('one who was stopped', () => {
     }
 
     test.each(['sent it all', 'sent none of it yet'])(
-      'stores nothing twice when the heir has %s',
+      'a write that the disk ends while its process is stopped stores nothing twice when the heir has %s',
       async (progress) => {
         const { directory, owner, thaw } = await stoppedInWrite([entryOf('b', { records: 2 }), entryOf('c')]);
         const heir = await SpoolMember.open(directory);
@@ -562,7 +562,7 @@ describe('one who was stopped', () => {
       },
     );
 
-    test('is stored once by a process that ends in it, silent for too long but missed by nobody', async () => {
+    test('a write is stored once by a process that ends in it, silent for too long but missed by nobody', async () => {
       const { directory, owner, clock, thaw } = await stoppedInWrite([entryOf('b')]);
       clock.stop(SURELY_MILLIS);
       owner.spool.closeSync();
@@ -573,7 +573,7 @@ describe('one who was stopped', () => {
       await next.close();
     });
 
-    test('is found once by the process after the heir as well', async () => {
+    test('a write that the disk ends while its process is stopped is found once by the process after the heir', async () => {
       const { directory, owner, thaw } = await stoppedInWrite([entryOf('b')]);
       const heir = await SpoolMember.open(directory);
       await heir.pass(SURELY_MILLIS);
@@ -584,7 +584,7 @@ describe('one who was stopped', () => {
       await next.close();
     });
 
-    test('stores it anew, once, when the heir had looked before it was on disk', async () => {
+    test('a write is stored anew, once, when the heir had looked before it was on disk', async () => {
       const directory = await spoolDirectory();
       const clock = new StoppableClock();
       const owner = await SpoolMember.open(directory, {}, clock);
@@ -608,7 +608,7 @@ describe('one who was stopped', () => {
     });
   });
 
-  test('while it wrote synchronously, leaves to the heir what that found, and stores it no second time', async () => {
+  test('a process stopped in a synchronous write leaves to the heir what that found, and stores it no second time', async () => {
     const directory = await spoolDirectory();
     const clock = new StoppableClock();
     let isStopped = false;
@@ -647,7 +647,7 @@ describe('one who was stopped', () => {
     expect(filesBelow(directory, '.seg')).toEqual([]);
   });
 
-  test('and renews just before the heir takes its partition has it back', async () => {
+  test('a process that was stopped and renews just before the heir takes its partition has it back', async () => {
     const directory = await spoolDirectory();
     const owner = await writer(directory, ['a', 'b']);
     const heir = await SpoolMember.open(directory);
@@ -724,7 +724,7 @@ test('a partition that goes because it is empty, while its lease is renewed, is 
   await heir.close();
 });
 
-test('what a maker left half made is removed after a while, not at once', async () => {
+test('a partition that was left half made is removed after a while, not immediately', async () => {
   const directory = await spoolDirectory();
   mkdirSync(join(directory, '.new-0123456789abcdef'), { recursive: true, mode: 0o700 });
   const watcher = await SpoolMember.open(directory);

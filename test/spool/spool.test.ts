@@ -31,7 +31,7 @@ async function readName(member: SpoolMember, entry: SpoolEntry | undefined): Pro
 }
 
 describe('the directory', () => {
-  test('is made, with those it is in, and for its owner alone', async () => {
+  test('the directory is made, with those it is in, and for its owner alone', async () => {
     const directory = join(await spoolDirectory(), 'a', 'b');
     const member = await SpoolMember.open(directory);
     expect(statSync(directory).mode & 0o777).toBe(0o700);
@@ -50,7 +50,7 @@ describe('the directory', () => {
     ['can be written to by its group', (directory) => mkdirOf(directory, 0o720)],
     ['can be written to by anyone', (directory) => mkdirOf(directory, 0o702)],
     ['leads in a circle', (directory) => symlinkSync(directory, directory)],
-  ])('that %s is an error of the option', async (_what, prepare) => {
+  ])('a directory that %s is an error of the option', async (_what, prepare) => {
     const directory = join(await spoolDirectory(), 'inner');
     mkdirSync(dirname(dirname(directory)), { recursive: true });
     if (_what !== 'is in a file') mkdirSync(dirname(directory));
@@ -67,7 +67,7 @@ describe('the directory', () => {
   });
 
   // As root, which these are run as in containers, no permission is missing: the disk has to say so.
-  test('that cannot be written to is an error of the option', async () => {
+  test('a directory that cannot be written to is an error of the option', async () => {
     const directory = await spoolDirectory();
     mkdirOf(directory, 0o555);
     const member = new SpoolMember(directory);
@@ -80,7 +80,7 @@ describe('the directory', () => {
     );
   });
 
-  test("of its own that a volume has opened to the volume's group is closed again, with a warning", async () => {
+  test("a directory of its own that a volume has opened to the volume's group is closed again, with a warning", async () => {
     const directory = await spoolDirectory();
     const first = await SpoolMember.open(directory);
     await append(first, entryOf('a'));
@@ -97,7 +97,7 @@ describe('the directory', () => {
     await second.close();
   });
 
-  test('that others can read is taken as it is', async () => {
+  test('a directory that others can read is taken as it is', async () => {
     const directory = await spoolDirectory();
     mkdirOf(directory, 0o755);
     const member = await SpoolMember.open(directory);
@@ -108,7 +108,7 @@ describe('the directory', () => {
 });
 
 describe('an entry', () => {
-  test("is the caller's until it is released, and comes back in its turn", async () => {
+  test("an entry is the caller's until it is released, and comes back in its turn", async () => {
     const member = await SpoolMember.open(await spoolDirectory());
     const { spool, events } = member;
     const a = await append(member, entryOf('a', { records: 3, attempts: 2, isProtected: true }));
@@ -143,7 +143,7 @@ describe('an entry', () => {
     await member.close();
   });
 
-  test('is settled in parts, in any order, more than once and past its end, and counts each record once', async () => {
+  test('an entry is settled in parts, in any order, more than once and past its end, and counts each record once', async () => {
     const member = await SpoolMember.open(await spoolDirectory());
     const { spool } = member;
     const held = await append(member, entryOf('held', { records: 10 }));
@@ -170,7 +170,7 @@ describe('an entry', () => {
     await member.close();
   });
 
-  test('that is larger than the spool is refused, and no trouble', async () => {
+  test('an entry that is larger than the spool is refused, and no trouble', async () => {
     const member = await SpoolMember.open(await spoolDirectory(), { maxBytes: 10_000 });
     expect(await appendTo(member.spool, entryOf('a', { bytes: 10_000 }))).toBeUndefined();
     expect(member.spool.appendSync(entryOf('a', { bytes: 10_000 }))).toBeUndefined();
@@ -180,7 +180,7 @@ describe('an entry', () => {
   });
 });
 
-test('what is done with leaves the disk, the segment that was being filled as well once it rests', async () => {
+test('settled segments leave the disk, the one that was being filled as well once it rests', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   const entries: SpoolEntry[] = [];
@@ -215,7 +215,7 @@ test('bytes are those of the files, acknowledgements included', async () => {
 });
 
 describe('a full spool', () => {
-  test('leaves those in memory whose disk space it took, and drops what it alone held', async () => {
+  test('a full spool leaves those in memory whose disk space it took, and drops what it alone held', async () => {
     const member = await SpoolMember.open(await spoolDirectory(), { maxBytes: 100_000 });
     const held = await append(member, entryOf('held', { bytes: 20_000, records: 2 }));
     const alone = await member.store(entryOf('alone', { bytes: 20_000, records: 3, attempts: 1 }));
@@ -241,7 +241,7 @@ describe('a full spool', () => {
     ['one for each batch', 1],
     ['many for each batch', 24],
   ])(
-    'stays within its bytes at every step, with acknowledgements that take as much as it: %s',
+    'a full spool stays within its bytes at every step, with acknowledgements that take as much as it: %s',
     async (_how, records) => {
       const directory = await spoolDirectory();
       const maxBytes = 20_000;
@@ -266,7 +266,7 @@ describe('a full spool', () => {
     },
   );
 
-  test('of others leaves room for two segments of its own', async () => {
+  test('a spool that is full of others’ entries has room for two segments of its own', async () => {
     const directory = await spoolDirectory();
     const maxBytes = 100_000;
     const other = await SpoolMember.open(directory, { maxBytes });
@@ -370,7 +370,7 @@ test('flushSync keeps its word when the write that was under way fails after it'
   await member.close();
 });
 
-test('after closeSync what comes is stored all the same, each in a partition that is free at once', async () => {
+test('entries after closeSync are stored all the same, each in a partition that is free immediately', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   await member.store(entryOf('before'));
@@ -402,7 +402,7 @@ test('a disk without room for another file lets what was left on it be taken ove
   expect(filesBelow(directory)).toEqual([]);
 });
 
-test('an append at once while a partition is being made leaves one partition', async () => {
+test('a synchronous append while a partition is being made leaves one partition', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory);
   const letGo = member.disk.hold('rename');
@@ -415,7 +415,7 @@ test('an append at once while a partition is being made leaves one partition', a
   await member.close();
 });
 
-test('its settings are its own: a clock that stands still writes nothing twice', async () => {
+test('a spool keeps its settings to itself: a clock that stands still writes nothing twice', async () => {
   const directory = await spoolDirectory();
   const member = await SpoolMember.open(directory, {}, new ManualClock(5));
   await append(member, entryOf('a'));

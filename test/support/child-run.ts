@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { childEnv, measuredEnv } from './child-coverage.ts';
+import { type Script, scriptPath } from './scripts.ts';
 import { until } from './until.ts';
 
 /** No scenario takes as long as this; a child that does is killed, and its test fails. */
@@ -21,8 +22,6 @@ export interface ChildEnd {
   readonly lingeredMillis: number;
 }
 
-type Script = 'brief.ts' | 'ending.ts' | 'exiting.ts' | 'losing.ts' | 'signalled.ts';
-
 /** One that may be killed. */
 export class ChildRun {
   readonly end: Promise<ChildEnd>;
@@ -32,8 +31,7 @@ export class ChildRun {
 
   /** Runs a scenario of the script, with one argument. */
   constructor(script: Script, scenario: string, argument = '', env = childEnv()) {
-    const path = new URL(`../children/${script}`, import.meta.url).pathname;
-    this.#child = spawn(process.execPath, [path, scenario, argument], {
+    this.#child = spawn(process.execPath, [scriptPath(script), scenario, argument], {
       // A pipe of its own for reports leaves stdout and stderr to whoever should not be using them.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env,

@@ -1,4 +1,4 @@
-/** Runs the command line from its source in a process of its own. */
+/** Runs the command line in a process of its own. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,8 +7,8 @@ import { onTestFinished } from 'vitest';
 import type { Command } from '../../src/cli/console/command.ts';
 import { LineWriter } from '../../src/cli/console/output.ts';
 import { childEnv, measuredEnv } from './child-coverage.ts';
+import { scriptPath } from './scripts.ts';
 
-const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 /** No command takes as long as this; one that does is killed, and its test fails. */
 const MAX_MILLIS = 15_000;
 
@@ -28,7 +28,7 @@ export class CliRun {
   #stderr = '';
 
   constructor(args: readonly string[], env = childEnv()) {
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+    this.#child = spawn(process.execPath, [scriptPath('cli'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env,
       timeout: MAX_MILLIS,

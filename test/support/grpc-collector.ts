@@ -9,8 +9,8 @@ import {
 } from '@grpc/grpc-js';
 import root from 'otlp-transformer-0.203/build/src/generated/root.js';
 import { onTestFinished } from 'vitest';
-import { decodeRequest } from '../../demo/collector/decode.ts';
-import { ownPort } from '../../demo/collector/own-port.ts';
+import { decodeRequest } from '../../src/testing/decode.ts';
+import { ownPort } from '../../src/testing/own-port.ts';
 
 /** Stores the records; never answers; or refuses, with a wish for the time of the next attempt where given. */
 export type GrpcReply =
@@ -89,7 +89,7 @@ export class GrpcCollector {
   }
 
   readonly #export = ({ request }: Call, callback: sendUnaryData<Buffer>): void => {
-    const { ids } = decodeRequest(request, 'protobuf', 'ids', undefined);
+    const { ids } = decodeRequest(request, 'protobuf', 'ids', 'body');
     const reply = this.reply(ids);
     this.requests.push({ atMillis: performance.now(), ids, reply });
     if (reply === 'hang') return;

@@ -16,6 +16,8 @@ export class ManualClock implements Clock {
   #order = 0;
   readonly #timers = new Set<Entry>();
   #immediates: (() => void)[] = [];
+  /** How many timers have fired so far. */
+  firedTimers = 0;
   /** What `random()` answers. 1 - 2^-53 makes a back-off its full length, 0 half of it. */
   chance = 0.5;
   /** The difference between the wall clock and the monotonic one. */
@@ -80,6 +82,7 @@ export class ManualClock implements Clock {
       if (next === undefined) break;
       this.#timers.delete(next);
       this.#now = Math.max(this.#now, next.at);
+      this.firedTimers++;
       next.callback();
       await this.settle();
     }

@@ -4,8 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@opentelemetry/api';
 import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import { onTestFinished } from 'vitest';
-import { startCollector } from '../../demo/collector/collector.ts';
-import type { Collector, CollectorOptions } from '../../demo/collector/protocol.ts';
 import {
   type OtlpLogExporterOptions,
   SpillwayLogRecordProcessor,
@@ -13,16 +11,23 @@ import {
   SpillwayOtlpLogExporter,
   type SpillwayStats,
 } from '../../src/index.ts';
+import { type Behaviour, TestCollector, type TestCollectorOptions } from '../../src/testing/index.ts';
 import { LivePipeline } from './live-pipeline.ts';
 import { ManualClock } from './manual-clock.ts';
 import { expectLaw, record } from './records.ts';
 
 export type PipelineOptions = Omit<SpillwayOptions, 'exporter'> & { otlp?: OtlpLogExporterOptions };
 
-/** One that keeps the ids of its records and is gone when the test is over. */
-export async function collectorWith(options: CollectorOptions = {}): Promise<Collector> {
-  const collector = await startCollector({ keep: 'ids', ...options });
-  onTestFinished(() => collector.close());
+type CollectorSettings = Behaviour & Pick<TestCollectorOptions, 'keep' | 'identity'>;
+
+/** One that knows records by their bodies and is gone when the test is over. */
+export async function collectorWith({
+  keep = 'ids',
+  identity = 'body',
+  ...condition
+}: CollectorSettings = {}): Promise<TestCollector> {
+  const collector = await TestCollector.start({ keep, identity, condition });
+  onTestFinished(() => collector.stop());
   return collector;
 }
 
@@ -119,9 +124,9 @@ export interface Arrival {
 }
 
 /** The requests that arrive from now on, in a list that grows while the test runs. */
-export function arrivalsAt(collector: Collector): readonly Arrival[] {
+export function arrivalsAt(collector: TestCollector): readonly Arrival[] {
   const arrivals: Arrival[] = [];
-  const { requests: before } = collector.stats();
+  const { requests: before } = collector.account();
   let isOver = false;
   onTestFinished(() => {
     isOver = true;

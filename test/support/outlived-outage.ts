@@ -3,11 +3,11 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ownPort } from '../../demo/collector/own-port.ts';
 import { Life, type LifeReport } from '../../soak/life.ts';
 import { type LifePlan, planDrain } from '../../soak/round-plan.ts';
 import { judge } from '../../soak/verdict.ts';
 import { type Arrival, serveWitness } from '../../soak/witness.ts';
+import { ownPort } from '../../src/testing/own-port.ts';
 
 export const SPOOL: LifePlan['spool'] = {
   mode: 'overflow',
@@ -47,16 +47,16 @@ export async function outliveOutage(...plans: LifePlan[]) {
   const live = (plan: LifePlan): Promise<LifeReport> =>
     new Life({ ...plan, url, spool: { ...plan.spool, directory } }).end;
   try {
-    await collector.refuse();
+    await collector.become('dead');
     const lives: LifeReport[] = [];
     for (const plan of plans) lives.push(await live(plan));
-    await collector.listen();
+    await collector.become('well');
     lives.push(await live(planDrain('drain', SPOOL)));
     const left = await readdir(directory);
     // Nobody has been told of a delivery before the end: there is nothing to send twice.
     return { lives, left, ...judge(lives, { arrivals, altered }, NOTHING) };
   } finally {
-    await collector.refuse();
+    await collector.become('dead');
     await rm(directory, { recursive: true });
   }
 }

@@ -2,7 +2,7 @@
 
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import fc from 'fast-check';
-import { GRACE_MILLIS } from '../../src/delivery/timeout-sender.ts';
+import { GRACE_MILLIS } from '../../src/delivery/sender.ts';
 import type { AnyLogRecordExporter } from '../../src/index.ts';
 import type { ManualClock } from './manual-clock.ts';
 

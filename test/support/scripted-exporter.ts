@@ -12,6 +12,7 @@ export interface ExportCall {
   readonly bodies: readonly unknown[];
   succeed(): void;
   fail(error?: unknown): void;
+  isAnswered(): boolean;
 }
 
 /** What to do with a call: answer at once, throw, or keep it open. */
@@ -54,6 +55,7 @@ export class ScriptedExporter implements AnyLogRecordExporter {
       bodies: records.map(({ body }) => body),
       succeed: () => answer({ code: 0 }, true),
       fail: (error) => answer({ code: 1, error: error as Error }, false),
+      isAnswered: () => answered,
     };
     this.calls.push(call);
     if (behaviour === 'succeed') call.succeed();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { noSeverities } from '../../src/common/severity-counts.ts';
-import type { SpoolSettings } from '../../src/options/spool-settings.ts';
+import type { SpoolSettings } from '../../src/options/option-groups.ts';
 import type { NewEntry, RecordRange, SpoolEntry } from '../../src/spool/format/entry.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { FaultyFiles } from './faulty-files.ts';

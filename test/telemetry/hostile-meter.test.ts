@@ -3,8 +3,8 @@
 import type { MeterProvider } from '@opentelemetry/api';
 import { MeterProvider as SdkMeterProvider } from '@opentelemetry/sdk-metrics';
 import { expect, onTestFinished, test } from 'vitest';
-import { startCollector } from '../../demo/collector/collector.ts';
 import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
+import { TestCollector } from '../../src/testing/index.ts';
 import { Harness, upTo } from '../support/harness.ts';
 import { expectLaw, record } from '../support/records.ts';
 
@@ -29,8 +29,8 @@ test('instruments that throw cost no record of a plain exporter', async () => {
 });
 
 test('instruments that throw cost no record of our own exporter', async () => {
-  const collector = await startCollector({ keep: 'ids' });
-  onTestFinished(() => collector.close());
+  const collector = await TestCollector.start({ keep: 'ids', identity: 'body' });
+  onTestFinished(() => collector.stop());
   const processor = new SpillwayLogRecordProcessor({
     exporter: new SpillwayOtlpLogExporter({ url: collector.logsUrl }),
     meterProvider: failingProvider(),
@@ -38,7 +38,7 @@ test('instruments that throw cost no record of our own exporter', async () => {
   for (let index = 0; index < 8; index++) processor.onEmit(record({ body: String(index) }));
   await processor.forceFlush();
   expect(processor.stats()).toMatchObject({ exported: 8 });
-  expect(collector.stats().records).toBe(8);
+  expect(collector.account().records).toBe(8);
   await processor.shutdown();
   expectLaw(processor.stats());
 });

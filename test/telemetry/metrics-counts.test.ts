@@ -34,6 +34,7 @@ describe('the queue', () => {
   test('the limit of the queue in bytes is reported lower while memory is short', async () => {
     const h = new Metered({ maxQueueBytes: 500_000 });
     h.memoryUseRatio = 0.85;
+    h.emit();
     await h.advance(1_000);
     expect((await h.collect()).value('spillway.queue.limit')).toBe(250_000);
     h.memoryUseRatio = 0.5;

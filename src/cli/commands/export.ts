@@ -2,12 +2,11 @@
 
 import { messageOf } from '../../common/errors.ts';
 import { type Command, parseCommand, usageProblem } from '../console/command.ts';
-import { createFile, type LineWriter, tell } from '../console/output.ts';
-import type { ExitCode } from '../console/problem.ts';
+import { createFile, type ExitCode, type LineWriter, tell } from '../console/output.ts';
 import { bytesText, counted } from '../console/words.ts';
 import { Findings } from '../reading/findings.ts';
 import { jsonLines } from '../reading/otlp-json.ts';
-import { remainingRecordsOf } from '../reading/remaining-records.ts';
+import { remainingRecordsOf } from '../reading/segment-contents.ts';
 import { batchesByAge, checkSpool } from '../reading/spool-contents.ts';
 
 /** Default limit of the Collector's otlpjsonfile receiver, which cuts off longer lines. */

@@ -4,16 +4,13 @@ import { join } from 'node:path';
 import { messageOf } from '../../common/errors.ts';
 import { noSeverities, SEVERITY_RANGES, type SeverityCounts } from '../../common/severity-counts.ts';
 import { nodeFiles } from '../../spool/format/file-system.ts';
-import { QUARANTINE_NAME } from '../../spool/format/names.ts';
+import { QUARANTINE_NAME } from '../../spool/format/layout.ts';
 import { type Command, parseCommand } from '../console/command.ts';
-import type { LineWriter } from '../console/output.ts';
-import type { ExitCode } from '../console/problem.ts';
+import type { ExitCode, LineWriter } from '../console/output.ts';
 import { bytesText, counted, durationText, isoTime, plain, severitiesText } from '../console/words.ts';
 import { Findings } from '../reading/findings.ts';
-import { ownerText } from '../reading/partition-holders.ts';
-import { remainingRecordsOf } from '../reading/remaining-records.ts';
-import type { StoredBatch } from '../reading/segment-contents.ts';
-import { type PartitionContents, partitionsIn, segmentsOf } from '../reading/spool-contents.ts';
+import { remainingRecordsOf, type StoredBatch } from '../reading/segment-contents.ts';
+import { ownerText, type PartitionContents, partitionsIn, segmentsOf } from '../reading/spool-contents.ts';
 
 export const listCommand: Command = {
   synopsis: '<directory> [--json]',

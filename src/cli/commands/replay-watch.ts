@@ -5,8 +5,7 @@ import type { SpoolFiles } from '../../spool/format/file-system.ts';
 import type { SpillwayStats } from '../../telemetry/stats.ts';
 import { tell } from '../console/output.ts';
 import { counted, durationText } from '../console/words.ts';
-import { type Holder, HolderObserver, ownerText } from '../reading/partition-holders.ts';
-import { pendingByPartition } from '../reading/spool-contents.ts';
+import { type Holder, HolderObserver, ownerText, pendingByPartition } from '../reading/spool-contents.ts';
 
 /** Minimum time between two scans of the directory. */
 const LOOK_MILLIS = 250;

@@ -2,12 +2,10 @@
 
 import { messageOf } from '../../common/errors.ts';
 import { type Command, parseCommand } from '../console/command.ts';
-import type { LineWriter } from '../console/output.ts';
-import { EXIT, type ExitCode } from '../console/problem.ts';
+import { EXIT, type ExitCode, type LineWriter } from '../console/output.ts';
 import { bytesText, counted, plain } from '../console/words.ts';
 import { type Finding, Findings } from '../reading/findings.ts';
-import { remainingRecordsOf } from '../reading/remaining-records.ts';
-import type { StoredBatch } from '../reading/segment-contents.ts';
+import { remainingRecordsOf, type StoredBatch } from '../reading/segment-contents.ts';
 import { partitionsIn, segmentsOf } from '../reading/spool-contents.ts';
 
 export const verifyCommand: Command = {

@@ -2,8 +2,7 @@
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../../common/errors.ts';
-import type { LineWriter } from './output.ts';
-import { EXIT, type ExitCode, Problem } from './problem.ts';
+import { EXIT, type ExitCode, type LineWriter, Problem } from './output.ts';
 
 export interface Command {
   /** Text after the name: `<directory> [--json]`. */

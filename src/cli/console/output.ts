@@ -1,12 +1,53 @@
-/** Output of a command: lines to standard output or a file, messages to standard error. */
+/** What a command puts out: lines to standard output or a file, messages to standard error, and an exit code. */
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { reasonOf } from '../../spool/format/file-system.ts';
-import { EXIT, Problem } from './problem.ts';
+import { messageOf } from '../../common/errors.ts';
+import { codeOf, reasonOf } from '../../spool/format/file-system.ts';
 import { plain } from './words.ts';
+
+/** From 64 on as in sysexits.h, so that scripts can distinguish misuse from findings. */
+export const EXIT = {
+  done: 0,
+  refused: 1,
+  damaged: 2,
+  /** Records belong to a living process. */
+  held: 3,
+  unreachable: 4,
+  usage: 64,
+  noSpool: 66,
+  noOutput: 73,
+  unreadable: 77,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The message is one line. */
+export class Problem extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Codes for a path that is missing or can never be a directory. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']);
+
+export function fileProblem(path: string, error: unknown): Problem {
+  const isAbsent = ABSENT.has(codeOf(error) ?? '');
+  return new Problem(isAbsent ? EXIT.noSpool : EXIT.unreadable, `${path}: ${reasonOf(error)}`);
+}
+
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const message = messageOf(error).replace(/^otel-spillway: /, '');
+  if (codeOf(error) === 'ERR_SPILLWAY_OPTION') return new Problem(EXIT.usage, message);
+  return new Problem(EXIT.unreadable, message);
+}
 
 /** Lines are written together: a system call per line would dominate the run time. */
 const CHUNK_LENGTH = 64 * 1024;

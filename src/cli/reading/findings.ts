@@ -1,8 +1,7 @@
 /** Collects damage and unreadable files of a spool. */
 
 import { reasonOf } from '../../spool/format/file-system.ts';
-import { tell } from '../console/output.ts';
-import { EXIT, type ExitCode } from '../console/problem.ts';
+import { EXIT, type ExitCode, tell } from '../console/output.ts';
 
 export interface Finding {
   /** `note`: no damage, but worth knowing. */

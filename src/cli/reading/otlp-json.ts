@@ -3,8 +3,15 @@
 import type { Envelope } from '../../otlp/encoding/envelope-encoder.ts';
 import { sectionsOf } from '../../otlp/encoding/request-decoder.ts';
 import { WireReader } from '../../protobuf/wire-reader.ts';
-import { type JsonObject, readMessage } from './message-json.ts';
-import { LOG_RECORD, type Message, RESOURCE_LOGS, SCOPE_LOGS } from './otlp-schema.ts';
+import { MAX_DEPTH } from '../../records/value-copy.ts';
+import {
+  type Field,
+  LOG_RECORD,
+  type Message,
+  RESOURCE_LOGS,
+  SCOPE_LOGS,
+  type Scalar,
+} from './otlp-schema.ts';
 
 interface JsonScopeLogs extends JsonObject {
   readonly logRecords: readonly JsonObject[];
@@ -32,7 +39,7 @@ export function requestToJson(request: Uint8Array): JsonRequest {
       ...fieldsOf(envelope, RESOURCE_LOGS),
       scopeLogs: scopes.map((scope) => ({
         ...fieldsOf(scope.envelope, SCOPE_LOGS),
-        logRecords: Array.from(remainingRecordsOf(reader, scope.ranges)),
+        logRecords: Array.from(recordsIn(reader, scope.ranges)),
       })),
     })),
   };
@@ -45,7 +52,7 @@ export function* jsonLines(request: Uint8Array, maxBytes: number): Generator<Jso
     const resource = opened(fieldsOf(envelope, RESOURCE_LOGS), 'scopeLogs');
     for (const scope of scopes) {
       const before = `{"resourceLogs":[${resource}${opened(fieldsOf(scope.envelope, SCOPE_LOGS), 'logRecords')}`;
-      yield* linesAround(before, ']}]}]}', remainingRecordsOf(reader, scope.ranges), maxBytes);
+      yield* linesAround(before, ']}]}]}', recordsIn(reader, scope.ranges), maxBytes);
     }
   }
 }
@@ -79,7 +86,7 @@ function opened(fields: JsonObject, list: string): string {
   return JSON.stringify({ ...fields, [list]: [] }).slice(0, -2);
 }
 
-function* remainingRecordsOf(reader: WireReader, ranges: readonly number[]): Generator<JsonObject> {
+function* recordsIn(reader: WireReader, ranges: readonly number[]): Generator<JsonObject> {
   for (let index = 0; index < ranges.length; index += 2) {
     reader.position = ranges[index] as number;
     reader.limit = ranges[index + 1] as number;
@@ -92,4 +99,79 @@ function* remainingRecordsOf(reader: WireReader, ranges: readonly number[]): Gen
 /** Fields before and after the repeated one. */
 function fieldsOf({ head, tail }: Envelope, message: Message): JsonObject {
   return readMessage(new WireReader(tail), message, readMessage(new WireReader(head), message));
+}
+
+/*
+ * Any message is converted by its table. OTLP specification, "JSON Protobuf Encoding": names in lowerCamelCase, trace and span ids in hexadecimal, enums as
+ * numbers, unknown fields left out. The rest follows the JSON mapping of Protocol Buffers: 64-bit integers as decimal
+ * strings, bytes in base64, unset fields left out.
+ */
+
+type JsonObject = Record<string, unknown>;
+
+/**
+ * Reads a message up to the reader's limit. @param object fields read so far, for a message that occurs repeatedly.
+ * @throws RangeError if it is not such a message, or nested too deeply.
+ */
+function readMessage(
+  reader: WireReader,
+  message: Message,
+  object: JsonObject = message.defaults(),
+  depth = 0,
+): JsonObject {
+  const inner = message.isNesting ? depth + 1 : depth;
+  if (inner > MAX_DEPTH) throw new RangeError('the value is nested too deeply');
+  while (reader.next()) {
+    const field = message.fields.get(reader.tag);
+    if (field === undefined) {
+      reader.skip();
+      continue;
+    }
+    if (message.isOneof) for (const name of Object.keys(object)) delete object[name];
+    readField(reader, field, object, inner);
+  }
+  return object;
+}
+
+function readField(
+  reader: WireReader,
+  { name, kind, isRepeated }: Field,
+  object: JsonObject,
+  depth: number,
+): void {
+  if (typeof kind === 'string') {
+    object[name] = SCALARS[kind](reader);
+    return;
+  }
+  const outer = reader.enter();
+  if (isRepeated) {
+    const values = (object[name] ?? []) as JsonObject[];
+    values.push(readMessage(reader, kind, undefined, depth));
+    object[name] = values;
+  } else {
+    object[name] = readMessage(reader, kind, object[name] as JsonObject | undefined, depth);
+  }
+  reader.leave(outer);
+}
+
+const SCALARS: Readonly<Record<Scalar, (reader: WireReader) => unknown>> = {
+  text: (reader) => reader.text(),
+  bytes: (reader) => Buffer.from(reader.bytes()).toString('base64'),
+  identifier: (reader) => reader.hex(),
+  bool: (reader) => reader.int64() !== 0n,
+  enum: (reader) => Number(BigInt.asIntN(32, reader.int64())),
+  uint32: (reader) => reader.varint32(),
+  fixed32: (reader) => reader.fixed32(),
+  fixed64(reader) {
+    reader.fixed64();
+    return ((BigInt(reader.high) << 32n) | BigInt(reader.low)).toString();
+  },
+  int64: (reader) => reader.int64().toString(),
+  double: (reader) => jsonDouble(reader.double()),
+};
+
+/** Numbers that JSON lacks become strings, as in the mapping; so does -0, which JSON.stringify would turn into 0. */
+function jsonDouble(value: number): number | string {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? value : String(value);
 }

@@ -1,11 +1,13 @@
 /** Contents of one segment file, read without changing anything. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
-import type { RecordRange } from '../../spool/format/entry.ts';
+import type { EncodedBatch } from '../../otlp/encoding/encoded-batch.ts';
+import { EncodedBatchCodec } from '../../otlp/encoding/encoded-batch-codec.ts';
+import { EnvelopeEncoder } from '../../otlp/encoding/envelope-encoder.ts';
+import { countRecords, type RecordRange, without } from '../../spool/format/entry.ts';
 import { isMissing, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FrameTable } from '../../spool/format/frame-table.ts';
 import { ACK_BYTES, acksIn, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../../spool/format/layout.ts';
-import { countRecords, without } from '../../spool/format/record-ranges.ts';
 import { SegmentReader } from '../../spool/format/segment-reader.ts';
 import type { ScannedSegment } from '../../spool/format/segment-scan.ts';
 import { counted } from '../console/words.ts';
@@ -184,4 +186,19 @@ function judgeAcks(path: string, acks: Buffer, salt: number, findings: Findings)
   if (sound < whole) {
     findings.damage(path, `${counted(whole - sound, 'acknowledgement')} of ${whole} cannot be read`);
   }
+}
+
+/** Extracts records of a stored request. @param ranges records to keep; none for all. @throws RangeError if the payload is not an OTLP request. */
+export function remainingRecordsOf(payload: Uint8Array, ranges: readonly RecordRange[]): EncodedBatch {
+  const all = new EncodedBatchCodec(new EnvelopeEncoder(), Number.POSITIVE_INFINITY).decode(payload);
+  let wanted: EncodedBatch | undefined;
+  let at = 0;
+  for (const [first, records] of ranges) {
+    if (first > at) all.split(first - at);
+    const part = all.split(records);
+    if (wanted === undefined) wanted = part;
+    else wanted.append(part);
+    at = first + records;
+  }
+  return wanted ?? all;
 }

@@ -1,19 +1,27 @@
-/** Contents of a spool's directory, read without changing anything while others may write. */
+/** Contents of a spool's directory and who holds them, read without changing anything while others may write. */
 
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Clock } from '../../common/clock.ts';
 import { isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
-import { FORMAT_VERSION } from '../../spool/format/layout.ts';
 import {
+  FORMAT_VERSION,
   isMovingName,
   isPartitionName,
   LEASE_NAME,
   QUARANTINE_NAME,
   segmentName,
   sequenceOf,
-} from '../../spool/format/names.ts';
+} from '../../spool/format/layout.ts';
 import { type LeaseInfo, parseLease } from '../../spool/ownership/lease.ts';
-import { readLease } from '../../spool/ownership/lease-observer.ts';
-import { EXIT, fileProblem, Problem } from '../console/problem.ts';
+import {
+  type HolderState,
+  LeaseObserver,
+  type ObservedLease,
+  readLease,
+} from '../../spool/ownership/lease-observer.ts';
+import { EXIT, fileProblem, Problem } from '../console/output.ts';
 import { Findings } from './findings.ts';
 import { SegmentContents, type StoredBatch } from './segment-contents.ts';
 
@@ -168,4 +176,44 @@ export async function pendingByPartition(
     pending.set(partition.name, { records, isNewer });
   }
   return pending;
+}
+
+export interface Holder extends Omit<ObservedLease, 'state'> {
+  readonly state: HolderState | 'own';
+}
+
+/** Determines the holders of partitions by observing their leases. */
+export class HolderObserver {
+  readonly #directory: string;
+  readonly #files: SpoolFiles;
+  readonly #leases: LeaseObserver;
+
+  constructor(directory: string, clock: Clock, files: SpoolFiles) {
+    this.#directory = directory;
+    this.#files = files;
+    this.#leases = new LeaseObserver(directory, Number.NaN, clock, files);
+  }
+
+  async observe(): Promise<Holder[]> {
+    const names = await this.#files.readdir(this.#directory);
+    const leases = await this.#leases.observe(
+      names.filter((name) => isPartitionName(name) || isMovingName(name)),
+    );
+    return leases.map((lease) => (isOwn(lease.info) ? { ...lease, state: 'own' } : lease));
+  }
+}
+
+/** Pids recur, here and in every container; the combination with host name and start time does not. */
+function isOwn(info: LeaseInfo | undefined): boolean {
+  return (
+    info?.pid === process.pid &&
+    hostname()
+      .replaceAll(/[^\w.-]/g, '_')
+      .startsWith(String(info.host)) &&
+    Date.parse(String(info.since)) >= Math.floor(performance.timeOrigin)
+  );
+}
+
+export function ownerText(info: LeaseInfo | undefined): string {
+  return info === undefined ? 'an unknown process' : `pid ${info.pid} on ${info.host}`;
 }

@@ -1,10 +1,8 @@
 /** Writes acknowledgements of settled records beside their segment, many at a time. */
 
-import type { RecordRange } from './entry.ts';
+import { type RecordRange, without } from './entry.ts';
 import { codeOf, type SpoolFiles, writeFully, writeFullySync } from './file-system.ts';
-import { ACK_BYTES, writeAck } from './layout.ts';
-import { FILE_MODE } from './names.ts';
-import { without } from './record-ranges.ts';
+import { ACK_BYTES, FILE_MODE, writeAck } from './layout.ts';
 
 /** Notes by frame index. */
 type Notes = Map<number, readonly RecordRange[]>;

@@ -1,4 +1,4 @@
-/** Types of the spool's entries and events. */
+/** Types of the spool's entries and events, and arithmetic on ranges of records. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
 
@@ -55,4 +55,22 @@ export interface SpoolListener {
   wake(): void;
   /** A message for people; the listener limits its rate per topic. */
   warn(topic: string, message: string): void;
+}
+
+export function countRecords(ranges: readonly RecordRange[]): number {
+  let sum = 0;
+  for (const [, records] of ranges) sum += records;
+  return sum;
+}
+
+/** `ranges` without `records` positions from `first`. */
+export function without(ranges: readonly RecordRange[], first: number, records: number): RecordRange[] {
+  const end = first + records;
+  const left: RecordRange[] = [];
+  for (const [from, count] of ranges) {
+    const to = from + count;
+    if (from < first) left.push([from, Math.min(to, first) - from]);
+    if (to > end) left.push([Math.max(from, end), to - Math.max(from, end)]);
+  }
+  return left;
 }

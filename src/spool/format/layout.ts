@@ -1,8 +1,12 @@
-/** Encodes and decodes the bytes of the spool, as docs/spool-format.md specifies them: pure functions, no files. */
+/** Encodes and decodes the bytes and file names of the spool, as docs/spool-format.md specifies them: pure functions, no files. */
 
+import zlib from 'node:zlib';
+import type { Clock } from '../../common/clock.ts';
 import { SEVERITY_RANGES, type SeverityCounts } from '../../common/severity-counts.ts';
-import { crc32 } from './checksum.ts';
 import type { NewEntry } from './entry.ts';
+
+/** Not a named import: on a Node without `crc32` it would fail at load time, before the version check. */
+export const { crc32 } = zlib;
 
 export const FORMAT_VERSION = 1;
 export const SEGMENT_HEADER_BYTES = 36;
@@ -172,4 +176,61 @@ export function* acksIn(bytes: Buffer, salt: number): Generator<Ack> {
 
 function uint32(value: number): number {
   return Math.min(Math.max(0, Math.trunc(value) || 0), UINT32 - 1);
+}
+
+const ID_BYTES = 8;
+const ID = '[0-9a-f]{16}';
+const PARTITION = new RegExp(`^partition-${ID}$`);
+const MOVING = new RegExp(`^\\.new-${ID}$`);
+const SEGMENT = /^(\d{8,})\.seg$/;
+
+export const LEASE_NAME = 'lease';
+/** A lease that its owner has released. */
+export const RELEASED_LEASE_NAME = 'lease.released';
+/** A new lease before it replaces another. */
+export const NEW_LEASE_NAME = 'lease.new';
+export const QUARANTINE_NAME = 'quarantine';
+export const DIRECTORY_MODE = 0o700;
+export const FILE_MODE = 0o600;
+
+/** Must be unique among all processes. */
+export function newId(clock: Pick<Clock, 'uniqueBytes'>): string {
+  return clock.uniqueBytes(ID_BYTES).toString('hex');
+}
+
+export function newSalt(clock: Pick<Clock, 'uniqueBytes'>): number {
+  return clock.uniqueBytes(4).readUInt32LE();
+}
+
+export function partitionName(id: string): string {
+  return `partition-${id}`;
+}
+
+/** Name of a partition during its creation or takeover. */
+export function movingName(id: string): string {
+  return `.new-${id}`;
+}
+
+export function isPartitionName(name: string): boolean {
+  return PARTITION.test(name);
+}
+
+export function isMovingName(name: string): boolean {
+  return MOVING.test(name);
+}
+
+export function segmentName(sequence: number): string {
+  return `${String(sequence).padStart(8, '0')}.seg`;
+}
+
+export function ackName(sequence: number): string {
+  return `${String(sequence).padStart(8, '0')}.ack`;
+}
+
+/** @returns undefined if the name is not a segment's. */
+export function sequenceOf(name: string): number | undefined {
+  const digits = SEGMENT.exec(name)?.[1];
+  if (digits === undefined) return undefined;
+  const sequence = Number(digits);
+  return sequence >= 1 && segmentName(sequence) === name ? sequence : undefined;
 }

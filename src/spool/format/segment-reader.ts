@@ -1,9 +1,9 @@
 /** Reads a segment file for its owner, for a takeover and for the command line, without changing it. */
 
-import { crc32 } from './checksum.ts';
-import { readFully, type SpoolFiles } from './file-system.ts';
+import { codeOf, readFully, type SpoolFiles } from './file-system.ts';
 import type { FrameTable } from './frame-table.ts';
 import {
+  crc32,
   FRAME_HEADER_BYTES,
   parseSegmentHeader,
   SEGMENT_HEADER_BYTES,
@@ -70,5 +70,32 @@ export class SegmentReader {
 
   async close(): Promise<void> {
     await this.#files.close(this.#fd);
+  }
+}
+
+/** Failures that may pass, such as a lack of file descriptors. */
+const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR', 'EACCES', 'EPERM']);
+const ATTEMPTS = 2;
+
+/** `missing`: there is no such file; `passing`: a later read may succeed. */
+export type ReadResult = Buffer | 'damaged' | 'missing' | 'passing';
+
+/** Reads one payload and distinguishes damage from temporary failures. Never rejects. */
+export async function readPayload(
+  { path, frames }: { readonly path: string; readonly frames: FrameTable },
+  position: number,
+  files: SpoolFiles,
+): Promise<ReadResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const payload = await SegmentReader.during(path, files, (reader) => reader.payload(frames, position));
+      if (payload !== undefined) return payload;
+      if (attempt === ATTEMPTS) return 'damaged';
+    } catch (error) {
+      const code = codeOf(error) ?? '';
+      if (code === 'ENOENT') return 'missing';
+      if (PASSING.has(code)) return 'passing';
+      if (attempt === ATTEMPTS) return 'damaged';
+    }
   }
 }

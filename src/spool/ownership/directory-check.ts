@@ -3,7 +3,7 @@
 import { dirname } from 'node:path';
 import { invalid } from '../../common/validation.ts';
 import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
-import { DIRECTORY_MODE } from '../format/names.ts';
+import { DIRECTORY_MODE } from '../format/layout.ts';
 
 const OPTION = 'spool.directory';
 /** Anyone who can write here can make this process send arbitrary data. */

@@ -2,8 +2,14 @@
 
 import { join } from 'node:path';
 import { readFully, readFullySync, type SpoolFiles, writeFully } from '../format/file-system.ts';
-import { FENCE_AT, fenceBytes, parseSegmentHeader, SEGMENT_HEADER_BYTES } from '../format/layout.ts';
-import { FILE_MODE, sequenceOf } from '../format/names.ts';
+import {
+  FENCE_AT,
+  FILE_MODE,
+  fenceBytes,
+  parseSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  sequenceOf,
+} from '../format/layout.ts';
 
 /** Never rejects: without a fence, a write in progress may be stored twice, which is better than never sent. */
 export async function fenceSegments(directory: string, files: SpoolFiles): Promise<void> {

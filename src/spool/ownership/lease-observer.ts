@@ -1,11 +1,17 @@
-/** Observes the leases of other processes over time: only a lease that changes proves a living owner. */
+/** Observes the leases of other processes over time, and finds orphans: only a lease that changes proves a living owner. */
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
+import type { SpoolSettings } from '../../options/option-groups.ts';
 import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
-import { isPartitionName, LEASE_NAME } from '../format/names.ts';
+import {
+  FORMAT_VERSION,
+  isMovingName,
+  isPartitionName,
+  LEASE_NAME,
+  QUARANTINE_NAME,
+} from '../format/layout.ts';
 import { expiryMillis, type LeaseInfo, parseLease } from './lease.ts';
-import type { Pauses } from './pauses.ts';
 
 /**
  * - `free`: no lease, or unchanged until it expired.
@@ -32,30 +38,51 @@ interface Observation {
   readonly hasChanged: boolean;
 }
 
+/** Calls keep the process alive, and there may be thousands of partitions. */
+const PARTITIONS_BETWEEN_PAUSES = 8;
+/** A timer that does not keep the process alive. */
+const PAUSE_MILLIS = 1;
+
+/** Pauses in long series of calls to the file system, in which a finished process can end. */
+export class Pauses {
+  readonly #clock: Pick<Clock, 'timer'>;
+  #partitions = 0;
+
+  constructor(clock: Pick<Clock, 'timer'>) {
+    this.#clock = clock;
+  }
+
+  /** Call it after each partition. */
+  async afterPartition(): Promise<void> {
+    if (++this.#partitions % PARTITIONS_BETWEEN_PAUSES > 0) return;
+    await new Promise<void>((resolve) => void this.#clock.timer(resolve, PAUSE_MILLIS));
+  }
+}
+
 export class LeaseObserver {
   readonly #directory: string;
   /** Default for leases without a duration. */
   readonly #leaseMillis: number;
   readonly #clock: Clock;
   readonly #files: SpoolFiles;
-  readonly #pauses: Pauses | undefined;
   #observations = new Map<string, Observation>();
 
-  /** @param pauses in which the process may end. Default: none. */
-  constructor(directory: string, leaseMillis: number, clock: Clock, files: SpoolFiles, pauses?: Pauses) {
-    this.#pauses = pauses;
+  constructor(directory: string, leaseMillis: number, clock: Clock, files: SpoolFiles) {
     this.#directory = directory;
     this.#leaseMillis = leaseMillis;
     this.#clock = clock;
     this.#files = files;
   }
 
-  /** Reads the leases of these partitions and forgets all others. Missing partitions are left out. */
-  async observe(names: readonly string[]): Promise<ObservedLease[]> {
+  /**
+   * Reads the leases of these partitions and forgets all others. Missing partitions are left out.
+   * @param pauses in which the process may end. Default: none.
+   */
+  async observe(names: readonly string[], pauses?: Pauses): Promise<ObservedLease[]> {
     const observations = new Map<string, Observation>();
     const observed: ObservedLease[] = [];
     for (const name of names) {
-      await this.#pauses?.afterPartition();
+      await pauses?.afterPartition();
       const lookedAt = this.#clock.now();
       const lease = await readLease(join(this.#directory, name), this.#files);
       if (lease === 'none') continue;
@@ -101,4 +128,63 @@ export async function readLease(partition: string, files: SpoolFiles): Promise<B
 
 export function isSameLease(one: Buffer | undefined, other: Buffer | undefined): boolean {
   return one === undefined || other === undefined ? one === other : one.equals(other);
+}
+
+/** A partition without a living owner, and the lease by which that was decided. */
+export type OrphanedPartition = Pick<ObservedLease, 'name' | 'lease'>;
+
+export interface PartitionScan {
+  readonly orphans: readonly OrphanedPartition[];
+  /** Bytes of other processes' partitions and of the quarantine. */
+  readonly otherBytes: number;
+  /** Whether any partition has a lease of a newer format. */
+  readonly hasNewer: boolean;
+}
+
+/** Scans the partitions of other processes for orphans and for their size on disk. */
+export class OrphanScanner {
+  readonly #directory: string;
+  readonly #files: SpoolFiles;
+  readonly #clock: Clock;
+  readonly #leases: LeaseObserver;
+
+  constructor(
+    { directory, leaseMillis }: Pick<SpoolSettings, 'directory' | 'leaseMillis'>,
+    clock: Clock,
+    files: SpoolFiles,
+  ) {
+    this.#directory = directory;
+    this.#files = files;
+    this.#clock = clock;
+    this.#leases = new LeaseObserver(directory, leaseMillis, clock, files);
+  }
+
+  async scan(isOwn: (name: string) => boolean): Promise<PartitionScan> {
+    const names = await this.#files.readdir(this.#directory);
+    const others = names.filter((name) => (isPartitionName(name) || isMovingName(name)) && !isOwn(name));
+    let otherBytes = 0;
+    const known = new Set(names);
+    const pauses = new Pauses(this.#clock);
+    for (const name of [...others, QUARANTINE_NAME]) {
+      if (known.has(name)) otherBytes += await this.#bytesIn(name);
+      await pauses.afterPartition();
+    }
+    const observed = await this.#leases.observe(others, pauses);
+    const readable = observed.filter(({ info }) => info === undefined || info.format <= FORMAT_VERSION);
+    return {
+      orphans: readable.filter(({ state }) => state === 'free'),
+      otherBytes,
+      hasNewer: readable.length < observed.length,
+    };
+  }
+
+  async #bytesIn(name: string): Promise<number> {
+    const directory = join(this.#directory, name);
+    let bytes = 0;
+    for (const file of await this.#files.readdir(directory).catch((): string[] => [])) {
+      const stat = await this.#files.stat(join(directory, file)).catch(() => undefined);
+      bytes += stat?.size ?? 0;
+    }
+    return bytes;
+  }
 }

@@ -4,8 +4,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { isGone, readFully, readFullySync, type SpoolFiles, writeFully } from '../format/file-system.ts';
-import { FORMAT_VERSION } from '../format/layout.ts';
-import { FILE_MODE, isMovingName, LEASE_NAME } from '../format/names.ts';
+import { FILE_MODE, FORMAT_VERSION, isMovingName, LEASE_NAME } from '../format/layout.ts';
 
 const LEASE_BYTES = 256;
 const TOKEN_BYTES = 16;

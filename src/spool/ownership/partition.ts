@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
-import type { SpoolSettings } from '../../options/spool-settings.ts';
+import type { SpoolSettings } from '../../options/option-groups.ts';
 import { codeOf, isMissing, type SpoolFiles, writeFully, writeFullySync } from '../format/file-system.ts';
 import {
   ackName,
@@ -16,7 +16,7 @@ import {
   RELEASED_LEASE_NAME,
   segmentName,
   sequenceOf,
-} from '../format/names.ts';
+} from '../format/layout.ts';
 import { makeDirectory, makeDirectorySync } from './directory-check.ts';
 import { Lease } from './lease.ts';
 

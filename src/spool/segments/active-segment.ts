@@ -1,9 +1,8 @@
 /** The segment being filled, which is created on demand and finished when it is full. */
 
 import type { Cancel, Clock } from '../../common/clock.ts';
-import type { SpoolSettings } from '../../options/spool-settings.ts';
-import { SEGMENT_HEADER_BYTES } from '../format/layout.ts';
-import { newSalt } from '../format/names.ts';
+import type { SpoolSettings } from '../../options/option-groups.ts';
+import { newSalt, SEGMENT_HEADER_BYTES } from '../format/layout.ts';
 import {
   makePartition,
   makePartitionSync,

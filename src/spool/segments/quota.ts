@@ -1,8 +1,8 @@
 /** Keeps the spool within its limit by evicting the oldest segments. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
+import { countRecords } from '../format/entry.ts';
 import { type SpoolFiles, unlinkIfThere, unlinkIfThereSync } from '../format/file-system.ts';
-import { countRecords } from '../format/record-ranges.ts';
 import type { DeferredEvents, Loss } from './deferred-events.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';

@@ -1,8 +1,7 @@
 /** The file of a segment being written, in which every write has a fixed offset, so that repeating one is harmless. */
 
 import { type SpoolFiles, writeFully, writeFullySync } from '../format/file-system.ts';
-import { segmentHeader } from '../format/layout.ts';
-import { FILE_MODE } from '../format/names.ts';
+import { FILE_MODE, segmentHeader } from '../format/layout.ts';
 import { fencedEnd, fencedEndSync } from '../ownership/fence.ts';
 import type { Segment } from './segment.ts';
 

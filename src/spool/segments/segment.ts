@@ -1,10 +1,15 @@
 /** A segment's frames: who holds each of them, and which records are settled. */
 
 import { AckLog } from '../format/ack-log.ts';
-import type { EntryState, RecordRange, SpoolEntry } from '../format/entry.ts';
+import {
+  countRecords,
+  type EntryState,
+  type RecordRange,
+  type SpoolEntry,
+  without,
+} from '../format/entry.ts';
 import { FrameTable } from '../format/frame-table.ts';
 import { ACK_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES } from '../format/layout.ts';
-import { countRecords, without } from '../format/record-ranges.ts';
 import type { Partition } from '../ownership/partition.ts';
 
 /** Holder of a frame's records: nobody yet, the caller of `store`, the spool alone, the caller of `next`, nobody. */
