@@ -3,6 +3,8 @@ import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import { SpillwayLogRecordProcessor, shutdownOnSignals } from 'otel-spillway';
 
 const processor = new SpillwayLogRecordProcessor({
+  // Sent while the tool works, rather than at its end.
+  scheduledDelayMillis: 10,
   // What the collector has not taken by then is on disk, and the next run sends it.
   shutdown: { timeoutMillis: 5 },
   spool: { directory: process.env.SPOOL_DIRECTORY ?? 'spool', maxBytes: 16 * 1024 * 1024 },
