@@ -1,16 +1,21 @@
 /**
- * The files in `ops/` in real backends: `npm run check:ops`. Unit tests of the alert rules by `promtool`, and an outage seen by
- * a Prometheus that scrapes and by one that takes OTLP. What cannot be had is skipped, and counted as skipped. Ends
- * with 1 if something does not hold.
+ * The files in `ops/` in real backends: `npm run check:ops`. Unit tests of the alert rules by `promtool`; an outage seen by a
+ * Prometheus that scrapes and by one that takes OTLP; a log store; Collectors and nginx in a row. What cannot be had is
+ * skipped, and counted as skipped. Ends with 1 if something does not hold.
  */
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { collectorBinary } from '../real-collector/binary.ts';
 import { debianPackage, type Program } from '../scripts/programs.ts';
 import { conclude, root, run } from '../scripts/tools.ts';
+import { playChain } from './chain-run.ts';
+import { validateConfigurations } from './configurations.ts';
+import { playLogBackend } from './log-backend-run.ts';
 import { ALERT_TESTS, ALERTS } from './ops-files.ts';
 import { prometheusWithOtlp } from './prometheus-binary.ts';
 import { playOutage, type Way } from './prometheus-run.ts';
+import { victoriaLogsBinary } from './victoria-logs.ts';
 
 const RESULTS = join(root, 'node_modules/.cache/ops.json');
 const PAGE = join(root, 'docs/what-to-watch.md');
@@ -63,6 +68,21 @@ if (has(built, 'a Prometheus that takes OTLP')) {
 if (ways.length > 0) {
   tried += ways.length;
   problems.push(...(await playOutage(ways, console.log)));
+}
+const store = await victoriaLogsBinary(console.log);
+if (has(store, 'a log store')) {
+  tried++;
+  problems.push(...(await playLogBackend(store.path)));
+}
+const collector = await collectorBinary(console.log, 'operations');
+const nginx = await debianPackage('nginx');
+if (has(collector, 'configurations of the Collector')) {
+  tried++;
+  problems.push(...(await validateConfigurations(collector.path)));
+  if (has(nginx, 'agent, nginx and gateways')) {
+    tried++;
+    problems.push(...(await playChain(collector.path, join(nginx.path, 'usr/sbin/nginx'))));
+  }
 }
 await mkdir(dirname(RESULTS), { recursive: true });
 await writeFile(RESULTS, JSON.stringify({ tried, skipped }));

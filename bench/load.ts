@@ -12,119 +12,25 @@
  * 1,000 records in one go is part of the delay.
  */
 
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { LoggerProvider } from '@opentelemetry/sdk-logs';
-import type { Contend } from './support/child.ts';
-import { buildPipeline } from './support/contenders.ts';
-import { within } from './support/deadline.ts';
-import {
-  type Bench,
-  type BenchOptions,
-  CONTENDERS,
-  type Contender,
-  type Measure,
-} from './support/measure.ts';
-import { emitPaced, warmUp } from './support/pace.ts';
-import { type Common, inTurns } from './support/turns.ts';
+import { type Bench, type BenchOptions, CONTENDERS, type Measure } from './support/measure.ts';
+import { inTurns } from './support/turns.ts';
+import { type LoadInput, loadMeasures } from './support/under-load.ts';
 
-const DRAIN_MILLIS = 10_000;
-const LOOP_RESOLUTION_MILLIS = 5;
+export { contend } from './support/under-load.ts';
 
-interface Input {
-  readonly recordsPerSecond: number;
-  readonly seconds: number;
-  readonly watchesLoop: boolean;
-}
-
-interface Scenario extends Input {
+interface Scenario extends LoadInput {
   readonly latencyMillis: number;
   readonly cpuGoal: number;
 }
 
-export const contend: Contend<Input & Common> = async (contender, input, ask) => {
-  const { recordsPerSecond, seconds, watchesLoop, url, warmUpRecords } = input;
-  const { processor } = buildPipeline(contender as Contender, url);
-  const logger = new LoggerProvider({ processors: [processor] }).getLogger('bench');
-  await warmUp(logger, processor, warmUpRecords);
-  const receivedBefore = await ask<number>('received');
-  const requestsBefore = await ask<number>('requests');
-  const offered = recordsPerSecond * seconds;
-
-  const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MILLIS });
-  if (watchesLoop) loop.enable();
-  const cpuBefore = process.cpuUsage();
-  const start = performance.now();
-  await emitPaced(logger, recordsPerSecond, offered);
-  const emitMillis = performance.now() - start;
-  loop.disable();
-  // A flush that fails shows in what was lost.
-  await within(
-    DRAIN_MILLIS,
-    processor.forceFlush().catch(() => {}),
-  );
-  const cpu = process.cpuUsage(cpuBefore);
-
-  // What is still on its way, such as a request that was not waited for, shall count as well.
-  await within(DRAIN_MILLIS, processor.shutdown());
-  const delivered = (await ask<number>('received')) - receivedBefore;
-  const requests = (await ask<number>('requests')) - requestsBefore;
-  const cpuMicros = cpu.user + cpu.system;
-  const delayMillis = (nanos: number) => Math.max(0, nanos / 1e6 - LOOP_RESOLUTION_MILLIS);
-  return {
-    offeredPerSecond: (offered * 1_000) / emitMillis,
-    lost: offered - delivered,
-    cpuPerDelivered: cpuMicros / delivered,
-    cpuPerOffered: cpuMicros / offered,
-    recordsPerRequest: delivered / requests,
-    ...(watchesLoop && {
-      loopP50: delayMillis(loop.percentile(50)),
-      loopP99: delayMillis(loop.percentile(99)),
-      loopMax: delayMillis(loop.max),
-    }),
-  };
-};
-
 async function measure(scenario: Scenario, options: BenchOptions): Promise<Measure[]> {
   const { latencyMillis, cpuGoal, ...input } = scenario;
-  const rate = `${input.recordsPerSecond.toLocaleString('en')}/s, ${latencyMillis} ms`;
+  const situation = `${input.recordsPerSecond.toLocaleString('en')}/s, ${latencyMillis} ms`;
   const rounds = await inTurns(
     { module: import.meta.url, contenders: CONTENDERS, input, collector: { latencyMillis } },
-    { ...options, progress: (text) => options.progress(`${rate}: ${text}`) },
+    { ...options, progress: (text) => options.progress(`${situation}: ${text}`) },
   );
-  const series = (key: string) => rounds.series(key);
-  const loop: Measure[] = [
-    { what: `event-loop delay p50, ${rate}`, unit: 'ms', digits: 2, series: series('loopP50') },
-    {
-      what: `event-loop delay p99, ${rate}`,
-      unit: 'ms',
-      digits: 2,
-      series: series('loopP99'),
-      goal: { kind: 'ratio at most', limit: 1 },
-      chart: `event-loop delay p99: ${rate}`,
-    },
-    { what: `event-loop delay max, ${rate}`, unit: 'ms', digits: 1, series: series('loopMax') },
-  ];
-  return [
-    {
-      what: `lost of ${(input.recordsPerSecond * input.seconds).toLocaleString('en')}, ${rate}`,
-      unit: 'records',
-      series: series('lost'),
-      goal: { kind: 'none lost' },
-      chart: `records lost: ${rate}`,
-    },
-    { what: `emitted, ${rate}`, unit: 'records/s', series: series('offeredPerSecond') },
-    { what: `request size, ${rate}`, unit: 'records', series: series('recordsPerRequest') },
-    {
-      what: `CPU per delivered record, ${rate}`,
-      unit: 'µs',
-      digits: 2,
-      series: series('cpuPerDelivered'),
-      goal: { kind: 'ratio at most', limit: cpuGoal },
-      chart: `CPU per delivered record: ${rate}`,
-    },
-    { what: `CPU per emitted record, ${rate}`, unit: 'µs', digits: 2, series: series('cpuPerOffered') },
-    ...(input.watchesLoop ? loop : []),
-  ];
+  return loadMeasures(rounds, input, situation, { cpuRatio: cpuGoal, loopRatio: 1 }, true);
 }
 
 export const bench: Bench = {

@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { bench as drain } from './drain.ts';
 import { bench as emit } from './emit.ts';
 import { bench as encode } from './encode.ts';
+import { bench as exporters } from './exporters.ts';
 import { bench as load } from './load.ts';
 import { bench as memory } from './memory.ts';
 import { bench as shutdown } from './shutdown.ts';
@@ -30,6 +31,7 @@ const benches: Readonly<Record<string, Bench>> = {
   encode,
   emit,
   load,
+  exporters,
   memory,
   drain,
   shutdown,

@@ -21,6 +21,8 @@ const LOOK_EVERY_MILLIS = 100;
 const MAX_DRAIN_MILLIS = 1_800_000;
 /** What an id, time and frame take of a record, beside its body. */
 const OVERHEAD_BYTES = 52;
+/** In one instant. */
+const EVENTS_OF_A_PROCESS = 50;
 /** A process that may use 4 GiB: 64 MiB for the queue. */
 const USABLE_MEMORY_BYTES = 4 * 1024 ** 3;
 
@@ -32,7 +34,8 @@ interface Member {
 }
 
 export async function simulateFleet(plan: FleetPlan, seed = 1): Promise<FleetFigures> {
-  const world = new World(seed);
+  // When the collector goes, all hear it in the same instant.
+  const world = new World(seed, EVENTS_OF_A_PROCESS * (100 + plan.processes));
   const collector = new Collector(world.clock);
   const members = Array.from({ length: plan.processes }, (_, number) =>
     startMember(plan, number, world, collector),
@@ -47,17 +50,14 @@ export async function simulateFleet(plan: FleetPlan, seed = 1): Promise<FleetFig
     for (const member of members) member.emittedBefore = member.emitted;
   });
   let drainedAt: number | undefined;
-  const isDrained = () => {
-    return members.every(({ processor, emitted, emittedBefore }, number) => {
-      const { queued, inFlight, spooled } = processor.stats();
-      if (queued.records + inFlight.records + spooled.records === 0) return true;
-      // What waits has been logged since: the last that was logged before has arrived, or never will.
-      if (spooled.records > 0 || emitted === emittedBefore) return false;
-      return collector.arrivals.firstOf(packId(number, emittedBefore - 1)) !== undefined;
-    });
-  };
+  let waiting = [...members.entries()];
   const look = () => {
-    if (isDrained()) drainedAt = world.now;
+    // The oldest go first: when the last that was logged before has arrived, so have the others, or never will.
+    waiting = waiting.filter(([number, { processor, emittedBefore }]) => {
+      const hasArrived = collector.arrivals.firstOf(packId(number, emittedBefore - 1)) !== undefined;
+      return !hasArrived || (plan.hasSpool && processor.stats().spooled.records > 0);
+    });
+    if (waiting.length === 0) drainedAt = world.now;
     else world.schedule(world.now + LOOK_EVERY_MILLIS, look);
   };
   world.schedule(backAt + LOOK_EVERY_MILLIS, look);

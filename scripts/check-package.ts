@@ -13,8 +13,7 @@ const required = [
   'dist/testing.cjs',
   'dist/testing-child.mjs',
 ];
-const allowed =
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts|mjs\.map|cjs\.map))$/;
+const allowed = /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts))$/;
 
 await withTemporaryDirectory(async (directory) => {
   const problems: string[] = [];

@@ -18,5 +18,6 @@ export {
   isFrameHeader,
   parseSegmentHeader,
 } from '../src/spool/format/layout.ts';
+export type { OpenFlags } from '../src/spool/format/open-file.ts';
 export { nextComponentName } from '../src/telemetry/metrics.ts';
 export type { SpillwayStats } from '../src/telemetry/stats.ts';

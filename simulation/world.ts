@@ -21,12 +21,15 @@ export class World {
   /** For what is never stopped: networks and disks. */
   readonly clock: Clock;
   readonly #queue = new EventQueue();
+  readonly #maxEventsOfAnInstant: number;
   #now = BEGINNING;
   #eventsOfThisInstant = 0;
   /** Events so far. */
   events = 0;
 
-  constructor(seed: number) {
+  /** @param maxEventsOfAnInstant as many as no crowd of processes has for one reason. */
+  constructor(seed: number, maxEventsOfAnInstant = MAX_EVENTS_OF_AN_INSTANT) {
+    this.#maxEventsOfAnInstant = maxEventsOfAnInstant;
     this.chance = new Chance(seed);
     const chance = this.chance.fork();
     this.clock = {
@@ -92,9 +95,9 @@ export class World {
     if (event.at > this.#now) {
       this.#now = event.at;
       this.#eventsOfThisInstant = 0;
-    } else if (++this.#eventsOfThisInstant > MAX_EVENTS_OF_AN_INSTANT) {
+    } else if (++this.#eventsOfThisInstant > this.#maxEventsOfAnInstant) {
       throw new Livelock(
-        `more than ${MAX_EVENTS_OF_AN_INSTANT} events at ${Math.round(this.#now - BEGINNING)} ms`,
+        `more than ${this.#maxEventsOfAnInstant} events at ${Math.round(this.#now - BEGINNING)} ms`,
       );
     }
     this.events++;

@@ -1,7 +1,10 @@
 /** The collector of a benchmark and what contenders may ask of it. */
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { TestCollector } from '../../src/testing/index.ts';
 import type { Answers } from './child-process.ts';
+import type { GrpcCounts } from './grpc-collector.ts';
 import { ID_ATTRIBUTE } from './records.ts';
 
 const UNTIL_MILLIS = 120_000;
@@ -16,12 +19,16 @@ export interface BenchCollectorOptions {
   readonly latencyMillis: number;
   /** Whether it knows which records it has got, and not only how many; that costs it some CPU. */
   readonly keepsIds?: boolean;
+  /** Whether it speaks OTLP over gRPC, and only counts. Default: HTTP. */
+  readonly isGrpc?: boolean;
 }
 
 export async function startCollector({
   latencyMillis,
   keepsIds = false,
+  isGrpc = false,
 }: BenchCollectorOptions): Promise<BenchCollector> {
+  if (isGrpc) return startGrpcCollector(latencyMillis);
   const collector = await TestCollector.spawn({
     condition: { latencyMillis },
     keep: keepsIds ? 'ids' : 'count',
@@ -49,5 +56,29 @@ export async function startCollector({
       listen: () => collector.become({ latencyMillis }),
     },
     close: () => collector.stop(),
+  };
+}
+
+async function startGrpcCollector(latencyMillis: number): Promise<BenchCollector> {
+  const child = fork(new URL('./grpc-collector.ts', import.meta.url), [String(latencyMillis)], {
+    execArgv: [],
+  });
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  const counts = async (): Promise<GrpcCounts> => {
+    const answer = once(child, 'message');
+    child.send('counts');
+    return ((await answer) as [GrpcCounts])[0];
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    answers: {
+      received: async () => (await counts()).records,
+      requests: async () => (await counts()).requests,
+    },
+    close: async () => {
+      const gone = once(child, 'exit');
+      child.disconnect();
+      await gone;
+    },
   };
 }

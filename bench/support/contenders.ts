@@ -1,12 +1,17 @@
 /** Builds the pipelines that are compared, with the same exporter settings: all defaults, and the same collector. */
 
-import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import { OTLPLogExporter as GrpcExporter } from '@opentelemetry/exporter-logs-otlp-grpc';
+import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http';
+import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { BatchLogRecordProcessor, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { SpillwayLogRecordProcessor, type SpillwayOptions, SpillwayOtlpLogExporter } from 'otel-spillway';
 import { type Contender, OTLP, PLAIN, STOCK } from './measure.ts';
 
 /** Options that both processors have, and ours alone. */
 type Options = Omit<SpillwayOptions, 'exporter'>;
+
+const EXPORTERS = { protobuf: ProtobufExporter, json: JsonExporter, grpc: GrpcExporter };
+export type OfficialExporter = keyof typeof EXPORTERS;
 
 export interface Pipeline {
   readonly processor: LogRecordProcessor;
@@ -19,15 +24,17 @@ export function buildPipeline(
   url: string,
   common: Pick<Options, 'maxQueueSize' | 'selfObsMeterProvider'> = {},
   own: Options = {},
+  exporter: OfficialExporter = 'protobuf',
 ): Pipeline {
+  const official = () => new EXPORTERS[exporter]({ url });
   switch (contender) {
     case STOCK:
       return {
-        processor: new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url }), ...common }),
+        processor: new BatchLogRecordProcessor({ exporter: official(), ...common }),
         dropped: () => ({}),
       };
     case PLAIN:
-      return ours({ exporter: new OTLPLogExporter({ url }), ...common, ...own });
+      return ours({ exporter: official(), ...common, ...own });
     case OTLP:
       return ours({ exporter: new SpillwayOtlpLogExporter({ url }), ...common, ...own });
   }

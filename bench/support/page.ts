@@ -51,7 +51,7 @@ export function pageOf(sections: readonly Section[], rounds: number): string {
       '- `stock`: `BatchLogRecordProcessor` with `exporter-logs-otlp-proto`. `spillway (plain)`: `SpillwayLogRecordProcessor` with the same exporter. `spillway (otlp)`: with `SpillwayOtlpLogExporter`. What a method does not name is at its default.',
       `- Each contender runs in a process of its own and the collector in another, in turns, in ${roundsText(rounds)}. A cell holds the median over the rounds and, in brackets, the median of the ratios within each round: figures of one machine do not say much about another, ratios do.`,
       '- Ratios are to `stock` unless the goal names another base; goals are for `spillway (otlp)` unless it names another contender.',
-      '- The collector decodes every record with the classes generated from the protocol.',
+      '- The collector reads every request as far as it takes to count its records.',
       '- A typical record has a body of about 30 characters, six attributes (four texts, of which three differ from record to record, and two numbers) and a trace context.',
     ].join('\n'),
     ...sections.map((section) => textOf(section)),

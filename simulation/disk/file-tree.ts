@@ -3,6 +3,7 @@
  * user is root, whom no mode keeps out of a directory.
  */
 
+import type { OpenFlags } from '../subject.ts';
 import { diskError } from './disk-error.ts';
 import { type NameChange, NameLog } from './name-log.ts';
 import { DirectoryNode, type DiskNode, FileNode } from './nodes.ts';
@@ -30,21 +31,17 @@ interface OpenRules {
   readonly reads: boolean;
   readonly writes: boolean;
   readonly creates: boolean;
-  readonly isExclusive: boolean;
-  readonly truncates: boolean;
 }
 
-const RULES: Readonly<Record<string, OpenRules>> = {
-  r: { reads: true, writes: false, creates: false, isExclusive: false, truncates: false },
-  'r+': { reads: true, writes: true, creates: false, isExclusive: false, truncates: false },
-  w: { reads: false, writes: true, creates: true, isExclusive: false, truncates: true },
-  wx: { reads: false, writes: true, creates: true, isExclusive: true, truncates: false },
-  'w+': { reads: true, writes: true, creates: true, isExclusive: false, truncates: true },
-  'wx+': { reads: true, writes: true, creates: true, isExclusive: true, truncates: false },
+const RULES: Readonly<Record<OpenFlags, OpenRules>> = {
+  r: { reads: true, writes: false, creates: false },
+  'r+': { reads: true, writes: true, creates: false },
+  wx: { reads: false, writes: true, creates: true },
+  'wx+': { reads: true, writes: true, creates: true },
 };
 
-export function mayChange(flags: string): boolean {
-  return RULES[flags]?.writes ?? true;
+export function mayChange(flags: OpenFlags): boolean {
+  return RULES[flags].writes;
 }
 
 export class FileTree {
@@ -91,7 +88,7 @@ export class FileTree {
 
   readFile(path: string): Buffer {
     const { node } = this.#existing(path, 'open');
-    if (node.isDirectory) throw diskError('EISDIR', 'read');
+    if (node.isDirectory) throw diskError('EISDIR', 'open', path);
     return node.content;
   }
 
@@ -136,21 +133,14 @@ export class FileTree {
     else node.sync();
   }
 
-  open(path: string, flags: string, mode: number): OpenFile {
+  open(path: string, flags: OpenFlags, mode: number): OpenFile {
     const rules = RULES[flags];
-    if (rules === undefined) throw new TypeError(`flags '${flags}' are not simulated`);
     const { parent, name, node: found } = this.#find(path, 'open');
     if (found === undefined && !rules.creates) throw diskError('ENOENT', 'open', path);
-    if (found !== undefined && rules.isExclusive) throw diskError('EEXIST', 'open', path);
-    if (found?.isDirectory && rules.writes) throw diskError('EISDIR', 'open', path);
+    if (found !== undefined && rules.creates) throw diskError('EEXIST', 'open', path);
+    if (found?.isDirectory) throw diskError('EISDIR', 'open', path);
     const node = found ?? this.#create(parent, name, path, mode);
-    if (!node.isDirectory) {
-      node.openings++;
-      if (rules.truncates) {
-        this.usedBytes -= node.size;
-        node.truncate();
-      }
-    }
+    node.openings++;
     return { node, path, canRead: rules.reads, canWrite: rules.writes };
   }
 

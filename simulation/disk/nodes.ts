@@ -70,12 +70,6 @@ export class FileNode {
     this.#put(bytes, position);
   }
 
-  truncate(): void {
-    this.size = 0;
-    // Taken for durable immediately: nothing that the spool truncates is worth more before than after.
-    this.#unsynced = [];
-  }
-
   sync(): void {
     this.#unsynced = [];
   }

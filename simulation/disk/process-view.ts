@@ -1,6 +1,6 @@
 /** One process's view of the simulated disk: its file descriptors, and the calls that it waits for. */
 
-import type { SpoolFiles } from '../subject.ts';
+import type { OpenFlags, SpoolFiles } from '../subject.ts';
 import { diskError, type ErrorCode } from './disk-error.ts';
 import { type Call, systemCallOf } from './disk-weather.ts';
 import { type FileTree, mayChange, type OpenFile } from './file-tree.ts';
@@ -35,7 +35,7 @@ interface Subject {
   readonly path?: string;
   readonly dest?: string;
   readonly fd?: number;
-  readonly flags?: string;
+  readonly flags?: OpenFlags;
   /** Of a write. */
   readonly bytes?: number;
 }
@@ -142,7 +142,7 @@ export class ProcessView implements SpoolFiles {
     return this.#later('syncDirectory', { path }, () => this.#disk.tree.syncDirectory(path));
   }
 
-  open(path: string, flags: string, mode: number): Promise<number> {
+  open(path: string, flags: OpenFlags, mode: number): Promise<number> {
     return this.#later('open', { path, flags }, () => this.#openFile(path, flags, mode));
   }
 
@@ -188,7 +188,7 @@ export class ProcessView implements SpoolFiles {
     this.#now('access', { path }, () => this.#disk.tree.access(path));
   }
 
-  openSync(path: string, flags: string, mode: number): number {
+  openSync(path: string, flags: OpenFlags, mode: number): number {
     return this.#now('open', { path, flags }, () => this.#openFile(path, flags, mode));
   }
 
@@ -289,7 +289,7 @@ export class ProcessView implements SpoolFiles {
     if (code !== undefined) throw diskError(code, systemCallOf(call), path, dest);
   }
 
-  #openFile(path: string, flags: string, mode: number): number {
+  #openFile(path: string, flags: OpenFlags, mode: number): number {
     return this.#files.add(this.#disk.tree.open(path, flags, mode));
   }
 

@@ -192,9 +192,9 @@ export class Climate {
 
   #askForTime(
     refusal: Refusal,
-    wish: { readonly retryAfterSeconds?: number; readonly retryAfterForm?: 'seconds' | 'date' },
+    delay: { readonly retryAfterSeconds?: number; readonly retryAfterForm?: 'seconds' | 'date' },
   ): Refusal {
-    const { retryAfterSeconds: seconds, retryAfterForm = 'seconds' } = wish;
+    const { retryAfterSeconds: seconds, retryAfterForm = 'seconds' } = delay;
     if (seconds === undefined) return refusal;
     if (retryAfterForm === 'seconds') {
       return { ...refusal, retryAfter: String(seconds), retryAfterMillis: seconds * 1_000 };

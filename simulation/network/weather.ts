@@ -28,7 +28,7 @@ export type Weather = Pace &
         readonly share: number;
         readonly how: 500 | 502 | 503 | 504 | 'reset' | 'refused' | 'hang';
       }
-    /** Every request is answered with this status, without a wish for a wait. */
+    /** Every request is answered with this status, without requesting a delay. */
     | { readonly kind: 'failing'; readonly status: 408 | 500 | 502 | 503 | 504 }
     /** A leaky bucket, as nginx has it: `burst` requests together (default 1), and then so many a minute. */
     | {

@@ -9,11 +9,11 @@ import {
   isHealthy,
   meaningOf,
   type Property,
+  requestedDelayUntil,
   type Spell,
   seconds,
   spellsOf,
   wasRunning,
-  wishUntil,
 } from './property.ts';
 
 const SLACK_MILLIS = 50;
@@ -76,7 +76,10 @@ function endsWithoutAsking(seen: RunSeen, life: Life): Finding[] {
   if (end === undefined || strategyOf(life) === 'immediate') return [];
   if (!shutsDown(life) && plan.end !== 'natural') return [];
   if (end.before.queued.records === 0 || end.before.inFlight.records > 0 || timeoutOf(life) < 100) return [];
-  if (wishUntil(seen, life, end.calledAt) > end.calledAt || !wasRunning(life, end.calledAt, life.endedAt))
+  if (
+    requestedDelayUntil(seen, life, end.calledAt) > end.calledAt ||
+    !wasRunning(life, end.calledAt, life.endedAt)
+  )
     return [];
   // What is on disk, or on its way there, is the next process's to send.
   if (life.hasSpool) return [];
@@ -111,7 +114,8 @@ function lostInHealth(seen: RunSeen, life: Life): Finding[] {
   // What is on its way to a disk that hangs cannot be sent.
   if (life.hasSpool && !wasDiskGood(seen, end.calledAt - 1, until)) return [];
   // What is under way from before may fail yet, and takes its time.
-  if (end.before.inFlight.records > 0 || wishUntil(seen, life, end.calledAt) > end.calledAt) return [];
+  if (end.before.inFlight.records > 0 || requestedDelayUntil(seen, life, end.calledAt) > end.calledAt)
+    return [];
   if (callsOf(seen, life).some(({ at, endedAt = Infinity }) => at < end.calledAt && endedAt > end.calledAt))
     return [];
   const weather = spellsOf(seen).findLast(({ from }) => from <= end.calledAt)?.weather;

@@ -28,7 +28,7 @@ import {
   oneAtATime,
   oneClock,
   outagesAreShort,
-  wishesAreGranted,
+  requestedDelaysAreKept,
 } from './recovery.ts';
 
 export const PROPERTIES: readonly Property[] = [
@@ -41,7 +41,7 @@ export const PROPERTIES: readonly Property[] = [
   incidentsCountOnce,
   oneClock,
   oneAtATime,
-  wishesAreGranted,
+  requestedDelaysAreKept,
   fewRequests,
   endsInTime,
   endsAsk,

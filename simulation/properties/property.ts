@@ -107,7 +107,7 @@ export function wasWaiting(seen: RunSeen, life: Life, from: number, to: number):
 }
 
 /** Until when a server has asked not to be asked, by what it answered up to a time, and as the process understands it. */
-export function wishUntil(seen: RunSeen, life: Life, at: number): number {
+export function requestedDelayUntil(seen: RunSeen, life: Life, at: number): number {
   let until = 0;
   // A date means what the clock on the wall makes of it.
   if (life.plan.wallJumps.length > 0 && hasDates(seen)) return Number.POSITIVE_INFINITY;

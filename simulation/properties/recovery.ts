@@ -22,8 +22,8 @@ import {
 /** What timers, connections and a busy event loop add. */
 const SLACK_MILLIS = 150;
 const LONG_OUTAGE_MILLIS = 120_000;
-/** A wish that is longer than this need not be granted. */
-const MAX_WISH_MILLIS = 300_000;
+/** A requested delay that is longer than this need not be kept. */
+const MAX_REQUESTED_DELAY_MILLIS = 300_000;
 /** So many requests may have been under way when the first failure was seen. */
 const MAX_CONCURRENT = 16;
 
@@ -91,12 +91,13 @@ function feltTooLong(
       over = Math.max(over, call.endedAt ?? Number.POSITIVE_INFINITY);
     }
   }
-  let wished = 0;
+  let requestedUntil = 0;
   for (const { answeredAt, waitUntil } of requestsOf(seen, life)) {
     if (waitUntil === undefined || answeredAt === undefined || answeredAt > over) continue;
-    wished = Math.max(wished, waitUntil + (waitUntil - answeredAt) / 4 + 2_000);
+    requestedUntil = Math.max(requestedUntil, waitUntil + (waitUntil - answeredAt) / 4 + 2_000);
   }
-  const bound = Math.max(since + feltMillis(life, over - since), wished) + 2 * latencyMillis + SLACK_MILLIS;
+  const bound =
+    Math.max(since + feltMillis(life, over - since), requestedUntil) + 2 * latencyMillis + SLACK_MILLIS;
   if (bound > fairUntil || !wasRunning(life, since, bound)) return undefined;
   if (life.end !== undefined && life.end.calledAt <= bound) return undefined;
   if (life.hasSpool && !isDiskGood(seen)) return undefined;
@@ -233,23 +234,24 @@ function crowded(seen: RunSeen, life: Life): Finding[] {
 
 function isPartial(spells: readonly Spell[], life: Life, from: number, to: number): boolean {
   return spells.some(({ weather: { kind }, ...spell }) => {
-    // Without its wish, a rate limit that lets some through looks as if one of several upstreams were dead.
-    const isPartialKind = IS_PARTIAL.has(kind) || (kind === 'rate-limit' && !tellsWishes(life));
+    // Without the requested delay, a rate limit that lets some through looks as if one of several upstreams were dead.
+    const isPartialKind = IS_PARTIAL.has(kind) || (kind === 'rate-limit' && !hearsRequestedDelays(life));
     return spell.to > from - 1_000 && spell.from < to && isPartialKind;
   });
 }
 
-export const wishesAreGranted: Property = {
+export const requestedDelaysAreKept: Property = {
   name: 'what the server asks for is done',
-  judge: (seen) => seen.lives.flatMap((life) => (tellsWishes(life) ? ignoredWishes(seen, life) : [])),
+  judge: (seen) =>
+    seen.lives.flatMap((life) => (hearsRequestedDelays(life) ? ignoredDelays(seen, life) : [])),
 };
 
-/** Whether the processor can hear of a wish at all. */
-function tellsWishes({ plan }: Life): boolean {
+/** Whether the processor can hear of a requested delay at all. */
+function hearsRequestedDelays({ plan }: Life): boolean {
   return plan.exporter.kind === 'own';
 }
 
-function ignoredWishes(seen: RunSeen, life: Life): Finding[] {
+function ignoredDelays(seen: RunSeen, life: Life): Finding[] {
   const calls = callsOf(seen, life);
   if (life.plan.wallJumps.length > 0 && hasDates(seen)) return [];
   // A date is written when the request is judged, and has no fractions of a second.
@@ -257,7 +259,7 @@ function ignoredWishes(seen: RunSeen, life: Life): Finding[] {
   for (const { answeredAt, waitUntil, abandonedAt } of requestsOf(seen, life)) {
     if (answeredAt === undefined || waitUntil === undefined || abandonedAt !== undefined) continue;
     if (!wasRunning(life, answeredAt, answeredAt + 1)) continue;
-    const until = Math.min(waitUntil, answeredAt + MAX_WISH_MILLIS);
+    const until = Math.min(waitUntil, answeredAt + MAX_REQUESTED_DELAY_MILLIS);
     const early = calls.find(({ at }) => at > answeredAt + 5 && at < until - slackMillis);
     if (early === undefined) continue;
     const message = `asked ${seconds(early.at - answeredAt)} after the server had asked for ${seconds(waitUntil - answeredAt)}`;

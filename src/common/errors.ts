@@ -79,11 +79,11 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** {@link messageOf} on one line and of bounded length: a proxy may answer with a whole page. */
+/** {@link messageOf} on one line, without control characters and of bounded length: a proxy may answer with a whole page. */
 export function causeOf(error: unknown): string {
   const text = messageOf(error)
     .slice(0, 4 * MAX_CAUSE_LENGTH)
-    .replace(/\s+/g, ' ')
+    .replace(/[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .trim();
   return text.length > MAX_CAUSE_LENGTH ? `${text.slice(0, MAX_CAUSE_LENGTH)} …` : text;
 }

@@ -1,7 +1,8 @@
 /** Checks single values: bad options throw a coded error, bad environment variables are reported and ignored. */
 
 import { diag } from '@opentelemetry/api';
-import { messageOf, SpillwayError } from './errors.ts';
+import { messageOf, quietly, SpillwayError } from './errors.ts';
+import { visible } from './visible-text.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,9 +24,14 @@ export function invalid(name: string, expected: string, value: unknown): Spillwa
   );
 }
 
+/** Reports a setting that is not used as it was given. */
+export function warn(message: string): void {
+  quietly(() => diag.warn(`otel-spillway: ${message}`));
+}
+
 export function warnOfUnknownOptions(options: object, known: Readonly<Record<string, true>>): void {
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(known, name)) diag.warn(`otel-spillway: unknown option '${name}' is ignored`);
+    if (!Object.hasOwn(known, name)) warn(`unknown option '${name}' is ignored`);
   }
 }
 
@@ -41,9 +47,7 @@ export function numberFromEnvironment(env: Environment, name: string, range: Num
   if (text === undefined || text === '') return range.default;
   const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (isInRange(value, range)) return value;
-  diag.warn(
-    `otel-spillway: environment variable ${name} must be ${describeRange(range)}, got ${describe(text)}; it is ignored`,
-  );
+  warn(`environment variable ${name} must be ${describeRange(range)}, got ${describe(text)}; it is ignored`);
   return range.default;
 }
 
@@ -79,7 +83,7 @@ export function objectOption<T extends object>(
 /** Warns of options without a setting of the same name, which are most likely misspelt. */
 export function resolvedGroup<T extends object>(given: object, name: string, settings: T): Readonly<T> {
   for (const key of Object.keys(given)) {
-    if (!(key in settings)) diag.warn(`otel-spillway: unknown option '${name}.${key}' is ignored`);
+    if (!(key in settings)) warn(`unknown option '${name}.${key}' is ignored`);
   }
   return Object.freeze(settings);
 }
@@ -108,7 +112,8 @@ function describeRange(range: NumberRange): string {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 100 ? `${value.slice(0, 100)}…` : value}'`;
+  if (typeof value === 'string')
+    return `'${visible(value.length > 100 ? `${value.slice(0, 100)}…` : value)}'`;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';

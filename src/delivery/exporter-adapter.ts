@@ -44,12 +44,24 @@ export const ADAPTER: unique symbol = Symbol.for('otel-spillway.adapter.1');
 export const MAX_CONCURRENT_EXPORTS = 64;
 
 /** A batch is due as soon as one of the stock processor would be, and grows while exports stall. */
-const GROWING = { maxExportBatchSize: 4_096, fullBatchRecords: 512 };
+const FULL_BATCH_RECORDS = 512;
 
 /** The specification forbids concurrent `export` calls of one exporter. */
-export const PLAIN_DEFAULTS: AdapterDefaults = { ...GROWING, maxConcurrentExports: 1 };
+export const PLAIN_DEFAULTS: AdapterDefaults = {
+  maxExportBatchSize: 4_096,
+  fullBatchRecords: FULL_BATCH_RECORDS,
+  maxConcurrentExports: 1,
+};
 
-/** @param concurrencyLimit of an exporter that is known to allow so many concurrent calls. */
+/**
+ * Less is serialised in one go than where exports must wait for each other, so that the event loop is free sooner.
+ * @param concurrencyLimit of an exporter that is known to allow so many concurrent calls.
+ */
 export function concurrentDefaults(concurrencyLimit: number): AdapterDefaults {
-  return { ...GROWING, maxConcurrentExports: concurrencyLimit, concurrencyLimit };
+  return {
+    maxExportBatchSize: 1_024,
+    fullBatchRecords: FULL_BATCH_RECORDS,
+    maxConcurrentExports: concurrencyLimit,
+    concurrencyLimit,
+  };
 }

@@ -27,11 +27,11 @@ const LONGEST_BESIDE_CHANNEL_MILLIS = 2_000;
 /** Jitter only shortens a wait, to no less than this share, so that a fleet does not return in step. */
 const SHORTEST_SHARE = 0.75;
 /** Jitter only lengthens a delay that the server requested, by at most this share of it … */
-const WISH_SLACK = 0.1;
+const REQUESTED_DELAY_JITTER = 0.1;
 /** … and by at most this much. */
-const MAX_WISH_SLACK_MILLIS = 5_000;
+const MAX_REQUESTED_DELAY_JITTER_MILLIS = 5_000;
 /** Longest delay that a server can request: a longer one may be a mistake, or be obsolete by then. */
-export const MAX_WISH_MILLIS = 300_000;
+export const MAX_REQUESTED_DELAY_MILLIS = 300_000;
 /** A failure starts a new incident if nothing was sent for this long after the destination could be asked. */
 const FORGOTTEN_AFTER_MILLIS = 30_000;
 /** A success within this time, or within this factor of the quickest one, hides no failed attempt. */
@@ -121,7 +121,7 @@ export class Recovery {
   #seen = 0;
   #jumps = 0;
   /** End of the delay requested by the destination, which no flush shortens. */
-  #wishedUntil = 0;
+  #delayedUntil = 0;
   #quickestMillis = Number.POSITIVE_INFINITY;
   readonly #immediateRetries: ImmediateRetries;
 
@@ -147,7 +147,7 @@ export class Recovery {
   get askAt(): number | undefined {
     const state = this.#state;
     if (!('since' in state) || state.name === 'doubtful' || state.isAsking) return undefined;
-    return Math.max(state.askAt, this.#wishedUntil);
+    return Math.max(state.askAt, this.#delayedUntil);
   }
 
   /** When the first failure of the current incident was observed; undefined without one. */
@@ -158,11 +158,11 @@ export class Recovery {
   /** Whether the breaker, and not a delay requested by the server, prevents the next request. */
   isWaitingForProbe(now: number): boolean {
     const state = this.#state;
-    return state.name === 'open' && state.askAt > Math.max(now, this.#wishedUntil);
+    return state.name === 'open' && state.askAt > Math.max(now, this.#delayedUntil);
   }
 
   permit(now: number): Permit {
-    if (this.#wishedUntil > now) return { kind: 'not yet', notBefore: this.#wishedUntil };
+    if (this.#delayedUntil > now) return { kind: 'not yet', notBefore: this.#delayedUntil };
     const state = this.#state;
     if (state.isFree) return FREE;
     if (state.isAsking) return NOT_YET;
@@ -252,7 +252,7 @@ export class Recovery {
     const [since, failures] = isNew ? [now, 1] : [state.since, state.failures + 1];
     if (state.name === 'healthy' || state.name === 'doubtful') {
       if (attempt.isAsk) this.#immediateRetries.remember(false, now);
-      if (this.#wishedUntil <= now && this.#immediateRetries.allow(failures, refusal, now)) {
+      if (this.#delayedUntil <= now && this.#immediateRetries.allow(failures, refusal, now)) {
         const isFree = failures === 1 && this.#immediateRetries.pay(refusal, now);
         this.#enter({ ...AT_REST, name: 'doubtful', since, failures, askAt: now, isFree });
         return true;
@@ -281,9 +281,10 @@ export class Recovery {
   }
 
   #heed(retryAfterMillis: number, now: number): void {
-    const millis = Math.min(retryAfterMillis, MAX_WISH_MILLIS);
-    const slack = Math.min(MAX_WISH_SLACK_MILLIS, millis * WISH_SLACK) * this.#random();
-    this.#wishedUntil = Math.max(this.#wishedUntil, now + millis + slack);
+    const millis = Math.min(retryAfterMillis, MAX_REQUESTED_DELAY_MILLIS);
+    const slack =
+      Math.min(MAX_REQUESTED_DELAY_JITTER_MILLIS, millis * REQUESTED_DELAY_JITTER) * this.#random();
+    this.#delayedUntil = Math.max(this.#delayedUntil, now + millis + slack);
   }
 
   /** The only place where the state changes. */

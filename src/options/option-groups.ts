@@ -1,7 +1,6 @@
 /** Resolves the options that are objects: each function has the defaults and ranges of one group. */
 
 import { resolve } from 'node:path';
-import { diag } from '@opentelemetry/api';
 import {
   choiceOption,
   flag,
@@ -9,6 +8,7 @@ import {
   numberOption,
   objectOption,
   resolvedGroup,
+  warn,
 } from '../common/validation.ts';
 import type { RetrySettings } from '../delivery/disposition.ts';
 import type { BreakerSettings } from '../delivery/recovery.ts';
@@ -145,7 +145,7 @@ export function clamp(
   isChosen = true,
 ): number {
   if (value <= limit) return value;
-  if (isChosen) diag.warn(`otel-spillway: ${name} (${value}) is larger than ${limitName}; using ${limit}`);
+  if (isChosen) warn(`${name} (${value}) is larger than ${limitName}; using ${limit}`);
   return limit;
 }
 

@@ -216,9 +216,9 @@ export interface SpillwayOptions {
    */
   maxQueueSize?: number;
   /**
-   * Records in one export at most. Default 4,096: with a {@link SpillwayOtlpLogExporter} a batch is sent when it has as
-   * many, with others when it has 512, and more only where more wait because exports take their time. Where a size is set,
-   * a batch is sent when it has as many. Range 1 to 2,147,483,647, else an error; more than half of `maxQueueSize` is
+   * Records in one export at most. Default 4,096, or 1,024 with the official OTLP exporters: with a
+   * {@link SpillwayOtlpLogExporter} a batch is sent when it has as many, with others when it has 512, and more only where
+   * more wait because exports take their time. Where a size is set, a batch is sent when it has as many. Range 1 to 2,147,483,647, else an error; more than half of `maxQueueSize` is
    * reduced to that with a warning. It wins over env `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`.
    */
   maxExportBatchSize?: number;

@@ -1,6 +1,5 @@
 /** Resolves options and environment of the OTLP exporter, once, into the configuration of its transport. */
 
-import { diag } from '@opentelemetry/api';
 import { VERSION } from '../common/package.ts';
 import {
   choiceOption,
@@ -8,6 +7,7 @@ import {
   INT32_MAX,
   invalid,
   numberOption,
+  warn,
   warnOfUnknownOptions,
 } from '../common/validation.ts';
 import { fromOtlpVariables, otlpVariables } from './environment.ts';
@@ -162,7 +162,7 @@ function userAgentOf(value: unknown): string {
 function warnOfOtherProtocol(env: Environment): void {
   const variable = otlpVariables(env, 'PROTOCOL')[0];
   if (variable === undefined || variable.value.toLowerCase() === PROTOCOL) return;
-  diag.warn(
-    `otel-spillway: environment variable ${variable.name} asks for '${variable.value}', but this exporter speaks ${PROTOCOL} only`,
+  warn(
+    `environment variable ${variable.name} asks for '${variable.value}', but this exporter speaks ${PROTOCOL} only`,
   );
 }

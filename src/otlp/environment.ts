@@ -1,7 +1,6 @@
 /** Finds the environment variables of OTLP exporters: the one for logs first, then the one for all signals. */
 
-import { diag } from '@opentelemetry/api';
-import type { Environment } from '../common/validation.ts';
+import { type Environment, warn } from '../common/validation.ts';
 
 export interface OtlpVariable {
   readonly name: string;
@@ -28,7 +27,7 @@ export function fromOtlpVariables<T>(
   for (const variable of otlpVariables(env, setting)) {
     const value = parse(variable);
     if (value !== undefined) return value;
-    diag.warn(`otel-spillway: environment variable ${variable.name} must be ${expected}; it is ignored`);
+    warn(`environment variable ${variable.name} must be ${expected}; it is ignored`);
   }
   return undefined;
 }

@@ -14,8 +14,8 @@ import {
 } from '../delivery/exporter-adapter.ts';
 import type { EmittedRecord } from '../queue/log-batch.ts';
 import { type OtlpConfig, resolveOtlpConfig } from './config.ts';
+import { EncodedBatchCodec } from './encoding/batch-codecs.ts';
 import { EncodedBatch } from './encoding/encoded-batch.ts';
-import { EncodedBatchCodec } from './encoding/encoded-batch-codec.ts';
 import { EnvelopeEncoder } from './encoding/envelope-encoder.ts';
 import { HttpTransport } from './http-transport.ts';
 import { ExporterMetrics } from './metrics.ts';

@@ -1,8 +1,7 @@
 /** User-defined headers of a request: from the URL, the environment, an object or a function. */
 
-import { diag } from '@opentelemetry/api';
 import { messageOf, SpillwayError } from '../common/errors.ts';
-import type { Environment } from '../common/validation.ts';
+import { type Environment, warn } from '../common/validation.ts';
 import { otlpVariables } from './environment.ts';
 import type { OtlpLogExporterOptions } from './options.ts';
 import { readable } from './response-body.ts';
@@ -65,8 +64,8 @@ function headersFromEnvironment(env: Environment): Headers {
     const ignore = (header: string) => warnIgnored(where, header);
     const { pairs, unreadable } = pairsOf(value);
     if (unreadable.length > 0) {
-      diag.warn(
-        `otel-spillway: ${where} must be a list of name=value, percent-encoded; ignored: number ${unreadable.join(', ')} of it`,
+      warn(
+        `${where} must be a list of name=value, percent-encoded; ignored: number ${unreadable.join(', ')} of it`,
       );
     }
     Object.assign(headers, checked(pairs, ignore, ignore));
@@ -156,7 +155,7 @@ function refuseFromFunction(name: string): never {
 function ignoreSilently(): void {}
 
 function warnIgnored(where: string, name: string): void {
-  diag.warn(`otel-spillway: ${where}: the header '${shown(name)}' is ignored`);
+  warn(`${where}: the header '${shown(name)}' is ignored`);
 }
 
 function shown(name: string): string {

@@ -6,7 +6,6 @@ import { messageOf } from '../common/errors.ts';
 import { CollectorRoute } from './collector-route.ts';
 import type { OtlpConfig } from './config.ts';
 import { exchange, gunzipped, gzipped, type HttpAnswer, IdleConnectionClosed } from './http-exchange.ts';
-import { RequestSlots } from './request-slots.ts';
 import { concealed, secretsOf, secretsOfAuthorization } from './secrets.ts';
 import type { OtlpResponse, OtlpTransport, PostOptions } from './transport.ts';
 
@@ -219,4 +218,44 @@ function protocolOf(bytes: unknown): ForeignProtocol | undefined {
   if (!(bytes instanceof Uint8Array)) return undefined;
   if (TLS_ALERT.every((byte, index) => bytes[index] === byte)) return 'TLS';
   return bytes[0] === 0 && bytes[3] === HTTP2_SETTINGS ? 'HTTP/2' : undefined;
+}
+
+/** Bounds the number of concurrent requests; others wait in order. */
+export class RequestSlots {
+  #free: number;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(limit: number) {
+    this.#free = limit;
+  }
+
+  /** Takes a slot, which must be released. @returns undefined if one was free. */
+  take(signal: AbortSignal): Promise<void> | undefined {
+    if (this.#free > 0) {
+      this.#free--;
+      return undefined;
+    }
+    return new Promise((resolve, reject) => {
+      const proceed = () => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waiting.delete(proceed);
+        reject(signal.reason);
+      };
+      this.#waiting.add(proceed);
+      signal.addEventListener('abort', giveUp, { once: true });
+    });
+  }
+
+  release(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free++;
+    } else {
+      this.#waiting.delete(next);
+      next();
+    }
+  }
 }

@@ -1,8 +1,7 @@
 /** Proxies: chosen from HTTPS_PROXY, HTTP_PROXY and NO_PROXY, and opened with CONNECT for a server with TLS. */
 
 import { BlockList, isIP, type Socket } from 'node:net';
-import { diag } from '@opentelemetry/api';
-import type { Environment } from '../common/validation.ts';
+import { type Environment, warn } from '../common/validation.ts';
 import { basicAuthorization } from './headers.ts';
 import type { WhenGivenUp } from './http-exchange.ts';
 import { readable } from './response-body.ts';
@@ -20,9 +19,7 @@ export function proxyFor(url: URL, env: Environment): HttpProxy | undefined {
   if (value === '' || isLoopback(url) || isExempt(url, either(env, 'NO_PROXY'))) return undefined;
   const proxy = URL.parse(value.includes('://') ? value : `http://${value}`);
   if (proxy === null || !['http:', 'https:'].includes(proxy.protocol)) {
-    diag.warn(
-      `otel-spillway: environment variable ${variable} must be an http: or https: URL; it is ignored`,
-    );
+    warn(`environment variable ${variable} must be an http: or https: URL; it is ignored`);
     return undefined;
   }
   const hasCredentials = proxy.username !== '' || proxy.password !== '';

@@ -19,7 +19,7 @@ import { Replay } from '../durable/replay.ts';
 import { SpoolOverflow } from '../durable/spool-overflow.ts';
 import type { SpillwayOptions } from '../options/options.ts';
 import { checkOptions, resolveSettings, type Settings } from '../options/settings.ts';
-import { RecordBatchCodec } from '../otlp/encoding/record-batch-codec.ts';
+import { RecordBatchCodec } from '../otlp/encoding/batch-codecs.ts';
 import { SpillwayOtlpLogExporter } from '../otlp/exporter.ts';
 import type { ProcessEvents } from '../process/exit-hooks.ts';
 import { memoryUseRatio, usableMemoryBytes } from '../process/memory-guard.ts';

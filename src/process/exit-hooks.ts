@@ -12,65 +12,75 @@ export interface ProcessEvents {
 /** The promise never rejects and settles within a bound of its own. */
 type Flush = () => Promise<unknown>;
 
+/** What all processors have asked for at one event, and the listener that does it. */
+interface Hook<T> {
+  readonly members: Set<T>;
+  readonly listener: () => void;
+}
+
 /** The second round is for records that other listeners of 'beforeExit' emitted, the third a reserve. */
 const MAX_ROUNDS = 3;
 
-const flushesOf = new WeakMap<ProcessEvents, ExitFlushes>();
+const flushes = new WeakMap<ProcessEvents, Hook<Flush>>();
+const exitStores = new WeakMap<ProcessEvents, Hook<() => void>>();
+
+/** @returns a function that removes `flush`. */
+export function flushBeforeExit(flush: Flush, events: ProcessEvents): () => void {
+  return hooked('beforeExit', flush, events, flushes, flushingAll);
+}
+
+/** @returns a function that removes `store`. */
+export function storeAtExit(store: () => void, events: ProcessEvents): () => void {
+  return hooked('exit', store, events, exitStores, storingAll);
+}
+
+/** One listener for all processors: Node warns of a leak at eleven. */
+function hooked<T>(
+  event: 'beforeExit' | 'exit',
+  member: T,
+  events: ProcessEvents,
+  hooks: WeakMap<ProcessEvents, Hook<T>>,
+  listenerFor: (members: ReadonlySet<T>) => () => void,
+): () => void {
+  let hook = hooks.get(events);
+  if (hook === undefined) {
+    const members = new Set<T>();
+    hook = { members, listener: listenerFor(members) };
+    hooks.set(events, hook);
+  }
+  const { members, listener } = hook;
+  if (members.size === 0) events.on(event, listener);
+  members.add(member);
+  return () => {
+    members.delete(member);
+    if (members.size === 0) events.off(event, listener);
+  };
+}
 
 /*
  * 'beforeExit' is emitted each time the event loop runs empty, and work started in its listener keeps the process
  * alive. So `flush` must do nothing without new records; the limit is for applications that emit in every 'beforeExit'.
  */
-class ExitFlushes {
-  readonly flushes = new Set<Flush>();
-  #isFlushing = false;
-  #rounds = 0;
-
-  readonly onBeforeExit = (): void => {
-    if (this.#isFlushing || this.#rounds >= MAX_ROUNDS) return;
-    this.#isFlushing = true;
-    this.#rounds++;
-    void Promise.all(Array.from(this.flushes, (flush) => flush())).finally(() => {
-      this.#isFlushing = false;
+function flushingAll(members: ReadonlySet<Flush>): () => void {
+  let isFlushing = false;
+  let rounds = 0;
+  return () => {
+    if (isFlushing || rounds >= MAX_ROUNDS) return;
+    isFlushing = true;
+    rounds++;
+    void Promise.all(Array.from(members, (flush) => flush())).finally(() => {
+      isFlushing = false;
     });
   };
 }
-
-/** One listener for all processors: Node warns of a leak at eleven. @returns a function that removes `flush`. */
-export function flushBeforeExit(flush: Flush, events: ProcessEvents): () => void {
-  const all = flushesOf.get(events) ?? new ExitFlushes();
-  flushesOf.set(events, all);
-  if (all.flushes.size === 0) events.on('beforeExit', all.onBeforeExit);
-  all.flushes.add(flush);
-  return () => {
-    all.flushes.delete(flush);
-    if (all.flushes.size === 0) events.off('beforeExit', all.onBeforeExit);
-  };
-}
-
-const storesOf = new WeakMap<ProcessEvents, ExitStores>();
 
 /*
  * 'exit' is emitted for process.exit(), a natural end, and an uncaught exception or unhandled rejection. Only
  * synchronous work still happens. An error thrown here would change the exit code. Later listeners may still log.
  */
-class ExitStores {
-  readonly stores = new Set<() => void>();
-
-  readonly onExit = (): void => {
-    for (const store of this.stores) quietly(store);
-  };
-}
-
-/** One listener for all processors: Node warns of a leak at eleven. @returns a function that removes `store`. */
-export function storeAtExit(store: () => void, events: ProcessEvents): () => void {
-  const all = storesOf.get(events) ?? new ExitStores();
-  storesOf.set(events, all);
-  if (all.stores.size === 0) events.on('exit', all.onExit);
-  all.stores.add(store);
+function storingAll(members: ReadonlySet<() => void>): () => void {
   return () => {
-    all.stores.delete(store);
-    if (all.stores.size === 0) events.off('exit', all.onExit);
+    for (const store of members) quietly(store);
   };
 }
 

@@ -8,6 +8,10 @@ const FIXED32 = 5;
 
 const MAX_VARINT_BYTES = 10;
 
+/** What a message may become in memory: so many bytes for each of its own, and these. */
+const BYTES_PER_BYTE = 16;
+const FREE_BYTES = 16 * 1024 * 1024;
+
 /** Longer names are rare and not cached. */
 const MAX_NAME_BYTES = 64;
 
@@ -31,6 +35,7 @@ export class WireReader {
   /** Unsigned halves of the last 64-bit number. */
   low = 0;
   high = 0;
+  #leftBytes: number;
 
   constructor(bytes: Uint8Array) {
     this.buffer = Buffer.isBuffer(bytes)
@@ -38,6 +43,16 @@ export class WireReader {
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.limit = bytes.byteLength;
+    this.#leftBytes = bytes.byteLength * BYTES_PER_BYTE + FREE_BYTES;
+  }
+
+  /**
+   * Call before something is made of what is read, with the memory that it takes. Two bytes can stand for an object of
+   * hundreds. Whatever takes at most sixteen times its own bytes is never refused.
+   */
+  spend(bytes: number): void {
+    this.#leftBytes -= bytes;
+    if (this.#leftBytes < 0) throw new RangeError('what it says would take too much memory');
   }
 
   /** Advances to the next field; the caller must read or skip its value. @returns false at the end of the message. */

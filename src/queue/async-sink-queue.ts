@@ -8,7 +8,7 @@ import { DiskWrites } from './disk-writes.ts';
 import { Eviction } from './eviction.ts';
 import type { EmittedRecord, LogBatch, OpenBatch, TakeSize } from './log-batch.ts';
 import { halfOf, InFlight, Occupancy } from './occupancy.ts';
-import type { QueueLimits, QueueListener } from './queue-contract.ts';
+import type { BatchSource, QueueLimits, QueueListener } from './queue-contract.ts';
 import { QueuedBatch } from './queued-batch.ts';
 import { type DiskBehind, Spiller } from './spiller.ts';
 import { WaitingBatches } from './waiting-batches.ts';
@@ -21,7 +21,7 @@ import { WaitingBatches } from './waiting-batches.ts';
  * - batches in flight use at most half of `maxQueueSize` and `maxQueueBytes`, except for a single batch and for probes;
  * - every admitted record is in exactly one place: waiting, in flight, settled, or reported to `dropped`.
  */
-export class AsyncSinkQueue<B extends LogBatch> {
+export class AsyncSinkQueue<B extends LogBatch> implements BatchSource<B> {
   readonly #limits: QueueLimits;
   readonly #fullBatchRecords: number;
   readonly #rules: AdmissionRules;

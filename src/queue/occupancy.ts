@@ -55,10 +55,6 @@ export class InFlight<B extends LogBatch> implements Iterable<QueuedBatch<B>> {
     return { records, bytes };
   }
 
-  has(batch: QueuedBatch<B>): boolean {
-    return this.#batches.has(batch);
-  }
-
   [Symbol.iterator](): Iterator<QueuedBatch<B>> {
     return this.#batches[Symbol.iterator]();
   }

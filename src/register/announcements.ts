@@ -2,10 +2,13 @@
 
 import type { DiagLogger } from '@opentelemetry/api';
 import { causeOf, messageOf, quietly } from '../common/errors.ts';
+import { visible } from '../common/visible-text.ts';
 import { type Api, registered } from './packages.ts';
 
 /** Users can silence it with `--disable-warning=OTEL_SPILLWAY_REGISTER`. */
 const CODE = 'OTEL_SPILLWAY_REGISTER';
+
+const MAX_LENGTH = 1_000;
 
 const LEVELS = ['error', 'warn', 'info', 'debug', 'verbose'] as const;
 type Level = (typeof LEVELS)[number];
@@ -22,6 +25,12 @@ export function warnOfFailure(error: unknown): void {
 
 function failure(error: unknown): string {
   return `otel-spillway: register: no logs are collected: ${causeOf(error).replace(/^otel-spillway: /, '')}`;
+}
+
+/** Variables are quoted in messages, and may hold anything. */
+function ours(message: string): string {
+  const text = message.length > MAX_LENGTH ? `${message.slice(0, MAX_LENGTH)}…` : message;
+  return `otel-spillway: register: ${visible(text)}`;
 }
 
 function print({ level, words }: Line): void {
@@ -41,7 +50,7 @@ export class Announcements {
   #giveBack: (() => void) | undefined;
 
   warn(message: string): void {
-    this.#lines.push({ level: 'warn', words: [`otel-spillway: register: ${message}`] });
+    this.#lines.push({ level: 'warn', words: [ours(message)] });
   }
 
   failed(error: unknown): void {
@@ -49,7 +58,7 @@ export class Announcements {
   }
 
   info(message: string): void {
-    this.#lines.push({ level: 'info', words: [`otel-spillway: register: ${message}`] });
+    this.#lines.push({ level: 'info', words: [ours(message)] });
   }
 
   listen({ diag, DiagLogLevel }: Api): void {

@@ -4,8 +4,8 @@ import * as module from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { causeOf } from '../common/errors.ts';
 import type { Announcements } from './announcements.ts';
-import type { EnvironmentReader } from './environment.ts';
 import { find, type Place } from './packages.ts';
+import type { EnvironmentReader } from './variables.ts';
 
 const CLASSES = {
   pino: 'PinoInstrumentation',

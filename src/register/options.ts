@@ -1,8 +1,7 @@
 /** Builds options from the variables `OTEL_SPILLWAY_*`. Refused values are reported once and left out. */
 
 import { messageOf } from '../common/errors.ts';
-import type { EnvironmentReader } from './environment.ts';
-import { VARIABLES, type Variable } from './variables.ts';
+import { type EnvironmentReader, VARIABLES, type Variable } from './variables.ts';
 
 interface Given {
   readonly variable: Variable;

@@ -1,7 +1,7 @@
 /** Finds OpenTelemetry packages where the application would find them, and what their copies have registered. */
 
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join, parse, resolve } from 'node:path';
 
 export type Library = typeof import('../index.ts');
 export type Api = typeof import('@opentelemetry/api');
@@ -33,7 +33,7 @@ export class Place {
 
 /** @param own the URL of this package, beside which its peers usually are. */
 export function placesOfApplication(own: string): Place[] {
-  const directory = process.cwd();
+  const directory = workingDirectory();
   const [, script] = process.argv;
   return [
     ...(script === undefined ? [] : [resolve(directory, script)]),
@@ -41,6 +41,15 @@ export function placesOfApplication(own: string): Place[] {
     join(directory, 'package.json'),
     own,
   ].map((file) => new Place(file));
+}
+
+/** It may have been removed, or not be readable. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return parse(process.execPath).root;
+  }
 }
 
 /** @returns the location of the first package with this name, from which its dependencies resolve. */

@@ -1,6 +1,7 @@
 /** The steps of `register`: settings from the environment, packages from the places of the application. */
 
 import { isMainThread } from 'node:worker_threads';
+import type { Resource } from '@opentelemetry/resources';
 import { quietly } from '../common/errors.ts';
 import { Announcements } from './announcements.ts';
 import {
@@ -11,7 +12,6 @@ import {
   installedBridges,
   instrument,
 } from './bridges.ts';
-import { EnvironmentReader } from './environment.ts';
 import { OptionsFromEnvironment } from './options.ts';
 import {
   type Api,
@@ -25,8 +25,7 @@ import {
   registered,
   type SdkLogs,
 } from './packages.ts';
-import { resourceFrom } from './resource.ts';
-import { LOGS_EXPORTER, SIGNALS, unknownVariables } from './variables.ts';
+import { EnvironmentReader, LOGS_EXPORTER, SIGNALS, unknownVariables } from './variables.ts';
 
 type Provider = InstanceType<SdkLogs['LoggerProvider']>;
 
@@ -93,6 +92,9 @@ function setUp(
       exporter: new library.SpillwayOtlpLogExporter(exporter as object | undefined),
     });
   });
+  // A spool on a disk that fails is no error of an option, and said to a diag logger by the processor itself.
+  if (env.text('OTEL_LOG_LEVEL') === undefined)
+    processor.health().reasons.forEach(announcements.warn, announcements);
   const claims = new Claims(keepLogs);
   const provider = new (observed(sdk.load<SdkLogs>('@opentelemetry/sdk-logs'), claims))({
     resource: resourceFrom(env, sdk.load<Resources>('@opentelemetry/resources')),
@@ -186,4 +188,25 @@ function keepLogs(): void {
     process.env[LOGS_EXPORTER] ??= 'otlp';
     process.env[STOCK_LOGS_EXPORTER] = 'none';
   });
+}
+
+const VARIABLE = 'OTEL_NODE_RESOURCE_DETECTORS';
+
+/** The resource as NodeSDK builds it, from `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` and detectors. */
+function resourceFrom(env: EnvironmentReader, resources: Resources): Resource {
+  const known = new Map([
+    ['serviceinstance', resources.serviceInstanceIdDetector],
+    ['process', resources.processDetector],
+    ['host', resources.hostDetector],
+    ['os', resources.osDetector],
+    ['env', resources.envDetector],
+  ]);
+  const wanted = env.list(VARIABLE) ?? ['all'];
+  const unknown = wanted.filter((name) => !known.has(name) && name !== 'all' && name !== 'none');
+  if (unknown.length > 0) {
+    env.wrong(VARIABLE, `'all', 'none', or of ${[...known.keys()].join(', ')} (not ${unknown.join(', ')})`);
+  }
+  const names = wanted.includes('all') ? [...known.keys()] : wanted.includes('none') ? [] : wanted;
+  const detectors = names.flatMap((name) => known.get(name) ?? []);
+  return resources.defaultResource().merge(resources.detectResources({ detectors }));
 }

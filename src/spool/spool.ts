@@ -53,7 +53,12 @@ export class Spool {
     this.#files = files;
     this.#events = new DeferredEvents(clock);
     this.#quota = new SpoolQuota(settings.maxBytes, this.#segments, files, this.#events);
-    this.#diskHealth = new DiskHealth(clock, () => this.#events.wake());
+    const cannotStore = (reason: string) =>
+      this.#events.warn(
+        'spool disk',
+        `the spool cannot be written to (${reason}): records are kept in memory only`,
+      );
+    this.#diskHealth = new DiskHealth(clock, () => this.#events.wake(), cannotStore);
     this.#cleaner = new SegmentCleaner({
       segments: this.#segments,
       quota: this.#quota,

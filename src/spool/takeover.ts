@@ -1,8 +1,9 @@
 /** Takes over an orphaned partition and scans its segments. */
 
 import { join } from 'node:path';
+import { isTooLarge, readAcks } from './format/ack-reader.ts';
 import type { SpoolListener } from './format/entry.ts';
-import { isMissing, reasonOf } from './format/file-system.ts';
+import { isDirectory, isMissing, reasonOf } from './format/file-system.ts';
 import { acksIn, frameField, movingName, newId, newSalt, sequenceOf } from './format/layout.ts';
 import { SegmentReader } from './format/segment-reader.ts';
 import { fenceSegments } from './ownership/fence.ts';
@@ -41,7 +42,7 @@ export async function takeOverPartition(
     if (isMissing(error)) return undefined;
     throw error;
   }
-  const lease = await readLease(taken, files);
+  const lease = (await isDirectory(taken, files)) ? await readLease(taken, files) : 'none';
   if (lease === 'none' || !isSameLease(orphan.lease, lease)) {
     await files.rename(taken, path);
     return undefined;
@@ -105,8 +106,9 @@ async function inspect(path: string, { files }: TakeoverContext): Promise<Inspec
 async function scanSegment(
   partition: Partition,
   sequence: number,
-  { clock, files, listener }: TakeoverContext,
+  context: TakeoverContext,
 ): Promise<Segment | undefined> {
+  const { clock, files, listener } = context;
   let segment: Segment | undefined;
   let bytes = 0;
   const { header, salt, damagedBytes } = await SegmentReader.during(
@@ -128,7 +130,7 @@ async function scanSegment(
     segment.isDamaged = true;
     listener.warn('spool damage', `${damagedBytes} bytes in the spool are damaged, with the records in them`);
   }
-  await readAcks(segment, partition.ackPath(sequence), files);
+  await applyAcks(segment, context);
   return segment;
 }
 
@@ -139,16 +141,20 @@ function addFrame(segment: Segment, header: Buffer, offset: number): void {
   segment.found(header, offset);
 }
 
-async function readAcks(segment: Segment, path: string, files: PartitionContext['files']): Promise<void> {
-  let bytes: Buffer;
+async function applyAcks(segment: Segment, { files, listener }: TakeoverContext): Promise<void> {
+  let bytes: number;
   try {
-    bytes = await files.readFile(path);
-  } catch {
+    bytes = await readAcks(segment.ackPath, segment.bytes, files, (acks) => {
+      for (const { index, first, records } of acksIn(acks, segment.salt)) {
+        segment.acknowledged(index, first, records);
+      }
+    });
+  } catch (error) {
     // Missing or unreadable: settled records are sent again.
+    if (!isTooLarge(error)) return;
+    listener.warn('spool damage', 'a file of the spool is too large to be one of acknowledgements: deleted');
+    await files.unlink(segment.ackPath).catch(() => {});
     return;
   }
-  segment.acks.exists(bytes.length);
-  for (const { index, first, records } of acksIn(bytes, segment.salt)) {
-    segment.acknowledged(index, first, records);
-  }
+  segment.acks.exists(bytes);
 }

@@ -4,7 +4,7 @@ import type { Cancel, Clock } from '../common/clock.ts';
 import { causeOf, type DropReason, quietly, SpillwayError } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import type { DeliveryListener } from '../delivery/driver.ts';
-import { type BreakerChange, MAX_WISH_MILLIS } from '../delivery/recovery.ts';
+import { type BreakerChange, MAX_REQUESTED_DELAY_MILLIS } from '../delivery/recovery.ts';
 import type { Outcome } from '../delivery/sender.ts';
 import type { SpillwayOptions } from '../options/options.ts';
 import { Diagnostics, SUMMARY_INTERVAL_MILLIS } from './diagnostics.ts';
@@ -105,7 +105,7 @@ export class Telemetry implements DeliveryListener {
       }
       return;
     }
-    if (outcome.kind === 'retryable') this.#noteWish(outcome.retryAfterMillis ?? 0);
+    if (outcome.kind === 'retryable') this.#noteRequestedDelay(outcome.retryAfterMillis ?? 0);
     const cause = causeOf(outcome.error);
     const message = `export failed (${outcome.kind}): ${cause}`;
     const isAboutDestination = outcome.kind === 'retryable' || outcome.kind === 'ambiguous';
@@ -143,12 +143,12 @@ export class Telemetry implements DeliveryListener {
     quietly(() => this.#metrics?.close());
   }
 
-  #noteWish(millis: number): void {
-    if (millis <= MAX_WISH_MILLIS) return;
+  #noteRequestedDelay(millis: number): void {
+    if (millis <= MAX_REQUESTED_DELAY_MILLIS) return;
     const seconds = (value: number) => `${Math.ceil(value / 1_000)} s`;
     this.diagnostics.warn(
-      'wish',
-      `the destination wants not to be asked for ${seconds(millis)}; it is asked after ${seconds(MAX_WISH_MILLIS)}`,
+      'requested delay',
+      `the destination wants not to be asked for ${seconds(millis)}; it is asked after ${seconds(MAX_REQUESTED_DELAY_MILLIS)}`,
     );
   }
 

@@ -11,11 +11,19 @@ import {
   setAttribute,
 } from './received-record.ts';
 
-/** ExportLogsServiceRequest { repeated ResourceLogs resource_logs = 1 } */
-export function decodeProtobuf(body: Buffer): ReceivedRecord[] {
+/** The numbers of those fields of a record by which it can be known again. */
+export const BODY = 5;
+export const ATTRIBUTES = 6;
+
+/**
+ * ExportLogsServiceRequest { repeated ResourceLogs resource_logs = 1 }
+ *
+ * @param only the number of the one field that is read of each record, where the others are not looked at.
+ */
+export function decodeProtobuf(body: Buffer, only?: number): ReceivedRecord[] {
   const records: ReceivedRecord[] = [];
   eachField(new ProtobufReader(body), {
-    1: (reader) => readResourceLogs(reader.message(), records),
+    1: (reader) => readResourceLogs(reader.message(), records, only),
   });
   return records;
 }
@@ -50,11 +58,11 @@ function eachField(reader: ProtobufReader, fields: Fields): void {
 }
 
 /** { Resource resource = 1; repeated ScopeLogs scope_logs = 2 }, in any order. */
-function readResourceLogs(reader: ProtobufReader, records: ReceivedRecord[]): void {
+function readResourceLogs(reader: ProtobufReader, records: ReceivedRecord[], only: number | undefined): void {
   const resource: ReceivedAttributes = {};
   eachField(reader, {
     1: (inside) => eachField(inside.message(), { 1: (pair) => readKeyValue(pair.message(), resource) }),
-    2: (inside) => readScopeLogs(inside.message(), resource, records),
+    2: (inside) => readScopeLogs(inside.message(), resource, records, only),
   });
 }
 
@@ -63,11 +71,12 @@ function readScopeLogs(
   reader: ProtobufReader,
   resource: ReceivedAttributes,
   records: ReceivedRecord[],
+  only: number | undefined,
 ): void {
   const scope = emptyScope();
   eachField(reader, {
     1: (inside) => readScope(inside.message(), scope),
-    2: (inside) => records.push({ ...readLogRecord(inside.message()), scope, resource }),
+    2: (inside) => records.push({ ...readLogRecord(inside.message(), only), scope, resource }),
   });
 }
 
@@ -83,14 +92,15 @@ function readScope(reader: ProtobufReader, scope: ReceivedScope): void {
   });
 }
 
-function readLogRecord(reader: ProtobufReader): OwnFields {
+function readLogRecord(reader: ProtobufReader, only: number | undefined): OwnFields {
   const record = emptyRecord();
   for (let number = reader.field(); number !== 0; number = reader.field()) {
-    if (number === 1) record.timeUnixNano = reader.fixed64();
+    if (only !== undefined && number !== only) reader.skip();
+    else if (number === 1) record.timeUnixNano = reader.fixed64();
     else if (number === 2) record.severityNumber = reader.count();
     else if (number === 3) record.severityText = reader.text();
-    else if (number === 5) record.body = readAnyValue(reader.message());
-    else if (number === 6) readKeyValue(reader.message(), record.attributes);
+    else if (number === BODY) record.body = readAnyValue(reader.message());
+    else if (number === ATTRIBUTES) readKeyValue(reader.message(), record.attributes);
     else if (number === 7) record.droppedAttributesCount = reader.count();
     else if (number === 8) record.flags = reader.fixed32();
     else if (number === 9) record.traceId = reader.hex();

@@ -1,7 +1,7 @@
 /** Decodes a request as far as is asked for. */
 
 import { decodeJson } from './decode-json.ts';
-import { countInProtobuf, decodeProtobuf } from './decode-protobuf.ts';
+import { ATTRIBUTES, BODY, countInProtobuf, decodeProtobuf } from './decode-protobuf.ts';
 import type { ReceivedRecord } from './received-record.ts';
 import type { Encoding } from './responses.ts';
 
@@ -35,12 +35,18 @@ export function decodeRequest(
   if (keep === 'count' && encoding === 'protobuf') {
     return { count: countInProtobuf(body), ids: [], records: [] };
   }
-  const records = encoding === 'protobuf' ? decodeProtobuf(body) : decodeJson(body);
+  const only = keep === 'ids' ? fieldOf(identity) : undefined;
+  const records = encoding === 'protobuf' ? decodeProtobuf(body, only) : decodeJson(body);
   return {
     count: records.length,
     ids: keep === 'count' ? [] : records.map((record) => idOf(record, identity)),
     records: keep === 'records' ? records : [],
   };
+}
+
+function fieldOf(identity: Identity): number | undefined {
+  if (identity === 'record') return undefined;
+  return identity === 'body' ? BODY : ATTRIBUTES;
 }
 
 function idOf(record: ReceivedRecord, identity: Identity): string {

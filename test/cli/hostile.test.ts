@@ -168,7 +168,7 @@ describe('in a partition there may be anything', () => {
     const directory = await abandonedSpool();
     const partition = join(filesIn(directory, '.seg')[0] as string, '..');
     writeFileSync(join(partition, '00000002.seg'), '');
-    truncateSync(join(partition, '00000002.seg'), 2 ** 27);
+    truncateSync(join(partition, '00000002.seg'), 2 ** 26);
     mkdirSync(join(partition, '00000003.seg'));
     symlinkSync('00000004.seg', join(partition, '00000004.seg'));
     symlinkSync('/dev/zero', join(partition, '00000005.seg'));
@@ -186,7 +186,7 @@ describe('in a partition there may be anything', () => {
     const lease = { format: 1, token: 'x', leaseMillis: 1, pid: {}, host: '\u001b[2J\u009b', since: '\r\n' };
     writeFileSync(join(partition, 'lease'), JSON.stringify(lease).padEnd(255).concat('\n'));
     const { code, stdout } = await runHere(listCommand, directory);
-    expect(stdout).toMatch(/^partition-\w+ {2}held by pid \[object Object\] on \?\[2J/);
+    expect(stdout).toMatch(/^partition-\w+ {2}held by pid \[object Object\] on \\u001b\[2J/);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     expect(code).toBe(0);

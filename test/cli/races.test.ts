@@ -33,9 +33,9 @@ describe('while a spool is read', () => {
     const [segment = ''] = filesIn(directory, '.seg');
     const files: SpoolFiles = {
       ...nodeFiles,
-      readFile: (path) => {
+      open: (path, flags, mode) => {
         if (path.endsWith('.ack')) unlinkSync(segment);
-        return nodeFiles.readFile(path);
+        return nodeFiles.open(path, flags, mode);
       },
     };
     expect(await read(directory, files)).toEqual({ pending: [], findings: [] });

@@ -291,13 +291,17 @@ test('a batch that fails while others pass waits for two seconds at most, howeve
   expect(asked.length).toBeLessThanOrEqual(3 * 60);
 });
 
-describe('a wish of the destination', () => {
-  const wish: typeof RETRYABLE = { kind: 'retryable', error: new Error('later'), retryAfterMillis: 20_000 };
+describe('a delay that the destination requests', () => {
+  const refusal: typeof RETRYABLE = {
+    kind: 'retryable',
+    error: new Error('later'),
+    retryAfterMillis: 20_000,
+  };
 
   test('a delay that the destination asks for is kept by a flush, which ends as unavailable if it has less time', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 1 }, {}, 99);
     h.clock.chance = 0;
-    h.decide = () => wish;
+    h.decide = () => refusal;
     await h.emit(1);
     expect(await Promise.race([h.driver.flush(10_000, true), h.clock.settle()])).toBe('unavailable');
     h.decide = () => DELIVERED;
@@ -312,8 +316,8 @@ describe('a wish of the destination', () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 99);
     h.clock.chance = 0;
     await h.emit(2);
-    h.sent[0]?.answer(wish);
-    h.sent[1]?.answer({ ...wish, retryAfterMillis: 1_000 });
+    h.sent[0]?.answer(refusal);
+    h.sent[1]?.answer({ ...refusal, retryAfterMillis: 1_000 });
     await h.clock.advance(19_999);
     expect(h.sent).toHaveLength(2);
     await h.clock.advance(1);

@@ -264,7 +264,7 @@ describe('recovery', () => {
     }
   });
 
-  test('a wish in an answer that does not count is heard all the same', () => {
+  test('a requested delay in an answer that does not count is kept all the same', () => {
     const { machine } = recovery();
     const [first, second] = [machine.begin(0), machine.begin(0)] as [Attempt, Attempt];
     machine.end(first, ill, 10);

@@ -1,6 +1,7 @@
 /** A disk that fails: records stay in memory as without a spool, people are told, and it is used again when it works. */
 
 import { describe, expect, test } from 'vitest';
+import { diagLines } from '../support/diag-lines.ts';
 import { FaultyFiles, WRITING } from '../support/faulty-files.ts';
 import { promptFiles } from '../support/prompt-files.ts';
 import { droppedTotal } from '../support/records.ts';
@@ -13,10 +14,16 @@ const quickRetry = { initialDelayMillis: 1, maxDelayMillis: 1 };
 describe('a disk that is full', () => {
   test('a full disk leaves the records in memory, is reported, and takes them when there is room again', async () => {
     const disk = new FaultyFiles(promptFiles);
+    const lines = diagLines();
     const h = new SpooledHarness({ breaker, retry: quickRetry }, [down], undefined, disk.files);
     disk.freeBytes = 0;
     h.emit(50);
     await h.advance(10_000);
+    expect(lines.filter((line) => line.includes('spool'))).toEqual([
+      expect.stringMatching(
+        /: the spool cannot be written to \(ENOSPC: .*\): records are kept in memory only$/,
+      ),
+    ]);
     expect(h.held).toEqual({ memory: 50, disk: 0 });
     expect(droppedTotal(h.stats)).toBe(0);
     expect(h.processor.health()).toMatchObject({

@@ -58,7 +58,7 @@ const numbers: [name: string, min: number, max: number, kind?: 'fraction'][] = [
 
 const written = (value: unknown): string =>
   typeof value === 'string'
-    ? `'${value}'`
+    ? `'${value.replace('\0', '\\u0000')}'`
     : Array.isArray(value)
       ? 'an array'
       : value === Object(value)

@@ -1,9 +1,10 @@
 /** How options and environment are resolved: what contradicts is clamped, what is unknown or bad is said. */
 
 import { join } from 'node:path';
+import { type DiagLogger, diag } from '@opentelemetry/api';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PLAIN_DEFAULTS } from '../../src/delivery/exporter-adapter.ts';
-import { SpillwayLogRecordProcessor } from '../../src/index.ts';
+import { SpillwayLogRecordProcessor, SpillwayOtlpLogExporter } from '../../src/index.ts';
 import { checkOptions, resolveSettings } from '../../src/options/settings.ts';
 import { diagLines } from '../support/diag-lines.ts';
 import { ScriptedExporter } from '../support/scripted-exporter.ts';
@@ -164,6 +165,28 @@ test.each(['shutdown', 'shed', 'breaker', 'retry', 'memoryLimit', 'spool'])(
     expect(warnings).toEqual([`otel-spillway: unknown option '${group}.timeoutMilis' is ignored`]);
   },
 );
+
+test('a warning of a setting does not throw what the diag logger throws', () => {
+  diagLines();
+  const hostile = () => {
+    throw new Error('of the host');
+  };
+  const logger: DiagLogger = {
+    error: hostile,
+    warn: hostile,
+    info: hostile,
+    debug: hostile,
+    verbose: hostile,
+  };
+  diag.setLogger(logger, { suppressOverrideMessage: true });
+  const settings = resolve(
+    { maxQueueLength: 5, maxExportBatchSize: 20, maxQueueSize: 10 },
+    { OTEL_BLRP_SCHEDULE_DELAY: 'x' },
+  );
+  expect(settings).toMatchObject({ maxExportBatchSize: 5, scheduledDelayMillis: 1_000 });
+  const options: object = { compresion: 'gzip' };
+  expect(new SpillwayOtlpLogExporter(options)).toBeInstanceOf(SpillwayOtlpLogExporter);
+});
 
 describe('environment', () => {
   const variables = [

@@ -7,10 +7,9 @@ import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { noSeverities, type SeverityCounts, severityRange } from '../../src/common/severity-counts.ts';
+import { EncodedBatchCodec, RecordBatchCodec } from '../../src/otlp/encoding/batch-codecs.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { EncodedBatchCodec } from '../../src/otlp/encoding/encoded-batch-codec.ts';
 import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
-import { RecordBatchCodec } from '../../src/otlp/encoding/record-batch-codec.ts';
 import type { EmittedRecord, LogBatch } from '../../src/queue/log-batch.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { everyField } from '../support/every-field.ts';

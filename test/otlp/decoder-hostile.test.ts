@@ -3,10 +3,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { jsonLines, requestToJson } from '../../src/cli/reading/otlp-json.ts';
+import { EncodedBatchCodec, RecordBatchCodec } from '../../src/otlp/encoding/batch-codecs.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
-import { EncodedBatchCodec } from '../../src/otlp/encoding/encoded-batch-codec.ts';
 import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
-import { RecordBatchCodec } from '../../src/otlp/encoding/record-batch-codec.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { decodeRequest, recordsIn } from '../support/otlp-oracle.ts';
 import { anyRecords } from '../support/otlp-records.ts';
@@ -244,4 +243,42 @@ test('a source without records is left out', () => {
     const batch = codec.decode(request);
     expect([batch.records, batch.bytes, codec.encode(batch as never).length]).toEqual([0, 0, 0]);
   }
+});
+
+/** So many bytes of messages without contents. */
+const TWO_MIB = 2 * 1024 * 1024;
+const manyOf = (...bytes: readonly number[]) => Buffer.alloc(TWO_MIB, Buffer.from(bytes));
+
+test.each([
+  { name: 'resources', request: manyOf(0x0a, 0), refusing: ALL },
+  { name: 'scopes', request: field(0x0a, manyOf(0x12, 0)), refusing: ALL },
+  // As bytes, a record is only its place.
+  { name: 'records', request: field(0x0a, field(0x12, manyOf(0x12, 0))), refusing: ['snapshots'] },
+  {
+    name: 'bytes in a list',
+    request: requestWith(field(0x2a, field(0x2a, manyOf(0x0a, 2, 0x3a, 0)))),
+    refusing: ['snapshots'],
+  },
+])('two MiB of empty $name are refused before they take hundreds of MiB', ({ request, refusing }) => {
+  const codecs = {
+    bytes: () => new EncodedBatchCodec(new EnvelopeEncoder(), UNLIMITED).decode(request),
+    snapshots: () => new RecordBatchCodec(UNLIMITED).decode(request),
+    json: () => requestToJson(request),
+    lines: () => jsonLines(request, 1_000).next(),
+  };
+  for (const [name, decode] of Object.entries(codecs)) {
+    if (refusing.includes(name)) expect(decode, name).toThrow('would take too much memory');
+    else if (name !== 'json' && name !== 'lines') expect(decode, name).not.toThrow();
+  }
+});
+
+test('a batch of the smallest records there are, and of lists in lists, is read by every reader', () => {
+  const smallest = requestOf(
+    Array.from({ length: 60_000 }, () => record({ body: undefined, severityNumber: 0 })),
+  );
+  const lists = requestOf([record({ body: Array.from({ length: 60_000 }, () => [{}, []]) })]);
+  const codec = new RecordBatchCodec(UNLIMITED);
+  expect(codec.decode(smallest).records).toBe(60_000);
+  expect(codec.decode(lists).records).toBe(1);
+  for (const request of [smallest, lists]) expect(() => requestToJson(request)).not.toThrow();
 });

@@ -2,7 +2,7 @@
 
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { expect, test } from 'vitest';
-import { StoredResource } from '../../src/otlp/encoding/envelope-decoder.ts';
+import { StoredResource } from '../../src/otlp/encoding/request-decoder.ts';
 
 const URL_A = 'https://example.com/a';
 const URL_B = 'https://example.com/b';

@@ -5,9 +5,9 @@ import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { RecordBatchCodec } from '../../src/otlp/encoding/batch-codecs.ts';
 import { EncodedBatch } from '../../src/otlp/encoding/encoded-batch.ts';
 import { EnvelopeEncoder } from '../../src/otlp/encoding/envelope-encoder.ts';
-import { RecordBatchCodec } from '../../src/otlp/encoding/record-batch-codec.ts';
 import type { EmittedRecord } from '../../src/queue/log-batch.ts';
 import { RecordBatch } from '../../src/records/record-batch.ts';
 import { decodeRequest, type PlainRecord, type PlainValue, recordsIn } from '../support/otlp-oracle.ts';

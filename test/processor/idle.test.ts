@@ -22,7 +22,7 @@ describe('an idle process is left alone', () => {
     await h.end();
   });
 
-  test('within two minutes after the last record was delivered', async () => {
+  test('a processor is left alone within two minutes after the last record was delivered', async () => {
     const h = new Harness();
     await h.advance(HOUR_MILLIS);
     h.emit(2_000);
@@ -32,7 +32,7 @@ describe('an idle process is left alone', () => {
     await h.end();
   });
 
-  test('with a spool but for four heartbeats per lease', async () => {
+  test('a processor with a spool is left alone but for four heartbeats per lease', async () => {
     const h = new SpooledHarness({ memoryLimit: {}, spool: { leaseMillis: 10_000 } });
     h.emit(5);
     await h.advance(120_000);
@@ -46,7 +46,7 @@ describe('an idle process is left alone', () => {
 });
 
 describe('a process that is not idle', () => {
-  test('is looked at each second while records wait', async () => {
+  test('a processor is looked at each second while records wait', async () => {
     const h = new Harness({ exportTimeoutMillis: 0 }, 'hang');
     await h.advance(HOUR_MILLIS);
     h.emit();
@@ -58,7 +58,7 @@ describe('a process that is not idle', () => {
     await h.end();
   });
 
-  test('is looked at while memory is short, though nothing waits', async () => {
+  test('a processor is looked at while memory is short, though nothing waits', async () => {
     const h = new Harness();
     h.memoryUseRatio = 0.95;
     h.emit();

@@ -56,6 +56,14 @@ test('another provider that is registered is left alone, with a word on what to 
   ]);
 });
 
+test('a working directory that was removed keeps nothing from being set up', () => {
+  const cwd = vi.spyOn(process, 'cwd').mockImplementation(() => {
+    throw Object.assign(new Error('uv_cwd'), { code: 'ENOENT' });
+  });
+  onTestFinished(() => cwd.mockRestore());
+  expect(startWith({}).wasLoaded).toBe(true);
+});
+
 test('an environment that throws is none', () => {
   const throwing = new Proxy(
     {},

@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { resolveSettings } from '../../src/options/settings.ts';
 import { resolveOtlpConfig } from '../../src/otlp/config.ts';
-import { EnvironmentReader } from '../../src/register/environment.ts';
 import { OptionsFromEnvironment } from '../../src/register/options.ts';
-import { LOGS_EXPORTER, SIGNALS, unknownVariables, VARIABLES } from '../../src/register/variables.ts';
+import {
+  EnvironmentReader,
+  LOGS_EXPORTER,
+  SIGNALS,
+  unknownVariables,
+  VARIABLES,
+} from '../../src/register/variables.ts';
 
 const root = join(import.meta.dirname, '../..');
 

@@ -141,6 +141,22 @@ test('Wrong values are warned of once and ignored, also where it is registered t
   expect(bodies(records)).toEqual(owed('first'));
 });
 
+test.skipIf(process.platform === 'win32')(
+  'a spool on a disk that cannot be written to is warned of at the start, and the logs arrive',
+  async () => {
+    const { url, records } = await collector();
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SPILLWAY_SPOOL_DIRECTORY: '/proc/spool' };
+    const { how, said } = await run(['--require', REGISTER, 'pino.cjs', 'natural', 'first'], env);
+    expect({ how, said }).toEqual({
+      how: 0,
+      said: [
+        expect.stringMatching(/register: the spool cannot be written to \(E\w+: .*\): records are kept/),
+      ],
+    });
+    expect(bodies(records)).toEqual(owed('first'));
+  },
+);
+
 test('On a Node that is too old it prints one sentence, and the application runs', async () => {
   const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { node: '20.20.2' } })`;
   const args = ['--import', pretend, '--import', REGISTER, '--print', '6 * 7'];

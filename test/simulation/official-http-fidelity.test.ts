@@ -86,8 +86,8 @@ async function model(script: readonly Weather[], timeoutMillis: number): Promise
 }
 
 function limited(status: 429 | 503, retryAfterSeconds?: number): Weather {
-  const wish = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
-  return { kind: 'rate-limit', requestsPerMinute: 1, burst: 0, status, ...wish };
+  const delay = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
+  return { kind: 'rate-limit', requestsPerMinute: 1, burst: 0, status, ...delay };
 }
 
 const failing: Weather = { kind: 'failing', status: 503 };
@@ -107,10 +107,10 @@ const SCRIPTS: [name: string, script: Weather[]][] = [
   ['503 three times, then success', [failing, failing, failing, HEALTHY]],
   ['503 for ever', [failing]],
   ['503, then 400', [failing, { kind: 'size-limit', bytes: 1, how: '400-unsaid' }]],
-  ['429 for ever, with the wish for no wait at all', [limited(429, 0)]],
-  ['429 with the wish for 3 s, then success', [limited(429, 3), HEALTHY]],
-  ['503 with the wish for 3 s, for ever', [limited(503, 3)]],
-  ['429 with the wish for a time beyond its own', [limited(429, 120)]],
+  ['429 for ever, with a requested delay of nothing', [limited(429, 0)]],
+  ['429 with a requested delay of 3 s, then success', [limited(429, 3), HEALTHY]],
+  ['503 with a requested delay of 3 s, for ever', [limited(503, 3)]],
+  ['429 with a requested delay beyond its own time', [limited(429, 120)]],
   ['a reset, then success', [reset, HEALTHY]],
   ['a reset for ever', [reset]],
   ['half of a success, then a reset', [{ kind: 'half-answer', status: 200, end: 'reset' }]],

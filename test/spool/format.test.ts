@@ -29,14 +29,19 @@ const PARTITION = join(FIXTURE, 'partition-00112233445566ff');
 const MAX_UINT32 = 2 ** 32 - 1;
 
 const uint32 = fc.integer({ min: 0, max: MAX_UINT32 });
-const anyEntry: fc.Arbitrary<NewEntry> = fc.record({
-  payload: fc.uint8Array({ maxLength: 200 }),
-  records: uint32,
+/** A record takes two bytes of the payload at least. */
+const anyContents = fc
+  .uint8Array({ maxLength: 200 })
+  .chain((payload) => fc.record({ payload: fc.constant(payload), records: fc.nat(payload.length >> 1) }));
+const anyLabels = fc.record({
   severities: fc.array(uint32, { minLength: 7, maxLength: 7 }),
   openedAtUnixMillis: fc.nat(8.64e15),
   attempts: uint32,
   isProtected: fc.boolean(),
 });
+const anyEntry: fc.Arbitrary<NewEntry> = fc
+  .tuple(anyContents, anyLabels)
+  .map(([contents, labels]) => ({ ...contents, ...labels }));
 
 /** What the fixture was made of. */
 function fixtureEntry(number: number): NewEntry {

@@ -48,7 +48,7 @@ type Step =
 
 const anyShape: fc.Arbitrary<Shape> = fc.record({
   records: fc.integer({ min: 1, max: MAX_RECORDS }),
-  bytes: fc.oneof(fc.integer({ min: 8, max: 400 }), fc.integer({ min: 10_000, max: 60_000 })),
+  bytes: fc.oneof(fc.integer({ min: 24, max: 400 }), fc.integer({ min: 10_000, max: 60_000 })),
 });
 const anyShapes = fc.array(anyShape, { minLength: 1, maxLength: 5 });
 const which = fc.nat(100);

@@ -12,7 +12,7 @@ import { onTestFinished } from 'vitest';
 import { decodeRequest } from '../../src/testing/decode.ts';
 import { ownPort } from '../../src/testing/own-port.ts';
 
-/** Stores the records; never answers; or refuses, with a wish for the time of the next attempt where given. */
+/** Stores the records; never answers; or refuses, with a requested delay where given. */
 export type GrpcReply =
   | 'accept'
   | 'hang'

@@ -166,6 +166,10 @@ describe('the decoder of the test collector', () => {
         const bytes = encode(request);
         expect(decodeRequest(bytes, 'protobuf').records).toEqual(expected(request));
         expect(decodeRequest(bytes, 'protobuf', 'count').count).toBe(expected(request).length);
+        for (const identity of ['record', 'body', { attribute: 'n' }] as const) {
+          const { ids } = decodeRequest(bytes, 'protobuf', 'records', identity);
+          expect(decodeRequest(bytes, 'protobuf', 'ids', identity)).toMatchObject({ ids, records: [] });
+        }
       }),
       runs(60),
     );

@@ -3,11 +3,12 @@
 import { join } from 'node:path';
 import { messageOf } from '../../common/errors.ts';
 import { noSeverities, SEVERITY_RANGES, type SeverityCounts } from '../../common/severity-counts.ts';
+import { visible, visibleJson } from '../../common/visible-text.ts';
 import { nodeFiles } from '../../spool/format/file-system.ts';
 import { QUARANTINE_NAME } from '../../spool/format/layout.ts';
 import { type Command, parseCommand } from '../console/command.ts';
 import type { ExitCode, LineWriter } from '../console/output.ts';
-import { bytesText, counted, durationText, isoTime, plain, severitiesText } from '../console/words.ts';
+import { bytesText, counted, durationText, isoTime, severitiesText } from '../console/words.ts';
 import { Findings } from '../reading/findings.ts';
 import { remainingRecordsOf, type StoredBatch } from '../reading/segment-contents.ts';
 import { ownerText, type PartitionContents, partitionsIn, segmentsOf } from '../reading/spool-contents.ts';
@@ -59,7 +60,7 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
       total: jsonOfPending(total),
       quarantined,
     };
-    await output.line(JSON.stringify(json, undefined, 2));
+    await output.line(visibleJson(json, 2));
     return findings.exitCode;
   }
   for (const { partition, pending } of partitions) {
@@ -136,9 +137,9 @@ async function quarantinedIn(directory: string): Promise<{ files: number; bytes:
 }
 
 function headline({ name, hasLease: isHeld, owner, isNewer }: PartitionContents): string {
-  if (isNewer) return plain(`${name}  of a newer version of otel-spillway`);
+  if (isNewer) return visible(`${name}  of a newer version of otel-spillway`);
   if (!isHeld) return `${name}  free`;
-  return plain(`${name}  held by ${ownerText(owner)}${owner ? `, since ${owner.since}` : ''}`);
+  return visible(`${name}  held by ${ownerText(owner)}${owner ? `, since ${owner.since}` : ''}`);
 }
 
 function linesOf(pending: Pending): string[] {

@@ -2,6 +2,7 @@
 
 import { messageOf } from '../../common/errors.ts';
 import { SEVERITY_RANGES, severityRange } from '../../common/severity-counts.ts';
+import { visibleJson } from '../../common/visible-text.ts';
 import type { RecordRange } from '../../spool/format/entry.ts';
 import { type Command, numberValue, parseCommand, usageProblem } from '../console/command.ts';
 import type { ExitCode, LineWriter } from '../console/output.ts';
@@ -41,7 +42,7 @@ async function run(args: readonly string[], output: LineWriter): Promise<ExitCod
     for (const { record, isSettled } of recordsIn(batch, payload, findings)) {
       if (isSettled && !values.all) continue;
       if (minSeverity > 0 && !(Number(record.severityNumber) >= minSeverity)) continue;
-      await output.line(JSON.stringify(isSettled ? { ...record, settled: true } : record));
+      await output.line(visibleJson(isSettled ? { ...record, settled: true } : record));
       if (--left < 1) break;
     }
   }

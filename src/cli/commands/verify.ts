@@ -1,9 +1,10 @@
 /** `spool verify`: reads every byte of a spool and reports damage. */
 
 import { messageOf } from '../../common/errors.ts';
+import { visible } from '../../common/visible-text.ts';
 import { type Command, parseCommand } from '../console/command.ts';
 import { EXIT, type ExitCode, type LineWriter } from '../console/output.ts';
-import { bytesText, counted, plain } from '../console/words.ts';
+import { bytesText, counted } from '../console/words.ts';
 import { type Finding, Findings } from '../reading/findings.ts';
 import { remainingRecordsOf, type StoredBatch } from '../reading/segment-contents.ts';
 import { partitionsIn, segmentsOf } from '../reading/spool-contents.ts';
@@ -71,5 +72,5 @@ async function check(batch: StoredBatch, findings: Findings): Promise<void> {
 }
 
 function lineFor({ kind, path, what }: Finding): string {
-  return plain(`${kind.padEnd(10)}  ${path}: ${what}`);
+  return visible(`${kind.padEnd(10)}  ${path}: ${what}`);
 }

@@ -5,8 +5,8 @@ import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { messageOf } from '../../common/errors.ts';
+import { visible } from '../../common/visible-text.ts';
 import { codeOf, reasonOf } from '../../spool/format/file-system.ts';
-import { plain } from './words.ts';
 
 /** From 64 on as in sysexits.h, so that scripts can distinguish misuse from findings. */
 export const EXIT = {
@@ -113,7 +113,7 @@ export const standardOutput = new LineWriter(process.stdout, 'standard output');
 export function tell(message: string): void {
   // Overwrites the progress line of a terminal.
   const clear = process.stderr.isTTY ? '\r\u001b[K' : '';
-  process.stderr.write(`${clear}otel-spillway: ${plain(message)}\n`);
+  process.stderr.write(`${clear}otel-spillway: ${visible(message)}\n`);
 }
 
 /** A reader that has seen enough, such as `head`, is no error. */

@@ -1,8 +1,9 @@
 /** Shows the progress of a replay, in one changing line of a terminal or as occasional lines of a file. */
 
 import type { Clock } from '../../common/clock.ts';
+import { visible } from '../../common/visible-text.ts';
 import type { SpillwayStats } from '../../telemetry/stats.ts';
-import { counted, durationText, plain } from './words.ts';
+import { counted, durationText } from './words.ts';
 
 const TERMINAL_MILLIS = 250;
 const FILE_MILLIS = 5_000;
@@ -41,7 +42,7 @@ export class Progress {
     const failing = stats.breaker.state === 'closed' ? '' : `; failing: ${stats.exports.lastError}`;
     const text = `${counted(stats.exported, 'record')} sent, ${left.toLocaleString('en-US')} left, ${perSecond(rate)}${failing}`;
     const columns = (this.#screen.columns ?? USUAL_COLUMNS) - 1;
-    this.#screen.write(isTerminal ? `${CLEAR_LINE}${plain(text).slice(0, columns)}` : `${plain(text)}\n`);
+    this.#screen.write(isTerminal ? `${CLEAR_LINE}${visible(text).slice(0, columns)}` : `${visible(text)}\n`);
     this.#isShown = isTerminal;
   }
 

@@ -54,9 +54,3 @@ export function severitiesText(severities: SeverityCounts): string {
     .map(({ name, records }) => `${name} ${records.toLocaleString('en-US')}`)
     .join(', ');
 }
-
-/** Replaces control characters, with which a text from a file or a server could control the terminal. */
-export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be found
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
-}

@@ -1,5 +1,6 @@
 /** Converts an OTLP request to OTLP/JSON, whole or as lines for the Collector's `otlpjsonfile` receiver. */
 
+import { visibleJson } from '../../common/visible-text.ts';
 import type { Envelope } from '../../otlp/encoding/envelope-encoder.ts';
 import { sectionsOf } from '../../otlp/encoding/request-decoder.ts';
 import { WireReader } from '../../protobuf/wire-reader.ts';
@@ -68,7 +69,7 @@ function* linesAround(
   let bytes = aroundBytes;
   const line = () => ({ text: before + texts.join(',') + after, bytes: bytes - 1, records: texts.length });
   for (const record of records) {
-    const text = JSON.stringify(record);
+    const text = visibleJson(record);
     const recordBytes = Buffer.byteLength(text) + 1;
     if (texts.length > 0 && bytes + recordBytes - 1 > maxBytes) {
       yield line();
@@ -83,7 +84,7 @@ function* linesAround(
 
 /** The JSON of an object up to the first item of its last field, a list. */
 function opened(fields: JsonObject, list: string): string {
-  return JSON.stringify({ ...fields, [list]: [] }).slice(0, -2);
+  return visibleJson({ ...fields, [list]: [] }).slice(0, -2);
 }
 
 function* recordsIn(reader: WireReader, ranges: readonly number[]): Generator<JsonObject> {
@@ -108,6 +109,9 @@ function fieldsOf({ head, tail }: Envelope, message: Message): JsonObject {
  */
 
 type JsonObject = Record<string, unknown>;
+
+/** In memory, of a message, which takes two bytes at least. */
+const MESSAGE_BYTES = 32;
 
 /**
  * Reads a message up to the reader's limit. @param object fields read so far, for a message that occurs repeatedly.
@@ -144,6 +148,7 @@ function readField(
     return;
   }
   const outer = reader.enter();
+  reader.spend(MESSAGE_BYTES);
   if (isRepeated) {
     const values = (object[name] ?? []) as JsonObject[];
     values.push(readMessage(reader, kind, undefined, depth));

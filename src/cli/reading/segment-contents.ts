@@ -1,9 +1,10 @@
 /** Contents of one segment file, read without changing anything. */
 
 import type { SeverityCounts } from '../../common/severity-counts.ts';
+import { EncodedBatchCodec } from '../../otlp/encoding/batch-codecs.ts';
 import type { EncodedBatch } from '../../otlp/encoding/encoded-batch.ts';
-import { EncodedBatchCodec } from '../../otlp/encoding/encoded-batch-codec.ts';
 import { EnvelopeEncoder } from '../../otlp/encoding/envelope-encoder.ts';
+import { isTooLarge, readAcks } from '../../spool/format/ack-reader.ts';
 import { countRecords, type RecordRange, without } from '../../spool/format/entry.ts';
 import { isMissing, type SpoolFiles } from '../../spool/format/file-system.ts';
 import { FrameTable } from '../../spool/format/frame-table.ts';
@@ -80,7 +81,7 @@ export class SegmentContents {
       const bytes = await reader.bytes();
       const frames = new FrameTable();
       const scanned = await reader.scan(bytes, (header, offset) => frames.add(header, offset));
-      const acks = await readAcks(`${file}.ack`, `${path}.ack`, files, findings);
+      const acks = await acksOf(`${file}.ack`, `${path}.ack`, bytes, files, findings);
       // Fails for a segment deleted since: it was settled, whatever its acknowledgements said.
       await files.stat(`${file}.seg`);
       judge(`${path}.seg`, bytes, frames, scanned, findings);
@@ -144,14 +145,23 @@ function remainders(frames: FrameTable, acks: Buffer, salt: number): Map<number,
   return remaining;
 }
 
-async function readAcks(file: string, path: string, files: SpoolFiles, findings: Findings): Promise<Buffer> {
+async function acksOf(
+  file: string,
+  path: string,
+  segmentBytes: number,
+  files: SpoolFiles,
+  findings: Findings,
+): Promise<Buffer> {
+  const parts: Buffer[] = [];
   try {
-    return await files.readFile(file);
+    await readAcks(file, segmentBytes, files, (part) => parts.push(Buffer.from(part)));
   } catch (error) {
     // Without acknowledgements everything is pending, as it is for a sender.
-    if (!isMissing(error)) findings.unreadable(path, error);
+    if (isTooLarge(error)) findings.damage(path, 'it is too large to hold acknowledgements of its segment');
+    else if (!isMissing(error)) findings.unreadable(path, error);
     return Buffer.alloc(0);
   }
+  return Buffer.concat(parts);
 }
 
 function judge(

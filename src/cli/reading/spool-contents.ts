@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../common/clock.ts';
-import { isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
+import { isDirectory, isMissing, nodeFiles, type SpoolFiles } from '../../spool/format/file-system.ts';
 import {
   FORMAT_VERSION,
   isMovingName,
@@ -66,6 +66,7 @@ export async function partitionsIn(
   for (const name of (await files.readdir(directory)).toSorted()) {
     if (!isPartitionName(name) && !isMovingName(name)) continue;
     try {
+      if (!(await isDirectory(join(directory, name), files))) continue;
       const lease = await readLease(join(directory, name), files);
       if (lease === 'none') continue;
       const owner = lease && parseLease(lease);

@@ -25,6 +25,9 @@ const NANOS_PER_SECOND = 1_000_000_000;
 const TWO_16 = 0x1_0000;
 const TWO_32 = 0x1_0000_0000;
 
+/** In memory, of a snapshot without its values. No encoded record has less than a sixteenth of it, for its two times. */
+const RECORD_BYTES = 320;
+
 /**
  * Reads a record, with its tag and length, from the reader's position to its limit. It differs from the emitted record:
  * - undefined and functions are null; an object is what `plainOf` says it stands for
@@ -47,6 +50,7 @@ export function readRecord(reader: WireReader, resource: Resource, scope: Scope)
   let traceId = '';
   let spanId = '';
   const attributes: Attributes = {};
+  reader.spend(RECORD_BYTES);
   reader.next();
   const outer = reader.enter();
   while (reader.next()) {

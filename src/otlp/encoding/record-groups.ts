@@ -14,7 +14,6 @@ const FEW_GROUPS = 8;
 
 /** `bytes` is added to a request while the resource has records. */
 interface CountedResource {
-  readonly resource: Resource;
   readonly bytes: number;
   /** By scope, the index of its group. */
   readonly indexes: Map<Scope, number>;
@@ -110,7 +109,7 @@ export class RecordGroups {
 
   #opensResource(resource: Resource): CountedResource {
     const bytes = FRAMING_BYTES + this.#envelopes.resourceEnvelope(resource).bytes;
-    const counted = { resource, bytes, indexes: new Map<Scope, number>(), groups: 0 };
+    const counted = { bytes, indexes: new Map<Scope, number>(), groups: 0 };
     this.#resources.set(resource, counted);
     return counted;
   }

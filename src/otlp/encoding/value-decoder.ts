@@ -16,6 +16,9 @@ import {
 } from './tags.ts';
 
 const TWO_32 = 0x1_0000_0000;
+/** In memory, of a list or a map, each of which takes four bytes at least where it is in another one. */
+const CONTAINER_BYTES = 64;
+const BYTES_BYTES = 192;
 /** An integer is safe if its upper half is below this, and not below its negative. */
 const SAFE_HIGH = 2 ** 21;
 
@@ -46,6 +49,7 @@ export function readValue(reader: WireReader, depth = 0): unknown {
         value = readMap(reader, depth);
         break;
       case BYTES_VALUE:
+        reader.spend(BYTES_BYTES);
         value = reader.bytes();
         break;
       default:
@@ -95,6 +99,7 @@ function readMap(reader: WireReader, depth: number): Record<string, unknown> {
 /** The encoder writes nothing deeper. */
 function enterDeeper(reader: WireReader, depth: number): number {
   if (depth >= MAX_DEPTH) throw new RangeError('the value is nested too deeply');
+  reader.spend(CONTAINER_BYTES);
   return reader.enter();
 }
 

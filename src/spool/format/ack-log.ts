@@ -1,8 +1,12 @@
 /** Writes acknowledgements of settled records beside their segment, many at a time. */
 
 import { type RecordRange, without } from './entry.ts';
-import { codeOf, type SpoolFiles, writeFully, writeFullySync } from './file-system.ts';
+import { codeOf, isMissing, type SpoolFiles, writeFully, writeFullySync } from './file-system.ts';
 import { ACK_BYTES, FILE_MODE, writeAck } from './layout.ts';
+import { isForeign, type OpenFlags } from './open-file.ts';
+
+/** To open the file: as it should be, as it turns out to be, and once what is none has been removed. */
+const MAX_TRIES = 3;
 
 /** Notes by frame index. */
 type Notes = Map<number, readonly RecordRange[]>;
@@ -107,22 +111,28 @@ export class AckLog {
 
   /** Never truncates: another write may just have created the file. */
   async #open(files: SpoolFiles, isNew: boolean): Promise<number> {
-    const [first, second] = flagsFor(isNew);
-    try {
-      return await files.open(this.#path, first, FILE_MODE);
-    } catch (error) {
-      if (!isOtherwise(error)) throw error;
-      return await files.open(this.#path, second, FILE_MODE);
+    let flags: OpenFlags = isNew ? 'wx' : 'r+';
+    for (let tries = 1; ; tries++) {
+      try {
+        return await files.open(this.#path, flags, FILE_MODE);
+      } catch (error) {
+        if (tries === MAX_TRIES) throw error;
+        if (isForeign(error)) await files.unlink(this.#path);
+        flags = flagsAfter(error);
+      }
     }
   }
 
   #openSync(files: SpoolFiles, isNew: boolean): number {
-    const [first, second] = flagsFor(isNew);
-    try {
-      return files.openSync(this.#path, first, FILE_MODE);
-    } catch (error) {
-      if (!isOtherwise(error)) throw error;
-      return files.openSync(this.#path, second, FILE_MODE);
+    let flags: OpenFlags = isNew ? 'wx' : 'r+';
+    for (let tries = 1; ; tries++) {
+      try {
+        return files.openSync(this.#path, flags, FILE_MODE);
+      } catch (error) {
+        if (tries === MAX_TRIES) throw error;
+        if (isForeign(error)) files.unlinkSync(this.#path);
+        flags = flagsAfter(error);
+      }
     }
   }
 
@@ -143,14 +153,11 @@ export class AckLog {
   }
 }
 
-function flagsFor(isNew: boolean): readonly [string, string] {
-  return isNew ? ['wx', 'r+'] : ['r+', 'wx'];
-}
-
-/** Whether the guess about the file's existence was wrong. */
-function isOtherwise(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === 'EEXIST' || code === 'ENOENT';
+/** @throws the error, if it is not that there was a file, or none, or something else in its place. */
+function flagsAfter(error: unknown): OpenFlags {
+  if (codeOf(error) === 'EEXIST') return 'r+';
+  if (isMissing(error) || isForeign(error)) return 'wx';
+  throw error;
 }
 
 function add(notes: Notes, index: number, ranges: readonly RecordRange[]): void {

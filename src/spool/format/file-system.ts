@@ -3,8 +3,8 @@
 import { default as fs } from 'node:fs';
 import { promisify } from 'node:util';
 import { messageOf } from '../../common/errors.ts';
+import { type OpenFlags, openFile, openFileSync, readSmallFile } from './open-file.ts';
 
-const open = promisify(fs.open);
 const writev = promisify(fs.writev);
 const read = promisify(fs.read);
 
@@ -15,15 +15,17 @@ const read = promisify(fs.read);
 export interface SpoolFiles {
   mkdir(path: string, mode: number): Promise<void>;
   readdir(path: string): Promise<string[]>;
+  /** Of what has this name: links are not followed. */
   stat(path: string): Promise<{ readonly size: number; readonly mode: number; isDirectory(): boolean }>;
-  readFile(path: string): Promise<Buffer>;
+  /** Rejects also if the file is larger than `maxBytes`. */
+  readFile(path: string, maxBytes: number): Promise<Buffer>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   rmdir(path: string): Promise<void>;
   /** Makes the entries of a directory durable, where the platform can. */
   syncDirectory(path: string): Promise<void>;
-  /** @param mode permissions of a new file. */
-  open(path: string, flags: string, mode: number): Promise<number>;
+  /** Opens regular files only, and follows no link. @param mode permissions of a new file. */
+  open(path: string, flags: OpenFlags, mode: number): Promise<number>;
   close(fd: number): Promise<void>;
   /** May read less than there is room for. @returns the bytes read, 0 at the end. */
   read(fd: number, buffer: Uint8Array, position: number): Promise<number>;
@@ -31,11 +33,12 @@ export interface SpoolFiles {
   writev(fd: number, buffers: readonly Uint8Array[], position: number): Promise<number>;
   datasync(fd: number): Promise<void>;
   mkdirSync(path: string, mode: number): void;
+  /** Follows links. */
   statSync(path: string): { readonly mode: number; readonly uid: number; isDirectory(): boolean };
   chmodSync(path: string, mode: number): void;
   /** Throws unless this process can list, enter and write to the directory. */
   accessSync(path: string): void;
-  openSync(path: string, flags: string, mode: number): number;
+  openSync(path: string, flags: OpenFlags, mode: number): number;
   closeSync(fd: number): void;
   /** May read less than there is room for. @returns the bytes read, 0 at the end. */
   readSync(fd: number, buffer: Uint8Array, position: number): number;
@@ -48,18 +51,11 @@ export interface SpoolFiles {
   rmdirSync(path: string): void;
 }
 
-/** O_NONBLOCK: a pipe in place of a file must not block a thread and, with it, the exit of the process. */
-const { O_RDONLY, O_RDWR, O_NONBLOCK = 0 } = fs.constants;
-const FLAGS = new Map<string, number>([
-  ['r', O_RDONLY | O_NONBLOCK],
-  ['r+', O_RDWR | O_NONBLOCK],
-]);
-
 export const nodeFiles: SpoolFiles = {
   mkdir: (path, mode) => fs.promises.mkdir(path, mode),
   readdir: (path) => fs.promises.readdir(path),
-  stat: (path) => fs.promises.stat(path),
-  readFile: (path) => fs.promises.readFile(path, { flag: O_RDONLY | O_NONBLOCK }),
+  stat: (path) => fs.promises.lstat(path),
+  readFile: readSmallFile,
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),
   rmdir: (path) => fs.promises.rmdir(path),
@@ -73,7 +69,7 @@ export const nodeFiles: SpoolFiles = {
       await handle.close();
     }
   },
-  open: (path, flags, mode) => open(path, FLAGS.get(flags) ?? flags, mode),
+  open: (path, flags, mode) => openFile(path, flags, mode),
   close: promisify(fs.close),
   read: async (fd, buffer, position) => (await read(fd, buffer, 0, buffer.byteLength, position)).bytesRead,
   writev: async (fd, buffers, position) => (await writev(fd, buffers, position)).bytesWritten,
@@ -82,7 +78,7 @@ export const nodeFiles: SpoolFiles = {
   statSync: (path) => fs.statSync(path),
   chmodSync: (path, mode) => fs.chmodSync(path, mode),
   accessSync: (path) => fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK),
-  openSync: (path, flags, mode) => fs.openSync(path, flags, mode),
+  openSync: (path, flags, mode) => openFileSync(path, flags, mode),
   closeSync: (fd) => fs.closeSync(fd),
   readSync: (fd, buffer, position) => fs.readSync(fd, buffer, 0, buffer.byteLength, position),
   writeSync: (fd, buffer, position) => fs.writeSync(fd, buffer, 0, buffer.byteLength, position),
@@ -193,6 +189,14 @@ export function unlinkIfThereSync(files: Pick<SpoolFiles, 'unlinkSync'>, path: s
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
+}
+
+/** Never rejects. @returns false for a link to a directory: what is done there would be done elsewhere. */
+export async function isDirectory(path: string, files: Pick<SpoolFiles, 'stat'>): Promise<boolean> {
+  return await files.stat(path).then(
+    (stat) => stat.isDirectory(),
+    () => false,
+  );
 }
 
 /** The `code` of a file-system error; undefined for other errors. */

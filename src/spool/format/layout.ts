@@ -16,6 +16,10 @@ export const FRAME_HEADER_BYTES = 72;
 export const ACK_BYTES = 16;
 /** Far above any batch: a larger claim is damage and must not be allocated. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
+/** The largest segment is one of a single frame: others end at 8 MiB. */
+export const MAX_SEGMENT_BYTES = SEGMENT_HEADER_BYTES + FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES;
+/** Of a record in a payload: its tag and its length. */
+const MIN_RECORD_BYTES = 2;
 
 const SEGMENT_MAGIC = Buffer.from('SPILLWAY', 'latin1');
 /** Start of every frame; readers search for it after damage. */
@@ -123,6 +127,7 @@ export function isFrameHeader(bytes: Buffer, at: number, salt: number | undefine
     bytes.readUInt32LE(at) === FRAME_MAGIC.readUInt32LE() &&
     (salt === undefined || bytes.readUInt32LE(at + SALT_AT) === salt) &&
     bytes.readUInt32LE(at + PAYLOAD_BYTES_AT) <= MAX_PAYLOAD_BYTES &&
+    bytes.readUInt32LE(at + RECORDS_AT) * MIN_RECORD_BYTES <= bytes.readUInt32LE(at + PAYLOAD_BYTES_AT) &&
     crc32(bytes.subarray(at, at + FRAME_CRC_AT)) === bytes.readUInt32LE(at + FRAME_CRC_AT)
   );
 }

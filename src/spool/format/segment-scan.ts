@@ -6,10 +6,14 @@ import {
   FRAME_MAGIC,
   frameField,
   isFrameHeader,
+  MAX_SEGMENT_BYTES,
   parseSegmentHeader,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
 } from './layout.ts';
+
+/** In a segment that is only damaged there are hardly any. */
+const MAX_TRIES = 100_000;
 
 /** The header is valid until the next frame is requested. */
 interface FoundFrame {
@@ -22,27 +26,31 @@ export interface ScannedSegment {
   readonly header: SegmentHeader;
   /** Undefined if the header is damaged and no frame was found. */
   readonly salt: number | undefined;
-  /** Bytes that are neither frames nor the remains of an interrupted write. */
+  /** Bytes that are neither frames nor the remains of an interrupted write, or beyond what is read. */
   readonly damagedBytes: number;
 }
 
 export class SegmentScan {
   readonly #window: FileWindow;
-  /** End of the file, or of the segment by its fence. */
+  /** End of what is read: of the file, of the segment by its fence, or of the largest segment there can be. */
   #bytes: number;
+  readonly #beyondBytes: number;
   #header: SegmentHeader = { kind: 'damaged' };
   #salt: number | undefined;
   #damagedBytes = 0;
   #lastIndex = -1;
+  /** Looks at what may be a header and is none, which a file could be full of. */
+  #triesLeft = MAX_TRIES;
 
   /** @param bytes the size of the file. */
   constructor(fd: number, bytes: number, files: SpoolFiles) {
     this.#window = new FileWindow(fd, files);
-    this.#bytes = bytes;
+    this.#bytes = Math.min(bytes, MAX_SEGMENT_BYTES);
+    this.#beyondBytes = bytes - this.#bytes;
   }
 
   get result(): ScannedSegment {
-    return { header: this.#header, salt: this.#salt, damagedBytes: this.#damagedBytes };
+    return { header: this.#header, salt: this.#salt, damagedBytes: this.#damagedBytes + this.#beyondBytes };
   }
 
   /** All frames in order; none in a segment of a newer version. */
@@ -74,7 +82,7 @@ export class SegmentScan {
   /** The header of a complete frame at `offset` whose index is above the previous one. */
   async #frameAt(offset: number): Promise<Buffer | undefined> {
     const header = await this.#headerAt(offset);
-    return header !== undefined && this.#isWhole(header, offset) ? header : undefined;
+    return header !== undefined && this.#isWhole(header, 0, offset) ? header : undefined;
   }
 
   async #headerAt(offset: number): Promise<Buffer | undefined> {
@@ -84,26 +92,36 @@ export class SegmentScan {
       : undefined;
   }
 
-  #isWhole(header: Buffer, offset: number): boolean {
-    return offset + FRAME_HEADER_BYTES + frameField.payloadBytes(header, 0) <= this.#bytes;
+  #isWhole(bytes: Buffer, at: number, offset: number): boolean {
+    return offset + FRAME_HEADER_BYTES + frameField.payloadBytes(bytes, at) <= this.#bytes;
   }
 
   /** Offset of the next frame behind `offset`. */
   async #search(offset: number): Promise<number | undefined> {
     let from = offset + 1;
-    while (this.#bytes - from >= FRAME_HEADER_BYTES) {
+    while (this.#bytes - from >= FRAME_HEADER_BYTES && this.#triesLeft > 0) {
       const bytes = await this.#window.from(from, FRAME_HEADER_BYTES);
-      const at = bytes.indexOf(FRAME_MAGIC);
-      if (at < 0) {
-        // The magic may begin in the last bytes read.
-        from += Math.max(1, bytes.length - FRAME_MAGIC.length + 1);
-        continue;
-      }
-      from += at;
-      if ((await this.#frameAt(from)) !== undefined) return from;
-      from++;
+      const at = this.#frameIn(bytes, from);
+      if (at >= 0) return from + at;
+      // A header may begin in the last bytes read.
+      from += Math.max(1, bytes.length - FRAME_HEADER_BYTES + 1);
     }
     return undefined;
+  }
+
+  /** Position of the first whole header in these bytes of the file; -1 if there is none. */
+  #frameIn(bytes: Buffer, start: number): number {
+    for (let at = bytes.indexOf(FRAME_MAGIC); at >= 0; at = bytes.indexOf(FRAME_MAGIC, at + 1)) {
+      if (bytes.length - at < FRAME_HEADER_BYTES || this.#triesLeft-- <= 0) return -1;
+      if (
+        frameField.index(bytes, at) > this.#lastIndex &&
+        this.#isWhole(bytes, at, start + at) &&
+        isFrameHeader(bytes, at, this.#salt)
+      ) {
+        return at;
+      }
+    }
+    return -1;
   }
 
   /** An interrupted write leaves part of a frame at the end, or zeros: neither is damage. */
@@ -114,7 +132,7 @@ export class SegmentScan {
       const bytes = await this.#window.from(at, 1);
       if (bytes.length === 0) return false;
       const length = Math.min(bytes.length, end - at);
-      for (let index = 0; index < length; index++) if (bytes[index] !== 0) return true;
+      if (bytes.compare(ZEROS, 0, length, 0, length) !== 0) return true;
       at += length;
     }
     return false;
@@ -130,6 +148,7 @@ export class SegmentScan {
 }
 
 const WINDOW_BYTES = 64 * 1024;
+const ZEROS = Buffer.alloc(WINDOW_BYTES);
 
 class FileWindow {
   readonly #fd: number;

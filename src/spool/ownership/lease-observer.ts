@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolSettings } from '../../options/option-groups.ts';
-import { codeOf, isMissing, type SpoolFiles } from '../format/file-system.ts';
+import { codeOf, isDirectory, isMissing, type SpoolFiles } from '../format/file-system.ts';
 import {
   FORMAT_VERSION,
   isMovingName,
@@ -11,7 +11,7 @@ import {
   LEASE_NAME,
   QUARANTINE_NAME,
 } from '../format/layout.ts';
-import { expiryMillis, type LeaseInfo, parseLease } from './lease.ts';
+import { expiryMillis, type LeaseInfo, MAX_LEASE_BYTES, parseLease } from './lease.ts';
 
 /**
  * - `free`: no lease, or unchanged until it expired.
@@ -114,16 +114,12 @@ export class LeaseObserver {
 /** @returns the lease; undefined without one, no bytes if it cannot be read, `none` if there is no such partition. */
 export async function readLease(partition: string, files: SpoolFiles): Promise<Buffer | undefined | 'none'> {
   try {
-    return await files.readFile(join(partition, LEASE_NAME));
+    return await files.readFile(join(partition, LEASE_NAME), MAX_LEASE_BYTES);
   } catch (error) {
     if (codeOf(error) === 'ENOTDIR') return 'none';
     if (!isMissing(error)) return Buffer.alloc(0);
   }
-  const isThere = await files.stat(partition).then(
-    (stat) => stat.isDirectory(),
-    () => false,
-  );
-  return isThere ? undefined : 'none';
+  return (await isDirectory(partition, files)) ? undefined : 'none';
 }
 
 export function isSameLease(one: Buffer | undefined, other: Buffer | undefined): boolean {
@@ -161,12 +157,16 @@ export class OrphanScanner {
 
   async scan(isOwn: (name: string) => boolean): Promise<PartitionScan> {
     const names = await this.#files.readdir(this.#directory);
-    const others = names.filter((name) => (isPartitionName(name) || isMovingName(name)) && !isOwn(name));
-    let otherBytes = 0;
-    const known = new Set(names);
+    const others: string[] = [];
     const pauses = new Pauses(this.#clock);
-    for (const name of [...others, QUARANTINE_NAME]) {
-      if (known.has(name)) otherBytes += await this.#bytesIn(name);
+    let otherBytes = 0;
+    for (const name of names) {
+      const isPartition = (isPartitionName(name) || isMovingName(name)) && !isOwn(name);
+      if (!isPartition && name !== QUARANTINE_NAME) continue;
+      const path = join(this.#directory, name);
+      if (!(await isDirectory(path, this.#files))) continue;
+      if (isPartition) others.push(name);
+      otherBytes += await this.#bytesIn(path);
       await pauses.afterPartition();
     }
     const observed = await this.#leases.observe(others, pauses);
@@ -178,8 +178,7 @@ export class OrphanScanner {
     };
   }
 
-  async #bytesIn(name: string): Promise<number> {
-    const directory = join(this.#directory, name);
+  async #bytesIn(directory: string): Promise<number> {
     let bytes = 0;
     for (const file of await this.#files.readdir(directory).catch((): string[] => [])) {
       const stat = await this.#files.stat(join(directory, file)).catch(() => undefined);

@@ -5,8 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { isGone, readFully, readFullySync, type SpoolFiles, writeFully } from '../format/file-system.ts';
 import { FILE_MODE, FORMAT_VERSION, isMovingName, LEASE_NAME } from '../format/layout.ts';
+import { isForeign } from '../format/open-file.ts';
 
 const LEASE_BYTES = 256;
+/** Leases of other versions may be larger. A file beyond this is no lease. */
+export const MAX_LEASE_BYTES = 4_096;
 const TOKEN_BYTES = 16;
 /** Bounds of the expiry, whatever a lease claims. */
 const MIN_LEASE_MILLIS = 1_000;
@@ -138,7 +141,9 @@ export class Lease {
   }
 
   async #isOwn(partition: string): Promise<boolean> {
-    const bytes = await this.#files.readFile(join(partition, LEASE_NAME)).catch(() => undefined);
+    const bytes = await this.#files
+      .readFile(join(partition, LEASE_NAME), MAX_LEASE_BYTES)
+      .catch(() => undefined);
     return bytes !== undefined && parseLease(bytes)?.token === this.#info.token;
   }
 
@@ -156,9 +161,11 @@ export class Lease {
         await this.#files.close(fd);
       }
       // Read back by path: the open file may no longer be the one that others see.
-      if (!(await this.#files.readFile(this.#path)).equals(next)) return 'lost';
+      if (!(await this.#files.readFile(this.#path, MAX_LEASE_BYTES)).equals(next)) return 'lost';
     } catch (error) {
       this.#lastError = error;
+      // Whoever put something else in the place of the lease has the partition.
+      if (isForeign(error)) return 'lost';
       return isGone(error) ? 'missing' : 'failed';
     }
     this.#heartbeat++;

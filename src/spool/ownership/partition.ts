@@ -3,7 +3,14 @@
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { SpoolSettings } from '../../options/option-groups.ts';
-import { codeOf, isMissing, type SpoolFiles, writeFully, writeFullySync } from '../format/file-system.ts';
+import {
+  codeOf,
+  isMissing,
+  type SpoolFiles,
+  unlinkIfThere,
+  writeFully,
+  writeFullySync,
+} from '../format/file-system.ts';
 import {
   ackName,
   DIRECTORY_MODE,
@@ -17,6 +24,7 @@ import {
   segmentName,
   sequenceOf,
 } from '../format/layout.ts';
+import { isForeign, type OpenFlags } from '../format/open-file.ts';
 import { makeDirectory, makeDirectorySync } from './directory-check.ts';
 import { Lease } from './lease.ts';
 
@@ -146,11 +154,12 @@ export async function replaceLease(directory: string, lease: Lease, files: Spool
     await renameOver(released, path, files);
     return;
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isMissing(error) && !isForeign(error)) throw error;
   }
   try {
     const temporary = join(directory, NEW_LEASE_NAME);
-    await writeFile(temporary, 'w', lease.bytes, files);
+    await unlinkIfThere(files, temporary);
+    await writeFile(temporary, 'wx', lease.bytes, files);
     await renameOver(temporary, path, files);
   } catch (error) {
     // In place: a takeover may free space on a full disk. A former owner that wakes up can only damage the lease.
@@ -170,7 +179,7 @@ export async function removePartition(path: string, files: SpoolFiles): Promise<
   await files.rmdir(path).catch(() => {});
 }
 
-async function writeFile(path: string, flags: string, bytes: Buffer, files: SpoolFiles): Promise<void> {
+async function writeFile(path: string, flags: OpenFlags, bytes: Buffer, files: SpoolFiles): Promise<void> {
   const fd = await files.open(path, flags, FILE_MODE);
   try {
     await writeFully(files, fd, [bytes], 0);

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { type Clock, coalesced } from '../../common/clock.ts';
 import type { SpoolListener } from '../format/entry.ts';
-import { codeOf, reasonOf, type SpoolFiles, unlinkIfThere } from '../format/file-system.ts';
+import { codeOf, isDirectory, reasonOf, type SpoolFiles, unlinkIfThere } from '../format/file-system.ts';
 import { DIRECTORY_MODE, QUARANTINE_NAME, segmentName } from '../format/layout.ts';
 import type { Partition } from '../ownership/partition.ts';
 import type { SpoolQuota } from './quota.ts';
@@ -140,6 +140,8 @@ export class Quarantine {
       await this.#files.mkdir(this.#directory, DIRECTORY_MODE);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
+      // Through a link, files would be deleted where it leads to.
+      if (!(await isDirectory(this.#directory, this.#files))) throw error;
     }
     const name = `${time}-${partition}-${segmentName(segment.sequence)}`;
     await this.#files.rename(segment.path, join(this.#directory, name));
