@@ -1,15 +1,16 @@
 /** All of `ops/` in a row: services, an agent, nginx, two gateways, and a witness; and each of them gone for a while. */
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CollectorProcess } from '../real-collector/collector-process.ts';
+import { Nginx, type Site } from '../real-collector/nginx.ts';
 import { ServiceProcess } from '../real-collector/service-process.ts';
 import { Witness } from '../real-collector/witness.ts';
 import { root, withTemporaryDirectory } from '../scripts/tools.ts';
-import { Nginx } from './nginx.ts';
 
 const CONFIGURATIONS = join(root, 'ops/collector');
+const SITE = join(root, 'ops/nginx/otlp.conf');
 const SERVICES = 2;
 const RATE = 500;
 const RECORDS_OF_A_SERVICE = 10_000_000;
@@ -50,7 +51,7 @@ export function playChain(collector: string, nginx: string): Promise<string[]> {
       }
       const home = join(directory, 'nginx');
       await mkdir(home);
-      const balancer = await Nginx.start(nginx, home, addresses);
+      const balancer = await Nginx.start(nginx, home, siteFor(addresses, await readFile(SITE, 'utf8')));
       stops.push(() => balancer.stop());
       const agent = new CollectorProcess(collector, directory);
       const { http: agentAddress } = await agent.use(
@@ -110,4 +111,17 @@ export function playChain(collector: string, nginx: string): Promise<string[]> {
       await Promise.all(stops.map((stop) => stop()));
     }
   });
+}
+
+/** Its names replaced by addresses of this machine. */
+function siteFor(gateways: readonly string[], text: string): Site {
+  const replaced = (site: string, from: string, to: string) => {
+    if (!site.includes(from)) throw new Error(`${SITE} has no '${from}'`);
+    return site.replace(from, to);
+  };
+  const site = gateways.reduce(
+    (all, gateway, index) => replaced(all, `gateway-${index + 1}:4318`, gateway),
+    text,
+  );
+  return (address) => replaced(site, 'listen 4318;', `listen ${address};`);
 }

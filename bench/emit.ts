@@ -25,6 +25,7 @@ import {
   lowerQuartile,
   type Measure,
   OTLP,
+  PLAIN,
   STOCK,
 } from './support/measure.ts';
 import { warmUp } from './support/pace.ts';
@@ -162,6 +163,10 @@ export const bench: Bench = {
     );
     const goal = { kind: 'ratio at most', limit: 2 } as const;
     const series = (key: string) => rounds.series(key);
+    const plainAndStock = (key: string) => ({
+      [STOCK]: series(key)[STOCK] ?? [],
+      [PLAIN]: series(key)[PLAIN] ?? [],
+    });
     const measures: Measure[] = [
       {
         what: 'logger.emit, burst',
@@ -178,6 +183,20 @@ export const bench: Bench = {
         base: NOOP,
         goal,
         chart: 'logger.emit: 10,000/s',
+      },
+      {
+        what: 'logger.emit, burst, against stock',
+        unit: 'ns',
+        series: plainAndStock('burst'),
+        judged: PLAIN,
+        goal: { kind: 'ratio at most', limit: 1.05 },
+      },
+      {
+        what: 'logger.emit, 10,000/s, against stock',
+        unit: 'ns',
+        series: plainAndStock('steady'),
+        judged: PLAIN,
+        goal: { kind: 'ratio at most', limit: 1.05 },
       },
       { what: 'onEmit alone, burst', unit: 'ns', series: series('onEmit'), base: STOCK },
       {

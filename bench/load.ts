@@ -9,10 +9,11 @@
  * stock delivers a part only: a record that is thrown away costs little and is worth nothing. The event
  * loop's delay is taken while records are emitted at 100,000/s, by a timer of 5 ms (`monitorEventLoopDelay`),
  * from whose intervals these 5 ms are subtracted; a finer timer would itself cost CPU, and the emitting of
- * 1,000 records in one go is part of the delay.
+ * 1,000 records in one go is part of the delay. `limit` is a processor that encodes the same bytes and writes them to a
+ * socket, with no queue, bounds, retries or accounts: what is left above it is what ours costs.
  */
 
-import { type Bench, type BenchOptions, CONTENDERS, type Measure } from './support/measure.ts';
+import { type Bench, type BenchOptions, CONTENDERS, LIMIT, type Measure } from './support/measure.ts';
 import { inTurns } from './support/turns.ts';
 import { type LoadInput, loadMeasures } from './support/under-load.ts';
 
@@ -27,7 +28,7 @@ async function measure(scenario: Scenario, options: BenchOptions): Promise<Measu
   const { latencyMillis, cpuGoal, ...input } = scenario;
   const situation = `${input.recordsPerSecond.toLocaleString('en')}/s, ${latencyMillis} ms`;
   const rounds = await inTurns(
-    { module: import.meta.url, contenders: CONTENDERS, input, collector: { latencyMillis } },
+    { module: import.meta.url, contenders: [...CONTENDERS, LIMIT], input, collector: { latencyMillis } },
     { ...options, progress: (text) => options.progress(`${situation}: ${text}`) },
   );
   return loadMeasures(rounds, input, situation, { cpuRatio: cpuGoal, loopRatio: 1 }, true);

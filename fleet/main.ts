@@ -17,10 +17,13 @@ import {
   REAL_PLANS,
   realTable,
   SIMULATED_PLANS,
+  simulatedPlanOf,
   simulatedTable,
   writtenPage,
 } from './tables.ts';
 
+/** When processes ask next is chance. */
+const SEEDS = 12;
 const RESULTS = join(root, 'node_modules/.cache/fleet.json');
 const PAGE = join(root, 'docs/scaling.md');
 
@@ -54,7 +57,9 @@ if (values.only !== 'simulated') {
     const results = [];
     for (const plan of chosen(REAL_PLANS)) {
       const real = await playFleet(binary.path, plan);
-      const simulated = await simulateFleet(plan);
+      const simulated = [];
+      for (let seed = 1; seed <= SEEDS; seed++)
+        simulated.push(await simulateFleet(simulatedPlanOf(plan, real), seed));
       problems.push(...differences({ plan, real, simulated }));
       console.log(JSON.stringify({ ...plan, ...real }));
       results.push({ plan, real, simulated });

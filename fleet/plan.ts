@@ -12,12 +12,16 @@ export interface FleetPlan {
   readonly hasSpool: boolean;
   /** What the returning destination can take, as a multiple of what the fleet logs; undefined: whatever comes. */
   readonly capacity?: number;
+  /** What it can hold beside, before it refuses. */
+  readonly holdBytes?: number;
 }
 
 export interface FleetFigures {
   readonly offered: number;
   /** Never arrived, with a reason or without. */
   readonly lost: number;
+  /** As a share of what was logged while the destination was away. */
+  readonly lostShare: number;
   /** Of these, counted as dropped by the processes. */
   readonly dropped: number;
   /** Arrived again. */
@@ -32,6 +36,11 @@ export interface FleetFigures {
   readonly peakRequestsPerSecond: number;
   /** Requests after the return that were refused for want of room, as a share of all. */
   readonly refusedShare: number;
+}
+
+/** Records of the whole fleet. */
+export function loggedIn({ processes, recordsPerSecond }: FleetPlan, millis: number): number {
+  return (processes * recordsPerSecond * millis) / 1_000;
 }
 
 /** The most of what falls into one window of `millis` that begins at one of them. @param at in order. */

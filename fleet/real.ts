@@ -10,7 +10,7 @@ import { ServiceProcess } from '../real-collector/service-process.ts';
 import { Witness } from '../real-collector/witness.ts';
 import { root } from '../scripts/tools.ts';
 import { epochMillis } from '../soak/witness.ts';
-import { busiest, type FleetFigures, type FleetPlan } from './plan.ts';
+import { busiest, type FleetFigures, type FleetPlan, loggedIn } from './plan.ts';
 
 /** As operators would run it. */
 const GATEWAY = join(root, 'ops/collector/gateway.yaml');
@@ -19,8 +19,7 @@ const CALM_MILLIS = 5_000;
 const RECORDS_OF_A_SERVICE = 10_000_000;
 const MAX_RETURN_MILLIS = 60_000;
 const POLL_MILLIS = 50;
-/** The gateway passes on what it had on disk. */
-const AFTERMATH_MILLIS = 3_000;
+const MAX_AFTERMATH_MILLIS = 90_000;
 
 export interface RealPlan extends FleetPlan {
   /** SIGTERM as in a deployment, SIGKILL as when memory runs out. */
@@ -30,6 +29,10 @@ export interface RealPlan extends FleetPlan {
 export interface RealFigures extends FleetFigures {
   /** Records that are neither here nor accounted for by a process as dropped. */
   readonly unexplained: number;
+  /** For how long the gateway was away, its start included. */
+  readonly awayMillis: number;
+  /** What came through until all was drained, as a multiple of what is logged: the gateway, the backend, this machine. */
+  readonly capacity: number;
 }
 
 interface Running {
@@ -57,6 +60,7 @@ export async function playFleet(binary: string, plan: RealPlan): Promise<RealFig
     }
     await sleep(CALM_MILLIS);
     const downSince = performance.now();
+    const downMillis = epochMillis();
     await gateway.kill(plan.signal);
     await sleep(plan.outageMillis - (performance.now() - downSince));
     witness.expect();
@@ -65,29 +69,35 @@ export async function playFleet(binary: string, plan: RealPlan): Promise<RealFig
     while (witness.firstSince === undefined && performance.now() < deadline) await sleep(POLL_MILLIS);
     await sleep(Math.max(CALM_MILLIS, plan.outageMillis / 2));
     const ended = await Promise.all(running.map(({ service }) => service.finish()));
-    await sleep(AFTERMATH_MILLIS);
-
     const offered = ended.reduce((sum, { emitted }) => sum + emitted, 0);
     const dropped = ended.reduce(
       (sum, { stats }) =>
         sum + Object.values(stats?.dropped ?? {}).reduce((all, records) => all + records, 0),
       0,
     );
+    // The gateway passes on what it had on disk.
+    const latest = performance.now() + MAX_AFTERMATH_MILLIS;
+    while (witness.first.size < offered - dropped && performance.now() < latest) await sleep(POLL_MILLIS);
     const lost = offered - witness.first.size;
     const since = [...witness.first.values()]
       .filter((atMillis) => atMillis >= backMillis)
       .sort((a, b) => a - b);
+    const drainedMillis = drained(running, witness, plan, backMillis);
+    const until = backMillis + drainedMillis;
     const rate = plan.processes * plan.recordsPerSecond;
     const attempts = ended.reduce((sum, { stats }) => sum + (stats?.exports.attempts ?? 0), 0);
     const failures = ended.reduce((sum, { stats }) => sum + (stats?.exports.failures ?? 0), 0);
     return {
       offered,
       lost,
+      lostShare: lost / loggedIn(plan, backMillis - downMillis),
       dropped,
       unexplained: lost - dropped,
       twice: witness.again.length,
       resumedMillis: since[0] === undefined ? undefined : since[0] - backMillis,
-      drainedMillis: drained(running, witness, plan, backMillis),
+      drainedMillis,
+      awayMillis: backMillis - downMillis,
+      capacity: since.filter((atMillis) => atMillis <= until).length / loggedIn(plan, drainedMillis),
       peakLoad:
         busiest(
           since,

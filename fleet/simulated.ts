@@ -10,7 +10,7 @@ import { SimulatedProcess } from '../simulation/process.ts';
 import { recordOf } from '../simulation/record.ts';
 import { SpillwayLogRecordProcessor } from '../simulation/subject.ts';
 import { BEGINNING, World } from '../simulation/world.ts';
-import { busiest, type FleetFigures, type FleetPlan } from './plan.ts';
+import { busiest, type FleetFigures, type FleetPlan, loggedIn } from './plan.ts';
 
 const CALM_MILLIS = 10_000;
 /** A service logs more than one record in a turn. */
@@ -74,10 +74,10 @@ export async function simulateFleet(plan: FleetPlan, seed = 1): Promise<FleetFig
   return figuresOf(plan, { members, collector, backAt, drainedAt });
 }
 
-function weatherAfter({ processes, recordsPerSecond, recordBytes, capacity }: FleetPlan): Weather {
+function weatherAfter({ processes, recordsPerSecond, recordBytes, capacity, holdBytes }: FleetPlan): Weather {
   if (capacity === undefined) return { kind: 'healthy' };
   const drainBytesPerSecond = processes * recordsPerSecond * recordBytes * capacity;
-  return { kind: 'memory-limit', bytes: COLLECTOR_BYTES, drainBytesPerSecond };
+  return { kind: 'memory-limit', bytes: holdBytes ?? COLLECTOR_BYTES, drainBytesPerSecond };
 }
 
 function startMember(
@@ -149,10 +149,12 @@ function figuresOf(plan: FleetPlan, { members, collector, backAt, drainedAt }: S
   const { arrivals } = collector;
   const again = [...arrivals.repeated.values()].reduce((sum, all) => sum + all.length - 1, 0);
   const arrived = arrivals.records - arrivals.others - again;
+  // What still waits may have arrived already, its answer being under way.
+  const lost = Math.max(dropped, offered - arrived - waiting);
   return {
     offered,
-    // What still waits may have arrived already, its answer being under way.
-    lost: Math.max(dropped, offered - arrived - waiting),
+    lost,
+    lostShare: lost / loggedIn(plan, plan.outageMillis),
     dropped,
     twice: again,
     resumedMillis: taken[0] && timeOf(taken[0]) - backAt,

@@ -148,6 +148,8 @@ const severalWereUnderWay: Claim = ({ peakRequests }) =>
 
 const wasRefused: Claim = (_, { refused }) => (refused > 0 ? undefined : 'no request was refused');
 
+const isNeverRefused: Claim = (_, { refused }) => (refused === 0 ? undefined : `${refused} requests failed`);
+
 const wastesLittle: Claim = (_, { requests, refused }) =>
   refused < requests * MAX_WASTED_SHARE
     ? undefined
@@ -170,6 +172,9 @@ export const restartClaims = (lane: Lane): Claim[] => [
   ...(lane === 'own' ? [resumesSoon, severalWereUnderWay] : []),
 ];
 export const limitClaims = [...always, losesNothing, wasRefused, wastesLittle];
+export const idleClaims = [...always, losesNothing, isNeverRefused];
+/** What was answered too late has arrived, and is sent again. */
+export const lateClaims = [balances, leavesNothingOnDisk, losesNothing, wasRefused];
 export const refusalClaims = [...always, losesNothing, wasRefused];
 /**
  * The channel of gRPC does not connect before its own back-off is over, whoever asks: what is in memory then is lost and

@@ -7,11 +7,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { debianPackage } from '../scripts/programs.ts';
 import { root } from '../scripts/tools.ts';
 import { collectorBinary } from './binary.ts';
 import { figuresOf } from './judge.ts';
 import { type Played, updatedPage } from './page.ts';
-import { play } from './run.ts';
+import { type Programs, play } from './run.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { LANE_NAMES } from './service-plan.ts';
 
@@ -35,12 +36,12 @@ function nameOf({ name, lane, hasSpool }: Scenario): string {
 }
 
 /** Some at the same time, the longest first. */
-async function playAll(binary: string, chosen: readonly Scenario[]): Promise<Played[]> {
+async function playAll(programs: Programs, chosen: readonly Scenario[]): Promise<Played[]> {
   const waiting = [...chosen].sort((a, b) => b.seconds - a.seconds);
   const played = new Map<Scenario, Played>();
   const worker = async () => {
     for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
-      const result = await playOne(binary, scenario);
+      const result = await playOne(programs, scenario);
       played.set(scenario, result);
       tell(result);
     }
@@ -49,9 +50,9 @@ async function playAll(binary: string, chosen: readonly Scenario[]): Promise<Pla
   return chosen.map((scenario) => played.get(scenario) as Played);
 }
 
-async function playOne(binary: string, scenario: Scenario): Promise<Played> {
+async function playOne(programs: Programs, scenario: Scenario): Promise<Played> {
   try {
-    const facts = await play(binary, scenario);
+    const facts = await play(programs, scenario);
     const figures = figuresOf(facts, scenario.lane);
     const problems = scenario.claims.map((claim) => claim(facts, figures, scenario.lane));
     return { scenario, facts, figures, problems: problems.filter((problem) => problem !== undefined) };
@@ -83,15 +84,22 @@ async function main(): Promise<void> {
   }
   const startedAt = performance.now();
   const words = positionals.map((word) => word.toLowerCase());
+  const nginx = await debianPackage('nginx');
+  const skipped = 'missing' in nginx ? [`behind nginx: ${nginx.missing}`] : [];
+  for (const what of skipped) console.log(`skipped: ${what}`);
   const chosen = scenarios.filter(
     (scenario) =>
+      (scenario.proxy === undefined || !('missing' in nginx)) &&
       (!values.short || scenario.isShort) &&
       words.every((word) => nameOf(scenario).toLowerCase().includes(word)),
   );
-  const played = await playAll(binary.path, chosen);
+  const played = await playAll(
+    { collector: binary.path, ...(!('missing' in nginx) && { nginx: join(nginx.path, 'usr/sbin/nginx') }) },
+    chosen,
+  );
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   const failed = played.filter(({ problems }) => problems.length > 0);
-  await writeFile(RESULTS, JSON.stringify({ tried: played.length, skipped: [] }));
+  await writeFile(RESULTS, JSON.stringify({ tried: played.length, skipped }));
   const isWhole = !values.short && words.length === 0;
   if (isWhole || values.update) {
     const { version } = binary;

@@ -25,6 +25,10 @@ export interface ServicePlan {
   readonly maxQueueBytes?: number;
   /** The number of its first record, by which those of several services can be told apart. Default 0. */
   readonly firstRecord?: number;
+  /** Beside what this process has of its own, less what configures telemetry or Node. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** A bearer token that may change. Of the own exporter. */
+  readonly tokenFile?: string;
 }
 
 /** Once every record is delivered, dropped or out of patience, the service shuts down and ends. */

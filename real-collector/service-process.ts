@@ -22,7 +22,7 @@ export class ServiceProcess {
     const env = Object.entries(process.env).filter(([name]) => !/^(OTEL|NODE)_|_proxy$/i.test(name));
     this.#child = fork(new URL('./service.ts', import.meta.url), [JSON.stringify(plan)], {
       execArgv: [],
-      env: Object.fromEntries(env),
+      env: { ...Object.fromEntries(env), ...plan.environment },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     // `exit` alone may come before the last messages have been read.

@@ -1,5 +1,6 @@
 /** The service under test: logs at a rate through one lane, everything at its default, until it is told or signalled to end. */
 
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import { OTLPLogExporter as GrpcExporter } from '@opentelemetry/exporter-logs-otlp-grpc';
@@ -14,15 +15,6 @@ import type { FromService, Lane, ServicePlan, ToService } from './service-plan.t
 const TICK_MILLIS = 10;
 const MAX_DRAIN_MILLIS = 120_000;
 
-const exporters: Readonly<Record<Lane, (url: string) => LogRecordExporter>> = {
-  own: (url) => new SpillwayOtlpLogExporter({ url }),
-  protobuf: (url) => new ProtobufExporter({ url }),
-  json: (url) => new JsonExporter({ url }),
-  grpc: (url) => new GrpcExporter({ url }),
-  stock: (url) => new ProtobufExporter({ url }),
-  'stock grpc': (url) => new GrpcExporter({ url }),
-};
-
 const {
   lane,
   url,
@@ -30,7 +22,22 @@ const {
   recordsPerSecond,
   maxQueueBytes,
   firstRecord = 0,
+  tokenFile,
 } = JSON.parse(process.argv[2] as string) as ServicePlan;
+
+async function credentials(): Promise<Record<string, string>> {
+  return { authorization: `Bearer ${await readFile(tokenFile as string, 'utf8')}` };
+}
+
+const exporters: Readonly<Record<Lane, (url: string) => LogRecordExporter>> = {
+  own: (url) =>
+    new SpillwayOtlpLogExporter({ url, ...(tokenFile !== undefined && { headers: credentials }) }),
+  protobuf: (url) => new ProtobufExporter({ url }),
+  json: (url) => new JsonExporter({ url }),
+  grpc: (url) => new GrpcExporter({ url }),
+  stock: (url) => new ProtobufExporter({ url }),
+  'stock grpc': (url) => new GrpcExporter({ url }),
+};
 
 function tell(message: FromService): Promise<void> {
   return new Promise((resolve) => {

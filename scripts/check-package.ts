@@ -1,6 +1,7 @@
 /** The gate for the shape of the package: the right files, sound manifest (publint), types that resolve (attw), nothing to install beside it. */
 import { readFile } from 'node:fs/promises';
-import { conclude, pack, run, withTemporaryDirectory } from './tools.ts';
+import { join } from 'node:path';
+import { conclude, pack, root, run, withTemporaryDirectory } from './tools.ts';
 
 const required = [
   'LICENSE',
@@ -13,7 +14,8 @@ const required = [
   'dist/testing.cjs',
   'dist/testing-child.mjs',
 ];
-const allowed = /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts))$/;
+const allowed =
+  /^(LICENSE|(README|CHANGELOG|SECURITY)\.md|package\.json|docs\/[^/]+\.(md|svg)|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts))$/;
 
 await withTemporaryDirectory(async (directory) => {
   const problems: string[] = [];
@@ -21,6 +23,12 @@ await withTemporaryDirectory(async (directory) => {
   const paths = files.map((file) => file.path);
   for (const path of required) if (!paths.includes(path)) problems.push(`${path} is not in the package`);
   for (const path of paths) if (!allowed.test(path)) problems.push(`${path} does not belong in the package`);
+
+  // Where the package is installed there is no repository around its front page.
+  const page = await readFile(join(root, 'README.md'), 'utf8');
+  for (const [, target = ''] of page.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+    if (!paths.includes(target)) problems.push(`README.md links to ${target}, which is not in the package`);
+  }
 
   const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
   for (const kind of ['dependencies', 'optionalDependencies', 'bundledDependencies', 'bundleDependencies']) {

@@ -8,8 +8,9 @@ await withTemporaryDirectory(async (directory) => {
   const sum = (pattern: RegExp) =>
     files.filter((file) => pattern.test(file.path)).reduce((bytes, file) => bytes + file.size, 0);
   const rows = [
-    { what: 'tarball', bytes: packedBytes, budgetBytes: 288 * kibi },
-    { what: 'unpacked', bytes: unpackedBytes, budgetBytes: 1_152 * kibi },
+    { what: 'tarball', bytes: packedBytes, budgetBytes: 392 * kibi },
+    { what: 'unpacked', bytes: unpackedBytes, budgetBytes: 1_472 * kibi },
+    { what: 'pages', bytes: sum(/\.(md|svg)$/), budgetBytes: 384 * kibi },
     { what: 'code a process loads (ESM)', bytes: sum(/^dist\/index\.mjs$/), budgetBytes: 360 * kibi },
     { what: 'code a process loads (CommonJS)', bytes: sum(/^dist\/index\.cjs$/), budgetBytes: 360 * kibi },
     { what: 'what is preloaded', bytes: sum(/^dist\/register\.mjs$/), budgetBytes: 24 * kibi },

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 
@@ -78,10 +78,23 @@ export async function withTemporaryDirectory<T>(use: (directory: string) => Prom
 }
 
 /** A tool that only its gate needs has a `package.json` of its own, so that nobody else installs it. @returns its folder. */
-export async function installedTool(name: string): Promise<string> {
-  const directory = join(root, 'tools', name);
-  if (!existsSync(join(directory, 'node_modules'))) {
-    await runOrThrow('npm', ['ci'], { cwd: directory, timeoutMillis: 300_000 });
+export function installedTool(name: string): Promise<string> {
+  return installed(join('tools', name));
+}
+
+/**
+ * Installs what the `package.json` of a folder names, unless `witness`, one of its packages, is there already.
+ *
+ * @returns the folder.
+ */
+export async function installed(
+  folder: string,
+  witness = '',
+  flags: readonly string[] = [],
+): Promise<string> {
+  const directory = resolve(root, folder);
+  if (!existsSync(join(directory, 'node_modules', witness))) {
+    await runOrThrow('npm', ['ci', ...flags], { cwd: directory, timeoutMillis: 300_000 });
   }
   return directory;
 }

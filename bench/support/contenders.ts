@@ -5,7 +5,8 @@ import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-ot
 import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { BatchLogRecordProcessor, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { SpillwayLogRecordProcessor, type SpillwayOptions, SpillwayOtlpLogExporter } from 'otel-spillway';
-import { type Contender, OTLP, PLAIN, STOCK } from './measure.ts';
+import { LimitProcessor } from './limit.ts';
+import { type Contender, LIMIT, OTLP, PLAIN, STOCK } from './measure.ts';
 
 /** Options that both processors have, and ours alone. */
 type Options = Omit<SpillwayOptions, 'exporter'>;
@@ -37,6 +38,8 @@ export function buildPipeline(
       return ours({ exporter: official(), ...common, ...own });
     case OTLP:
       return ours({ exporter: new SpillwayOtlpLogExporter({ url }), ...common, ...own });
+    case LIMIT:
+      return { processor: new LimitProcessor(url), dropped: () => ({}) };
   }
 }
 

@@ -4,9 +4,12 @@ export const STOCK = 'stock';
 export const PLAIN = 'spillway (plain)';
 export const OTLP = 'spillway (otlp)';
 
+/** The bytes of `spillway (otlp)` from the barest processor: what no processor can do for less. */
+export const LIMIT = 'limit';
+
 /** Compared in every benchmark; some add others, as a floor or as a variant. */
 export const CONTENDERS = [STOCK, PLAIN, OTLP] as const;
-export type Contender = (typeof CONTENDERS)[number];
+export type Contender = (typeof CONTENDERS)[number] | typeof LIMIT;
 
 /** Judged by the worst of them. */
 export const ALL = 'all';

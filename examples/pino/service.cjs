@@ -2,6 +2,7 @@ const { createServer } = require('node:http');
 const { pino } = require('pino');
 
 const logger = pino();
+const port = Number(process.env.PORT ?? 8080);
 
 const server = createServer((request, response) => {
   const child = logger.child({ path: request.url });
@@ -13,6 +14,4 @@ const server = createServer((request, response) => {
   }
   response.end();
 });
-server.listen(Number(process.env.PORT ?? 8080), () => {
-  logger.info({ port: server.address().port }, 'listening');
-});
+server.listen(port, () => logger.info({ port }, 'listening'));

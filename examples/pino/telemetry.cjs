@@ -1,12 +1,9 @@
 const { logs } = require('@opentelemetry/api');
-const { OTLPLogExporter } = require('@opentelemetry/exporter-logs-otlp-proto');
 const { PinoInstrumentation } = require('@opentelemetry/instrumentation-pino');
 const { LoggerProvider } = require('@opentelemetry/sdk-logs');
 const { SpillwayLogRecordProcessor, shutdownOnSignals } = require('otel-spillway');
 
-const provider = new LoggerProvider({
-  processors: [new SpillwayLogRecordProcessor({ exporter: new OTLPLogExporter() })],
-});
+const provider = new LoggerProvider({ processors: [new SpillwayLogRecordProcessor()] });
 logs.setGlobalLoggerProvider(provider);
 shutdownOnSignals(provider);
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +15,7 @@ test('no log is lost by an outage of the collector with a deploy in it', async (
   const env = {
     ...process.env,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    SPOOL: mkdtempSync('/tmp/spool-'),
+    SPOOL: mkdtempSync(join(tmpdir(), 'spool-')),
   };
 
   const orders: string[] = [];

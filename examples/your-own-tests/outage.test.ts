@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestCollector } from 'otel-spillway/testing';
@@ -12,7 +14,7 @@ test('no log is lost by an outage of the collector with a deploy in it', { timeo
   const env = {
     ...process.env,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    SPOOL: mkdtempSync('/tmp/spool-'),
+    SPOOL: mkdtempSync(join(tmpdir(), 'spool-')),
   };
 
   const orders: string[] = [];

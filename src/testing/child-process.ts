@@ -43,9 +43,11 @@ export async function hostInChild(
   }
 
   function start(port: number): Promise<number> {
-    // The host's own flags (a test runner's loaders, an inspector's port) are not the child's.
+    // The host's own flags (a test runner's loaders, an inspector's port, a preload that sets up telemetry) are not the
+    // child's. One that may be killed must measure no coverage: half a report cannot be read.
     const child = fork(CHILD, {
       execArgv: [],
+      env: { ...process.env, NODE_OPTIONS: undefined, NODE_V8_COVERAGE: undefined },
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

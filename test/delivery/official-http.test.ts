@@ -1,5 +1,8 @@
 /** What is special to the official OTLP/HTTP exporters behind the processor: retries and a time of their own. */
 
+import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http';
+import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import { OTLPLogExporter as OlderExporter } from 'exporter-logs-otlp-http-0.2xx';
 import { describe, expect, test } from 'vitest';
 import type { SpillwayOptions } from '../../src/index.ts';
 import type { Reply, TestCollector } from '../../src/testing/index.ts';
@@ -76,3 +79,22 @@ test('an exporter that outlasts exportTimeoutMillis is not called again while it
   expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 3, failures: 0 } });
   expectReceived(collector.ids, { to: emitted });
 });
+
+test.each([
+  ['JSON', JsonExporter],
+  ['JSON of 0.2xx', OlderExporter],
+  ['protobuf', ProtobufExporter],
+])(
+  'requests of the official exporter for %s go side by side on real sockets, and none beyond its limit',
+  async (_, Exporter) => {
+    const collector = await collectorWith();
+    await collector.become({ latencyMillis: 15 });
+    const exporter = new Exporter({ url: collector.logsUrl, concurrencyLimit: 3 });
+    const pipeline = new LivePipeline({ exporter, maxExportBatchSize: BATCH_RECORDS });
+    const emitted = pipeline.emit(30 * BATCH_RECORDS);
+    await pipeline.settled();
+    expect(collector.account()).toMatchObject({ requests: 30, peakConcurrentRequests: 3 });
+    expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 30, failures: 0 } });
+    expectReceived(collector.ids, { to: emitted });
+  },
+);

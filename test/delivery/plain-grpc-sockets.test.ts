@@ -218,3 +218,18 @@ test('a server that is gone and comes back on the same port gets everything', as
   expect(pipeline.stats.exported).toBe(emitted);
   expectReceived(collector.ids, { to: emitted });
 });
+
+test('requests of the official gRPC exporter go side by side on a real channel, and none beyond its limit', async () => {
+  const collector = await GrpcCollector.start();
+  const exporter = new OTLPLogExporter({ url: collector.url, concurrencyLimit: 2 });
+  const pipeline = new LivePipeline({ exporter, maxExportBatchSize: BATCH_RECORDS });
+  const emitted = pipeline.emit(20 * BATCH_RECORDS);
+  let peak = 0;
+  await pipeline.until(({ queued, inFlight }) => {
+    peak = Math.max(peak, inFlight.records / BATCH_RECORDS);
+    return queued.records + inFlight.records === 0;
+  });
+  expect(peak).toBeLessThanOrEqual(2);
+  expect(pipeline.stats).toMatchObject({ exported: emitted, exports: { attempts: 20, failures: 0 } });
+  expectReceived(collector.ids, { to: emitted });
+});

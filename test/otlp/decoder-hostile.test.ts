@@ -245,21 +245,20 @@ test('a source without records is left out', () => {
   }
 });
 
-/** So many bytes of messages without contents. */
-const TWO_MIB = 2 * 1024 * 1024;
-const manyOf = (...bytes: readonly number[]) => Buffer.alloc(TWO_MIB, Buffer.from(bytes));
+/** Messages without contents, so many bytes of them. */
+const manyOf = (kib: number, ...bytes: readonly number[]) => Buffer.alloc(kib * 1024, Buffer.from(bytes));
 
 test.each([
-  { name: 'resources', request: manyOf(0x0a, 0), refusing: ALL },
-  { name: 'scopes', request: field(0x0a, manyOf(0x12, 0)), refusing: ALL },
+  { name: 'resources', request: manyOf(128, 0x0a, 0), refusing: ALL },
+  { name: 'scopes', request: field(0x0a, manyOf(128, 0x12, 0)), refusing: ALL },
   // As bytes, a record is only its place.
-  { name: 'records', request: field(0x0a, field(0x12, manyOf(0x12, 0))), refusing: ['snapshots'] },
+  { name: 'records', request: field(0x0a, field(0x12, manyOf(128, 0x12, 0))), refusing: ['snapshots'] },
   {
     name: 'bytes in a list',
-    request: requestWith(field(0x2a, field(0x2a, manyOf(0x0a, 2, 0x3a, 0)))),
+    request: requestWith(field(0x2a, field(0x2a, manyOf(640, 0x0a, 2, 0x3a, 0)))),
     refusing: ['snapshots'],
   },
-])('two MiB of empty $name are refused before they take hundreds of MiB', ({ request, refusing }) => {
+])('empty $name are refused before they take more than sixteen times their size and 16 MiB', ({ request, refusing }) => {
   const codecs = {
     bytes: () => new EncodedBatchCodec(new EnvelopeEncoder(), UNLIMITED).decode(request),
     snapshots: () => new RecordBatchCodec(UNLIMITED).decode(request),

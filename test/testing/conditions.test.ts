@@ -1,8 +1,10 @@
 /** What a test collector can become, what it says of what it has received, and how it is waited for. */
 
+import { readdirSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Condition, TestCollector, type TestCollectorOptions } from '../../src/testing/index.ts';
 import { Limits } from '../../src/testing/limits.ts';
+import { temporaryDirectory } from '../support/spooled-harness.ts';
 
 async function start(options: TestCollectorOptions = {}): Promise<TestCollector> {
   const collector = await TestCollector.start(options);
@@ -132,6 +134,21 @@ test('a collector in this process cannot be killed, and says so', async () => {
   const collector = await start();
   await expect(collector.kill()).rejects.toThrow('child process');
   await expect(collector.restart()).rejects.toThrow('child process');
+});
+
+test('a collector in a child process loads nothing that NODE_OPTIONS asks for, and measures no coverage', async () => {
+  const { NODE_OPTIONS, NODE_V8_COVERAGE } = process.env;
+  const directory = temporaryDirectory();
+  process.env.NODE_OPTIONS = '--import=data:text/javascript,process.exit(3)';
+  process.env.NODE_V8_COVERAGE = directory;
+  try {
+    await (await TestCollector.spawn()).stop();
+  } finally {
+    Object.assign(process.env, { NODE_OPTIONS, NODE_V8_COVERAGE });
+    if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+    if (NODE_V8_COVERAGE === undefined) delete process.env.NODE_V8_COVERAGE;
+  }
+  expect(readdirSync(directory)).toEqual([]);
 });
 
 test('a collector leaves with the scope that it was declared in', async () => {

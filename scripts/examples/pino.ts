@@ -1,0 +1,9 @@
+/** What pino logs arrives as OpenTelemetry records: severity, message, and fields as attributes. */
+import assert from 'node:assert/strict';
+import type { Check } from './support/play.ts';
+import { serve } from './support/served.ts';
+
+export const check: Check = async (start, collector) => {
+  const error = await serve(await start(), collector);
+  assert.match(JSON.stringify(error.attributes), /no such order/);
+};
