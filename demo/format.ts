@@ -13,7 +13,12 @@ export function seconds(millis: number): string {
 }
 
 /** Every column is as wide as its widest cell; the first `leftColumns` are aligned left, the others right. */
-export function columns(rows: readonly (readonly string[])[], leftColumns: number, minWidth = 0): string[] {
+export function columns(
+  rows: readonly (readonly string[])[],
+  leftColumns: number,
+  minWidth = 0,
+  gap = '   ',
+): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {
@@ -26,7 +31,18 @@ export function columns(rows: readonly (readonly string[])[], leftColumns: numbe
         const width = widths[column] ?? 0;
         return column < leftColumns ? cell.padEnd(width) : cell.padStart(width);
       })
-      .join('   ')
+      .join(gap)
       .trimEnd(),
   );
+}
+
+/** Lines of at most `width`, broken between words; a word that is longer has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }

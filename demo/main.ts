@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { TestCollector } from '../src/testing/index.ts';
 import { heldIn } from './balance.ts';
-import { seconds } from './format.ts';
+import { seconds, wrap } from './format.ts';
 import { createLoad } from './load.ts';
 import { type PerPipeline, perPipeline, pipelineNames } from './messages.ts';
-import { type Account, type SceneResult, table, verdicts } from './report.ts';
+import { type Account, conclusion, type SceneResult, table, verdicts } from './report.ts';
 import { scenes } from './scenes.ts';
 import { type Service, startService } from './service-process.ts';
 import { openView } from './view.ts';
@@ -80,21 +80,26 @@ setTimeout(() => {
   process.exit(1);
 }, deadlineMillis).unref();
 
+/** Lines as they are read, also where a file is written. */
+const width = Math.min(process.stdout.columns ?? 100, 100) - 1;
+const paragraph = (text: string, indent = ''): string => wrap(text, width).join(`\n${indent}`);
+
 console.log(`${styleText('bold', 'otel-spillway demo')}
 
-A small HTTP service logs with pino through three pipelines at once, each with its own OTLP collector:
-  stock          BatchLogRecordProcessor and the official OTLP exporter, with their defaults
+${paragraph('A small HTTP service logs with pino through three pipelines concurrently, each with a collector of its own:')}
+  stock          BatchLogRecordProcessor and the official OTLP exporter
   spillway       SpillwayLogRecordProcessor and the official OTLP exporter
   spillway-otlp  SpillwayLogRecordProcessor and its own OTLP exporter
-Everything has its defaults; the latter two have a disk spool each, in mode 'always'.
-While it runs, "lost" is what each processor says of itself. The table at the end counts what the collectors decoded.
+${paragraph('Everything has its defaults; the latter two have a disk spool each, in mode \'always\'. While it runs, "lost" is what each processor says of itself. The table at the end counts what the collectors decoded. In the bars █ is delivered, · is lost, ▒ neither, so far.')}
 `);
 const account = await run();
+console.log(`\n${table(account, width).join('\n')}\n`);
 console.log(
-  `\n${table(account).join('\n')}\n\nLost is offered minus delivered: logged in that scene, and never decoded by the collector.\n`,
+  `${paragraph('Lost is offered minus delivered: logged in that scene, and never decoded by the collector.')}\n`,
 );
 for (const { text, good } of verdicts(account)) {
-  console.log(styleText(good ? 'green' : 'red', text));
+  console.log(styleText(good ? 'green' : 'red', paragraph(`${good ? 'ok' : 'NOT OK'}  ${text}`, '    ')));
   if (!good) process.exitCode = 1;
 }
-console.log(`\nIt took ${seconds(performance.now() - startMillis)}.`);
+console.log(`\nIt took ${seconds(performance.now() - startMillis)}.\n`);
+console.log(styleText('bold', paragraph(conclusion(account))));

@@ -28,8 +28,12 @@ export interface Account {
   recordBytes: number;
 }
 
-export function table({ scenes, arrived, offered, recordBytes }: Account): string[] {
-  const rows = [['scene', 'pipeline', 'offered', 'delivered', 'lost', '', 'peak queue', 'bytes', 'on disk']];
+/** What a narrow terminal has no room for comes last, and is left out there. */
+const COLUMNS = ['scene', 'pipeline', 'offered', 'delivered', 'lost', '', 'peak queue', 'bytes', 'on disk'];
+
+/** As many columns as `width` has room for. */
+export function table({ scenes, arrived, offered, recordBytes }: Account, width: number): string[] {
+  const rows = [COLUMNS];
   const all: SceneResult = { name: 'all', from: 0, to: offered, peaks: deepest(scenes) };
   for (const scene of [...scenes, all]) {
     for (const name of pipelineNames) {
@@ -50,7 +54,13 @@ export function table({ scenes, arrived, offered, recordBytes }: Account): strin
       ]);
     }
   }
-  return columns(rows, 2);
+  for (let length = COLUMNS.length; ; length--) {
+    const lines = columns(
+      rows.map((row) => row.slice(0, length)),
+      2,
+    );
+    if (length === 6 || lines.every((line) => line.length <= width)) return lines;
+  }
 }
 
 interface Verdict {
@@ -147,4 +157,17 @@ function countArrived(
 
 function deepest(scenes: readonly SceneResult[]): PerPipeline<Peak> {
   return perPipeline((name) => scenes.map((scene) => scene.peaks[name]).reduce(deeper));
+}
+
+/** The demo in one sentence: what was lost, and what was not. */
+export function conclusion({ arrived, offered }: Account): string {
+  const lost = perPipeline((name) => offered - countArrived(arrived[name].ids, { from: 0, to: offered }));
+  const share = ((100 * lost.stock) / Math.max(offered, 1)).toFixed(1);
+  const ours = lost.spillway + lost['spillway-otlp'];
+  const spillway =
+    ours === 0
+      ? 'otel-spillway lost none, neither with the official exporter nor with its own'
+      : `otel-spillway lost ${count(lost.spillway)} with the official exporter and ${count(lost['spillway-otlp'])} with its own`;
+  const stock = lost.stock === 0 ? 'none' : `${count(lost.stock)} (${share} %)`;
+  return `Of ${count(offered)} log records BatchLogRecordProcessor lost ${stock}; ${spillway}.`;
 }

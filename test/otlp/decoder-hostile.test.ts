@@ -258,18 +258,21 @@ test.each([
     request: requestWith(field(0x2a, field(0x2a, manyOf(640, 0x0a, 2, 0x3a, 0)))),
     refusing: ['snapshots'],
   },
-])('empty $name are refused before they take more than sixteen times their size and 16 MiB', ({ request, refusing }) => {
-  const codecs = {
-    bytes: () => new EncodedBatchCodec(new EnvelopeEncoder(), UNLIMITED).decode(request),
-    snapshots: () => new RecordBatchCodec(UNLIMITED).decode(request),
-    json: () => requestToJson(request),
-    lines: () => jsonLines(request, 1_000).next(),
-  };
-  for (const [name, decode] of Object.entries(codecs)) {
-    if (refusing.includes(name)) expect(decode, name).toThrow('would take too much memory');
-    else if (name !== 'json' && name !== 'lines') expect(decode, name).not.toThrow();
-  }
-});
+])(
+  'empty $name are refused before they take more than sixteen times their size and 16 MiB',
+  ({ request, refusing }) => {
+    const codecs = {
+      bytes: () => new EncodedBatchCodec(new EnvelopeEncoder(), UNLIMITED).decode(request),
+      snapshots: () => new RecordBatchCodec(UNLIMITED).decode(request),
+      json: () => requestToJson(request),
+      lines: () => jsonLines(request, 1_000).next(),
+    };
+    for (const [name, decode] of Object.entries(codecs)) {
+      if (refusing.includes(name)) expect(decode, name).toThrow('would take too much memory');
+      else if (name !== 'json' && name !== 'lines') expect(decode, name).not.toThrow();
+    }
+  },
+);
 
 test('a batch of the smallest records there are, and of lists in lists, is read by every reader', () => {
   const smallest = requestOf(
