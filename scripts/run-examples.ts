@@ -83,7 +83,7 @@ async function checkTypes(directories: readonly string[], workspace: Workspace):
 
 let tried = 0;
 await withWorkspace(async (workspace) => {
-  const folders = globSync('examples/*/package.json', { cwd: root }).sort();
+  const folders = globSync('examples/*/README.md', { cwd: root }).sort();
   const all: Trial[] = [];
   for (const path of folders) all.push(await folder(join(root, dirname(path)), workspace));
   for (const page of pages) all.push(...(await programs(page, workspace)));
