@@ -16,6 +16,7 @@ import { bench as drain } from './drain.ts';
 import { bench as emit } from './emit.ts';
 import { bench as encode } from './encode.ts';
 import { bench as exporters } from './exporters.ts';
+import { bench as fullQueue } from './full-queue.ts';
 import { bench as load } from './load.ts';
 import { bench as memory } from './memory.ts';
 import { bench as shutdown } from './shutdown.ts';
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, Bench>> = {
   load,
   exporters,
   memory,
+  'full-queue': fullQueue,
   drain,
   shutdown,
   start,

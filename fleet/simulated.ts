@@ -16,7 +16,7 @@ const CALM_MILLIS = 10_000;
 /** A service logs more than one record in a turn. */
 const BURSTS_PER_SECOND = 4;
 /** What a gateway may hold that it has not passed on. */
-const COLLECTOR_BYTES = 32 * 1024 ** 2;
+const COLLECTOR_BYTES = 8 * 1024 ** 2;
 const LOOK_EVERY_MILLIS = 100;
 const MAX_DRAIN_MILLIS = 1_800_000;
 /** What an id, time and frame take of a record, beside its body. */

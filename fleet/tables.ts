@@ -22,12 +22,12 @@ export const REAL_PLANS: readonly (RealPlan & { readonly isShort?: boolean })[] 
   { ...EIGHT, outageMillis: 20_000, hasSpool: true, maxQueueBytes: MIB, signal: 'SIGKILL' },
 ];
 
-/** The same 10,000 records/s from few processes and from many. */
+/** The same 5,000 records/s from few processes and from many. */
 const SIZES = [
-  { processes: 10, recordsPerSecond: 1_000, recordBytes: 300 },
-  { processes: 100, recordsPerSecond: 100, recordBytes: 300 },
-  { processes: 1_000, recordsPerSecond: 10, recordBytes: 300 },
-  { processes: 10_000, recordsPerSecond: 1, recordBytes: 300 },
+  { processes: 10, recordsPerSecond: 500, recordBytes: 300 },
+  { processes: 100, recordsPerSecond: 50, recordBytes: 300 },
+  { processes: 1_000, recordsPerSecond: 5, recordBytes: 300 },
+  { processes: 10_000, recordsPerSecond: 0.5, recordBytes: 300 },
 ] as const;
 
 export const SIMULATED_PLANS: readonly (FleetPlan & { readonly isShort?: boolean })[] = [
@@ -38,18 +38,18 @@ export const SIMULATED_PLANS: readonly (FleetPlan & { readonly isShort?: boolean
     capacity: 2,
     isShort: size.processes === 10,
   })),
-  ...SIZES.slice(0, 3).map((size) => ({ ...size, outageMillis: 120_000, hasSpool: false, capacity: 2 })),
+  ...SIZES.slice(0, 2).map((size) => ({ ...size, outageMillis: 120_000, hasSpool: false, capacity: 2 })),
   { ...SIZES[1], outageMillis: 20_000, hasSpool: false },
   { ...SIZES[1], outageMillis: 20_000, hasSpool: false, capacity: 1.1 },
-  { ...SIZES[0], outageMillis: 20_000, hasSpool: false, capacity: 2, maxQueueBytes: 4 * MIB },
-  { ...SIZES[0], outageMillis: 20_000, hasSpool: true, capacity: 2, maxQueueBytes: 4 * MIB },
+  { ...SIZES[0], outageMillis: 20_000, hasSpool: false, capacity: 2, maxQueueBytes: 2 * MIB },
+  { ...SIZES[0], outageMillis: 20_000, hasSpool: true, capacity: 2, maxQueueBytes: 2 * MIB },
   {
     ...SIZES[1],
     recordBytes: 3_250,
     outageMillis: 120_000,
     hasSpool: false,
     capacity: 2,
-    maxQueueBytes: 16 * MIB,
+    maxQueueBytes: 8 * MIB,
   },
   {
     ...SIZES[1],
@@ -57,7 +57,7 @@ export const SIMULATED_PLANS: readonly (FleetPlan & { readonly isShort?: boolean
     outageMillis: 120_000,
     hasSpool: true,
     capacity: 2,
-    maxQueueBytes: 16 * MIB,
+    maxQueueBytes: 8 * MIB,
   },
 ];
 

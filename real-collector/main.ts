@@ -10,8 +10,10 @@ import { parseArgs } from 'node:util';
 import { debianPackage } from '../scripts/programs.ts';
 import { root } from '../scripts/tools.ts';
 import { collectorBinary } from './binary.ts';
+import { compareFields } from './fields.ts';
 import { figuresOf } from './judge.ts';
 import { type Played, updatedPage } from './page.ts';
+import { replayIntoRecovery } from './replay.ts';
 import { type Programs, play } from './run.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { LANE_NAMES } from './service-plan.ts';
@@ -93,6 +95,12 @@ async function main(): Promise<void> {
       (!values.short || scenario.isShort) &&
       words.every((word) => nameOf(scenario).toLowerCase().includes(word)),
   );
+  // Beside the table.
+  const others =
+    words.length > 0
+      ? []
+      : [...(await compareFields(binary.path)), ...(await replayIntoRecovery(binary.path))];
+  for (const problem of others) console.log(`FAILED ${problem}`);
   const played = await playAll(
     { collector: binary.path, ...(!('missing' in nginx) && { nginx: join(nginx.path, 'usr/sbin/nginx') }) },
     chosen,
@@ -110,7 +118,7 @@ async function main(): Promise<void> {
   );
   for (const { scenario, problems } of failed)
     console.log(`FAILED ${nameOf(scenario)}: ${problems.join('; ')}`);
-  if (failed.length > 0 || played.length === 0) process.exitCode = 1;
+  if (failed.length + others.length > 0 || played.length === 0) process.exitCode = 1;
 }
 
 process.setMaxListeners(0);

@@ -155,7 +155,7 @@ function behindNginx(
     recordsPerSecond,
     proxy,
     seconds: 25,
-    isShort: false,
+    isShort: proxy.maxBody !== undefined || proxy.tls === 'of both',
     act,
     end: 'finish',
     claims,
