@@ -92,6 +92,12 @@ export class SpillwayLogRecordProcessor implements LogRecordProcessor {
         `otel-spillway: not flushed within ${timeoutMillis} ms; ${this.#pipeline.queue.records} records are queued`,
       );
     }
+    if (result === 'silent') {
+      throw new SpillwayError(
+        'ERR_SPILLWAY_UNAVAILABLE',
+        `otel-spillway: the destination has not answered since a flush waited ${timeoutMillis} ms for it`,
+      );
+    }
     if (result === 'unavailable') {
       const { lastError } = this.#telemetry.ledger;
       throw new SpillwayError(

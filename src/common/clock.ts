@@ -101,6 +101,23 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Calls `expired` after `millis`, once what has arrived by then was handled: with a process that was stopped, or whose
+ * event loop was blocked, answers wait that came in time.
+ */
+export function timeLimit(
+  millis: number,
+  clock: Pick<Clock, 'immediate' | 'timer'>,
+  expired: () => void,
+): Cancel {
+  let isCancelled = false;
+  const cancel = clock.timer(() => clock.immediate(() => isCancelled || expired()), millis);
+  return () => {
+    isCancelled = true;
+    cancel();
+  };
+}
+
 /** @returns a function that calls `run` once in the next turn of the event loop, however often it is called before. */
 export function coalesced(clock: Pick<Clock, 'immediate'>, run: () => void): () => void {
   let isDue = false;

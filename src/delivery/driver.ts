@@ -1,6 +1,6 @@
 /** The loop that owns the exporter: it takes batches from the queue, sends them and decides what happens next. */
 
-import type { Cancel, Clock } from '../common/clock.ts';
+import type { Clock } from '../common/clock.ts';
 import type { DropReason } from '../common/errors.ts';
 import type { SeverityCounts } from '../common/severity-counts.ts';
 import { attempted, failed, haveOthersPassed, heldBackUntil } from '../queue/delivery-history.ts';
@@ -10,7 +10,7 @@ import type { QueuedBatch } from '../queue/queued-batch.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { disposeOf, type RetrySettings } from './disposition.ts';
 import { Evidence, Probes } from './evidence.ts';
-import { FlushRequests, type FlushResult } from './flush-requests.ts';
+import { FlushRequests, type FlushResult, type Patience, Silence } from './flush-requests.ts';
 import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
 import { Searches } from './search.ts';
 import {
@@ -23,6 +23,7 @@ import {
   type Sender,
 } from './sender.ts';
 import { SizeLimit } from './size-limit.ts';
+import { Turns } from './turns.ts';
 
 export interface DriverSettings {
   readonly concurrency: { readonly start: number; readonly max: number };
@@ -41,10 +42,6 @@ export interface DeliveryListener {
 
 /** A timeout after at least this time means silence; an earlier one may be a failed connection. */
 const SILENCE_MILLIS = 5_000;
-/** Interval of checks for a freeze of the process while exports are in progress. */
-const LOOK_MILLIS = 1_000;
-/** A timer this late proves a freeze. */
-const FROZEN_MILLIS = 2_000;
 /** The concurrency limit is reached: only the end of an export changes that. */
 const NOT_BY_ITSELF: Permit = { kind: 'not yet', notBefore: Number.POSITIVE_INFINITY };
 
@@ -61,11 +58,10 @@ export class Driver<B extends LogBatch> {
   readonly #evidence = new Evidence();
   readonly #probes = new Probes(this.#evidence);
   readonly #searches = new Searches();
-  readonly #stop = new AbortController();
-  #turnIsDue = false;
-  #cancelTimer: Cancel | undefined;
-  /** Due time of the timer, from which freezes are measured. */
-  #turnDueAt = Number.POSITIVE_INFINITY;
+  /** Aborts the requests in progress. */
+  #requests = new AbortController();
+  readonly #silence = new Silence();
+  readonly #turns: Turns;
   #activeExports = 0;
   #deliveries = 0;
   /** Consecutive attempts that ended in silence. */
@@ -73,7 +69,9 @@ export class Driver<B extends LogBatch> {
   /** Start of the last request that tested the destination. */
   #askedAt = Number.NEGATIVE_INFINITY;
   #retries = true;
-  #isPaused = false;
+  /** Nothing is sent while it is `suspended`, until it is resumed, or `paused`, for good. */
+  #mode: 'sending' | 'suspended' | 'paused' = 'sending';
+  #isStopped = false;
 
   constructor(
     source: BatchSource<B>,
@@ -89,23 +87,24 @@ export class Driver<B extends LogBatch> {
     this.#settings = settings;
     this.#listener = listener;
     this.#clock = clock;
+    this.#turns = new Turns(clock, () => this.#turn());
     this.#flushes = new FlushRequests(clock);
     this.#concurrency = new ConcurrencyLimit(settings.concurrency.start, settings.concurrency.max);
   }
 
   /** Schedules a turn. Cheap and idempotent. */
   wake(): void {
-    if (this.#turnIsDue || this.#stop.signal.aborted) return;
-    this.#turnIsDue = true;
-    this.#clock.immediate(this.#turn);
+    this.#turns.soon();
   }
 
   /**
    * Sends everything admitted so far without delays. Begins with one attempt, even while the breaker is open, unless the
    * server asked for time. Concurrent flushes share forced attempts. Never rejects.
-   * @param isEnd the last flush always forces an attempt; others only after the initial delay since the last test.
+   * @param isEnd the last flush always forces an attempt; others only after the initial delay since the last test, and
+   *   without waiting for its answer if an earlier flush has waited as long in vain.
    */
-  flush(timeoutMillis: number, isEnd: boolean): Promise<FlushResult> {
+  flush(timeoutMillis: number, isEnd: boolean, patience: Patience = 'retries'): Promise<FlushResult> {
+    if (this.#mode === 'suspended') this.#mode = 'sending';
     const upTo = this.#source.seal();
     if (this.#source.oldestSequence > upTo) return Promise.resolve('done');
     this.#source.retryNow();
@@ -113,34 +112,54 @@ export class Driver<B extends LogBatch> {
     if (isEnd || now - this.#askedAt >= this.#settings.retry.initialDelayMillis) {
       this.#recovery.askNow(now, isEnd);
     }
-    const flush = this.#flushes.add(upTo, timeoutMillis);
+    const isInVain = !isEnd && this.#silence.outlasts(timeoutMillis);
+    const flush = this.#flushes.add(upTo, timeoutMillis, isInVain ? 'none' : patience, isEnd);
     // Synchronously: otherwise a disk could take all batches before one was sent to test the destination.
     if (isEnd) this.#turn();
     else this.wake();
-    return flush;
+    return flush.then((result) => {
+      if (result === 'timeout' && this.#activeExports > 0) this.#silence.waited(timeoutMillis);
+      return result;
+    });
   }
 
   stopRetrying(): void {
     this.#retries = false;
   }
 
+  /**
+   * Gives up the requests in progress, as far as they can be cancelled, and sends nothing until `resume` or `flush`:
+   * connections would keep a finished process alive.
+   */
+  suspend(): void {
+    if (this.#mode === 'sending') this.#mode = 'suspended';
+    this.#requests.abort(new Error('the process is about to end'));
+    this.#requests = new AbortController();
+  }
+
+  resume(): void {
+    if (this.#mode === 'suspended') this.#mode = 'sending';
+    this.wake();
+  }
+
   /** Sends nothing more and releases all flushes; exports in progress may still end. */
   pause(): void {
-    this.#isPaused = true;
+    this.#mode = 'paused';
     this.#flushes.release();
   }
 
   /** Ends all work immediately: batches without a copy on disk, queued or in flight, are dropped as `shutdown`. */
   stop(): void {
-    this.#stop.abort(new Error('the processor was shut down'));
-    this.#cancelTimer?.();
+    this.#isStopped = true;
+    this.#requests.abort(new Error('the processor was shut down'));
+    this.#turns.stop();
     this.#source.discard('shutdown');
     this.#flushes.release();
   }
 
-  readonly #turn = (): void => {
-    this.#turnIsDue = false;
-    if (this.#stop.signal.aborted) return;
+  #turn(): void {
+    this.#turns.began();
+    if (this.#isStopped) return;
     const now = this.#clock.now();
     this.#noticeFreeze(now);
     this.#sendWhatIsDue(now);
@@ -149,19 +168,16 @@ export class Driver<B extends LogBatch> {
     const isOpen = !isAwaited && this.#recovery.isWaitingForProbe(now);
     this.#flushes.update(this.#source.oldestSequence, askAt, isOpen);
     this.#sleep(now);
-  };
+  }
 
-  /** A timer that fires far too late shows that the process was stopped or the machine slept. */
   #noticeFreeze(now: number): void {
-    const lateMillis = now - this.#turnDueAt;
-    if (lateMillis <= FROZEN_MILLIS) return;
-    this.#turnDueAt = Number.POSITIVE_INFINITY;
-    this.#recovery.timeJumped(lateMillis, now);
+    const frozenMillis = this.#turns.frozenMillis(now);
+    if (frozenMillis > 0) this.#recovery.timeJumped(frozenMillis, now);
   }
 
   /** One batch per turn: building a request blocks the event loop for a while. */
   #sendWhatIsDue(now: number): void {
-    if (this.#isPaused) return;
+    if (this.#mode !== 'sending') return;
     const permit = this.#permit(now);
     if (permit.kind === 'not yet') return;
     const isAlone = permit.kind === 'alone';
@@ -184,9 +200,10 @@ export class Driver<B extends LogBatch> {
     batch.history = attempted(batch.history);
     const { search } = batch.history;
     if (search !== undefined) search.isUnderWay = true;
+    const { signal } = this.#requests;
     let outcome: Outcome;
     try {
-      outcome = await this.#sender.send(batch.contents, this.#stop.signal, hints);
+      outcome = await this.#sender.send(batch.contents, signal, hints);
     } catch (error) {
       // Senders must not reject; the loop survives one that does.
       outcome = { kind: 'unserializable', error };
@@ -195,13 +212,23 @@ export class Driver<B extends LogBatch> {
     this.#activeExports--;
     if (search !== undefined) search.isUnderWay = false;
     // `stop` has already accounted for the batch.
-    if (this.#stop.signal.aborted) return;
+    if (this.#isStopped) return;
     const now = this.#clock.now();
     this.#noticeFreeze(now);
+    const wasInterrupted = this.#recovery.isInterrupted(attempt);
+    const wasGivenUp = (error: unknown) => signal.aborted && error === signal.reason;
+    if (outcome.kind === 'retryable' && (wasInterrupted || wasGivenUp(outcome.error))) {
+      // No failure: neither the destination nor the batch is the cause.
+      this.#recovery.end(attempt, { health: 'unknown', retryAfterMillis: outcome.retryAfterMillis }, now);
+      if (batch.isInFlight) this.#retry(batch);
+      this.wake();
+      return;
+    }
     const durationMillis = now - attempt.startedAt;
     const meant = this.#evidence.interpret(outcome, batch.contents);
     this.#learn(batch, meant, attempt, now);
-    const isProof = meant.kind === 'delivered' && !this.#recovery.isFailing;
+    this.#silence.ended(meant.kind === 'retryable', durationMillis);
+    const isProof = meant.kind === 'delivered' && !this.#recovery.isFailing && !wasInterrupted;
     if (isProof) this.#concurrency.succeeded(durationMillis, wasFull);
     this.#listener.attempted(meant, durationMillis);
     // Another process accounts for a batch that it took over; the answer is still evidence about the destination.
@@ -235,10 +262,14 @@ export class Driver<B extends LogBatch> {
         this.#source.requeue(batch, true);
         return;
       case 'retry':
-        if (this.#retries) this.#source.requeue(batch);
-        else this.#source.abandon(batch, 'shutdown');
+        this.#retry(batch);
         return;
     }
+  }
+
+  #retry(batch: QueuedBatch<B>): void {
+    if (this.#retries) this.#source.requeue(batch);
+    else this.#source.abandon(batch, 'shutdown');
   }
 
   #learn(batch: QueuedBatch<B>, outcome: Outcome, attempt: Attempt, now: number): void {
@@ -310,16 +341,9 @@ export class Driver<B extends LogBatch> {
 
   /** Sets the timer for the next event that only time causes; all others call `wake`. */
   #sleep(now: number): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    const sendAt = this.#isPaused
-      ? Number.POSITIVE_INFINITY
-      : Math.max(this.#source.dueAt(now), notBeforeOf(this.#permit(now)));
-    const lookAt = this.#activeExports > 0 ? now + LOOK_MILLIS : Number.POSITIVE_INFINITY;
-    const at = Math.min(sendAt, lookAt);
-    this.#turnDueAt = at;
-    if (at === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#clock.timer(this.#turn, at - now, false, lookAt < sendAt);
+    const dueAt = this.#mode === 'sending' ? this.#source.dueAt(now) : Number.POSITIVE_INFINITY;
+    const sendAt = Math.max(dueAt, notBeforeOf(this.#permit(now)));
+    this.#turns.next(sendAt, now, this.#activeExports > 0);
   }
 }
 

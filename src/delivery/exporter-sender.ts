@@ -5,6 +5,7 @@ import { type Clock, settledWithin } from '../common/clock.ts';
 import type { RecordBatch } from '../records/record-batch.ts';
 import { classify } from './classify.ts';
 import { runExporting } from './export-context.ts';
+import type { FlushResult } from './flush-requests.ts';
 import { resolved } from './pending-resources.ts';
 import type { Outcome, Sender } from './sender.ts';
 
@@ -117,11 +118,13 @@ export class ExporterFlush {
   }
 
   /** Awaits `flushing` and then one more call, until `deadline` (monotonic clock) or until `hurry` aborts. */
-  async during<T>(flushing: Promise<T>, deadline: number, hurry: AbortSignal): Promise<T> {
+  async during(flushing: Promise<FlushResult>, deadline: number, hurry: AbortSignal): Promise<FlushResult> {
     this.#waiting++;
     try {
       if (this.isDue) void this.#call();
       const result = await flushing;
+      // An exporter that waits for the same answer would be as silent.
+      if (result === 'silent') return result;
       await settledWithin(this.#call(), deadline - this.#clock.now(), this.#clock, { signal: hurry });
       return result;
     } finally {

@@ -186,7 +186,7 @@ export class Recovery {
     const { health, retryAfterMillis } = verdict;
     if (retryAfterMillis !== undefined) this.#heed(retryAfterMillis, now);
     if (health === 'healthy') this.#succeeded(attempt, now);
-    else if (health === 'unknown' || attempt.jumps !== this.#jumps) this.#inconclusive(attempt, now);
+    else if (health === 'unknown' || this.isInterrupted(attempt)) this.#inconclusive(attempt, now);
     else return this.#failed(attempt, verdict, now);
     return false;
   }
@@ -198,7 +198,12 @@ export class Recovery {
     else if (isEnd) this.#enter({ ...this.#state, asksAgain: true });
   }
 
-  /** The process did not run for `byMillis`: that is no outage, and answers to requests in progress prove nothing. */
+  /** Whether the process did not run during the attempt. */
+  isInterrupted(attempt: Attempt): boolean {
+    return attempt.jumps !== this.#jumps;
+  }
+
+  /** The process did not run for `byMillis`: that is no outage, and failures of requests in progress prove nothing. */
   timeJumped(byMillis: number, now: number): void {
     this.#jumps++;
     const state = this.#state;

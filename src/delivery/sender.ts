@@ -1,6 +1,6 @@
 /** The interface for sending a batch, all outcomes of an attempt, and the limit of its duration. */
 
-import type { Clock } from '../common/clock.ts';
+import { type Clock, timeLimit } from '../common/clock.ts';
 import type { LogBatch } from '../queue/log-batch.ts';
 import type { Refusal } from './immediate-retries.ts';
 
@@ -109,11 +109,9 @@ export class TimeoutSender<B extends LogBatch> implements Sender<B> {
         const message = `export timed out after ${this.#timeoutMillis} ms`;
         const error = Object.assign(new Error(message), { code: 'ETIMEDOUT' });
         attempt.abort(error);
-        // An answer that has arrived, but waits for its turn in a blocked event loop, goes first.
-        const giveUp = () => this.#clock.immediate(() => finish({ kind: 'retryable', error }));
-        cancel = this.#clock.timer(giveUp, GRACE_MILLIS);
+        cancel = timeLimit(GRACE_MILLIS, this.#clock, () => finish({ kind: 'retryable', error }));
       };
-      let cancel = this.#clock.timer(timedOut, this.#timeoutMillis);
+      let cancel = timeLimit(this.#timeoutMillis, this.#clock, timedOut);
       const finish = (outcome: Outcome) => {
         cancel();
         signal.removeEventListener('abort', abort);

@@ -70,6 +70,10 @@ export class Replay<B extends LogBatch> {
     return this.#inFlight.bytes;
   }
 
+  get isSending(): boolean {
+    return this.#inFlight.batches > 0;
+  }
+
   wake(): void {
     if (this.#isReading || this.#isPaused || this.#pauses.isPausing || !this.#hasRoom()) return;
     this.#isReading = true;
@@ -139,6 +143,11 @@ export class Replay<B extends LogBatch> {
   /** Stops reading and sending; replays in flight may still end. */
   pause(): void {
     this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = this.#isStopped;
+    this.wake();
   }
 
   /** Resolves when nothing is in flight, the signal aborts, or `timeoutMillis` have passed. */

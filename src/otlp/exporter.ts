@@ -93,7 +93,8 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
         last = new EncodedBatch(this.#envelopes, maxRecordBytes, bufferBytes);
         return last;
       },
-      sender: this.#senderWith(metrics, clock),
+      // The processor waits for answers while somebody waits for it: at a flush, and at the end of the process.
+      sender: this.#senderWith(metrics, clock, false),
       codec: new EncodedBatchCodec(this.#envelopes, maxRecordBytes),
       startingExports: 1,
     };
@@ -123,10 +124,11 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     await this.#transport.close();
   }
 
-  #senderWith(metrics: ExporterMetrics, clock: Clock): OtlpSender {
+  #senderWith(metrics: ExporterMetrics, clock: Clock, keepAlive: boolean): OtlpSender {
     return new OtlpSender(this.#transport, metrics, clock, {
       maxRequestBytes: this.#config.maxRequestBytes,
       demandsOtlp: this.#config.demandsOtlp,
+      keepAlive,
       mistakes: this.#mistakes,
     });
   }
@@ -137,7 +139,7 @@ export class SpillwayOtlpLogExporter implements LogRecordExporter {
     this.#ownMetrics ??= new ExporterMetrics(this.#config.url, this.#meterProvider, true);
     const batch = new EncodedBatch(this.#envelopes, Number.POSITIVE_INFINITY, records.length * 256);
     for (const record of records) batch.add(record as EmittedRecord);
-    const outcome = await this.#senderWith(this.#ownMetrics, systemClock).send(batch, NEVER.signal);
+    const outcome = await this.#senderWith(this.#ownMetrics, systemClock, true).send(batch, NEVER.signal);
     if (outcome.kind === 'delivered') {
       const { rejectedRecords, message = 'without a reason' } = outcome;
       // A callback cannot express a partial success.

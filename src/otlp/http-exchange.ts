@@ -4,7 +4,7 @@ import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:h
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import type { ZlibOptions } from 'node:zlib';
-import { systemClock } from '../common/clock.ts';
+import { systemClock, timeLimit } from '../common/clock.ts';
 import type { BodyExtent } from './transport.ts';
 
 /** Interim answers (1xx) have no use here; more than this fail the request. */
@@ -39,6 +39,8 @@ export interface ExchangeLimits {
   /** Its reason becomes the error; once the status is known, it only ends the reading of the body. */
   readonly signal: AbortSignal;
   readonly maxResponseBytes: number;
+  /** Whether the connection keeps the process alive; one that is being opened does so in any case. */
+  readonly keepAlive: boolean;
   readonly connect?: { readonly timeoutMillis: number; readonly error: () => Error } | undefined;
 }
 
@@ -49,7 +51,7 @@ export type WhenGivenUp = (cancel: (error: Error) => void) => void;
 export function exchange(
   open: (whenGivenUp: WhenGivenUp) => ClientRequest,
   payload: Uint8Array,
-  { signal, maxResponseBytes, connect }: ExchangeLimits,
+  { signal, maxResponseBytes, keepAlive, connect }: ExchangeLimits,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     let cancelConnection = (_error: Error) => {};
@@ -111,6 +113,7 @@ export function exchange(
     request.on('socket', (assigned) => {
       socket = assigned;
       bytesBefore = assigned.bytesRead;
+      if (!keepAlive) unref(assigned);
       if (request.reusedSocket) cancelConnectTimer();
       else assigned.once('encrypted' in assigned ? 'secureConnect' : 'connect', cancelConnectTimer);
     });
@@ -131,10 +134,16 @@ export function exchange(
     });
     signal.addEventListener('abort', abort, { once: true });
     if (connect !== undefined) {
-      cancelConnectTimer = systemClock.timer(() => fail(connect.error()), connect.timeoutMillis);
+      cancelConnectTimer = timeLimit(connect.timeoutMillis, systemClock, () => fail(connect.error()));
     }
     request.end(payload);
   });
+}
+
+/** Each of several addresses of a host is tried with a handle of its own. */
+function unref(socket: Socket): void {
+  socket.unref();
+  if (socket.connecting) socket.on('connectionAttempt', () => socket.unref());
 }
 
 /** zlib's error code for output beyond `maxOutputLength`. */

@@ -1,7 +1,7 @@
 /** Sends bytes to the collector by HTTP, once per call, and returns the answer without interpreting it. */
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Cancel, systemClock } from '../common/clock.ts';
+import { type Cancel, systemClock, timeLimit } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import { CollectorRoute } from './collector-route.ts';
 import type { OtlpConfig } from './config.ts';
@@ -96,13 +96,14 @@ export class HttpTransport implements OtlpTransport {
     chosen: Headers,
     payload: Uint8Array,
     signal: AbortSignal,
-    { freshConnection = false, connectTimeoutMillis }: PostOptions,
+    { freshConnection = false, connectTimeoutMillis, keepAlive = true }: PostOptions,
   ): Promise<HttpAnswer> {
     const headers = { ...chosen, ...this.#ownHeaders };
     const once = (isUntouched: boolean) =>
       exchange((whenGivenUp) => route.request(headers, whenGivenUp, isUntouched), payload, {
         signal,
         maxResponseBytes: this.#config.maxResponseBytes,
+        keepAlive,
         connect:
           connectTimeoutMillis === undefined
             ? undefined
@@ -173,7 +174,9 @@ function after(millis: number, callback: () => void): Cancel {
   const at = systemClock.now() + millis;
   let cancel: Cancel;
   const wait = () => {
-    cancel = systemClock.timer(() => (systemClock.now() < at ? wait() : callback()), at - systemClock.now());
+    cancel = timeLimit(at - systemClock.now(), systemClock, () =>
+      systemClock.now() < at ? wait() : callback(),
+    );
   };
   wait();
   return () => cancel();

@@ -18,6 +18,8 @@ export interface OtlpSenderSettings {
   /** Limit for a request body before compression. */
   readonly maxRequestBytes: number;
   readonly demandsOtlp: boolean;
+  /** Whether a request keeps the process alive. */
+  readonly keepAlive: boolean;
   readonly mistakes: SetUpMistakes;
 }
 
@@ -50,7 +52,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
       // Records are encoded already; only attributes of a resource that resolved late can fail.
       return { kind: 'unserializable', error };
     }
-    const { maxRequestBytes, demandsOtlp, mistakes } = this.#settings;
+    const { maxRequestBytes, demandsOtlp, keepAlive, mistakes } = this.#settings;
     if (body.length > maxRequestBytes) {
       const message = `not sent: a request of ${body.length} bytes is larger than maxRequestBytes (${maxRequestBytes})`;
       return { kind: 'too_large', error: new Error(message), wasSent: false };
@@ -61,7 +63,7 @@ export class OtlpSender implements Sender<EncodedBatch> {
     let outcome: Outcome;
     try {
       const response = await runExporting(() =>
-        this.#transport.post(body, signal, hints && optionsOf(hints)),
+        this.#transport.post(body, signal, { keepAlive, ...(hints && optionsOf(hints)) }),
       );
       status = response.status;
       outcome = outcomeOf(response, this.#clock.wallNow, demandsOtlp);

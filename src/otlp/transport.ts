@@ -5,6 +5,8 @@ export interface PostOptions {
   readonly freshConnection?: boolean;
   /** Milliseconds to connect, including TLS and a proxy's tunnel. Default: no limit but that of the request. */
   readonly connectTimeoutMillis?: number;
+  /** Keeps the process alive until the answer. Default true; false where whoever waits for it does so. */
+  readonly keepAlive?: boolean;
   /** Preceding requests that timed out; each adds one time limit to that of this request. Default 0. */
   readonly silences?: number;
 }

@@ -4,7 +4,7 @@ import { type Clock, settledWithin } from '../common/clock.ts';
 import { messageOf } from '../common/errors.ts';
 import type { Driver } from '../delivery/driver.ts';
 import { type AnyLogRecordExporter, callExporter, type ExporterFlush } from '../delivery/exporter-sender.ts';
-import type { FlushResult } from '../delivery/flush-requests.ts';
+import type { FlushResult, Patience } from '../delivery/flush-requests.ts';
 import type { DurableQueue } from '../durable/durable-queue.ts';
 import type { ShutdownSettings } from '../options/option-groups.ts';
 import { flushBeforeExit, type ProcessEvents, storeAtExit, storeOnSignal } from '../process/exit-hooks.ts';
@@ -17,6 +17,8 @@ import type { MemoryLimiter } from './memory-limiter.ts';
 /** Share of a flush's or shutdown's time that is reserved for the disk. */
 const DISK_TIME_SHARE = 0.2;
 const MAX_DISK_TIME_MILLIS = 1_000;
+/** After a flush at the natural end, a process that goes on sends again. */
+const RESUME_MILLIS = 10;
 
 export interface ShutdownParts {
   readonly exporter: AnyLogRecordExporter;
@@ -145,9 +147,9 @@ export class ShutdownSequence {
   }
 
   /** Sends queued records, and flushes the exporter. */
-  #send(deadline: number, isEnd: boolean): Promise<FlushResult> {
+  #send(deadline: number, isEnd: boolean, patience?: Patience): Promise<FlushResult> {
     const { driver, clock, exporterFlush } = this.#parts;
-    const flushing = driver.flush(deadline - clock.now(), isEnd);
+    const flushing = driver.flush(deadline - clock.now(), isEnd, patience);
     return exporterFlush.during(flushing, deadline, this.#sending.signal);
   }
 
@@ -169,14 +171,32 @@ export class ShutdownSequence {
     else driver.pause();
   }
 
-  /** Flushes once for the records emitted so far: a failing destination must not keep a finished process alive. */
+  /**
+   * Flushes once for the records emitted so far: a failing destination must not keep a finished process alive. With a
+   * disk, which takes what is left, no back-off is waited out. Replays in progress are waited for: without its answer,
+   * each would be sent again by the next process.
+   */
   async #flushBeforeExit(): Promise<void> {
-    const { queue, telemetry, clock, exporterFlush } = this.#parts;
+    const { queue, driver, durable, telemetry, clock, exporterFlush } = this.#parts;
     const { offered } = telemetry.ledger;
     const isEmpty = queue.oldestAt === Number.POSITIVE_INFINITY && !exporterFlush.isDue;
-    if (isEmpty || offered === this.#offeredAtExitFlush) return;
+    const isFlushed = isEmpty || offered === this.#offeredAtExitFlush;
+    if (isFlushed && !durable?.replay.isSending) return;
     this.#offeredAtExitFlush = offered;
-    await this.#send(clock.now() + this.#beforeExitTimeoutMillis, true);
+    const timeoutMillis = this.#beforeExitTimeoutMillis;
+    durable?.replay.pause();
+    await Promise.all([
+      isFlushed || this.#send(clock.now() + timeoutMillis, true, durable && 'answers'),
+      durable?.replay.ended(timeoutMillis, this.#sending.signal),
+    ]);
+    if (this.isShutDown) return;
+    driver.suspend();
+    // Fires only if something else keeps the process alive.
+    clock.timer(() => {
+      if (this.isShutDown) return;
+      driver.resume();
+      durable?.replay.resume();
+    }, RESUME_MILLIS);
   }
 
   #exit(): void {

@@ -4,7 +4,7 @@ import type { Cancel } from '../common/clock.ts';
 import type { SpoolListener } from './format/entry.ts';
 import { isMissing, reasonOf } from './format/file-system.ts';
 import { makeDirectory } from './ownership/directory-check.ts';
-import { type OrphanedPartition, OrphanScanner } from './ownership/lease-observer.ts';
+import { type OrphanedPartition, OrphanScanner, Pauses } from './ownership/lease-observer.ts';
 import type { Partition } from './ownership/partition.ts';
 import type { Segment } from './segments/segment.ts';
 import type { SegmentList } from './segments/segment-list.ts';
@@ -139,7 +139,12 @@ export class LeaseKeeper {
       const { orphans, otherBytes, hasNewer } = await this.#scanner.scan(isOwn);
       this.#listener.scanned(otherBytes);
       if (hasNewer) warnOfNewer(this.#listener);
-      for (const partition of orphans) if (!this.#isStopped) await this.#takeOver(partition);
+      const pauses = new Pauses(this.#context.clock);
+      for (const partition of orphans) {
+        if (this.#isStopped) return;
+        await this.#takeOver(partition);
+        await pauses.afterPartition();
+      }
     } catch (error) {
       if (isMissing(error)) return;
       this.#listener.warn('spool watch', `the spool cannot be looked through: ${reasonOf(error)}`);

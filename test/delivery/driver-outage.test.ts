@@ -298,6 +298,60 @@ describe('a process that was frozen', () => {
     expect(h.recovery.failingSince).toBeLessThan(since + 20_000);
   });
 
+  test('a process that was frozen tells nobody of requests that failed meanwhile, and holds nothing against their batches', async () => {
+    const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
+    await h.emit(2);
+    h.clock.pass(60_000);
+    const timedOut = Object.assign(new Error('late'), { code: 'ETIMEDOUT' });
+    for (const { answer } of h.sent.splice(0)) answer({ kind: 'retryable', error: timedOut });
+    await h.clock.settle();
+    expect(h.sent.map(({ bodies, hints }) => [bodies, hints?.silences])).toEqual([
+      [[0], 0],
+      [[1], 0],
+    ]);
+    expect(h.toldOf('attempted')).toEqual([]);
+    for (const { answer } of h.sent) answer(DELIVERED);
+    await h.clock.settle();
+    expect(h.toldOf('delivered')).toHaveLength(2);
+    expect(h.recovery.failingSince).toBeUndefined();
+  });
+
+  test('a process that was frozen heeds what the destination asked for meanwhile', async () => {
+    const h = new DriverHarness();
+    await h.emit(1);
+    h.clock.pass(60_000);
+    h.sent[0]?.answer({ kind: 'retryable', error: new Error('later'), retryAfterMillis: 5_000 });
+    await h.clock.advance(4_999);
+    expect(h.sent).toHaveLength(1);
+    await h.clock.advance(501);
+    expect(h.sent).toHaveLength(2);
+  });
+
+  test('a process that was frozen gives a flush that waited meanwhile its time again, and one of an end a moment', async () => {
+    for (const [isEnd, moment] of [
+      [false, 500],
+      [true, 50],
+    ] as const) {
+      const h = new DriverHarness();
+      await h.emit(1);
+      const ends: unknown[] = [];
+      void h.driver.flush(500, isEnd).then((end) => ends.push(end));
+      await h.clock.settle();
+      h.clock.pass(60_000);
+      await h.clock.advance(moment - 1);
+      expect(ends).toEqual([]);
+      h.sent.at(-1)?.answer(DELIVERED);
+      await h.clock.settle();
+      expect(ends).toEqual(['done']);
+      await h.emit(1);
+      void h.driver.flush(500, isEnd).then((end) => ends.push(end));
+      await h.clock.settle();
+      h.clock.pass(60_000);
+      await h.clock.advance(moment);
+      expect(ends).toEqual(['done', 'timeout']);
+    }
+  });
+
   test('a process whose timers come a little late is not taken for one that was frozen', async () => {
     const h = new DriverHarness({}, { concurrency: { start: 2, max: 2 } }, 1);
     await h.emit(4);

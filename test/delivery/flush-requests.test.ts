@@ -1,7 +1,7 @@
 /** Flushes that wait: each for what was admitted before it, as long as that is of use, and within its time. */
 
 import { expect, test } from 'vitest';
-import { FlushRequests, type FlushResult } from '../../src/delivery/flush-requests.ts';
+import { FlushRequests, type FlushResult, type Patience } from '../../src/delivery/flush-requests.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 /** Flushes on a manual clock, at the time 0. */
@@ -9,8 +9,13 @@ function waiting() {
   const clock = new ManualClock(0);
   const requests = new FlushRequests(clock);
   const ended: [string, FlushResult][] = [];
-  const add = (name: string, upTo: number, timeoutMillis: number) => {
-    void requests.add(upTo, timeoutMillis).then((result) => ended.push([name, result]));
+  const add = (
+    name: string,
+    upTo: number,
+    timeoutMillis: number,
+    { patience = 'retries', isEnd = false }: { patience?: Patience; isEnd?: boolean } = {},
+  ) => {
+    void requests.add(upTo, timeoutMillis, patience, isEnd).then((result) => ended.push([name, result]));
   };
   const update = async (...args: Parameters<FlushRequests['update']>) => {
     requests.update(...args);

@@ -32,7 +32,7 @@ test('the live view fits into a terminal of any width, and has what is lost in 6
   expect(stock).toMatch(/^ {2}stock +35,446 +2,048 +46,806/);
 });
 
-test('the bars of the live view are told apart without colour in 80 columns', () => {
+test('the bars of the live view differ without colour in 80 columns', () => {
   const [, , stock, spillway] = plain(79);
   expect(stock).toMatch(/ █+·+$/);
   expect(spillway).toMatch(/half-open {2}█+▒+$/);

@@ -24,6 +24,7 @@ async function optionsWith(hints: Parameters<OtlpSender['send']>[2]): Promise<Po
   const sender = new OtlpSender(transport, new ExporterMetrics(url, undefined, false), new ManualClock(), {
     maxRequestBytes: 1_000_000,
     demandsOtlp: false,
+    keepAlive: true,
     mistakes: new SetUpMistakes(url),
   });
   const batch = new EncodedBatch(new EnvelopeEncoder(), Number.POSITIVE_INFINITY, 0);
@@ -37,6 +38,7 @@ test('a request over a new connection has three seconds to make it, and its answ
     freshConnection: true,
     connectTimeoutMillis: 3_000,
     silences: 2,
+    keepAlive: true,
   });
 });
 
@@ -44,6 +46,7 @@ test('a request over a connection that is there has no other limit than that of 
   expect(await optionsWith({ freshConnection: false, silences: 1 })).toEqual({
     freshConnection: false,
     silences: 1,
+    keepAlive: true,
   });
-  expect(await optionsWith(undefined)).toBeUndefined();
+  expect(await optionsWith(undefined)).toEqual({ keepAlive: true });
 });

@@ -9,6 +9,7 @@ export const BUNDLED_SCRIPTS = 'SPILLWAY_BUNDLED_SCRIPTS';
 
 /** By the names of their bundles. */
 export const SCRIPTS = {
+  brief: 'test/children/brief.ts',
   cli: 'src/cli/main.ts',
   ending: 'test/children/ending.ts',
   exiting: 'test/children/exiting.ts',

@@ -38,6 +38,27 @@ interface Observation {
   readonly hasChanged: boolean;
 }
 
+/** Calls keep the process alive, and there may be thousands of partitions. */
+const PARTITIONS_BETWEEN_PAUSES = 8;
+/** A timer that does not keep the process alive. */
+const PAUSE_MILLIS = 1;
+
+/** Pauses in long series of calls to the file system, in which a finished process can end. */
+export class Pauses {
+  readonly #clock: Pick<Clock, 'timer'>;
+  #partitions = 0;
+
+  constructor(clock: Pick<Clock, 'timer'>) {
+    this.#clock = clock;
+  }
+
+  /** Call it after each partition. */
+  async afterPartition(): Promise<void> {
+    if (++this.#partitions % PARTITIONS_BETWEEN_PAUSES > 0) return;
+    await new Promise<void>((resolve) => void this.#clock.timer(resolve, PAUSE_MILLIS));
+  }
+}
+
 export class LeaseObserver {
   readonly #directory: string;
   /** Default for leases without a duration. */
@@ -53,11 +74,15 @@ export class LeaseObserver {
     this.#files = files;
   }
 
-  /** Reads the leases of these partitions and forgets all others. Missing partitions are left out. */
-  async observe(names: readonly string[]): Promise<ObservedLease[]> {
+  /**
+   * Reads the leases of these partitions and forgets all others. Missing partitions are left out.
+   * @param pauses in which the process may end. Default: none.
+   */
+  async observe(names: readonly string[], pauses?: Pauses): Promise<ObservedLease[]> {
     const observations = new Map<string, Observation>();
     const observed: ObservedLease[] = [];
     for (const name of names) {
+      await pauses?.afterPartition();
       const lookedAt = this.#clock.now();
       const lease = await readLease(join(this.#directory, name), this.#files);
       if (lease === 'none') continue;
@@ -116,6 +141,7 @@ export interface PartitionScan {
 export class OrphanScanner {
   readonly #directory: string;
   readonly #files: SpoolFiles;
+  readonly #clock: Clock;
   readonly #leases: LeaseObserver;
 
   constructor(
@@ -125,12 +151,14 @@ export class OrphanScanner {
   ) {
     this.#directory = directory;
     this.#files = files;
+    this.#clock = clock;
     this.#leases = new LeaseObserver(directory, leaseMillis, clock, files);
   }
 
   async scan(isOwn: (name: string) => boolean): Promise<PartitionScan> {
     const names = await this.#files.readdir(this.#directory);
     const others: string[] = [];
+    const pauses = new Pauses(this.#clock);
     let otherBytes = 0;
     for (const name of names) {
       const isPartition = (isPartitionName(name) || isMovingName(name)) && !isOwn(name);
@@ -139,8 +167,9 @@ export class OrphanScanner {
       if (!(await isDirectory(path, this.#files))) continue;
       if (isPartition) others.push(name);
       otherBytes += await this.#bytesIn(path);
+      await pauses.afterPartition();
     }
-    const observed = await this.#leases.observe(others);
+    const observed = await this.#leases.observe(others, pauses);
     const readable = observed.filter(({ info }) => info === undefined || info.format <= FORMAT_VERSION);
     return {
       orphans: readable.filter(({ state }) => state === 'free'),
