@@ -95,7 +95,11 @@ export class WaitingBatches<B extends LogBatch> {
   }
 
   /** A full queue eats into the batch that is sent next: the following one makes up for it, so that requests stay large. */
-  #fill(batch: QueuedBatch<B>, next: QueuedBatch<B> | undefined, room: Required<TakeSize>): void {
+  #fill(
+    batch: QueuedBatch<B>,
+    next: QueuedBatch<B> | undefined,
+    room: Required<Omit<TakeSize, 'othersWait'>>,
+  ): void {
     if (next?.place !== 'waiting' || !next.isUntouched) return;
     const least = batch.contents.records * LEAST_FILLED_SHARE;
     const records = next.recordsWithin(room);
