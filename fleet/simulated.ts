@@ -20,7 +20,7 @@ const COLLECTOR_BYTES = 8 * 1024 ** 2;
 const LOOK_EVERY_MILLIS = 100;
 const MAX_DRAIN_MILLIS = 1_800_000;
 /** What an id, time and frame take of a record, beside its body. */
-const OVERHEAD_BYTES = 52;
+const OVERHEAD_BYTES = 37;
 /** In one instant. */
 const EVENTS_OF_A_PROCESS = 50;
 /** A process that may use 4 GiB: 64 MiB for the queue. */

@@ -6,8 +6,8 @@ import type { FleetFigures, FleetPlan } from './plan.ts';
 import type { RealFigures, RealPlan } from './real.ts';
 
 const MIB = 1024 ** 2;
-/** What `typical` takes, see docs/sizing.md. */
-const TYPICAL_BYTES = 268;
+/** What `typical` takes in the queue. */
+const TYPICAL_BYTES = 285;
 
 /** Of shares that are lost: a real process is not started, killed and seen to the millisecond. */
 const MAX_DIFFERENCE = 0.05;
@@ -38,7 +38,7 @@ export const SIMULATED_PLANS: readonly (FleetPlan & { readonly isShort?: boolean
     capacity: 2,
     isShort: size.processes === 10,
   })),
-  ...SIZES.slice(0, 2).map((size) => ({ ...size, outageMillis: 120_000, hasSpool: false, capacity: 2 })),
+  ...SIZES.slice(0, 2).map((size) => ({ ...size, outageMillis: 60_000, hasSpool: false, capacity: 2 })),
   { ...SIZES[1], outageMillis: 20_000, hasSpool: false },
   { ...SIZES[1], outageMillis: 20_000, hasSpool: false, capacity: 1.1 },
   { ...SIZES[0], outageMillis: 20_000, hasSpool: false, capacity: 2, maxQueueBytes: 2 * MIB },
@@ -46,7 +46,7 @@ export const SIMULATED_PLANS: readonly (FleetPlan & { readonly isShort?: boolean
   {
     ...SIZES[1],
     recordBytes: 3_250,
-    outageMillis: 120_000,
+    outageMillis: 60_000,
     hasSpool: false,
     capacity: 2,
     maxQueueBytes: 8 * MIB,
@@ -54,7 +54,7 @@ export const SIMULATED_PLANS: readonly (FleetPlan & { readonly isShort?: boolean
   {
     ...SIZES[1],
     recordBytes: 3_250,
-    outageMillis: 120_000,
+    outageMillis: 60_000,
     hasSpool: true,
     capacity: 2,
     maxQueueBytes: 8 * MIB,
