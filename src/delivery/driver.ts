@@ -181,9 +181,10 @@ export class Driver<B extends LogBatch> {
     const permit = this.#permit(now);
     if (permit.kind === 'not yet') return;
     const isAlone = permit.kind === 'alone';
+    const othersWait = this.#activeExports + 1 >= this.#concurrency.current;
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes(now), ...this.#probes.size(permit) },
+      { maxBytes: this.#sizeLimit.maxBytes(now), othersWait, ...this.#probes.size(permit) },
       isAlone ? this.#probes.passOver : undefined,
     );
     if (batch === undefined) return;
