@@ -137,6 +137,10 @@ export class Driver<B extends LogBatch> {
     this.#requests = new AbortController();
   }
 
+  get isExporting(): boolean {
+    return this.#activeExports > 0;
+  }
+
   resume(): void {
     if (this.#mode === 'suspended') this.#mode = 'sending';
     this.wake();
