@@ -56,7 +56,7 @@ function feltMillis(life: Life, millis: number, wasHole: boolean): number {
   if (life.plan.exporter.kind === 'official-grpc') {
     // A channel keeps its connection, and TCP doubles the time between two repetitions of what was swallowed; the first
     // request had been waiting for its whole time when it was seen to fail.
-    return wasHole ? 2.25 * (millis + LONGEST_REQUEST_MILLIS) : 1.6 * millis + 2_000;
+    return wasHole ? 2.25 * (millis + LONGEST_REQUEST_MILLIS) : 1.75 * millis + 2_000;
   }
   return millis < LONG_OUTAGE_MILLIS ? 1.25 * millis + 2_000 : millis + 30_000;
 }
@@ -173,10 +173,13 @@ export const oneClock: Property = {
 
 function askedLate(seen: RunSeen, life: Life): Finding[] {
   const calls = callsOf(seen, life);
+  const { retry, scheduledDelayMillis = 1_000 } = life.plan.options;
+  // When all that waited was given up, what comes next is due only after its delay.
+  const youngMillis = retry?.maxElapsedMillis === undefined ? 0 : scheduledDelayMillis;
   return life.breakerChanges.flatMap(({ to, at, nextProbeMillis }) => {
     if (to !== 'open' || nextProbeMillis === undefined) return [];
     const dueAt = at + nextProbeMillis;
-    const latest = dueAt + SLACK_MILLIS;
+    const latest = dueAt + youngMillis + SLACK_MILLIS;
     if (!wasRunning(life, at, latest) || !wasWaiting(seen, life, at, latest)) return [];
     if (life.hasSpool || (life.end !== undefined && life.end.calledAt <= latest)) return [];
     const isUnderWay = ({ at: startedAt, endedAt = Number.POSITIVE_INFINITY }: CallSeen) =>
