@@ -11,7 +11,7 @@ import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { disposeOf, type RetrySettings } from './disposition.ts';
 import { Evidence, Probes } from './evidence.ts';
 import { FlushRequests, type FlushResult, type Patience, Silence } from './flush-requests.ts';
-import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
+import { type Attempt, notBeforeOf, type Permit, type Recovery, waitMillis } from './recovery.ts';
 import { Searches } from './search.ts';
 import {
   type AttemptHints,
@@ -350,8 +350,4 @@ export class Driver<B extends LogBatch> {
     const sendAt = Math.max(dueAt, notBeforeOf(this.#permit(now)));
     this.#turns.next(sendAt, now, this.#activeExports > 0);
   }
-}
-
-function notBeforeOf(permit: Permit): number {
-  return permit.kind === 'not yet' ? permit.notBefore : 0;
 }
