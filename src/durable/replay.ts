@@ -41,7 +41,7 @@ export class Replay<B extends LogBatch> {
   #isReading = false;
   #isPaused = false;
   #isStopped = false;
-  #waitingForEnd: (() => void)[] = [];
+  #waits: { readonly isOver: () => boolean; readonly done: () => void }[] = [];
 
   constructor(
     spool: Spool,
@@ -72,6 +72,11 @@ export class Replay<B extends LogBatch> {
 
   get isSending(): boolean {
     return this.#inFlight.batches > 0;
+  }
+
+  /** Whether there is more to replay, as far as is known. */
+  get isBusy(): boolean {
+    return !this.#isPaused && (this.#isReading || this.isSending || this.#waiting.length > 0);
   }
 
   wake(): void {
@@ -152,16 +157,26 @@ export class Replay<B extends LogBatch> {
 
   /** Resolves when nothing is in flight, the signal aborts, or `timeoutMillis` have passed. */
   ended(timeoutMillis: number, signal: AbortSignal): Promise<void> {
-    if (this.#inFlight.batches === 0 || signal.aborted) return Promise.resolve();
+    return this.#until(() => !this.isSending, timeoutMillis, signal);
+  }
+
+  /** The same when it has no more to do, or `isInVain` is true after a replay. */
+  allSent(isInVain: () => boolean, timeoutMillis: number, signal: AbortSignal): Promise<void> {
+    return this.#until(() => !this.isBusy || isInVain(), timeoutMillis, signal);
+  }
+
+  #until(isOver: () => boolean, timeoutMillis: number, signal: AbortSignal): Promise<void> {
+    if (isOver() || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         cancel();
         signal.removeEventListener('abort', done);
+        this.#waits = this.#waits.filter((wait) => wait.done !== done);
         resolve();
       };
       const cancel = this.#clock.timer(done, timeoutMillis, true);
       signal.addEventListener('abort', done);
-      this.#waitingForEnd.push(done);
+      this.#waits.push({ isOver, done });
     });
   }
 
@@ -181,8 +196,7 @@ export class Replay<B extends LogBatch> {
   }
 
   #resolveEnded(): void {
-    if (this.#inFlight.batches > 0) return;
-    for (const resolve of this.#waitingForEnd.splice(0)) resolve();
+    for (const { isOver, done } of this.#waits) if (isOver()) done();
     this.#noteIdle();
   }
 
@@ -211,8 +225,8 @@ export class Replay<B extends LogBatch> {
     }
     this.#isReading = false;
     this.#dropDone();
-    this.#noteIdle();
     if (entry !== undefined) this.wake();
+    this.#resolveEnded();
   }
 
   #received(entry: SpoolEntry, payload: Uint8Array): void {

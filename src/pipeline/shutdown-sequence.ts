@@ -5,6 +5,7 @@ import { messageOf } from '../common/errors.ts';
 import type { Driver } from '../delivery/driver.ts';
 import { type AnyLogRecordExporter, callExporter, type ExporterFlush } from '../delivery/exporter-sender.ts';
 import type { FlushResult, Patience } from '../delivery/flush-requests.ts';
+import type { Recovery } from '../delivery/recovery.ts';
 import type { DurableQueue } from '../durable/durable-queue.ts';
 import type { ShutdownSettings } from '../options/option-groups.ts';
 import { flushBeforeExit, type ProcessEvents, storeAtExit, storeOnSignal } from '../process/exit-hooks.ts';
@@ -17,6 +18,8 @@ import type { MemoryLimiter } from './memory-limiter.ts';
 /** Share of a flush's or shutdown's time that is reserved for the disk. */
 const DISK_TIME_SHARE = 0.2;
 const MAX_DISK_TIME_MILLIS = 1_000;
+/** So long a finished process sends what others have left on disk, as far as the destination takes it. */
+const MAX_REPLAY_MILLIS = 2_000;
 /** After a flush at the natural end, a process that goes on sends again. */
 const RESUME_MILLIS = 10;
 
@@ -24,6 +27,7 @@ export interface ShutdownParts {
   readonly exporter: AnyLogRecordExporter;
   readonly queue: AsyncSinkQueue<LogBatch>;
   readonly driver: Driver<LogBatch>;
+  readonly recovery: Recovery;
   readonly durable: DurableQueue<LogBatch> | undefined;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
@@ -173,20 +177,24 @@ export class ShutdownSequence {
 
   /**
    * Flushes once for the records emitted so far: a failing destination must not keep a finished process alive. With a
-   * disk, which takes what is left, no back-off is waited out. Replays begin until then, and those in progress are waited
-   * for: without its answer, each would be sent again by the next process.
+   * disk, which takes what is left, no back-off is waited out. Replays go on for a while if the destination takes them, and
+   * those in progress are waited for: without its answer, each would be sent again by the next process.
    */
   async #flushBeforeExit(): Promise<void> {
-    const { queue, driver, durable, telemetry, clock, exporterFlush } = this.#parts;
+    const { queue, driver, recovery, durable, telemetry, clock, exporterFlush } = this.#parts;
     const { offered } = telemetry.ledger;
     const isEmpty = queue.oldestAt === Number.POSITIVE_INFINITY && !exporterFlush.isDue;
     const isFlushed = isEmpty || offered === this.#offeredAtExitFlush;
-    if (isFlushed && !durable?.replay.isSending) return;
+    if (isFlushed && !(recovery.isFailing ? durable?.replay.isSending : durable?.replay.isBusy)) return;
     this.#offeredAtExitFlush = offered;
     const deadline = clock.now() + this.#beforeExitTimeoutMillis;
     if (!isFlushed) await this.#send(deadline, true, durable && 'answers');
+    const { signal } = this.#sending;
+    const remainingMillis = () => Math.max(0, deadline - clock.now());
+    const isInVain = () => recovery.isFailing;
+    await durable?.replay.allSent(isInVain, Math.min(MAX_REPLAY_MILLIS, remainingMillis()), signal);
     durable?.replay.pause();
-    await durable?.replay.ended(Math.max(0, deadline - clock.now()), this.#sending.signal);
+    await durable?.replay.ended(remainingMillis(), signal);
     if (this.isShutDown) return;
     driver.suspend();
     this.#resumeIfAlive();
