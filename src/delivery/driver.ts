@@ -183,7 +183,7 @@ export class Driver<B extends LogBatch> {
     const isAlone = permit.kind === 'alone';
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes(now), ...this.#probes.size(permit) },
+      this.#probes.size(permit, this.#sizeLimit.maxBytes(now)),
       isAlone ? this.#probes.passOver : undefined,
     );
     if (batch === undefined) return;
@@ -318,6 +318,7 @@ export class Driver<B extends LogBatch> {
     this.#concurrency.failed();
     if (!this.#recovery.isFailing) return;
     this.#concurrency.restart();
+    if (!lacksRoom) this.#sizeLimit.failed(batch.contents.bytes, now);
     this.#giveUpExpired(now);
   }
 

@@ -36,11 +36,20 @@ async function outage(limits: ConstructorParameters<typeof DriverHarness>[0] = {
 const sizesOf = (h: DriverHarness) => h.sent.map(({ bodies }) => bodies.length);
 
 describe('a probe', () => {
-  test('a probe is one request of 32 records at most, however much waits', async () => {
+  test('a probe is one request of 32 records and 4 KiB at most, however much waits', async () => {
     const h = await outage({ maxExportBatchSize: 64 });
+    const weight = h.queue.bytes / h.queue.records;
     await h.clock.advance(15_000);
     expect(h.sent.length).toBeGreaterThanOrEqual(2);
-    expect(new Set(sizesOf(h))).toEqual(new Set([32]));
+    expect(new Set(sizesOf(h))).toEqual(new Set([Math.min(32, Math.floor(4_096 / weight))]));
+  });
+
+  test('a probe is one record where that is larger than any probe should be', async () => {
+    const h = await outage({ maxExportBatchSize: 64 });
+    h.queue.discard('shutdown');
+    for (let index = 0; index < 64; index++) h.queue.admit(record({ body: 'x'.repeat(5_000) }));
+    await h.clock.advance(15_000);
+    expect(new Set(sizesOf(h))).toEqual(new Set([1]));
   });
 
   test('a probe goes beside requests from before that hang, and beside no other probe', async () => {
