@@ -304,7 +304,9 @@ export class Driver<B extends LogBatch> {
     batch.history = failed(batch.history, now, this.#deliveries);
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom, isUnconnected } = outcome.kind === 'retryable' ? outcome : {};
-    if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
+    // A destination that asks for time gets time first: a rate limit does not become wider for smaller requests.
+    const isTimeEnough = retryAfterMillis !== undefined && batch.history.failures <= 1;
+    if (lacksRoom && !isTimeEnough) this.#sizeLimit.lackedRoom(batch.contents.bytes);
     const refusal = refusalOf(outcome);
     const verdict = { health: 'unhealthy', retryAfterMillis, refusal, isUnconnected } as const;
     const counted = this.#recovery.end(attempt, verdict, now);

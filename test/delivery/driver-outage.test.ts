@@ -222,6 +222,32 @@ describe('a destination that has no room', () => {
     expect(refused.length).toBeLessThanOrEqual(20);
   });
 
+  test('a destination that accepts a request whenever the time it asked for is over gets no smaller ones', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 2_000 }, {}, 99);
+    let freeAt = 0;
+    h.decide = () => {
+      if (h.clock.now() < freeAt) return { ...NO_ROOM, retryAfterMillis: freeAt - h.clock.now() };
+      freeAt = h.clock.now() + 3_000;
+      return DELIVERED;
+    };
+    await h.emit(200);
+    await h.clock.advance(1_000);
+    for (let index = 0; index < 8_000; index++) h.queue.admit(record({ body: 'x'.repeat(1_000) }));
+    await h.clock.advance(20_000);
+    expect(sizesOf(h).filter((size) => size < 2_000)).toEqual([200]);
+    expect(h.toldOf('delivered')).toHaveLength(5);
+  });
+
+  test('a destination that refuses a request again after the time it asked for gets smaller ones', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 2_000 }, {}, 99);
+    h.decide = () => ({ ...NO_ROOM, retryAfterMillis: 3_000 });
+    for (let index = 0; index < 8_000; index++) h.queue.admit(record({ body: 'x'.repeat(1_000) }));
+    await h.clock.advance(10_000);
+    const [first, second, third = 2_000] = sizesOf(h);
+    expect([first, second]).toEqual([2_000, 2_000]);
+    expect(third).toBeLessThan(1_100);
+  });
+
   test('a destination that fails for another reason than lack of room gets requests as large as before', async () => {
     const h = new DriverHarness({ maxExportBatchSize: 2_000 }, {}, 99);
     h.decide = () => RETRYABLE;
