@@ -15,7 +15,7 @@ const required = [
   'dist/testing-child.mjs',
 ];
 const allowed =
-  /^(LICENSE|(README|CHANGELOG|SECURITY)\.md|package\.json|docs\/[^/]+\.(md|svg)|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts))$/;
+  /^(LICENSE|(README|CHANGELOG|SECURITY)\.md|package\.json|docs\/(images\/)?[^/]+\.(md|svg|png)|dist\/[^/]+\.(mjs|cjs|d\.mts|d\.cts))$/;
 
 await withTemporaryDirectory(async (directory) => {
   const problems: string[] = [];

@@ -8,7 +8,7 @@ await withTemporaryDirectory(async (directory) => {
   const sum = (pattern: RegExp) =>
     files.filter((file) => pattern.test(file.path)).reduce((bytes, file) => bytes + file.size, 0);
   const rows = [
-    { what: 'tarball', bytes: packedBytes, budgetBytes: 392 * kibi },
+    { what: 'tarball', bytes: packedBytes, budgetBytes: 424 * kibi },
     { what: 'unpacked', bytes: unpackedBytes, budgetBytes: 1_472 * kibi },
     { what: 'pages', bytes: sum(/\.(md|svg)$/), budgetBytes: 384 * kibi },
     { what: 'code a process loads (ESM)', bytes: sum(/^dist\/index\.mjs$/), budgetBytes: 360 * kibi },

@@ -22,6 +22,8 @@ import {
 /** What timers, connections and a busy event loop add. */
 const SLACK_MILLIS = 150;
 const LONG_OUTAGE_MILLIS = 120_000;
+/** The exporters' own limit for a request. */
+const LONGEST_REQUEST_MILLIS = 10_000;
 /** A requested delay that is longer than this need not be kept. */
 const MAX_REQUESTED_DELAY_MILLIS = 300_000;
 /** So many requests may have been under way when the first failure was seen. */
@@ -50,8 +52,12 @@ function failingSince(calls: readonly CallSeen[], at: number): number | undefine
 }
 
 /** How long an outage of `millis` may be felt, all in all. */
-function feltMillis(life: Life, millis: number): number {
-  if (life.plan.exporter.kind === 'official-grpc') return 1.6 * millis + 2_000;
+function feltMillis(life: Life, millis: number, wasHole: boolean): number {
+  if (life.plan.exporter.kind === 'official-grpc') {
+    // A channel keeps its connection, and TCP doubles the time between two repetitions of what was swallowed; the first
+    // request had been waiting for its whole time when it was seen to fail.
+    return wasHole ? 2.25 * (millis + LONGEST_REQUEST_MILLIS) : 1.75 * millis + 2_000;
+  }
   return millis < LONG_OUTAGE_MILLIS ? 1.25 * millis + 2_000 : millis + 30_000;
 }
 
@@ -96,8 +102,13 @@ function feltTooLong(
     if (waitUntil === undefined || answeredAt === undefined || answeredAt > over) continue;
     requestedUntil = Math.max(requestedUntil, waitUntil + (waitUntil - answeredAt) / 4 + 2_000);
   }
+  const wasHole = spellsOf(seen).some(
+    (spell) => spell.weather.kind === 'black-hole' && spell.from < backAt && spell.to > since,
+  );
   const bound =
-    Math.max(since + feltMillis(life, over - since), requestedUntil) + 2 * latencyMillis + SLACK_MILLIS;
+    Math.max(since + feltMillis(life, over - since, wasHole), requestedUntil) +
+    2 * latencyMillis +
+    SLACK_MILLIS;
   if (bound > fairUntil || !wasRunning(life, since, bound)) return undefined;
   if (life.end !== undefined && life.end.calledAt <= bound) return undefined;
   if (life.hasSpool && !isDiskGood(seen)) return undefined;
@@ -162,10 +173,13 @@ export const oneClock: Property = {
 
 function askedLate(seen: RunSeen, life: Life): Finding[] {
   const calls = callsOf(seen, life);
+  const { retry, scheduledDelayMillis = 1_000 } = life.plan.options;
+  // When all that waited was given up, what comes next is due only after its delay.
+  const youngMillis = retry?.maxElapsedMillis === undefined ? 0 : scheduledDelayMillis;
   return life.breakerChanges.flatMap(({ to, at, nextProbeMillis }) => {
     if (to !== 'open' || nextProbeMillis === undefined) return [];
     const dueAt = at + nextProbeMillis;
-    const latest = dueAt + SLACK_MILLIS;
+    const latest = dueAt + youngMillis + SLACK_MILLIS;
     if (!wasRunning(life, at, latest) || !wasWaiting(seen, life, at, latest)) return [];
     if (life.hasSpool || (life.end !== undefined && life.end.calledAt <= latest)) return [];
     const isUnderWay = ({ at: startedAt, endedAt = Number.POSITIVE_INFINITY }: CallSeen) =>
@@ -233,10 +247,11 @@ function crowded(seen: RunSeen, life: Life): Finding[] {
 }
 
 function isPartial(spells: readonly Spell[], life: Life, from: number, to: number): boolean {
-  return spells.some(({ weather: { kind }, ...spell }) => {
-    // Without the requested delay, a rate limit that lets some through looks as if one of several upstreams were dead.
-    const isPartialKind = IS_PARTIAL.has(kind) || (kind === 'rate-limit' && !hearsRequestedDelays(life));
-    return spell.to > from - 1_000 && spell.from < to && isPartialKind;
+  return spells.some(({ weather, ...spell }) => {
+    if (spell.to <= from - 1_000 || spell.from >= to) return false;
+    if (weather.kind !== 'rate-limit') return IS_PARTIAL.has(weather.kind);
+    // A rate limit that lets some through, and requests no delay, looks as if one of several upstreams were dead.
+    return weather.retryAfterSeconds === undefined || !hearsRequestedDelays(life);
   });
 }
 

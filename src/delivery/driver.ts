@@ -11,7 +11,7 @@ import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { disposeOf, type RetrySettings } from './disposition.ts';
 import { Evidence, Probes } from './evidence.ts';
 import { FlushRequests, type FlushResult, type Patience, Silence } from './flush-requests.ts';
-import { type Attempt, type Permit, type Recovery, waitMillis } from './recovery.ts';
+import { type Attempt, notBeforeOf, type Permit, type Recovery, waitMillis } from './recovery.ts';
 import { Searches } from './search.ts';
 import {
   type AttemptHints,
@@ -137,6 +137,10 @@ export class Driver<B extends LogBatch> {
     this.#requests = new AbortController();
   }
 
+  get isExporting(): boolean {
+    return this.#activeExports > 0;
+  }
+
   resume(): void {
     if (this.#mode === 'suspended') this.#mode = 'sending';
     this.wake();
@@ -181,9 +185,10 @@ export class Driver<B extends LogBatch> {
     const permit = this.#permit(now);
     if (permit.kind === 'not yet') return;
     const isAlone = permit.kind === 'alone';
+    const othersWait = this.#activeExports + 1 >= this.#concurrency.current;
     const batch = this.#source.take(
       now,
-      this.#probes.size(permit, this.#sizeLimit.maxBytes(now)),
+      { othersWait, ...this.#probes.size(permit, this.#sizeLimit.maxBytes(now)) },
       isAlone ? this.#probes.passOver : undefined,
     );
     if (batch === undefined) return;
@@ -305,11 +310,10 @@ export class Driver<B extends LogBatch> {
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom, isUnconnected } = outcome.kind === 'retryable' ? outcome : {};
     // A destination that asks for time gets time first: a rate limit does not become wider for smaller requests.
-    const isTimeEnough = retryAfterMillis !== undefined && batch.history.failures <= 1;
-    if (lacksRoom && !isTimeEnough) this.#sizeLimit.lackedRoom(batch.contents.bytes);
-    const refusal = refusalOf(outcome);
-    const verdict = { health: 'unhealthy', retryAfterMillis, refusal, isUnconnected } as const;
-    const counted = this.#recovery.end(attempt, verdict, now);
+    const wasInVain = retryAfterMillis === undefined || batch.history.failures > 1;
+    if (lacksRoom && wasInVain) this.#sizeLimit.lackedRoom(batch.contents.bytes);
+    const answer = { retryAfterMillis, refusal: refusalOf(outcome), isUnconnected };
+    const counted = this.#recovery.end(attempt, { health: 'unhealthy', ...answer }, now);
     // The destination works for others: only this batch waits, just long enough for others to go first.
     if (othersPassed && this.#recovery.askAt === undefined) {
       const waitsMillis = 2 * this.#settings.retry.initialDelayMillis;
@@ -348,8 +352,4 @@ export class Driver<B extends LogBatch> {
     const sendAt = Math.max(dueAt, notBeforeOf(this.#permit(now)));
     this.#turns.next(sendAt, now, this.#activeExports > 0);
   }
-}
-
-function notBeforeOf(permit: Permit): number {
-  return permit.kind === 'not yet' ? permit.notBefore : 0;
 }

@@ -82,6 +82,11 @@ export type Permit =
   | { readonly kind: 'alone'; readonly isProbe: boolean; readonly needsFreshConnection: boolean }
   | { readonly kind: 'not yet'; readonly notBefore: number };
 
+/** When requests are allowed, as far as time alone decides. */
+export function notBeforeOf(permit: Permit): number {
+  return permit.kind === 'not yet' ? permit.notBefore : 0;
+}
+
 /** A request in progress, with the state at its start, by which its answer is judged. */
 export interface Attempt {
   readonly startedAt: number;

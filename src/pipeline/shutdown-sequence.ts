@@ -191,9 +191,19 @@ export class ShutdownSequence {
     ]);
     if (this.isShutDown) return;
     driver.suspend();
-    // Fires only if something else keeps the process alive.
+    this.#resumeIfAlive();
+  }
+
+  /** An export that cannot be cancelled keeps the process alive, and is no sign that it goes on. */
+  #resumeIfAlive(): void {
+    const { driver, durable, clock } = this.#parts;
+    const wasExporting = driver.isExporting;
     clock.timer(() => {
       if (this.isShutDown) return;
+      if (wasExporting || driver.isExporting) {
+        this.#resumeIfAlive();
+        return;
+      }
       driver.resume();
       durable?.replay.resume();
     }, RESUME_MILLIS);

@@ -42,6 +42,8 @@ interface Registry {
   readonly listeners: Map<ProcessSignal, () => void>;
   /** The signals to raise again. */
   readonly received: Set<ProcessSignal>;
+  /** Signals of ending targets that others heard, too, and may raise again when they have ended. */
+  readonly shared: Set<ProcessSignal>;
 }
 
 const registry = processWide<Registry>('signals', () => ({
@@ -49,13 +51,15 @@ const registry = processWide<Registry>('signals', () => ({
   ending: new Set(),
   listeners: new Map(),
   received: new Set(),
+  shared: new Set(),
 }));
 
 /**
  * On the first of the signals: awaits `before`, shuts `target` down, then raises the signal again without a listener,
  * so that the parent sees the exit status of a process killed by it. Several targets are shut down concurrently, once
  * the steps before of all of them have ended, and the signal is raised again when all have ended. If there are other
- * listeners for the signal, raising it again is left to them. A second signal before then ends the process immediately.
+ * listeners for the signal, raising it again is left to them; one that does so early does not cut the shutdown short.
+ * Otherwise a second signal ends the process immediately.
  *
  * @returns a function that removes `target`, and with the last one the listeners.
  * @throws SpillwayError `ERR_SPILLWAY_OPTION` for a `beforeTimeoutMillis` out of range.
@@ -86,11 +90,12 @@ export function shutdownOnSignals(target: Shutdownable, options: ShutdownOnSigna
   };
 }
 
-/** Listens for the signals of waiting targets, but not for those of ending ones: a second signal has its own effect. */
+/** Listens for the signals of waiting targets; a second one has its own effect, except one that others may raise again. */
 function listen(): void {
-  const { waiting, ending, listeners } = registry;
+  const { waiting, ending, listeners, shared } = registry;
   const wanted = new Set(Array.from(waiting, ({ signals }) => signals).flat());
   for (const { signals } of ending) for (const signal of signals) wanted.delete(signal);
+  for (const signal of shared) wanted.add(signal);
   for (const [signal, listener] of listeners) {
     if (wanted.has(signal)) continue;
     process.off(signal, listener);
@@ -98,7 +103,7 @@ function listen(): void {
   }
   for (const signal of wanted) {
     if (listeners.has(signal)) continue;
-    const listener = () => void end(signal);
+    const listener = () => (shared.has(signal) ? raisedAgain(signal) : void end(signal));
     listeners.set(signal, listener);
     // Before a listener that is called once: where it has been called, nobody would know of it.
     process.prependListener(signal, listener);
@@ -106,14 +111,21 @@ function listen(): void {
 }
 
 async function end(signal: ProcessSignal): Promise<void> {
-  const { waiting, ending, received } = registry;
+  const { waiting, ending, received, shared } = registry;
   const targets = [...waiting].filter(({ signals }) => signals.includes(signal));
-  if (!isHeardByOthers(signal)) received.add(signal);
+  const isShared = isHeardByOthers(signal);
+  if (!isShared) received.add(signal);
   for (const target of targets) {
     waiting.delete(target);
     ending.add(target);
   }
   listen();
+  if (isShared) {
+    // Not before all have been called: some raise the signal immediately if they are the only ones to listen.
+    await undefined;
+    shared.add(signal);
+    listen();
+  }
   const steps = targets.flatMap(({ before }) => before ?? []);
   if (steps.length > 0) {
     await storeAll();
@@ -125,8 +137,17 @@ async function end(signal: ProcessSignal): Promise<void> {
   if (ending.size > 0) return;
   const raised = [...received];
   received.clear();
+  shared.clear();
   listen();
   for (const again of raised) if (!isHeardByOthers(again)) process.kill(process.pid, again);
+}
+
+/** By a listener that has ended what it had to, and has removed itself; while others listen, they decide. */
+function raisedAgain(signal: ProcessSignal): void {
+  if (isHeardByOthers(signal)) return;
+  registry.received.add(signal);
+  registry.shared.delete(signal);
+  listen();
 }
 
 function isHeardByOthers(signal: ProcessSignal): boolean {

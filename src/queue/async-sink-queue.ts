@@ -215,8 +215,9 @@ export class AsyncSinkQueue<B extends LogBatch> implements BatchSource<B> {
     if (isWhole && size.maxRecords === undefined) {
       const { maxExportBatchSize, maxExportBatchBytes } = this.#limits;
       const { room } = this.#inFlight;
+      const most = size.othersWait ? maxExportBatchSize : this.#fullBatchRecords;
       this.#waiting.mergeFollowers(batch, {
-        records: Math.min(room.records, maxExportBatchSize),
+        records: Math.min(room.records, most),
         bytes: Math.min(room.bytes, maxExportBatchBytes, size.maxBytes ?? maxExportBatchBytes),
       });
     }

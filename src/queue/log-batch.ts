@@ -43,6 +43,8 @@ export interface Amount {
 export interface TakeSize {
   readonly maxRecords?: number;
   readonly maxBytes?: number;
+  /** Whether other batches will have to wait for an export to end: the request may then be larger than a full batch. */
+  readonly othersWait?: boolean;
 }
 
 export type BatchEnd = 'oldest' | 'newest';

@@ -16,7 +16,7 @@ export class WaitingBatches<B extends LogBatch> {
   #protectedRecords = 0;
   #ordinaryRecords = 0;
   #bytes = 0;
-  /** The batch that lost its oldest record last. */
+  /** The waiting batch that lost its oldest record last. */
   #shortened: QueuedBatch<B> | undefined;
 
   /** @param scheduledDelayMillis how long an open batch waits for more records. */
@@ -89,11 +89,17 @@ export class WaitingBatches<B extends LogBatch> {
       if (next.contents.records > maxRecords || next.contents.bytes > maxBytes) break;
       this.#join(batch, next);
     }
-    if (batch === this.#shortened) this.#fill(batch, deque.first, roomFor());
+    if (batch !== this.#shortened) return;
+    this.#shortened = undefined;
+    this.#fill(batch, deque.first, roomFor());
   }
 
   /** A full queue eats into the batch that is sent next: the following one makes up for it, so that requests stay large. */
-  #fill(batch: QueuedBatch<B>, next: QueuedBatch<B> | undefined, room: Required<TakeSize>): void {
+  #fill(
+    batch: QueuedBatch<B>,
+    next: QueuedBatch<B> | undefined,
+    room: Required<Omit<TakeSize, 'othersWait'>>,
+  ): void {
     if (next?.place !== 'waiting' || !next.isUntouched) return;
     const least = batch.contents.records * LEAST_FILLED_SHARE;
     const records = next.recordsWithin(room);
@@ -133,6 +139,7 @@ export class WaitingBatches<B extends LogBatch> {
 
   removeIfEmpty(batch: QueuedBatch<B>): void {
     if (batch.contents.records > 0) return;
+    if (batch === this.#shortened) this.#shortened = undefined;
     this.#dequeOf(batch).remove(batch);
     batch.end();
   }

@@ -1,5 +1,6 @@
 /** Gives requests their answers, stores what is to be stored before, and counts both. */
 
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Counts } from './account.ts';
 import type { PartialReply, Reply, ResetReply, StatusReply, UnfinishedReply } from './behaviour.ts';
@@ -34,10 +35,17 @@ export function refusal(status: number, message: string): StatusReply {
 export class Answers {
   readonly #counts: Counts;
   readonly #onReport: (report: Report) => void | Promise<void>;
+  /** To requests whose records are stored. */
+  readonly #owed = new Set<ServerResponse>();
 
   constructor(counts: Counts, onReport: (report: Report) => void | Promise<void>) {
     this.#counts = counts;
     this.#onReport = onReport;
+  }
+
+  /** Resolves when nothing is stored whose sender has not been told, or is gone. */
+  async given(): Promise<void> {
+    await Promise.all(Array.from(this.#owed, (response) => response.closed || once(response, 'close')));
   }
 
   async give(exchange: Exchange, reply: Reply, decoded: DecodedRequest): Promise<void> {
@@ -69,6 +77,8 @@ export class Answers {
     const { rejected = 0, message = 'rejected by the test' } = partial ?? {};
     const stored = Math.max(0, decoded.count - rejected);
     this.#tally('200');
+    this.#owed.add(response);
+    response.on('close', () => this.#owed.delete(response));
     await this.#store(decoded, stored);
     response.on('finish', () => {
       this.#counts.acknowledged += stored;

@@ -27,6 +27,6 @@ export async function hostHere(
     counts: () => structuredClone(server.counts),
     become: (condition) => server.become(condition),
     script: async (replies) => server.script(replies),
-    stop: () => server.become('dead'),
+    stop: () => server.stop(),
   };
 }

@@ -27,7 +27,12 @@ export interface LogsServer {
   readonly counts: Counts;
   become(condition: Condition): Promise<void>;
   script(replies: readonly ScriptedReply[]): void;
+  /** Ends it when the senders of what is stored have been told. */
+  stop(): Promise<void>;
 }
+
+/** A sender that does not read its answer is not waited for any longer. */
+const MAX_STOP_MILLIS = 1_000;
 
 const unzip = promisify(gunzip) as (bytes: Buffer) => Promise<Buffer>;
 
@@ -61,11 +66,11 @@ export async function serveLogs(
     await once(server, 'listening');
   }
 
-  async function die(): Promise<void> {
+  async function die(how: 'destroy' | 'resetAndDestroy'): Promise<void> {
     if (!server.listening) return;
     const closed = once(server, 'close');
     server.close();
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) socket[how]();
     await closed;
   }
 
@@ -144,13 +149,17 @@ export async function serveLogs(
     port,
     counts,
     become: async (condition) => {
-      if (condition === 'dead') return die();
+      if (condition === 'dead') return die('resetAndDestroy');
       behaviour = behaviourOf(condition);
       limits = new Limits();
       await listen();
     },
     script: (replies) => {
       for (const { times = 1, ...reply } of replies) if (times > 0) script.push({ reply, left: times });
+    },
+    stop: async () => {
+      await Promise.race([answers.given(), sleep(MAX_STOP_MILLIS, undefined, { ref: false })]);
+      await die('destroy');
     },
   };
 }

@@ -126,7 +126,10 @@ export class TestCollector {
     await this.#host.restart();
   }
 
-  /** Ends it, with every connection; records, ids and account can still be read. */
+  /**
+   * Ends it, with every connection, when the senders of what it has stored have been told; records, ids and account can
+   * still be read.
+   */
   stop(): Promise<void> {
     return this.#host.stop();
   }

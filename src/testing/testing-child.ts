@@ -45,6 +45,9 @@ process.on('message', async (command: Command) => {
     ...(error === undefined ? {} : { error }),
   });
 });
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', async () => {
+  await server?.stop();
+  process.exit(0);
+});
 // A terminal sends its interrupt to the whole group; the parent decides when its collectors end.
 process.on('SIGINT', () => {});

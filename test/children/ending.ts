@@ -71,6 +71,18 @@ const scenarios: Record<string, () => void> = {
     processor.forceFlush({ timeoutMillis: 1_000 }).catch(({ code }) => report(code));
     process.on('exit', () => report(`exports ${exports}`));
   },
+  'has an exporter that fails later than a shutdown may take': () => {
+    let exports = 0;
+    const exporter = {
+      ...hangingExporter(),
+      export(_: unknown[], callback: (result: { code: number; error: Error }) => void) {
+        exports++;
+        setTimeout(() => callback({ code: 1, error: new Error('down') }), 500);
+      },
+    };
+    emit(providerWith(spillway(exporter, shutdownIn(300))).getLogger('child'), 10);
+    process.on('exit', () => report(`exports ${exports}`));
+  },
   'has an exporter that keeps what it is given': () => {
     let kept = 0;
     const exporter = {

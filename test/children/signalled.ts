@@ -70,6 +70,33 @@ const scenarios: Record<string, () => void> = {
     emit(provider.getLogger('child'), 10);
     shutdownOnSignals(provider);
   },
+  'has a handler that raises the signal again': () => {
+    const provider = providerWith(spillway(exporterTo(url)));
+    emit(provider.getLogger('child'), 10);
+    const finish = async () => {
+      await sleep(5);
+      process.off('SIGTERM', finish);
+      report('handled');
+      process.kill(process.pid, 'SIGTERM');
+    };
+    process.on('SIGTERM', finish);
+    shutdownOnSignals({
+      async shutdown() {
+        await sleep(200);
+        await provider.shutdown();
+      },
+    });
+  },
+  'has a handler that raises the signal again, and takes for ever': () => {
+    const finish = async () => {
+      await sleep(5);
+      process.off('SIGTERM', finish);
+      process.kill(process.pid, 'SIGTERM');
+      setTimeout(() => report('stopping'), 50);
+    };
+    process.on('SIGTERM', finish);
+    shutdownOnSignals({ shutdown: () => new Promise(() => {}) });
+  },
   'has a fast and a slow target': () => {
     const fast = { shutdown: async () => report('fast one ended') };
     const provider = providerWith(spillway(exporterTo(url)));

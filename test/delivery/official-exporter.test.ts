@@ -194,6 +194,25 @@ describe('behind an official exporter', () => {
     await h.end();
   });
 
+  test('requests grow only for want of another export: while one may begin, none has more than 512 records', async () => {
+    const exporter = new OfficialLike(30);
+    const h = new Harness({ exporter });
+    for (let round = 0; round < 4; round++) {
+      h.emit(8 * 1_024);
+      await h.settle();
+      while (exporter.open.length > 0) {
+        for (const call of exporter.open) call.succeed();
+        await h.settle();
+      }
+    }
+    expect(sizes(exporter.calls)).toContain(1_024);
+    const before = exporter.calls.length;
+    h.emit(2 * 512);
+    await h.settle();
+    expect(sizes(exporter.calls.slice(before))).toEqual([512, 512]);
+    await h.end();
+  });
+
   test('maxConcurrentExports above its limit is reduced to it, with a warning', async () => {
     const warnings = diagLines();
     const h = new Harness({ exporter: new OfficialLike(4), maxConcurrentExports: 8 });

@@ -119,6 +119,13 @@ describe('processes that are not kept alive', () => {
     expect(end.lingeredMillis).toBeLessThan(300 + SLACK_MILLIS);
   });
 
+  test('an exporter that fails after the time of a shutdown is not called again by a process with nothing else to do', async () => {
+    const end = await runToEnd('ending', 'has an exporter that fails later than a shutdown may take');
+    expect(end).toMatchObject(END_WITH_LOSS);
+    expect(end.reports).toContain('exports 1');
+    expect(end.lingeredMillis).toBeLessThan(500 + SLACK_MILLIS);
+  });
+
   test.each(['has a collector that is gone', 'waits out a back-off'])(
     'a processor that %s does not keep its process alive beyond a shutdown and a last request',
     async (scenario) => {

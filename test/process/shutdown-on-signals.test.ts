@@ -90,6 +90,26 @@ test('the end is left to a listener that is called once, even if it was there fi
   expectReceived(collector.ids, { to: 10 }, 'at least once');
 });
 
+test('another listener that raises the signal again when it has ended does not cut the shutdown short', async () => {
+  const collector = await collectorThatKeepsIds();
+  const child = await runUntilReady('has a handler that raises the signal again', collector.logsUrl);
+  child.kill('SIGTERM');
+  const end = await child.end;
+  expect(end).toMatchObject({ code: null, signal: 'SIGTERM', printed: '' });
+  expect(end.reports.filter((line) => line === 'handled')).toHaveLength(1);
+  expectReceived(collector.ids, { to: 10 });
+});
+
+test('a signal that comes after another listener has raised it again ends the process immediately', async () => {
+  const child = await runUntilReady('has a handler that raises the signal again, and takes for ever');
+  child.kill('SIGTERM');
+  await child.reported('stopping');
+  const killedAt = performance.now();
+  child.kill('SIGTERM');
+  expect(await child.end).toMatchObject({ code: null, signal: 'SIGTERM', printed: '' });
+  expect(performance.now() - killedAt).toBeLessThan(SLACK_MILLIS);
+});
+
 test('a signal has its default effect on a process that no longer listens for it', async () => {
   const collector = await collectorThatKeepsIds();
   const child = await runUntilReady('no longer listens', collector.logsUrl);

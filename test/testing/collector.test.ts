@@ -352,6 +352,18 @@ describe('in a child process', () => {
     expect(collector.ids.size).toBe(100);
   });
 
+  test.each(['start', 'spawn'] as const)(
+    'a collector by %s that is stopped as soon as records are stored tells their sender first',
+    async (how) => {
+      const collector = await TestCollector[how]({ identity: 'body' });
+      opened.push(() => collector.stop());
+      const sent = send(exporterTo(collector), records(5));
+      await collector.received(5);
+      await collector.stop();
+      expect((await sent).code).toBe(ExportResultCode.SUCCESS);
+    },
+  );
+
   test('a collector is killed, refuses, comes back on the same port and goes on counting', async () => {
     const collector = await TestCollector.spawn({ keep: 'records' });
     opened.push(() => collector.stop());
