@@ -173,8 +173,8 @@ export class ShutdownSequence {
 
   /**
    * Flushes once for the records emitted so far: a failing destination must not keep a finished process alive. With a
-   * disk, which takes what is left, no back-off is waited out. Replays in progress are waited for: without its answer,
-   * each would be sent again by the next process.
+   * disk, which takes what is left, no back-off is waited out. Replays begin until then, and those in progress are waited
+   * for: without its answer, each would be sent again by the next process.
    */
   async #flushBeforeExit(): Promise<void> {
     const { queue, driver, durable, telemetry, clock, exporterFlush } = this.#parts;
@@ -183,12 +183,10 @@ export class ShutdownSequence {
     const isFlushed = isEmpty || offered === this.#offeredAtExitFlush;
     if (isFlushed && !durable?.replay.isSending) return;
     this.#offeredAtExitFlush = offered;
-    const timeoutMillis = this.#beforeExitTimeoutMillis;
+    const deadline = clock.now() + this.#beforeExitTimeoutMillis;
+    if (!isFlushed) await this.#send(deadline, true, durable && 'answers');
     durable?.replay.pause();
-    await Promise.all([
-      isFlushed || this.#send(clock.now() + timeoutMillis, true, durable && 'answers'),
-      durable?.replay.ended(timeoutMillis, this.#sending.signal),
-    ]);
+    await durable?.replay.ended(Math.max(0, deadline - clock.now()), this.#sending.signal);
     if (this.isShutDown) return;
     driver.suspend();
     this.#resumeIfAlive();
