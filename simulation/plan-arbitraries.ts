@@ -66,6 +66,7 @@ const anyWeather: fc.Arbitrary<Weather> = often<Weather>(
       how: is('400-said', '413', '400-unsaid'),
     }),
   ],
+  [2, fc.record({ kind: is('size-limit'), bytes: is(16_384, 8_192, 65_536), how: is('500') })],
   [1, fc.record({ kind: is('wrong-address'), how: is(400, 404, 405, 'html-200') })],
   [1, fc.record({ kind: is('credentials-expired'), status: is(401, 403) })],
   [

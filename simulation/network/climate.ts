@@ -125,6 +125,7 @@ export class Climate {
     const standing = protocol === 'grpc' ? MAX_GRPC_BYTES : MAX_HTTP_BYTES;
     const limit = isLimited ? Math.min(weather.bytes, standing) : standing;
     if (bytes <= limit) return undefined;
+    if (isLimited && weather.how === '500') return failure(500, 'nginx');
     if (protocol === 'grpc') {
       const message = `grpc: received message larger than max (${bytes} vs. ${limit})`;
       return { kind: 'refuse', status: 413, grpc: GRPC.RESOURCE_EXHAUSTED, message, by: 'collector' };

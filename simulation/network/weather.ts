@@ -48,8 +48,12 @@ export type Weather = Pace &
         readonly status?: 429 | 503;
         readonly retryAfterSeconds?: number;
       }
-    /** Larger requests are refused: by the protocol's 413, as the Collector does it, or without saying why. */
-    | { readonly kind: 'size-limit'; readonly bytes: number; readonly how: '413' | '400-said' | '400-unsaid' }
+    /** Larger requests are refused: by the protocol's 413, as the Collector does it, or without saying why. 500: nginx, where it cannot buffer them. */
+    | {
+        readonly kind: 'size-limit';
+        readonly bytes: number;
+        readonly how: '413' | '400-said' | '400-unsaid' | '500';
+      }
     /** Something else answers: a TLS port, a web server without that page, a page for everything. */
     | { readonly kind: 'wrong-address'; readonly how: 400 | 404 | 405 | 'html-200' }
     | { readonly kind: 'credentials-expired'; readonly status: 401 | 403 }

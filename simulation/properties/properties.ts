@@ -24,6 +24,7 @@ import { exportsAreBounded, filesAreUsedWell, nothingIsThrown } from './order.ts
 import type { Property } from './property.ts';
 import {
   fewRequests,
+  hiddenLimitsAreFound,
   incidentsCountOnce,
   oneAtATime,
   oneClock,
@@ -43,6 +44,7 @@ export const PROPERTIES: readonly Property[] = [
   oneAtATime,
   requestedDelaysAreKept,
   fewRequests,
+  hiddenLimitsAreFound,
   endsInTime,
   endsAsk,
   endsDeliver,

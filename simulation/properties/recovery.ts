@@ -312,3 +312,47 @@ function requestsDuring(millis: number): number {
   const short = Math.min(millis, LONG_OUTAGE_MILLIS);
   return 7 + 6 * Math.log(Math.max(1, short / 4_000)) + (3 * (millis - short)) / 60_000;
 }
+
+export const hiddenLimitsAreFound: Property = {
+  name: 'a size limit behind plain failures is found',
+  judge: (seen) =>
+    spellsOf(seen).flatMap((spell) => {
+      const { weather } = spell;
+      if (weather.kind !== 'size-limit' || weather.how !== '500') return [];
+      return seen.lives.flatMap((life) => stalledBySize(seen, life, spell, weather.bytes));
+    }),
+};
+
+/** Until the breaker has opened, a probe was accepted, and three larger requests failed. */
+const FINDING_MILLIS = 20_000;
+/** Other failures during the spell: what was learnt may have to be learnt again. */
+const WASTED_SHARE = 0.1;
+const WASTED_AT_LEAST = 8;
+/** About what a record takes in a request beside its body. */
+const RECORD_BYTES = 500;
+
+function stalledBySize(seen: RunSeen, life: Life, { from, to }: Spell, limitBytes: number): Finding[] {
+  const { plan } = life;
+  const largest = plan.work.bytes + RECORD_BYTES;
+  if (plan.exporter.kind !== 'own' || !hasDefaultWaits(life) || plan.stops.length > 0) return [];
+  if (plan.work.hugeEvery > 0 || largest > limitBytes || (life.hasSpool && !isDiskGood(seen))) return [];
+  const since = Math.max(from, life.startedAt) + FINDING_MILLIS;
+  const until = Math.min(to, life.endedAt, life.end?.calledAt ?? to);
+  const asked = callsOf(seen, life).filter(({ at }) => at >= since && at < until);
+  const accepted = asked.filter((call) => meaningOf(call) === 'good');
+  const findings: Finding[] = [];
+  const wasted = asked.length - accepted.length;
+  if (wasted > WASTED_AT_LEAST + WASTED_SHARE * asked.length) {
+    const message = `${wasted} of ${asked.length} requests were wasted behind a limit of ${limitBytes} bytes`;
+    findings.push({ process: life.number, at: until, message });
+  }
+  let idleSince = since;
+  for (const { at } of [...accepted, { at: until }]) {
+    if (at - idleSince > FINDING_MILLIS / 2 && wasWaiting(seen, life, idleSince, at)) {
+      const message = `nothing was accepted for ${seconds(at - idleSince)} behind a limit of ${limitBytes} bytes`;
+      findings.push({ process: life.number, at, message });
+    }
+    idleSince = at;
+  }
+  return findings;
+}

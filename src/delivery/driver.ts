@@ -188,7 +188,7 @@ export class Driver<B extends LogBatch> {
     const othersWait = this.#activeExports + 1 >= this.#concurrency.current;
     const batch = this.#source.take(
       now,
-      { maxBytes: this.#sizeLimit.maxBytes(now), othersWait, ...this.#probes.size(permit) },
+      { othersWait, ...this.#probes.size(permit, this.#sizeLimit.maxBytes(now)) },
       isAlone ? this.#probes.passOver : undefined,
     );
     if (batch === undefined) return;
@@ -309,10 +309,11 @@ export class Driver<B extends LogBatch> {
     batch.history = failed(batch.history, now, this.#deliveries);
     if (isTimeout(outcome) && now - attempt.startedAt >= SILENCE_MILLIS) this.#silences++;
     const { retryAfterMillis, lacksRoom, isUnconnected } = outcome.kind === 'retryable' ? outcome : {};
-    if (lacksRoom) this.#sizeLimit.lackedRoom(batch.contents.bytes);
-    const refusal = refusalOf(outcome);
-    const verdict = { health: 'unhealthy', retryAfterMillis, refusal, isUnconnected } as const;
-    const counted = this.#recovery.end(attempt, verdict, now);
+    // A destination that asks for time gets time first: a rate limit does not become wider for smaller requests.
+    const wasInVain = retryAfterMillis === undefined || batch.history.failures > 1;
+    if (lacksRoom && wasInVain) this.#sizeLimit.lackedRoom(batch.contents.bytes);
+    const answer = { retryAfterMillis, refusal: refusalOf(outcome), isUnconnected };
+    const counted = this.#recovery.end(attempt, { health: 'unhealthy', ...answer }, now);
     // The destination works for others: only this batch waits, just long enough for others to go first.
     if (othersPassed && this.#recovery.askAt === undefined) {
       const waitsMillis = 2 * this.#settings.retry.initialDelayMillis;
@@ -323,6 +324,7 @@ export class Driver<B extends LogBatch> {
     this.#concurrency.failed();
     if (!this.#recovery.isFailing) return;
     this.#concurrency.restart();
+    if (!lacksRoom) this.#sizeLimit.failed(batch.contents.bytes, now);
     this.#giveUpExpired(now);
   }
 

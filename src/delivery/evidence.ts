@@ -60,8 +60,9 @@ export class Evidence {
   }
 }
 
-/** Enough records to test whether the destination is back. */
+/** Enough to test whether the destination is back, and below any limit of size that is in use. */
 const PROBE_RECORDS = 32;
+const PROBE_BYTES = 4 * 1024;
 /** A batch with this many failures in a row gives way to others. */
 const STUCK_FAILURES = 2;
 
@@ -75,12 +76,14 @@ export class Probes {
     this.#evidence = evidence;
   }
 
-  size(permit: Permit): TakeSize {
-    if (permit.kind !== 'alone') return {};
+  /** @param maxBytes of any request. */
+  size(permit: Permit, maxBytes: number): TakeSize {
+    if (permit.kind !== 'alone') return { maxBytes };
     // While the address is in doubt, requests shrink, so that one bad record does not decide for all.
     if (this.#evidence.isAddressInDoubt)
-      return { maxRecords: Math.max(1, PROBE_RECORDS >> this.#triesInDoubt) };
-    return permit.isProbe ? { maxRecords: PROBE_RECORDS } : {};
+      return { maxBytes, maxRecords: Math.max(1, PROBE_RECORDS >> this.#triesInDoubt) };
+    if (!permit.isProbe) return { maxBytes };
+    return { maxBytes: Math.min(maxBytes, PROBE_BYTES), maxRecords: PROBE_RECORDS };
   }
 
   /** Passes over batches that may be the reason for refusals, so that others can test the destination. */

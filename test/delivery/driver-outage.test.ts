@@ -36,11 +36,20 @@ async function outage(limits: ConstructorParameters<typeof DriverHarness>[0] = {
 const sizesOf = (h: DriverHarness) => h.sent.map(({ bodies }) => bodies.length);
 
 describe('a probe', () => {
-  test('a probe is one request of 32 records at most, however much waits', async () => {
+  test('a probe is one request of 32 records and 4 KiB at most, however much waits', async () => {
     const h = await outage({ maxExportBatchSize: 64 });
+    const weight = h.queue.bytes / h.queue.records;
     await h.clock.advance(15_000);
     expect(h.sent.length).toBeGreaterThanOrEqual(2);
-    expect(new Set(sizesOf(h))).toEqual(new Set([32]));
+    expect(new Set(sizesOf(h))).toEqual(new Set([Math.min(32, Math.floor(4_096 / weight))]));
+  });
+
+  test('a probe is one record where that is larger than any probe should be', async () => {
+    const h = await outage({ maxExportBatchSize: 64 });
+    h.queue.discard('shutdown');
+    for (let index = 0; index < 64; index++) h.queue.admit(record({ body: 'x'.repeat(5_000) }));
+    await h.clock.advance(15_000);
+    expect(new Set(sizesOf(h))).toEqual(new Set([1]));
   });
 
   test('a probe goes beside requests from before that hang, and beside no other probe', async () => {
@@ -211,6 +220,32 @@ describe('a destination that has no room', () => {
     expect(accepted.length).toBeGreaterThanOrEqual(3);
     expect(Math.max(...accepted)).toBeGreaterThan(300);
     expect(refused.length).toBeLessThanOrEqual(20);
+  });
+
+  test('a destination that accepts a request whenever the time it asked for is over gets no smaller ones', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 2_000 }, {}, 99);
+    let freeAt = 0;
+    h.decide = () => {
+      if (h.clock.now() < freeAt) return { ...NO_ROOM, retryAfterMillis: freeAt - h.clock.now() };
+      freeAt = h.clock.now() + 3_000;
+      return DELIVERED;
+    };
+    await h.emit(200);
+    await h.clock.advance(1_000);
+    for (let index = 0; index < 8_000; index++) h.queue.admit(record({ body: 'x'.repeat(1_000) }));
+    await h.clock.advance(20_000);
+    expect(sizesOf(h).filter((size) => size < 2_000)).toEqual([200]);
+    expect(h.toldOf('delivered')).toHaveLength(5);
+  });
+
+  test('a destination that refuses a request again after the time it asked for gets smaller ones', async () => {
+    const h = new DriverHarness({ maxExportBatchSize: 2_000 }, {}, 99);
+    h.decide = () => ({ ...NO_ROOM, retryAfterMillis: 3_000 });
+    for (let index = 0; index < 8_000; index++) h.queue.admit(record({ body: 'x'.repeat(1_000) }));
+    await h.clock.advance(10_000);
+    const [first, second, third = 2_000] = sizesOf(h);
+    expect([first, second]).toEqual([2_000, 2_000]);
+    expect(third).toBeLessThan(1_100);
   });
 
   test('a destination that fails for another reason than lack of room gets requests as large as before', async () => {

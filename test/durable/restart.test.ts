@@ -97,14 +97,17 @@ describe('the next process', () => {
     h.emit(64);
     await h.advance(10_000);
     expect(h.held.disk).toBe(64);
-    // The probe takes 32 of the 64; then the destination is gone again.
+    // The probe takes some of the 64; then the destination is gone again.
     h.exporter.script = ['succeed', down];
     await h.advance(30_000);
-    expect(h.delivered).toEqual(numbers(0, 32));
+    const delivered = h.delivered.length;
+    expect(delivered).toBeGreaterThan(0);
+    expect(delivered).toBeLessThanOrEqual(32);
+    expect(h.delivered).toEqual(numbers(0, delivered));
     await h.shutdown({ timeoutMillis: 500 });
     const next = new SpooledHarness({}, [], h);
     await next.advance(1_000);
-    expect(next.delivered).toEqual(numbers(32, 64));
+    expect(next.delivered).toEqual(numbers(delivered, 64));
   });
 });
 

@@ -208,6 +208,7 @@ test.each([
   [{ kind: 'size-limit', bytes: 1, how: '413' }, 'too_large', 'HTTP 413'],
   [{ kind: 'size-limit', bytes: 1, how: '400-said' }, 'too_large', 'http: request body too large'],
   [{ kind: 'size-limit', bytes: 1, how: '400-unsaid' }, 'malformed', 'HTTP 400'],
+  [{ kind: 'size-limit', bytes: 1, how: '500' }, 'ambiguous', 'HTTP 500'],
   [{ kind: 'wrong-address', how: 404 }, 'ambiguous', '404 page not found'],
   [{ kind: 'wrong-address', how: 400 }, 'malformed', 'HTTPS server'],
   [{ kind: 'credentials-expired', status: 401 }, 'ambiguous', 'Unauthorized'],

@@ -75,6 +75,7 @@ const WEATHERS: Weather[] = [
   { kind: 'size-limit', bytes: 1, how: '413' },
   { kind: 'size-limit', bytes: 1, how: '400-said' },
   { kind: 'size-limit', bytes: 1, how: '400-unsaid' },
+  { kind: 'size-limit', bytes: 1, how: '500' },
   { kind: 'wrong-address', how: 400 },
   { kind: 'wrong-address', how: 404 },
   { kind: 'wrong-address', how: 'html-200' },

@@ -80,6 +80,7 @@ test.each([
   ['413', 413],
   ['400-said', 400],
   ['400-unsaid', 400],
+  ['500', 500],
 ] as const)('a size limit (%s) refuses only larger requests', async (how, status) => {
   const limit = encodedRequest(['p1-0 ', 'p1-1 ']).length;
   const network = new SimulatedNetwork({ kind: 'size-limit', bytes: limit, how });
