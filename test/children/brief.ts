@@ -27,6 +27,9 @@ const scenarios: Record<string, () => unknown> = {
   'logs and ends': () => {
     emit(begin().logger, 10);
   },
+  'logs small batches and ends': () => {
+    emit(begin({ maxExportBatchSize: 10, shutdown: { timeoutMillis: 5_000 } }).logger, 100);
+  },
   'ends while a request is under way': async () => {
     const { processor, logger } = begin();
     emit(logger, 10);

@@ -54,6 +54,15 @@ describe('a process with the package’s own exporter', { timeout: 30_000 }, () 
     expectReceived(collector.ids, { to: 10 });
   });
 
+  test('a process with nothing else to do sends what an earlier one has left on disk, batch by batch', async () => {
+    const directory = spoolDirectory();
+    await run('logs small batches and ends', await refusing(), directory);
+    const collector = await collectorWith({ latencyMillis: 30 });
+    const end = await run('logs small batches and ends', collector, directory);
+    expect(end.reports).toContain('exported 200, spooled 0, lost 0');
+    expect(collector.account().records).toBe(200);
+  });
+
   test('a process that goes on after it was about to end sends again', async () => {
     const collector = await hanging();
     await collector.script({ kind: 'hang' });
